@@ -1,0 +1,204 @@
+//! What is shared while one repository is audited: its files, its unknown values, the tables of
+//! well-known orbs, actions and tools, what could not be read, and how much work is still allowed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+
+use crate::source::{RepoPath, Source, Sources, Tree};
+use crate::text::Holes;
+use crate::yaml::Document;
+
+/// Steps of work that one repository may take. Real ones take a few thousand; the limit only ends
+/// what was built to never end.
+const BUDGET: u64 = 2_000_000;
+
+/// Bytes of shell that one repository may have parsed, loops and calls unrolled.
+const SHELL_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What the person asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Sources of private orbs: name (`namespace/orb`) to (path shown, text).
+    pub orbs: BTreeMap<String, (String, String)>,
+}
+
+/// A file, or a part of one, that could not be understood.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Unread {
+    /// The file.
+    pub file: String,
+    /// 1-based line; 1 when the whole file is meant.
+    pub line: u32,
+    /// Why, and what to do.
+    pub message: String,
+}
+
+/// A third-party action that no table knows: if it runs in a container, its pull is not listed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Unlisted {
+    /// `owner/name` without a version.
+    pub name: String,
+    /// The file that uses it first.
+    pub file: String,
+    /// 1-based line there.
+    pub line: u32,
+}
+
+/// Shared by all front ends while one repository is audited.
+pub struct Context<'t> {
+    /// The repository's files.
+    pub sources: Sources<'t>,
+    /// The unknown values met so far.
+    pub holes: Holes,
+    /// What the person asked for.
+    pub options: &'t Options,
+    documents: RefCell<HashMap<RepoPath, Option<Rc<Document>>>>,
+    unread: RefCell<Vec<Unread>>,
+    unlisted: RefCell<BTreeMap<String, Unlisted>>,
+    once: RefCell<HashSet<String>>,
+    budget: Cell<u64>,
+    shell: Cell<u64>,
+}
+
+impl<'t> Context<'t> {
+    /// A fresh context over one repository.
+    #[must_use]
+    pub fn new(tree: &'t dyn Tree, options: &'t Options) -> Self {
+        Self {
+            sources: Sources::new(tree),
+            holes: Holes::default(),
+            options,
+            documents: RefCell::default(),
+            unread: RefCell::default(),
+            unlisted: RefCell::default(),
+            once: RefCell::default(),
+            budget: Cell::new(BUDGET),
+            shell: Cell::new(SHELL_BYTES),
+        }
+    }
+
+    /// Takes one step of work. `false` when this repository has had its share: stop where you are.
+    #[must_use]
+    pub fn spend(&self) -> bool {
+        self.take(&self.budget, 1)
+    }
+
+    /// Takes the work of parsing `bytes` of shell.
+    #[must_use]
+    pub fn spend_shell(&self, bytes: usize) -> bool {
+        self.take(&self.shell, bytes as u64)
+    }
+
+    fn take(&self, from: &Cell<u64>, amount: u64) -> bool {
+        match from.get().checked_sub(amount) {
+            Some(left) => {
+                from.set(left);
+                true
+            }
+            None => {
+                from.set(0);
+                if self.first_time("budget") {
+                    self.unread.borrow_mut().push(Unread {
+                        file: String::new(),
+                        line: 1,
+                        message: "this repository unfolds to more work than any real CI; what is listed is what was reached".to_owned(),
+                    });
+                }
+                false
+            }
+        }
+    }
+
+    /// Whether `key` has not been asked before: for what is said once, not once per use.
+    pub fn first_time(&self, key: &str) -> bool {
+        self.once.borrow_mut().insert(key.to_owned())
+    }
+
+    /// Notes that a place of a file could not be understood.
+    pub fn note_unread(&self, source: &Source, offset: u32, message: impl Into<String>) {
+        self.note_unread_at(source.path.as_str(), source.position(offset).line, message);
+    }
+
+    /// The same, for a file that was never loaded.
+    pub fn note_unread_at(&self, file: &str, line: u32, message: impl Into<String>) {
+        let unread = Unread {
+            file: file.to_owned(),
+            line,
+            message: message.into(),
+        };
+        let mut all = self.unread.borrow_mut();
+        if all.len() < 1000 && !all.contains(&unread) {
+            all.push(unread);
+        }
+    }
+
+    /// Notes an action that no table knows.
+    pub fn note_unlisted(&self, name: &str, source: &Source, offset: u32) {
+        self.unlisted
+            .borrow_mut()
+            .entry(name.to_owned())
+            .or_insert_with(|| Unlisted {
+                name: name.to_owned(),
+                file: source.path.as_str().to_owned(),
+                line: source.position(offset).line,
+            });
+    }
+
+    /// What was noted, sorted.
+    #[must_use]
+    pub fn take_notes(&self) -> (Vec<Unread>, Vec<Unlisted>) {
+        let mut unread = self.unread.take();
+        unread.sort();
+        unread.dedup();
+        (unread, self.unlisted.take().into_values().collect())
+    }
+
+    /// Loads and parses a YAML file once. `None` when it is missing or not YAML; all but the first
+    /// is noted under `unread`.
+    pub fn yaml(&self, path: &RepoPath) -> Option<Rc<Document>> {
+        if let Some(known) = self.documents.borrow().get(path) {
+            return known.clone();
+        }
+        let document = match self.sources.load(path) {
+            Ok(source) => self.parse(&source),
+            Err(error) => {
+                if !error.missing {
+                    self.note_unread_at(path.as_str(), error.line.unwrap_or(1), error.message);
+                }
+                None
+            }
+        };
+        self.documents
+            .borrow_mut()
+            .insert(path.clone(), document.clone());
+        document
+    }
+
+    /// Parses a loaded text as YAML.
+    pub fn parse(&self, source: &Rc<Source>) -> Option<Rc<Document>> {
+        match Document::parse(source) {
+            Ok(document) => {
+                for duplicate in &document.duplicates {
+                    self.note_unread(source, duplicate.span.start, format!("the key `{}` is written twice in one mapping; the last one counts here", duplicate.key));
+                }
+                Some(Rc::new(document))
+            }
+            Err(error) => {
+                let hint = if source.text.contains("{{") && source.text.contains("{%")
+                    || source.text.contains("{{-")
+                {
+                    "; it looks like a template: audit what it renders to"
+                } else {
+                    ""
+                };
+                self.note_unread(
+                    source,
+                    error.offset,
+                    format!("not YAML: {}{hint}", error.message),
+                );
+                None
+            }
+        }
+    }
+}

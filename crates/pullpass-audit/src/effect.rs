@@ -1,0 +1,310 @@
+//! The intermediate form: what a job does that matters to its pulls.
+//!
+//! Every CI front end lowers its files to [`Job`]s, each an ordered list of [`Effect`]s. Nothing
+//! after this module knows CircleCI from GitHub Actions: the interpreter walks the effects and
+//! gives each pull its verdict.
+//!
+//! ```text
+//! .circleci/config.yml ─┐                       ┌─ verdicts ─ findings
+//! workflows/*.yml ──────┼─► Job { effects } ────┤
+//! scripts, Dockerfiles ─┘   Pull Login Provide  └─ edits
+//! ```
+
+use std::rc::Rc;
+
+use crate::source::{FileId, Span};
+use crate::text::Text;
+
+/// The CI system.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Provider {
+    /// CircleCI.
+    CircleCi,
+    /// GitHub Actions.
+    GitHub,
+}
+
+impl Provider {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CircleCi => "circleci",
+            Self::GitHub => "github",
+        }
+    }
+}
+
+/// Whose machine a job runs on. Decides how bad an anonymous pull is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Runner {
+    /// A machine of the CI vendor, whose IP address is shared with strangers.
+    Hosted,
+    /// A machine of the user's own.
+    SelfHosted,
+    /// Cannot be known.
+    Unknown,
+}
+
+/// What caused a pull: the field `by` of the report.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum By {
+    /// First image of a CircleCI docker executor.
+    Executor,
+    /// Any later image of one; a GitHub service container.
+    Service,
+    /// A GitHub job container.
+    Container,
+    /// `uses: docker://`, a Docker action, or an image that an action is known to pull.
+    Action,
+    /// A shell command.
+    Run,
+    /// A Compose file that a step brings up.
+    Compose,
+    /// A Dockerfile that a step builds.
+    Dockerfile,
+    /// A command or job of an orb.
+    Orb,
+}
+
+impl By {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Executor => "executor",
+            Self::Service => "service",
+            Self::Container => "container",
+            Self::Action => "action",
+            Self::Run => "run",
+            Self::Compose => "compose",
+            Self::Dockerfile => "dockerfile",
+            Self::Orb => "orb",
+        }
+    }
+}
+
+/// One step of the story of how an effect came about; newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Trace(Option<Rc<TraceNode>>);
+
+#[derive(Debug)]
+struct TraceNode {
+    span: Span,
+    note: Rc<str>,
+    before: Trace,
+}
+
+impl Trace {
+    /// The same story with one more step.
+    #[must_use]
+    pub fn then(&self, span: Span, note: impl Into<Rc<str>>) -> Self {
+        Self(Some(Rc::new(TraceNode {
+            span,
+            note: note.into(),
+            before: self.clone(),
+        })))
+    }
+
+    /// The steps, oldest first.
+    #[must_use]
+    pub fn steps(&self) -> Vec<(Span, Rc<str>)> {
+        let mut out = Vec::new();
+        let mut at = &self.0;
+        while let Some(node) = at {
+            out.push((node.span, Rc::clone(&node.note)));
+            at = &node.before.0;
+        }
+        out.reverse();
+        out
+    }
+}
+
+/// A condition under which an effect happens. Two guards with the same text are the same condition.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Guard {
+    /// The condition in the words of the file, for comparison and for the person.
+    pub text: Rc<str>,
+    /// Whether it must hold, or must not.
+    pub holds: bool,
+}
+
+impl Guard {
+    /// The condition `text` holds.
+    #[must_use]
+    pub fn when(text: impl Into<Rc<str>>) -> Self {
+        Self {
+            text: text.into(),
+            holds: true,
+        }
+    }
+
+    /// The opposite condition.
+    #[must_use]
+    pub fn not(&self) -> Self {
+        Self {
+            text: Rc::clone(&self.text),
+            holds: !self.holds,
+        }
+    }
+}
+
+/// Where credentials are kept between a login and a pull.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Store {
+    /// Docker's `config.json`, of the folder `DOCKER_CONFIG` names (empty: the home folder).
+    Docker(Text),
+    /// `containers/auth.json`, of podman, buildah and skopeo.
+    Containers,
+}
+
+impl Store {
+    /// Docker's own default.
+    #[must_use]
+    pub fn docker() -> Self {
+        Self::Docker(Text::default())
+    }
+}
+
+/// Which program pulls, and so which credentials it finds.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Puller {
+    /// The CI system itself, before any step runs. No login of the job can help it.
+    Host,
+    /// A client in the job that reads these stores, the first one first.
+    Client(Vec<Store>),
+}
+
+/// The credential that the file gives with the image itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Declared {
+    /// None, though the syntax has a place for one.
+    None,
+    /// `auth:`, `credentials:`.
+    Credential {
+        /// User name; empty text when missing.
+        username: Text,
+        /// Password or token; empty text when missing.
+        password: Text,
+        /// Where it is written.
+        span: Span,
+        /// A condition under which it is empty (`${{ x && secrets.y || '' }}`), in words.
+        sometimes_empty: bool,
+    },
+    /// `aws_auth:`.
+    Aws(Span),
+    /// There is no syntax to give one (`uses: docker://`).
+    NoSyntax(&'static str),
+    /// An expression decides, and it cannot be known.
+    Unknown(String),
+}
+
+/// When a client asks the registry for an image that it already has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Freshness {
+    /// Always (`docker pull`, `--pull`).
+    Always,
+    /// Only when it is not there (`docker run`).
+    Missing,
+}
+
+/// What a step does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Asks a registry for an image.
+    Pull {
+        /// The image as written, after everything that can be resolved has been.
+        image: Text,
+        /// What caused it.
+        by: By,
+        /// Who asks.
+        puller: Puller,
+        /// The credential given with the image.
+        declared: Declared,
+        /// Whether a local image makes it unnecessary.
+        freshness: Freshness,
+    },
+    /// Signs in to a registry.
+    Login {
+        /// The registry as written; empty is Docker Hub.
+        registry: Text,
+        /// User name, when the command says it.
+        username: Option<Text>,
+        /// Password, when the command says it.
+        password: Option<Text>,
+        /// Where the credential is kept.
+        store: Store,
+        /// What signs in, for the person: `docker login`, `docker/login-action`, `docker/check`.
+        how: Rc<str>,
+        /// Why it cannot work, when it cannot.
+        broken: Option<Rc<str>>,
+    },
+    /// Signs out.
+    Logout {
+        /// The registry as written; empty is Docker Hub.
+        registry: Text,
+        /// The store it clears.
+        store: Store,
+    },
+    /// Makes an image locally: built, tagged, loaded, pulled.
+    Provide {
+        /// The image as written.
+        image: Text,
+    },
+    /// Something that may pull, of which nothing more can be said.
+    Opaque {
+        /// What it is, in the words of the file.
+        what: Rc<str>,
+        /// What could not be resolved.
+        why: Rc<str>,
+        /// What it would have been.
+        by: By,
+    },
+}
+
+/// One effect of one step.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    /// What happens.
+    pub kind: Kind,
+    /// Where it is written.
+    pub span: Span,
+    /// The conditions under which it happens; all of them must hold.
+    pub guards: Rc<[Guard]>,
+    /// Name of the step it happens in; empty before the first.
+    pub step: Rc<str>,
+    /// How it came about.
+    pub trace: Trace,
+}
+
+/// Who can start a job, as far as secrets are concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Forks {
+    /// A fork's pull request starts it, and it then gets no secrets.
+    WithoutSecrets,
+    /// Nobody outside starts it, or it gets its secrets all the same.
+    No,
+}
+
+/// Everything that one job does.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The CI system.
+    pub provider: Provider,
+    /// The file that defines it.
+    pub file: FileId,
+    /// Its name.
+    pub name: Rc<str>,
+    /// Where its name is written.
+    pub span: Span,
+    /// Whose machine it runs on.
+    pub runner: Runner,
+    /// Who can start it.
+    pub forks: Forks,
+    /// The vendor pulls images of the job itself with a credential of its own.
+    pub platform_credential: bool,
+    /// Conditions on the whole job.
+    pub guards: Rc<[Guard]>,
+    /// What happens, in order.
+    pub effects: Vec<Effect>,
+}

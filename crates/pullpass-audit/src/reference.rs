@@ -1,0 +1,328 @@
+//! Image references: which registry a name means, and its one canonical form.
+//!
+//! The rules are those of the Docker client (`distribution/reference`): a first part with a `.`, a
+//! `:` or that is `localhost` is a registry's host; without one the registry is Docker Hub, and
+//! there a name without `/` lives in `library/`. Unlike a parser in a crate this one must also say
+//! what can be known of a name of which a part is unknown: `ghcr.io/me/app:$TAG` is surely not on
+//! Docker Hub, `me/app:$TAG` surely is, and of `$REGISTRY/app` nothing is known.
+
+use crate::text::{Text, is_hole};
+
+/// The canonical host of Docker Hub.
+pub const DOCKER_HUB: &str = "docker.io";
+
+/// Hosts that are Docker Hub (the Docker client's own aliases and the two API hosts).
+const HUB_HOSTS: [&str; 6] = [
+    "docker.io",
+    "index.docker.io",
+    "registry-1.docker.io",
+    "registry.hub.docker.com",
+    "hub.docker.com",
+    "registry.docker.io",
+];
+
+/// Hosts that serve copies of Docker Hub's images without Docker Hub's limits.
+const MIRRORS: [&str; 4] = [
+    "mirror.gcr.io",
+    "public.ecr.aws/docker",
+    "dockerhub.timeweb.cloud",
+    "quay.io/dockerlibrary",
+];
+
+/// What the text of an image says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Image {
+    /// A legal reference, or the known part of one.
+    Named(Reference),
+    /// The registry cannot be known.
+    Unknown,
+    /// `scratch`, or empty: nothing is pulled.
+    Nothing,
+    /// No registry accepts this name; why.
+    Invalid(&'static str),
+}
+
+/// A reference whose registry is known.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Reference {
+    /// Canonical host, with a port if one is written; [`DOCKER_HUB`] for Docker Hub.
+    pub registry: String,
+    /// Repository with `library/` supplied; may carry unknown parts.
+    pub repository: String,
+    /// Tag as written.
+    pub tag: Option<String>,
+    /// Digest as written.
+    pub digest: Option<String>,
+    /// Whether the registry is a copy of Docker Hub.
+    pub mirror: bool,
+}
+
+impl Reference {
+    /// `registry/repository[:tag][@digest]`, the tag `latest` supplied when there is neither;
+    /// `None` when a part is unknown.
+    #[must_use]
+    pub fn canonical(&self) -> Option<String> {
+        let text = self.canonical_text();
+        (!text.contains(is_hole)).then_some(text)
+    }
+
+    /// The canonical form with its holes: what two uses of one image have in common.
+    #[must_use]
+    pub fn canonical_text(&self) -> String {
+        let mut out = format!("{}/{}", self.registry, self.repository);
+        match (&self.tag, &self.digest) {
+            (Some(tag), _) => {
+                out.push(':');
+                out.push_str(tag);
+            }
+            (None, None) => out.push_str(":latest"),
+            (None, Some(_)) => {}
+        }
+        if let Some(digest) = &self.digest {
+            out.push('@');
+            out.push_str(digest);
+        }
+        out
+    }
+
+    /// Whether it is on Docker Hub.
+    #[must_use]
+    pub fn is_hub(&self) -> bool {
+        self.registry == DOCKER_HUB
+    }
+}
+
+/// The canonical name of a registry as one writes it for `docker login`: no scheme, no path, and
+/// one name for Docker Hub.
+#[must_use]
+pub fn canonical_registry(written: &str) -> String {
+    let host = written.trim();
+    let host = host
+        .strip_prefix("https://")
+        .or_else(|| host.strip_prefix("http://"))
+        .unwrap_or(host);
+    let host = host.split('/').next().unwrap_or("").to_ascii_lowercase();
+    if host.is_empty() || HUB_HOSTS.contains(&host.as_str()) {
+        DOCKER_HUB.to_owned()
+    } else {
+        host
+    }
+}
+
+fn is_host(first: &str) -> bool {
+    first == "localhost"
+        || first.contains(['.', ':'])
+        || first.starts_with('[')
+        || first.chars().any(|c| c.is_ascii_uppercase())
+}
+
+/// Reads an image as it is written after everything that can be resolved has been.
+#[must_use]
+pub fn parse(text: &Text) -> Image {
+    let written = text.as_str().trim();
+    let written = written.strip_prefix("docker://").unwrap_or(written);
+    if written.is_empty() || written == "scratch" {
+        return Image::Nothing;
+    }
+    if written.contains(char::is_whitespace) {
+        return Image::Invalid("an image name has no blanks");
+    }
+    let (host, rest) = match written.split_once('/') {
+        // An unknown first part may hold a registry, a namespace, or both.
+        Some((first, _)) if first.contains(is_hole) && !is_host_with_hole(first) => {
+            return Image::Unknown;
+        }
+        Some((first, rest)) if is_host(first) => (Some(first), rest),
+        None if written
+            .split([':', '@'])
+            .next()
+            .is_none_or(|name| name.contains(is_hole)) =>
+        {
+            return Image::Unknown;
+        }
+        _ => (None, written),
+    };
+    let (name, digest) = match rest.split_once('@') {
+        Some((name, digest)) => (name, Some(digest.to_owned())),
+        None => (rest, None),
+    };
+    let (name, tag) = match name
+        .rfind(':')
+        .filter(|&at| !name.get(at..).is_some_and(|t| t.contains('/')))
+    {
+        Some(at) => (
+            name.get(..at).unwrap_or(""),
+            name.get(at + 1..).map(str::to_owned),
+        ),
+        None => (name, None),
+    };
+    let name = name.trim_end_matches('/');
+    if name.is_empty() {
+        return Image::Invalid("the name of the image is missing");
+    }
+    if tag
+        .as_deref()
+        .is_some_and(|t| t.is_empty() || t.len() > 128 || t.starts_with(['.', '-']))
+    {
+        return Image::Invalid("the tag is empty or not a legal one");
+    }
+    if !name
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c) || is_hole(c))
+    {
+        return Image::Invalid("an image name has lower-case letters, digits and `._-/` only");
+    }
+    let registry = host.map_or_else(
+        || DOCKER_HUB.to_owned(),
+        |h| {
+            if h.contains(is_hole) {
+                h.to_owned()
+            } else {
+                canonical_registry(h)
+            }
+        },
+    );
+    let repository = if registry == DOCKER_HUB && !name.contains('/') {
+        format!("library/{name}")
+    } else {
+        name.to_owned()
+    };
+    let place = format!("{registry}/{repository}");
+    let mirror = MIRRORS.iter().any(|m| {
+        place
+            .strip_prefix(m)
+            .is_some_and(|rest| rest.starts_with('/'))
+    });
+    Image::Named(Reference {
+        registry,
+        repository,
+        tag,
+        digest,
+        mirror,
+    })
+}
+
+/// `$ACCOUNT.dkr.ecr.eu-west-1.amazonaws.com`: a host of which a part is unknown is still a host,
+/// and not Docker Hub's, when its known end names another domain.
+fn is_host_with_hole(first: &str) -> bool {
+    let after = first.rsplit(is_hole).next().unwrap_or("");
+    after.starts_with('.') && after.matches('.').count() >= 2 && !after.ends_with("docker.io")
+        || after.starts_with(':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{HoleKind, Holes};
+
+    fn canonical(text: &str) -> String {
+        match parse(&text.into()) {
+            Image::Named(reference) => reference.canonical_text(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_way_to_write_docker_hub_is_docker_hub() {
+        for (written, expected) in [
+            ("alpine", "docker.io/library/alpine:latest"),
+            ("alpine:3.20", "docker.io/library/alpine:3.20"),
+            ("library/alpine", "docker.io/library/alpine:latest"),
+            ("docker.io/alpine", "docker.io/library/alpine:latest"),
+            (
+                "index.docker.io/library/alpine:1",
+                "docker.io/library/alpine:1",
+            ),
+            ("registry-1.docker.io/me/app", "docker.io/me/app:latest"),
+            (
+                "registry.hub.docker.com/library/node:20",
+                "docker.io/library/node:20",
+            ),
+            ("me/app@sha256:0123", "docker.io/me/app@sha256:0123"),
+            ("me/app:1@sha256:0123", "docker.io/me/app:1@sha256:0123"),
+            ("me/deep/app:1", "docker.io/me/deep/app:1"),
+            ("docker://alpine:3", "docker.io/library/alpine:3"),
+        ] {
+            assert_eq!(canonical(written), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn other_registries_keep_their_names() {
+        for (written, expected) in [
+            ("localhost/app", "localhost/app:latest"),
+            ("localhost:5000/app:1", "localhost:5000/app:1"),
+            ("ghcr.io/me/app:1", "ghcr.io/me/app:1"),
+            ("registry:5000/app", "registry:5000/app:latest"),
+            (
+                "public.ecr.aws/docker/library/alpine",
+                "public.ecr.aws/docker/library/alpine:latest",
+            ),
+            (
+                "mirror.gcr.io/library/node:20",
+                "mirror.gcr.io/library/node:20",
+            ),
+            ("[::1]:5000/app", "[::1]:5000/app:latest"),
+        ] {
+            assert_eq!(canonical(written), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn mirrors_of_docker_hub_are_known() {
+        let Image::Named(reference) = parse(&"public.ecr.aws/docker/library/alpine".into()) else {
+            panic!()
+        };
+        assert!(reference.mirror && !reference.is_hub());
+    }
+
+    #[test]
+    fn what_is_known_of_an_unknown_name_is_said_and_no_more() {
+        let holes = Holes::default();
+        let tag = holes.of("$T", HoleKind::Variable);
+        let t = tag.as_str();
+        let Image::Named(reference) = parse(&format!("me/app:{t}").into()) else {
+            panic!()
+        };
+        assert!(reference.is_hub() && reference.canonical().is_none());
+        assert_eq!(parse(&format!("{t}/app:1").into()), Image::Unknown);
+        assert_eq!(parse(&tag), Image::Unknown);
+        let Image::Named(ecr) = parse(&format!("{t}.dkr.ecr.eu-west-1.amazonaws.com/app").into())
+        else {
+            panic!()
+        };
+        assert!(!ecr.is_hub());
+        let Image::Named(node) = parse(&format!("node:{t}-alpine").into()) else {
+            panic!()
+        };
+        assert_eq!(node.repository, "library/node");
+        let Image::Named(deep) = parse(&format!("me/{t}").into()) else {
+            panic!()
+        };
+        assert!(deep.is_hub());
+    }
+
+    #[test]
+    fn what_is_no_reference_is_said_to_be_none() {
+        assert_eq!(parse(&"scratch".into()), Image::Nothing);
+        assert!(matches!(
+            parse(&"My/App".into()),
+            Image::Named(_) | Image::Invalid(_)
+        ));
+        assert!(matches!(parse(&"a b".into()), Image::Invalid(_)));
+        assert!(matches!(parse(&"app:".into()), Image::Invalid(_)));
+    }
+
+    #[test]
+    fn a_login_without_a_registry_is_a_login_to_docker_hub() {
+        for written in [
+            "",
+            "docker.io",
+            "https://index.docker.io/v1/",
+            "registry-1.docker.io",
+        ] {
+            assert_eq!(canonical_registry(written), DOCKER_HUB);
+        }
+        assert_eq!(canonical_registry("https://ghcr.io"), "ghcr.io");
+    }
+}

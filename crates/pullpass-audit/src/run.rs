@@ -1,0 +1,194 @@
+//! One job as it runs: the variables, the folder and the conditions in force, and the effects so
+//! far. Front ends drive it; the shell, Dockerfile, Compose and Bake readers add to it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::context::Context;
+use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
+use crate::source::{RepoPath, Span};
+use crate::text::{HoleKind, Text};
+
+/// How deep scripts, make targets, compose includes and the like may call each other.
+pub const MAX_DEPTH: usize = 24;
+
+/// Effects that one job may have; only hostile input has more.
+const MAX_EFFECTS: usize = 20_000;
+
+/// The working folder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cwd {
+    /// A folder of the repository.
+    Inside(RepoPath),
+    /// A folder that is not of the repository, or cannot be known.
+    Elsewhere,
+}
+
+/// The state of one job while its steps are followed.
+pub struct JobRun<'c> {
+    /// The repository.
+    pub cx: &'c Context<'c>,
+    /// Variables of the environment (and, within one script, of the shell), with the values that
+    /// are known. A name that is absent is set outside of the repository, if at all.
+    pub env: BTreeMap<String, Text>,
+    /// The working folder.
+    pub cwd: Cwd,
+    /// Name of the step.
+    pub step: Rc<str>,
+    /// How we came here.
+    pub trace: Trace,
+    /// `docker buildx` builds with a builder in a container, which does not see local images.
+    pub container_builder: bool,
+    /// How deep scripts have called each other.
+    pub depth: usize,
+    guards: Vec<Guard>,
+    shared_guards: Rc<[Guard]>,
+    effects: Vec<Effect>,
+}
+
+impl<'c> JobRun<'c> {
+    /// A job about to start at the root of the repository.
+    #[must_use]
+    pub fn new(cx: &'c Context<'c>) -> Self {
+        Self {
+            cx,
+            env: BTreeMap::new(),
+            cwd: Cwd::Inside(RepoPath::root()),
+            step: "".into(),
+            trace: Trace::default(),
+            container_builder: false,
+            depth: 0,
+            guards: Vec::new(),
+            shared_guards: Rc::from([]),
+            effects: Vec::new(),
+        }
+    }
+
+    /// The effects, in order.
+    #[must_use]
+    pub fn finish(self) -> Vec<Effect> {
+        self.effects
+    }
+
+    /// The effects so far.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    /// Adds an effect.
+    pub fn emit(&mut self, span: Span, kind: Kind) {
+        if self.effects.len() < MAX_EFFECTS {
+            self.effects.push(Effect {
+                kind,
+                span,
+                guards: Rc::clone(&self.shared_guards),
+                step: Rc::clone(&self.step),
+                trace: self.trace.clone(),
+            });
+        }
+    }
+
+    /// A pull by a client in the job that reads Docker's credentials.
+    pub fn docker_pull(&mut self, span: Span, image: Text, by: By, freshness: Freshness) {
+        let puller = Puller::Client(vec![self.docker_store()]);
+        self.emit(
+            span,
+            Kind::Pull {
+                image,
+                by,
+                puller,
+                declared: Declared::None,
+                freshness,
+            },
+        );
+    }
+
+    /// Something that may pull, of which nothing more can be said.
+    pub fn opaque(
+        &mut self,
+        span: Span,
+        what: impl Into<Rc<str>>,
+        why: impl Into<Rc<str>>,
+        by: By,
+    ) {
+        self.emit(
+            span,
+            Kind::Opaque {
+                what: what.into(),
+                why: why.into(),
+                by,
+            },
+        );
+    }
+
+    /// Where the Docker client keeps credentials now: as `DOCKER_CONFIG` says.
+    #[must_use]
+    pub fn docker_store(&self) -> Store {
+        Store::Docker(self.env.get("DOCKER_CONFIG").cloned().unwrap_or_default())
+    }
+
+    /// The value of a variable: what is known, or the hole `$NAME`.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Text {
+        self.env
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| self.cx.holes.of(&format!("${name}"), HoleKind::Variable))
+    }
+
+    /// Does something under one more condition.
+    pub fn guarded<R>(&mut self, guard: Guard, act: impl FnOnce(&mut Self) -> R) -> R {
+        if self.guards.contains(&guard) {
+            return act(self);
+        }
+        self.guards.push(guard);
+        let before = std::mem::replace(&mut self.shared_guards, self.guards.as_slice().into());
+        let result = act(self);
+        self.guards.pop();
+        self.shared_guards = before;
+        result
+    }
+
+    /// Does something that came about by what stands at `span`.
+    pub fn traced<R>(
+        &mut self,
+        span: Span,
+        note: impl Into<Rc<str>>,
+        act: impl FnOnce(&mut Self) -> R,
+    ) -> R {
+        let trace = self.trace.then(span, note);
+        let before = std::mem::replace(&mut self.trace, trace);
+        let result = act(self);
+        self.trace = before;
+        result
+    }
+
+    /// Goes one call deeper; `None` when that is too deep or the work is used up.
+    pub fn deeper<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> Option<R> {
+        if self.depth >= MAX_DEPTH || !self.cx.spend() {
+            return None;
+        }
+        self.depth += 1;
+        let result = act(self);
+        self.depth -= 1;
+        Some(result)
+    }
+
+    /// The file that `path`, as written in a command, means. `None` when it is not in the
+    /// repository or not known.
+    #[must_use]
+    pub fn resolve(&self, path: &Text) -> Option<RepoPath> {
+        let path = path.known()?;
+        match &self.cwd {
+            Cwd::Inside(cwd) => cwd.join(path),
+            Cwd::Elsewhere => None,
+        }
+    }
+
+    /// A text in the words of the file.
+    #[must_use]
+    pub fn show(&self, text: &Text) -> String {
+        self.cx.holes.show(text.as_str())
+    }
+}

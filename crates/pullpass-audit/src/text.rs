@@ -1,0 +1,392 @@
+//! Text of which a part may be unknown, and where each part of a text was written.
+//!
+//! CI files are full of values that exist only when the build runs: `${{ github.sha }}`,
+//! `$CIRCLE_SHA1`, `$(git describe)`. While a text is resolved each such value is one *hole*: a
+//! single character of Unicode's plane 15 that stands for the expression. A hole is an ordinary
+//! character to every parser downstream, the same expression is always the same hole (so a build
+//! of `app:$TAG` and a later run of `app:$TAG` are the same image), and it is turned back into the
+//! words of the file when something is shown.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::source::{FileId, Span};
+
+const FIRST_HOLE: u32 = 0xF_0000;
+const MAX_HOLES: u32 = 0xFFFD;
+
+fn hole_index(c: char) -> Option<usize> {
+    let index = (c as u32).checked_sub(FIRST_HOLE)?;
+    (index < MAX_HOLES).then_some(index as usize)
+}
+
+/// Whether `c` stands for an unknown value.
+#[must_use]
+pub fn is_hole(c: char) -> bool {
+    hole_index(c).is_some()
+}
+
+/// What kind of thing an unknown value is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HoleKind {
+    /// A variable whose value is set outside of the repository: `$NAME`.
+    Variable,
+    /// A secret of the CI system: `${{ secrets.NAME }}`.
+    Secret,
+    /// Any other expression of the CI system.
+    Expression,
+    /// What a command prints: `$(...)`.
+    Output,
+}
+
+/// An unknown value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hole {
+    /// The words of the file, such as `$TAG`.
+    pub written: Rc<str>,
+    /// Its kind.
+    pub kind: HoleKind,
+}
+
+/// The unknown values met in one repository.
+#[derive(Default)]
+pub struct Holes {
+    all: RefCell<Vec<Hole>>,
+    by_words: RefCell<HashMap<(Rc<str>, HoleKind), u32>>,
+}
+
+impl Holes {
+    /// The hole that stands for `written`; the same words give the same hole.
+    #[must_use]
+    pub fn of(&self, written: &str, kind: HoleKind) -> Text {
+        let written: Rc<str> = if written.chars().any(is_hole) {
+            self.show(written).into()
+        } else {
+            written.into()
+        };
+        let key = (Rc::clone(&written), kind);
+        let index = {
+            let mut by_words = self.by_words.borrow_mut();
+            let mut all = self.all.borrow_mut();
+            let next = u32::try_from(all.len()).unwrap_or(MAX_HOLES);
+            match by_words.get(&key) {
+                Some(&index) => index,
+                // Past the limit all further unknowns are one: an honest loss, in absurd input only.
+                None if next >= MAX_HOLES => MAX_HOLES - 1,
+                None => {
+                    all.push(Hole { written, kind });
+                    by_words.insert(key, next);
+                    next
+                }
+            }
+        };
+        Text(
+            char::from_u32(FIRST_HOLE + index)
+                .map(String::from)
+                .unwrap_or_default(),
+        )
+    }
+
+    /// The unknown value that `c` stands for.
+    #[must_use]
+    pub fn get(&self, c: char) -> Option<Hole> {
+        self.all.borrow().get(hole_index(c)?).cloned()
+    }
+
+    /// A text as the file has it: every hole back in its own words.
+    #[must_use]
+    pub fn show(&self, text: &str) -> String {
+        if !text.contains(is_hole) {
+            return text.to_owned();
+        }
+        let all = self.all.borrow();
+        let mut out = String::with_capacity(text.len() * 2);
+        for c in text.chars() {
+            match hole_index(c).and_then(|i| all.get(i)) {
+                Some(hole) => out.push_str(&hole.written),
+                None => out.push(c),
+            }
+        }
+        out
+    }
+}
+
+/// Text of which a part may be unknown.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Text(String);
+
+impl Text {
+    /// Text that is known to the last character (or that already carries holes).
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether nothing in it is unknown.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.0.contains(is_hole)
+    }
+
+    /// The text when nothing in it is unknown.
+    #[must_use]
+    pub fn known(&self) -> Option<&str> {
+        self.is_known().then_some(self.0.as_str())
+    }
+
+    /// The characters, holes included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is nothing in it, not even an unknown.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Appends.
+    pub fn push(&mut self, other: &str) {
+        self.0.push_str(other);
+    }
+
+    /// The unknown values in it, in order.
+    pub fn holes<'a>(&'a self, holes: &'a Holes) -> impl Iterator<Item = Hole> + 'a {
+        self.0.chars().filter_map(|c| holes.get(c))
+    }
+
+    /// Whether it is one unknown value and nothing else.
+    #[must_use]
+    pub fn is_one_hole(&self) -> bool {
+        let mut chars = self.0.chars();
+        chars.next().is_some_and(is_hole) && chars.next().is_none()
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0.replace(is_hole, "\u{25a1}"))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Segment {
+    out: u32,
+    src: u32,
+    /// Whether later bytes of the segment map to later bytes of the source. False where a value
+    /// was substituted: all of it was "written" at the expression.
+    linear: bool,
+}
+
+/// A text taken out of a file, that still knows where each of its bytes was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mapped {
+    /// The text, decoded and with values substituted; may contain holes.
+    pub text: String,
+    file: FileId,
+    segments: Vec<Segment>,
+}
+
+impl Mapped {
+    /// A text all of which was written at `span`.
+    #[must_use]
+    pub fn at(span: Span, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            file: span.file,
+            segments: vec![Segment {
+                out: 0,
+                src: span.start,
+                linear: false,
+            }],
+        }
+    }
+
+    /// A text that stands letter for letter at `span.start`.
+    #[must_use]
+    pub fn verbatim(span: Span, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            file: span.file,
+            segments: vec![Segment {
+                out: 0,
+                src: span.start,
+                linear: true,
+            }],
+        }
+    }
+
+    /// An empty text of `file`, to be filled with [`Mapped::push`].
+    #[must_use]
+    pub fn empty(file: FileId) -> Self {
+        Self {
+            text: String::new(),
+            file,
+            segments: Vec::new(),
+        }
+    }
+
+    /// Appends a piece that stands letter for letter at byte `src` (`linear`), or that was made from
+    /// what is written there.
+    pub fn push(&mut self, piece: &str, src: u32, linear: bool) {
+        if piece.is_empty() {
+            return;
+        }
+        let out = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        let continues = self.segments.last().is_some_and(|s| {
+            s.linear && linear && s.src.wrapping_add(out.wrapping_sub(s.out)) == src
+        });
+        if !continues {
+            self.segments.push(Segment { out, src, linear });
+        }
+        self.text.push_str(piece);
+    }
+
+    /// The file it was written in.
+    #[must_use]
+    pub fn file(&self) -> FileId {
+        self.file
+    }
+
+    fn offset(&self, at: usize) -> u32 {
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        let index = self.segments.partition_point(|s| s.out <= at);
+        match index.checked_sub(1).and_then(|i| self.segments.get(i)) {
+            Some(s) if s.linear => s.src.saturating_add(at - s.out),
+            Some(s) => s.src,
+            None => 0,
+        }
+    }
+
+    /// Where bytes `start..end` of the text were written.
+    #[must_use]
+    pub fn span(&self, start: usize, end: usize) -> Span {
+        let from = self.offset(start);
+        // The last byte is mapped, not the one after it: that may belong to another line.
+        let to = if end > start {
+            self.offset(end - 1).saturating_add(1)
+        } else {
+            from
+        };
+        Span {
+            file: self.file,
+            start: from,
+            end: to.max(from),
+        }
+    }
+
+    /// Where all of it was written.
+    #[must_use]
+    pub fn whole(&self) -> Span {
+        self.span(0, self.text.len())
+    }
+
+    /// A part of it, with its places. Empty when the range is not of this text.
+    #[must_use]
+    pub fn part(&self, start: usize, end: usize) -> Self {
+        let mut out = Self::empty(self.file);
+        let Some(text) = self.text.get(start..end) else {
+            return out;
+        };
+        out.text = text.to_owned();
+        let from = u32::try_from(start).unwrap_or(u32::MAX);
+        let first = self
+            .segments
+            .partition_point(|s| s.out <= from)
+            .saturating_sub(1);
+        for s in self.segments.get(first..).unwrap_or_default() {
+            if s.out as usize >= end && s.out > from {
+                break;
+            }
+            let skipped = from.saturating_sub(s.out);
+            out.segments.push(Segment {
+                out: s.out.saturating_sub(from),
+                src: if s.linear { s.src + skipped } else { s.src },
+                linear: s.linear,
+            });
+        }
+        out
+    }
+
+    /// The same text with each `(start, end)` range replaced. Ranges are in order and do not
+    /// overlap; what is put in counts as written where the range began.
+    #[must_use]
+    pub fn replace(&self, edits: &[(usize, usize, Text)]) -> Self {
+        let mut out = Self::empty(self.file);
+        let mut done = 0;
+        for (start, end, with) in edits {
+            out.append(&self.part(done, *start));
+            out.push(with.as_str(), self.offset(*start), false);
+            done = *end;
+        }
+        out.append(&self.part(done, self.text.len()));
+        out
+    }
+
+    fn append(&mut self, other: &Self) {
+        let base = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.text.push_str(&other.text);
+        if !other.text.is_empty() {
+            self.segments.extend(other.segments.iter().map(|s| Segment {
+                out: s.out.saturating_add(base),
+                ..*s
+            }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{MemoryTree, RepoPath, Sources};
+
+    fn file() -> FileId {
+        let tree = MemoryTree::new().with("f", "");
+        Sources::new(&tree)
+            .load(&RepoPath::new("f").unwrap())
+            .unwrap()
+            .id
+    }
+
+    #[test]
+    fn the_same_words_are_the_same_hole() {
+        let holes = Holes::default();
+        let tag = holes.of("$TAG", HoleKind::Variable);
+        assert_eq!(tag, holes.of("$TAG", HoleKind::Variable));
+        assert_ne!(tag, holes.of("$OTHER", HoleKind::Variable));
+        assert!(!tag.is_known());
+        assert_eq!(holes.show(&format!("app:{}", tag.as_str())), "app:$TAG");
+    }
+
+    #[test]
+    fn a_replaced_range_points_at_where_it_was_written() {
+        let mapped = Mapped::verbatim(Span::new(file(), 100, 120), "docker pull << p >> now");
+        let replaced = mapped.replace(&[(12, 19, Text::new("alpine:3.20"))]);
+        assert_eq!(replaced.text, "docker pull alpine:3.20 now");
+        assert_eq!(replaced.span(12, 23).start, 112);
+        assert_eq!(
+            replaced.span(24, 27),
+            Span {
+                file: mapped.file(),
+                start: 120,
+                end: 123
+            }
+        );
+        assert_eq!(replaced.part(7, 11).span(0, 4).start, 107);
+    }
+}

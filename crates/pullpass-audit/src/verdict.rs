@@ -1,0 +1,197 @@
+//! What is said of a pull: as whom it is made, why, and where that is written.
+
+use std::sync::Arc;
+
+use crate::effect::{By, Forks, Provider, Runner};
+
+/// As whom a pull is made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Auth {
+    /// With a credential of the project's.
+    Authenticated,
+    /// With one on some paths only.
+    Conditional,
+    /// With the CI vendor's own credential.
+    Platform,
+    /// With none.
+    Anonymous,
+    /// With none, and there is no syntax to give one.
+    Impossible,
+    /// Not from Docker Hub.
+    NotApplicable,
+    /// Cannot be known; the reason says what could not be resolved.
+    Unknown,
+}
+
+impl Auth {
+    /// Every verdict, in the order in which they are counted.
+    pub const ALL: [Self; 7] = [
+        Self::Anonymous,
+        Self::Impossible,
+        Self::Conditional,
+        Self::Platform,
+        Self::Authenticated,
+        Self::NotApplicable,
+        Self::Unknown,
+    ];
+
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authenticated => "authenticated",
+            Self::Conditional => "conditional",
+            Self::Platform => "platform",
+            Self::Anonymous => "anonymous",
+            Self::Impossible => "impossible",
+            Self::NotApplicable => "not-applicable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A place as a person reads it, with the line it is in. All numbers but the bytes are 1-based;
+/// columns count characters.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Place {
+    /// Path in the repository.
+    pub file: Arc<str>,
+    /// First line.
+    pub line: u32,
+    /// First column.
+    pub column: u32,
+    /// Last line.
+    pub end_line: u32,
+    /// One past the last column.
+    pub end_column: u32,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// The first line's text, for excerpts; cut to 400 characters.
+    pub text: Arc<str>,
+}
+
+/// One step of the story of a pull.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TraceStep {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub note: Arc<str>,
+}
+
+/// What authenticates a pull, in the words of the file. A literal secret is never kept here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Credential {
+    /// User name as written, such as `$DOCKER_USER`.
+    pub username: Option<String>,
+    /// Password as written when it names a variable or a secret; [`Credential::REDACTED`] when it is literal.
+    pub password: Option<String>,
+}
+
+impl Credential {
+    /// What stands for a password that is written in the file itself.
+    pub const REDACTED: &'static str = "<literal, redacted>";
+}
+
+/// What helped, or would have: the reason behind the verdict, as a value that rules can read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Cause {
+    /// Nothing authenticates it and nothing tries to.
+    NoLogin,
+    /// The image has a place for a credential, and it is not filled.
+    NoCredential,
+    /// A login stands after the pull.
+    LoginLater,
+    /// A login stands before the pull, under a condition that the pull does not have.
+    LoginConditional,
+    /// A login stands before the pull and cannot work.
+    LoginBroken,
+    /// A login to another registry stands before the pull.
+    OtherRegistry,
+    /// A logout stands between the login and the pull.
+    LoggedOut,
+    /// A login wrote to a place that this client does not read.
+    OtherStore,
+    /// The credential is empty in some runs.
+    SometimesEmpty,
+    /// The vendor's own credential.
+    Vendor,
+    /// There is no syntax for one.
+    NoSyntax,
+    /// A registry that is not Docker Hub.
+    OtherHost,
+    /// A copy of Docker Hub.
+    Mirror,
+    /// Something could not be resolved.
+    Unresolved,
+    /// It is authenticated.
+    Fine,
+}
+
+/// One pull and its verdict.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pull {
+    /// Where the image, or the command that pulls it, is written.
+    pub place: Place,
+    /// The CI system.
+    pub provider: Provider,
+    /// The job.
+    pub job: Arc<str>,
+    /// The step; empty when it happens before the first.
+    pub step: Arc<str>,
+    /// What causes it.
+    pub by: By,
+    /// The image as written, after what can be resolved has been; `None` when not even that is known.
+    pub image: Option<String>,
+    /// Its canonical form, when it can be known.
+    pub reference: Option<String>,
+    /// Its registry, when it can be known.
+    pub registry: Option<String>,
+    /// As whom.
+    pub auth: Auth,
+    /// Why, for rules.
+    pub cause: Cause,
+    /// The login, `auth:` or `credentials:` that decided the verdict, for or against.
+    pub decided_by: Option<Place>,
+    /// With what, when something authenticates it.
+    pub credential: Option<Credential>,
+    /// Why, for people.
+    pub reason: String,
+    /// How it came about, oldest first.
+    pub trace: Vec<TraceStep>,
+    /// Whose machine pulls.
+    pub runner: Runner,
+    /// Whether the pull is made by the CI system before any step, not by the job.
+    pub by_host: bool,
+    /// Whether a fork's pull request can start the job.
+    pub forks: Forks,
+}
+
+/// One login and what came of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Login {
+    /// Where.
+    pub place: Place,
+    /// The CI system.
+    pub provider: Provider,
+    /// The job.
+    pub job: Arc<str>,
+    /// The registry, canonical; `None` when it cannot be known.
+    pub registry: Option<String>,
+    /// What signs in.
+    pub how: Arc<str>,
+    /// With what.
+    pub credential: Credential,
+    /// Whether the password is written in the file itself.
+    pub literal: bool,
+    /// Whether a pull of the job used it.
+    pub used: bool,
+    /// Why it cannot work, when it cannot.
+    pub broken: Option<Arc<str>>,
+    /// Whether a fork's pull request can start the job, and so the login gets no secret.
+    pub forks: Forks,
+    /// Whether it happens under a condition.
+    pub conditional: bool,
+}

@@ -1,0 +1,887 @@
+//! YAML documents with the place of every node, read once and never copied.
+//!
+//! `granit-parser` turns the text into events; this module keeps them as one flat arena in which
+//! an alias stays an alias (so a bomb of aliases costs nothing until somebody walks it, and an
+//! edit can find the anchor), merge keys are looked through on access, and a scalar that stands
+//! in the text as it is read is a slice of that text.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle};
+
+use crate::source::{Source, Span};
+use crate::text::Mapped;
+
+/// How deep merge keys are followed through each other.
+const MAX_MERGES: usize = 24;
+
+/// Why a text is not YAML.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct YamlError {
+    /// What the parser says.
+    pub message: String,
+    /// Byte offset of the place.
+    pub offset: u32,
+}
+
+/// How a node is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Style {
+    /// A scalar without quotes.
+    Plain,
+    /// `'…'`
+    Single,
+    /// `"…"`
+    Double,
+    /// `|`
+    Literal,
+    /// `>`
+    Folded,
+    /// A list or mapping by indentation.
+    Block,
+    /// `[…]` or `{…}`
+    Flow,
+}
+
+#[derive(Debug)]
+enum Data {
+    /// `None`: the value is the slice of the source.
+    Scalar(Option<Box<str>>),
+    /// Children at `pool[first..first + count]`.
+    Sequence {
+        first: u32,
+        count: u32,
+    },
+    /// Keys and values in turn at `pool[first..first + 2 * count]`.
+    Mapping {
+        first: u32,
+        count: u32,
+    },
+    Alias(u32),
+}
+
+#[derive(Debug)]
+struct Raw {
+    data: Data,
+    style: Style,
+    start: u32,
+    end: u32,
+    /// Byte range of `&name`, when the node is anchored.
+    anchor: Option<(u32, u32)>,
+}
+
+/// A key written twice in one mapping.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DuplicateKey {
+    /// The key.
+    pub key: String,
+    /// Where it stands the second time.
+    pub span: Span,
+}
+
+/// One parsed file.
+#[derive(Debug)]
+pub struct Document {
+    source: Rc<Source>,
+    nodes: Vec<Raw>,
+    pool: Vec<u32>,
+    roots: Vec<u32>,
+    /// Keys that were written twice; the last one counts, as in CircleCI and Compose.
+    pub duplicates: Vec<DuplicateKey>,
+}
+
+/// A node of a [`Document`]; aliases are looked through.
+#[derive(Clone, Copy)]
+pub struct Node<'d> {
+    doc: &'d Document,
+    /// The node with its value.
+    id: u32,
+    /// The node as written at this place: the alias where there is one.
+    written: u32,
+}
+
+/// A key of a mapping and its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'d> {
+    /// The key.
+    pub key: Node<'d>,
+    /// The value.
+    pub value: Node<'d>,
+    /// The entry comes in by a merge key (`<<`).
+    pub merged: bool,
+}
+
+impl Document {
+    /// Parses a whole file.
+    ///
+    /// # Errors
+    /// When it is not YAML, with the byte offset of the place. Nesting deeper than 255 is refused.
+    pub fn parse(source: &Rc<Source>) -> Result<Self, YamlError> {
+        let mut options = Options::default();
+        options.emit_anchor_events = true;
+        options.emit_comments = false;
+        // CI systems use Go's and Java's parsers, which do not mind long keys.
+        options.simple_key_max_lookahead = 16 * 1024;
+        Builder::new(source).run(Parser::new_from_str_with_options(&source.text, options))
+    }
+
+    /// The value of the first document in the file; `None` when the file is empty.
+    #[must_use]
+    pub fn root(&self) -> Option<Node<'_>> {
+        self.roots.first().map(|&id| self.node(id))
+    }
+
+    /// The values of all documents in the file.
+    pub fn roots(&self) -> impl Iterator<Item = Node<'_>> {
+        self.roots.iter().map(|&id| self.node(id))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn source(&self) -> &Rc<Source> {
+        &self.source
+    }
+
+    fn raw(&self, id: u32) -> Option<&Raw> {
+        self.nodes.get(id as usize)
+    }
+
+    fn node(&self, written: u32) -> Node<'_> {
+        // An alias points at an earlier node, never at an alias, so one look is enough.
+        let id = match self.raw(written) {
+            Some(Raw {
+                data: Data::Alias(target),
+                ..
+            }) => *target,
+            _ => written,
+        };
+        Node {
+            doc: self,
+            id,
+            written,
+        }
+    }
+}
+
+struct Builder<'s> {
+    doc: Document,
+    source: &'s Source,
+    /// Children of the containers that are still open, the innermost last.
+    scratch: Vec<u32>,
+    /// Open containers: node, and where its children begin in `scratch`.
+    open: Vec<(u32, usize)>,
+    anchors: HashMap<usize, u32>,
+}
+
+impl<'s> Builder<'s> {
+    fn new(source: &'s Rc<Source>) -> Self {
+        let guess = source.text.len() / 16;
+        Self {
+            doc: Document {
+                source: Rc::clone(source),
+                nodes: Vec::with_capacity(guess),
+                pool: Vec::with_capacity(guess),
+                roots: Vec::new(),
+                duplicates: Vec::new(),
+            },
+            source,
+            scratch: Vec::new(),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+        }
+    }
+
+    fn run<'i>(
+        mut self,
+        parser: impl Iterator<Item = Result<(Event<'i>, granit_parser::Span), granit_parser::ScanError>>,
+    ) -> Result<Document, YamlError> {
+        for item in parser {
+            let (event, span) = item.map_err(|error| YamlError {
+                message: error.info(),
+                offset: narrow(error.marker().byte_offset().unwrap_or(0)),
+            })?;
+            let range = span.byte_range().unwrap_or(0..0);
+            let (start, end) = (narrow(range.start), narrow(range.end));
+            match event {
+                Event::Scalar(value, style, anchor, _) => {
+                    let style = match style {
+                        ScalarStyle::Plain => Style::Plain,
+                        ScalarStyle::SingleQuoted => Style::Single,
+                        ScalarStyle::DoubleQuoted => Style::Double,
+                        ScalarStyle::Literal => Style::Literal,
+                        ScalarStyle::Folded => Style::Folded,
+                    };
+                    let same = self.source.slice(start, end) == value;
+                    let data = Data::Scalar((!same).then(|| value.into()));
+                    self.add(data, style, start, end, anchor);
+                }
+                Event::SequenceStart(style, anchor, _) => {
+                    self.begin(
+                        Data::Sequence { first: 0, count: 0 },
+                        style,
+                        start,
+                        end,
+                        anchor,
+                    );
+                }
+                Event::MappingStart(style, anchor, _) => {
+                    self.begin(
+                        Data::Mapping { first: 0, count: 0 },
+                        style,
+                        start,
+                        end,
+                        anchor,
+                    );
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.finish(end),
+                Event::Alias(anchor) => {
+                    let data = match self.anchors.get(&anchor) {
+                        Some(&target) => Data::Alias(target),
+                        None => Data::Scalar(Some("".into())),
+                    };
+                    self.add(data, Style::Plain, start, end, 0);
+                }
+                Event::Anchor(id, _) => {
+                    if let Some(node) = self
+                        .anchors
+                        .get(&id)
+                        .and_then(|&n| self.doc.nodes.get_mut(n as usize))
+                    {
+                        node.anchor = Some((start, end));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(self.doc)
+    }
+
+    fn add(&mut self, data: Data, style: Style, start: u32, end: u32, anchor: usize) -> u32 {
+        let id = narrow(self.doc.nodes.len());
+        self.doc.nodes.push(Raw {
+            data,
+            style,
+            start,
+            end,
+            anchor: None,
+        });
+        if anchor != 0 {
+            self.anchors.insert(anchor, id);
+        }
+        if self.open.is_empty() {
+            self.doc.roots.push(id)
+        } else {
+            self.scratch.push(id)
+        }
+        id
+    }
+
+    fn begin(&mut self, data: Data, style: StructureStyle, start: u32, end: u32, anchor: usize) {
+        let style = if style == StructureStyle::Flow {
+            Style::Flow
+        } else {
+            Style::Block
+        };
+        let id = self.add(data, style, start, end, anchor);
+        self.open.push((id, self.scratch.len()));
+    }
+
+    fn finish(&mut self, end: u32) {
+        let Some((id, from)) = self.open.pop() else {
+            return;
+        };
+        let from = from.min(self.scratch.len());
+        let first = narrow(self.doc.pool.len());
+        let children = narrow(self.scratch.len() - from);
+        // A block collection is closed by what comes after it; its own text ends with its last child.
+        let last = self
+            .scratch
+            .last()
+            .filter(|_| children > 0)
+            .and_then(|&c| self.doc.raw(c))
+            .map(|c| c.end);
+        self.doc.pool.extend(self.scratch.drain(from..));
+        let Some(raw) = self.doc.nodes.get_mut(id as usize) else {
+            return;
+        };
+        raw.end = match (raw.style, last) {
+            (Style::Flow, _) => end,
+            (_, Some(last)) => last.max(raw.start),
+            _ => raw.start,
+        };
+        match &mut raw.data {
+            Data::Sequence { first: f, count: c } => (*f, *c) = (first, children),
+            Data::Mapping { first: f, count: c } => {
+                (*f, *c) = (first, children / 2);
+                self.note_duplicates(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn note_duplicates(&mut self, id: u32) {
+        let mapping = self.doc.node(id);
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut found = Vec::new();
+        for (key, _) in mapping.pairs() {
+            // Two `<<` in one mapping are common in the wild and harmless: both are merged.
+            let Some(name) = key.as_str().filter(|&n| n != "<<") else {
+                continue;
+            };
+            if !seen.insert(name) {
+                found.push(DuplicateKey {
+                    key: name.to_owned(),
+                    span: key.span(),
+                });
+            }
+        }
+        self.doc.duplicates.extend(found);
+    }
+}
+
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+impl std::fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Node({:?})",
+            self.doc.source.slice(self.span().start, self.span().end)
+        )
+    }
+}
+
+impl<'d> Node<'d> {
+    fn raw(self) -> Option<&'d Raw> {
+        self.doc.raw(self.id)
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn document(self) -> &'d Document {
+        self.doc
+    }
+
+    /// A number that is the same for two nodes of one document exactly when they are the same node
+    /// (aliases looked through). For loop detection.
+    #[must_use]
+    pub fn identity(self) -> u32 {
+        self.id
+    }
+
+    /// Where the value is written: for an alias, at its anchor.
+    #[must_use]
+    pub fn span(self) -> Span {
+        self.span_of(self.id)
+    }
+
+    /// Where this use is written: for an alias, the `*name`.
+    #[must_use]
+    pub fn use_span(self) -> Span {
+        self.span_of(self.written)
+    }
+
+    fn span_of(self, id: u32) -> Span {
+        let (start, end) = self.doc.raw(id).map_or((0, 0), |r| (r.start, r.end));
+        Span {
+            file: self.doc.source.id,
+            start,
+            end,
+        }
+    }
+
+    /// Whether this use is an alias.
+    #[must_use]
+    pub fn is_alias(self) -> bool {
+        self.id != self.written
+    }
+
+    /// Where the anchor (`&name`) of the value is written, if it has one.
+    #[must_use]
+    pub fn anchor(self) -> Option<Span> {
+        let (start, end) = self.raw()?.anchor?;
+        Some(Span {
+            file: self.doc.source.id,
+            start,
+            end,
+        })
+    }
+
+    /// How the value is written.
+    #[must_use]
+    pub fn style(self) -> Style {
+        self.raw().map_or(Style::Plain, |r| r.style)
+    }
+
+    /// The value of a scalar.
+    #[must_use]
+    pub fn as_str(self) -> Option<&'d str> {
+        let raw = self.raw()?;
+        match &raw.data {
+            Data::Scalar(Some(value)) => Some(value),
+            Data::Scalar(None) => Some(self.doc.source.slice(raw.start, raw.end)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `null`, `~` or nothing at all.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.style() == Style::Plain
+            && matches!(self.as_str(), Some("" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// A plain YAML 1.2 (or `yes`/`on` of 1.1) boolean.
+    #[must_use]
+    pub fn as_bool(self) -> Option<bool> {
+        match self.as_str()? {
+            "true" | "True" | "TRUE" | "yes" | "on" => Some(true),
+            "false" | "False" | "FALSE" | "no" | "off" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a mapping.
+    #[must_use]
+    pub fn is_mapping(self) -> bool {
+        matches!(
+            self.raw(),
+            Some(Raw {
+                data: Data::Mapping { .. },
+                ..
+            })
+        )
+    }
+
+    /// Whether it is a list.
+    #[must_use]
+    pub fn is_sequence(self) -> bool {
+        matches!(
+            self.raw(),
+            Some(Raw {
+                data: Data::Sequence { .. },
+                ..
+            })
+        )
+    }
+
+    fn children(self, first: u32, count: u32) -> impl Iterator<Item = Node<'d>> {
+        let doc = self.doc;
+        let range = first as usize..first as usize + count as usize;
+        doc.pool
+            .get(range)
+            .unwrap_or_default()
+            .iter()
+            .map(move |&id| doc.node(id))
+    }
+
+    /// The items of a list; nothing for anything else.
+    pub fn items(self) -> impl Iterator<Item = Node<'d>> {
+        let (first, count) = match self.raw() {
+            Some(Raw {
+                data: Data::Sequence { first, count },
+                ..
+            }) => (*first, *count),
+            _ => (0, 0),
+        };
+        self.children(first, count)
+    }
+
+    /// The items of a list, or the node itself when it is a scalar: CI files often allow both.
+    #[must_use]
+    pub fn one_or_many(self) -> Vec<Node<'d>> {
+        if self.is_sequence() {
+            self.items().collect()
+        } else if self.is_null() {
+            Vec::new()
+        } else {
+            vec![self]
+        }
+    }
+
+    /// Keys and values as written, merge keys among them.
+    fn pairs(self) -> impl Iterator<Item = (Node<'d>, Node<'d>)> {
+        let (first, count) = match self.raw() {
+            Some(Raw {
+                data: Data::Mapping { first, count },
+                ..
+            }) => (*first, *count),
+            _ => (0, 0),
+        };
+        let doc = self.doc;
+        let range = first as usize..first as usize + 2 * count as usize;
+        doc.pool
+            .get(range)
+            .unwrap_or_default()
+            .chunks_exact(2)
+            .filter_map(move |pair| match pair {
+                &[key, value] => Some((doc.node(key), doc.node(value))),
+                _ => None,
+            })
+    }
+
+    /// The value of a key. Of a key written twice the last; a key of the mapping before one that is
+    /// merged in.
+    #[must_use]
+    pub fn get(self, key: &str) -> Option<Node<'d>> {
+        self.get_at(key, 0, &mut 2_000)
+    }
+
+    fn get_at(self, key: &str, depth: usize, budget: &mut usize) -> Option<Node<'d>> {
+        *budget = budget.checked_sub(1).filter(|_| depth <= MAX_MERGES)?;
+        let mut found = None;
+        let mut merges = false;
+        for (k, value) in self.pairs() {
+            match k.as_str() {
+                Some(name) if name == key => found = Some(value),
+                Some("<<") => merges = true,
+                _ => {}
+            }
+        }
+        if found.is_some() || !merges {
+            return found;
+        }
+        self.merged().find_map(|m| m.get_at(key, depth + 1, budget))
+    }
+
+    /// The mappings that are merged into this one by `<<`, the strongest first.
+    fn merged(self) -> impl Iterator<Item = Node<'d>> {
+        self.pairs()
+            .filter(|(k, _)| k.as_str() == Some("<<"))
+            .flat_map(|(_, value)| {
+                let many: Vec<Node<'d>> = if value.is_sequence() {
+                    value.items().take(64).collect()
+                } else {
+                    vec![value]
+                };
+                many
+            })
+    }
+
+    /// The key's own node and its value, as [`Node::get`] finds them.
+    #[must_use]
+    pub fn entry(self, key: &str) -> Option<Entry<'d>> {
+        self.entries()
+            .into_iter()
+            .find(|e| e.key.as_str() == Some(key))
+    }
+
+    /// All entries, those that are merged in included, in the order of the file.
+    #[must_use]
+    pub fn entries(self) -> Vec<Entry<'d>> {
+        let mut out: Vec<Entry<'d>> = Vec::new();
+        let mut at: HashMap<&str, usize> = HashMap::new();
+        let mut budget = 20_000_usize;
+        self.collect(&mut out, &mut at, 0, &mut budget);
+        out
+    }
+
+    fn collect(
+        self,
+        out: &mut Vec<Entry<'d>>,
+        at: &mut HashMap<&'d str, usize>,
+        depth: usize,
+        budget: &mut usize,
+    ) {
+        if depth > MAX_MERGES {
+            return;
+        }
+        let merged = depth > 0;
+        let mut own: HashSet<&str> = HashSet::new();
+        for (key, value) in self.pairs() {
+            let Some(left) = budget.checked_sub(1) else {
+                return;
+            };
+            *budget = left;
+            let Some(name) = key.as_str() else { continue };
+            if name == "<<" {
+                continue;
+            }
+            match at.get(name) {
+                Some(&i) if !merged || own.contains(name) => {
+                    if let Some(slot) = out.get_mut(i) {
+                        *slot = Entry { key, value, merged };
+                    }
+                }
+                Some(_) => {}
+                None => {
+                    at.insert(name, out.len());
+                    own.insert(name);
+                    out.push(Entry { key, value, merged });
+                }
+            }
+        }
+        for merged in self.merged() {
+            if *budget == 0 {
+                return;
+            }
+            merged.collect(out, at, depth + 1, budget);
+        }
+    }
+
+    /// A scalar's value that knows where each of its bytes is written: what a shell script in a
+    /// block scalar is parsed from.
+    #[must_use]
+    pub fn mapped(self) -> Option<Mapped> {
+        let value = self.as_str()?;
+        let raw = self.raw()?;
+        let source = &self.doc.source;
+        let written = source.slice(raw.start, raw.end);
+        Some(match raw.style {
+            Style::Plain if written == value => Mapped::verbatim(self.span(), value),
+            Style::Single if written.len() == value.len() + 2 => {
+                let span = self.span();
+                Mapped::verbatim(
+                    Span {
+                        start: span.start + 1,
+                        ..span
+                    },
+                    value,
+                )
+            }
+            Style::Double => align_escapes(self.span(), written, value),
+            Style::Literal | Style::Folded => {
+                // The span may begin at the indicator or at the content: the header's line is not content.
+                let header = written
+                    .find('\n')
+                    .filter(|_| written.starts_with(['|', '>']))
+                    .map_or(0, |at| at + 1);
+                align_lines(self.span(), written, header, value)
+            }
+            _ => align_lines(self.span(), written, 0, value),
+        })
+    }
+}
+
+/// Maps a value to the source line by line: each line of the source, trimmed, is looked for where
+/// the value goes on. Exact for block scalars; the start of the line where a line holds escapes.
+fn align_lines(span: Span, written: &str, header: usize, value: &str) -> Mapped {
+    let mut out = Mapped::empty(span.file);
+    let mut at = 0; // in `value`
+    let mut offset = header;
+    for line in written.get(header..).unwrap_or("").split_inclusive('\n') {
+        let rest = value.get(at..).unwrap_or("");
+        let body = line.trim_end_matches(['\n', '\r']);
+        // The longest suffix of the line that the value goes on with, after line breaks folding made.
+        let gap = rest.len() - rest.trim_start_matches(['\n', ' ']).len();
+        let text = body.trim_start_matches([' ', '\t', '\'', '"']);
+        let shorter = text.trim_end_matches(['\'', '"', ' ', '\t']);
+        let found = [text, shorter].into_iter().find_map(|t| {
+            let inner = rest.get(gap..)?;
+            (!t.is_empty() && inner.starts_with(t)).then_some(t.len())
+        });
+        if let Some(len) = found {
+            let indent = body.len() - text.len();
+            // Leading blanks that belong to the value stand right before the text.
+            let own = rest
+                .get(..gap)
+                .map_or(0, |g| g.len() - g.trim_end_matches(' ').len())
+                .min(indent);
+            let src = span.start + narrow(offset + indent);
+            out.push(rest.get(..gap - own).unwrap_or(""), src, false);
+            out.push(
+                rest.get(gap - own..gap + len).unwrap_or(""),
+                src - narrow(own),
+                true,
+            );
+            at += gap + len;
+        }
+        offset += line.len();
+    }
+    out.push(
+        value.get(at..).unwrap_or(""),
+        span.start + narrow(offset.min(written.len())),
+        false,
+    );
+    out
+}
+
+/// Maps a double-quoted scalar: runs without a backslash or line break stand as they are.
+fn align_escapes(span: Span, written: &str, value: &str) -> Mapped {
+    let inner = written
+        .strip_prefix('"')
+        .and_then(|w| w.strip_suffix('"'))
+        .unwrap_or(written);
+    if inner == value {
+        return Mapped::verbatim(
+            Span {
+                start: span.start + 1,
+                ..span
+            },
+            value,
+        );
+    }
+    let mut out = Mapped::empty(span.file);
+    let mut at = 0; // in `value`
+    let mut offset = 1;
+    for piece in inner.split_inclusive(['\\', '\n']) {
+        let run = piece.trim_end_matches(['\\', '\n', '\r']);
+        let run = if out.text.is_empty() {
+            run
+        } else {
+            run.trim_start()
+        };
+        let start = offset + piece.find(run).unwrap_or(0);
+        // After an escape the run begins with the escape's own letters: find where the value goes on.
+        for skip in 0..run.len().min(10) {
+            let Some(tail) = run.get(skip..).filter(|t| !t.is_empty()) else {
+                continue;
+            };
+            let rest = value.get(at..).unwrap_or("");
+            let Some(gap) = (0..=2.min(rest.len()))
+                .find(|&g| rest.get(g..).is_some_and(|r| r.starts_with(tail)))
+            else {
+                continue;
+            };
+            out.push(
+                rest.get(..gap).unwrap_or(""),
+                span.start + narrow(start),
+                false,
+            );
+            out.push(tail, span.start + narrow(start + skip), true);
+            at += gap + tail.len();
+            break;
+        }
+        offset += piece.len();
+    }
+    out.push(
+        value.get(at..).unwrap_or(""),
+        span.start + narrow(offset),
+        false,
+    );
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{MemoryTree, RepoPath, Sources};
+
+    fn with<R>(text: &str, look: impl FnOnce(&Document) -> R) -> R {
+        let tree = MemoryTree::new().with("f.yml", text);
+        let sources = Sources::new(&tree);
+        let source = sources.load(&RepoPath::new("f.yml").unwrap()).unwrap();
+        look(&Document::parse(&source).unwrap())
+    }
+
+    fn slice_of(doc: &Document, span: Span) -> String {
+        doc.source().slice(span.start, span.end).to_owned()
+    }
+
+    #[test]
+    fn an_alias_is_looked_through_and_still_known_as_written() {
+        with("a: &x cimg/go:1\nb: *x\n", |doc| {
+            let b = doc.root().unwrap().get("b").unwrap();
+            assert_eq!(b.as_str(), Some("cimg/go:1"));
+            assert!(b.is_alias());
+            assert_eq!(slice_of(doc, b.use_span()), "*x");
+            assert_eq!(slice_of(doc, b.span()), "cimg/go:1");
+            assert_eq!(slice_of(doc, b.anchor().unwrap()), "&x");
+        });
+    }
+
+    #[test]
+    fn own_keys_win_over_merged_ones_and_the_first_merged_mapping_wins() {
+        with(
+            "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz:\n  <<: [*x, *y]\n  a: 9\n",
+            |doc| {
+                let z = doc.root().unwrap().get("z").unwrap();
+                let seen: Vec<_> = z
+                    .entries()
+                    .iter()
+                    .map(|e| (e.key.as_str().unwrap(), e.value.as_str().unwrap(), e.merged))
+                    .collect();
+                assert_eq!(
+                    seen,
+                    [("a", "9", false), ("b", "1", true), ("c", "2", true)]
+                );
+                assert_eq!(z.get("c").unwrap().as_str(), Some("2"));
+            },
+        );
+    }
+
+    #[test]
+    fn a_key_written_twice_is_noted_and_the_last_counts() {
+        with("a: 1\na: 2\n", |doc| {
+            assert_eq!(doc.root().unwrap().get("a").unwrap().as_str(), Some("2"));
+            assert_eq!(doc.duplicates.len(), 1);
+        });
+    }
+
+    #[test]
+    fn every_byte_of_a_block_scalar_knows_its_place() {
+        let text = "run: |\r\n  cd x\r\n    docker pull alpine\r\n\r\n  é docker\r\nnext: 1\r\n";
+        with(text, |doc| {
+            let mapped = doc.root().unwrap().get("run").unwrap().mapped().unwrap();
+            assert_eq!(mapped.text, "cd x\n  docker pull alpine\n\né docker\n");
+            for word in ["cd", "docker pull", "alpine", "é"] {
+                let at = mapped.text.find(word).unwrap();
+                assert_eq!(slice_of(doc, mapped.span(at, at + word.len())), word);
+            }
+            let last = mapped.text.rfind("docker").unwrap();
+            assert_eq!(
+                mapped.span(last, last + 6).start as usize,
+                text.rfind("docker").unwrap()
+            );
+        });
+    }
+
+    #[test]
+    fn folded_and_quoted_scalars_know_their_places_too() {
+        for text in [
+            "run: >-\n  docker pull\n  alpine:3\n",
+            "run: \"a\\tb docker pull\n  alpine:3\"\n",
+            "run: 'x docker pull\n  alpine:3'\n",
+            "run: docker pull\n  alpine:3\n",
+        ] {
+            with(text, |doc| {
+                let mapped = doc.root().unwrap().get("run").unwrap().mapped().unwrap();
+                for word in ["docker pull", "alpine:3"] {
+                    let at = mapped.text.find(word).unwrap();
+                    assert_eq!(
+                        slice_of(doc, mapped.span(at, at + word.len())),
+                        word,
+                        "{text}"
+                    );
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_block_collection_ends_with_its_last_value() {
+        with("a:\n  - x\n  - y\n\n# later\nb: 1\n", |doc| {
+            assert_eq!(
+                slice_of(doc, doc.root().unwrap().get("a").unwrap().span()),
+                "- x\n  - y"
+            );
+        });
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_not_overflowed() {
+        let tree = MemoryTree::new().with("f", "[".repeat(100_000));
+        let sources = Sources::new(&tree);
+        let source = sources.load(&RepoPath::new("f").unwrap()).unwrap();
+        assert!(Document::parse(&source).is_err());
+    }
+
+    #[test]
+    fn an_alias_bomb_costs_nothing_until_it_is_walked() {
+        let mut text = String::from("a0: &a0 {k: v}\n");
+        for i in 1..60 {
+            text.push_str(&format!(
+                "a{i}: &a{i} {{<<: [*a{p}, *a{p}, *a{p}], x{i}: [*a{p}, *a{p}]}}\n",
+                p = i - 1
+            ));
+        }
+        with(&text, |doc| {
+            let last = doc.root().unwrap().get("a59").unwrap();
+            assert!(last.entries().len() < 100);
+            assert!(last.get("not there").is_none());
+        });
+    }
+}
