@@ -1,0 +1,126 @@
+//! Findings: what a person should act on, and how policy and silencing change them.
+
+use crate::context::{Unlisted, Unread};
+use crate::verdict::{Login, Place, Pull};
+
+/// How much a finding matters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Should be mended.
+    Warning,
+    /// Builds fail because of it, or a secret is out.
+    Error,
+}
+
+impl Severity {
+    /// Its name in reports and in `pullpass.toml`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Whether `pullpass fix` can mend it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Fixable {
+    /// No build that passed before can fail because of the edit.
+    Safe,
+    /// It can be mended by an edit that a person should look at.
+    Review,
+    /// It cannot be mended by an edit.
+    None,
+}
+
+impl Fixable {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Review => "review",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Something to act on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// Id of the rule.
+    pub rule: &'static str,
+    /// How much it matters, after policy.
+    pub severity: Severity,
+    /// Where.
+    pub place: Place,
+    /// The job; empty when the finding is not about one.
+    pub job: String,
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// Whether `fix` can mend it.
+    pub fix: Fixable,
+    /// Other places that belong to the story, oldest first.
+    pub related: Vec<(Place, String)>,
+    /// Stable across edits elsewhere in the file: 16 hexadecimal digits.
+    pub fingerprint: String,
+}
+
+/// Everything that is said of one repository.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Audit {
+    /// CI files that were read.
+    pub files: usize,
+    /// The pulls, in the order of the files.
+    pub pulls: Vec<Pull>,
+    /// The logins, in the order of the files.
+    pub logins: Vec<Login>,
+    /// What to act on.
+    pub findings: Vec<Finding>,
+    /// Findings that an ignore comment or `pullpass.toml` silenced.
+    pub silenced: usize,
+    /// What could not be understood.
+    pub unread: Vec<Unread>,
+    /// Actions that no table knows.
+    pub unlisted: Vec<Unlisted>,
+}
+
+/// Which credential satisfies the policy for images that the CI vendor pulls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Accept {
+    /// Only the project's own: the vendor's credential is a warning.
+    #[default]
+    OwnCredential,
+    /// Any, the vendor's included.
+    AnyCredential,
+}
+
+/// One `[[audit.ignore]]` of `pullpass.toml`. Every condition that is given must hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Ignore {
+    /// Rule id.
+    pub rule: Option<String>,
+    /// Glob (`*`, `**`, `?`) over the file's path in the repository.
+    pub file: Option<String>,
+    /// The job's name.
+    pub job: Option<String>,
+    /// Glob over the image as written or canonical.
+    pub image: Option<String>,
+}
+
+/// The `[audit]` table of `pullpass.toml`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Policy {
+    /// `policy = "own-credential" | "any-credential"`.
+    pub accept: Accept,
+    /// `[audit.rules]`: rule id to severity; `None` is `off`.
+    pub severities: Vec<(String, Option<Severity>)>,
+    /// `[[audit.ignore]]`.
+    pub ignores: Vec<Ignore>,
+}
