@@ -251,6 +251,11 @@ pub enum Kind {
         /// The image as written.
         image: Text,
     },
+    /// Sends an image to a registry: what a login may be there for, when nothing is pulled.
+    Push {
+        /// The image as written.
+        image: Text,
+    },
     /// Something that may pull, of which nothing more can be said.
     Opaque {
         /// What it is, in the words of the file.

@@ -15,6 +15,7 @@ pub mod dockerfile;
 pub mod effect;
 pub mod finding;
 pub mod github;
+pub mod interpret;
 pub mod recipes;
 pub mod reference;
 pub mod rules;

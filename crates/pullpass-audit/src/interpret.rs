@@ -1,0 +1,882 @@
+//! The interpreter: walks a job's effects in order and says of each pull as whom it is made.
+//!
+//! The state is small: which logins are in force (and under which conditions), and which images
+//! are already there. A verdict is computed from that state alone, never from what the text looks
+//! like, so a new front end gets every verdict for nothing.
+
+use std::rc::Rc;
+
+use crate::context::Context;
+use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
+use crate::reference::{self, DOCKER_HUB, Image, Reference, canonical_registry};
+use crate::source::Span;
+use crate::text::{Text, is_hole};
+use crate::verdict::{Auth, Cause};
+
+/// A credential as the files give it; may carry unknown parts.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RawCredential {
+    /// User name.
+    pub username: Option<Text>,
+    /// Password or token.
+    pub password: Option<Text>,
+}
+
+/// A pull with its verdict, places still as spans.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Where it is written.
+    pub span: Span,
+    /// The effect it comes from, in the job's order.
+    pub effect: usize,
+    /// What caused it.
+    pub by: By,
+    /// The image as written; `None` when not even that is known.
+    pub image: Option<Text>,
+    /// What is known of its name.
+    pub reference: Option<Reference>,
+    /// As whom.
+    pub auth: Auth,
+    /// Why, for rules.
+    pub cause: Cause,
+    /// Why, for people.
+    pub reason: String,
+    /// The login or credential that decided.
+    pub decided_by: Option<Span>,
+    /// With what.
+    pub credential: Option<RawCredential>,
+    /// Made by the CI system before any step.
+    pub by_host: bool,
+}
+
+/// A login with what came of it.
+#[derive(Clone, Debug)]
+pub struct LoginSeen {
+    /// The effect it comes from, in the job's order.
+    pub effect: usize,
+    /// Canonical registry; `None` when it cannot be known.
+    pub registry: Option<String>,
+    /// Whether a pull or push of the job can have used it.
+    pub used: bool,
+}
+
+/// What the interpreter says of one job.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    /// Its pulls, in order.
+    pub pulls: Vec<Judged>,
+    /// Its logins, in order.
+    pub logins: Vec<LoginSeen>,
+}
+
+struct Active<'j> {
+    effect: &'j Effect,
+    seen: usize,
+    registry: Option<String>,
+    store: &'j Store,
+    credential: RawCredential,
+    how: &'j str,
+    broken: Option<&'j str>,
+    logged_out: Option<Span>,
+}
+
+struct Present {
+    image: String,
+    guards: Rc<[Guard]>,
+}
+
+/// Judges every pull of a job.
+#[must_use]
+pub fn interpret(cx: &Context<'_>, job: &Job) -> Judgement {
+    let mut walk = Walk {
+        cx,
+        job,
+        active: Vec::new(),
+        present: Vec::new(),
+        loaded: false,
+        out: Judgement::default(),
+    };
+    for (index, effect) in job.effects.iter().enumerate() {
+        walk.step(index, effect);
+    }
+    walk.out
+}
+
+struct Walk<'a, 'j> {
+    cx: &'a Context<'a>,
+    job: &'j Job,
+    active: Vec<Active<'j>>,
+    present: Vec<Present>,
+    /// An image of unknown name came out of an archive.
+    loaded: bool,
+    out: Judgement,
+}
+
+/// What a login says about its registry: none means "cannot be known".
+fn registry_of(written: &Text) -> Option<String> {
+    if written.is_one_hole() {
+        return None;
+    }
+    let canonical = canonical_registry(written.as_str());
+    // A host of which the end is known is known well enough not to be Docker Hub.
+    match canonical.rfind(is_hole) {
+        Some(at) if !canonical.get(at..).is_some_and(|end| end.contains('.')) => None,
+        _ => Some(canonical),
+    }
+}
+
+fn includes(guards: &[Guard], all: &[Guard]) -> bool {
+    all.iter().all(|g| guards.contains(g))
+}
+
+fn excludes(a: &[Guard], b: &[Guard]) -> bool {
+    a.iter().any(|g| b.contains(&g.not()))
+}
+
+/// Whether the conditions, taken together, leave no case out: `{a}` and `{not a}` do.
+fn exhaustive(mut cases: Vec<Vec<Guard>>) -> bool {
+    // Each round merges two cases that differ in one condition's sense only. There are few.
+    for _ in 0..32 {
+        if cases.iter().any(Vec::is_empty) {
+            return true;
+        }
+        let merged = cases.iter().enumerate().find_map(|(i, a)| {
+            cases.iter().enumerate().skip(i + 1).find_map(|(j, b)| {
+                let opposite: Vec<&Guard> = a.iter().filter(|g| b.contains(&g.not())).collect();
+                let &[one] = opposite.as_slice() else {
+                    return None;
+                };
+                let rest: Vec<Guard> = a.iter().filter(|g| *g != one).cloned().collect();
+                let same = rest.len() + 1 == b.len() && rest.iter().all(|g| b.contains(g));
+                same.then_some((i, j, rest))
+            })
+        });
+        let Some((i, j, rest)) = merged else {
+            return false;
+        };
+        cases.swap_remove(j);
+        cases.swap_remove(i);
+        cases.push(rest);
+    }
+    false
+}
+
+impl<'j> Walk<'_, 'j> {
+    fn step(&mut self, index: usize, effect: &'j Effect) {
+        match &effect.kind {
+            Kind::Login {
+                registry,
+                username,
+                password,
+                store,
+                how,
+                broken,
+            } => {
+                let registry = registry_of(registry);
+                self.out.logins.push(LoginSeen {
+                    effect: index,
+                    registry: registry.clone(),
+                    used: false,
+                });
+                self.active.push(Active {
+                    effect,
+                    seen: self.out.logins.len() - 1,
+                    registry,
+                    store,
+                    credential: RawCredential {
+                        username: username.clone(),
+                        password: password.clone(),
+                    },
+                    how,
+                    broken: broken.as_deref(),
+                    logged_out: None,
+                });
+            }
+            Kind::Logout { registry, store } => {
+                let registry = registry_of(registry);
+                for login in &mut self.active {
+                    let same = login.registry == registry && login.store == store;
+                    if same && includes(&login.effect.guards, &effect.guards) {
+                        login.logged_out = Some(effect.span);
+                    }
+                }
+            }
+            Kind::Provide { image } => match reference::parse(image) {
+                Image::Named(reference) => {
+                    self.make_present(reference.canonical_text(), &effect.guards)
+                }
+                Image::Unknown => {
+                    self.loaded |= image.is_one_hole();
+                    self.make_present(image.as_str().to_owned(), &effect.guards);
+                }
+                Image::Nothing | Image::Invalid(_) => {}
+            },
+            Kind::Push { image } => {
+                if let Image::Named(reference) = reference::parse(image) {
+                    self.use_logins(&reference.registry);
+                } else {
+                    self.use_all_logins();
+                }
+            }
+            Kind::Opaque { what, why, by } => self.out.pulls.push(Judged {
+                span: effect.span,
+                effect: index,
+                by: *by,
+                image: None,
+                reference: None,
+                auth: Auth::Unknown,
+                cause: Cause::Unresolved,
+                reason: format!("{what}: {why}"),
+                decided_by: None,
+                credential: None,
+                by_host: false,
+            }),
+            Kind::Pull {
+                image,
+                by,
+                puller,
+                declared,
+                freshness,
+            } => {
+                self.pull(index, effect, image, *by, puller, declared, *freshness);
+            }
+        }
+    }
+
+    fn make_present(&mut self, image: String, guards: &Rc<[Guard]>) {
+        self.present.push(Present {
+            image,
+            guards: Rc::clone(guards),
+        });
+    }
+
+    fn is_present(&self, image: &str, guards: &[Guard]) -> bool {
+        self.present
+            .iter()
+            .any(|p| p.image == image && includes(guards, &p.guards))
+            || exhaustive(
+                self.present
+                    .iter()
+                    .filter(|p| p.image == image)
+                    .map(|p| p.guards.to_vec())
+                    .collect(),
+            )
+    }
+
+    fn use_logins(&mut self, registry: &str) {
+        for login in &self.active {
+            if login.registry.as_deref().is_none_or(|r| r == registry)
+                && let Some(seen) = self.out.logins.get_mut(login.seen)
+            {
+                seen.used = true;
+            }
+        }
+    }
+
+    fn use_all_logins(&mut self) {
+        for login in &mut self.out.logins {
+            login.used = true;
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the fields of one variant, taken apart"
+    )]
+    fn pull(
+        &mut self,
+        index: usize,
+        effect: &'j Effect,
+        image: &Text,
+        by: By,
+        puller: &Puller,
+        declared: &'j Declared,
+        freshness: Freshness,
+    ) {
+        let by_host = *puller == Puller::Host;
+        let mut judged = Judged {
+            span: effect.span,
+            effect: index,
+            by,
+            image: Some(image.clone()),
+            reference: None,
+            auth: Auth::Unknown,
+            cause: Cause::Unresolved,
+            reason: String::new(),
+            decided_by: None,
+            credential: None,
+            by_host,
+        };
+        match reference::parse(image) {
+            Image::Nothing => return,
+            Image::Invalid(why) => {
+                judged.reason = format!(
+                    "`{}` is no image name: {why}",
+                    self.cx.holes.show(image.as_str())
+                )
+            }
+            Image::Unknown => {
+                if !by_host && self.is_present(image.as_str(), &effect.guards) {
+                    return;
+                }
+                self.use_all_logins();
+                judged.reason = self.unresolved(image);
+                if !by_host {
+                    self.make_present(image.as_str().to_owned(), &effect.guards);
+                }
+            }
+            Image::Named(reference) => {
+                let name = reference.canonical_text();
+                if !by_host {
+                    if freshness == Freshness::Missing && self.is_present(&name, &effect.guards) {
+                        return;
+                    }
+                    self.make_present(name, &effect.guards);
+                }
+                if !reference.is_hub() {
+                    self.use_logins(&reference.registry.clone());
+                    judged.auth = Auth::NotApplicable;
+                    (judged.cause, judged.reason) = if reference.mirror {
+                        (
+                            Cause::Mirror,
+                            format!(
+                                "`{}` serves a copy of Docker Hub",
+                                self.cx.holes.show(&reference.registry)
+                            ),
+                        )
+                    } else {
+                        (
+                            Cause::OtherHost,
+                            format!(
+                                "`{}` is not Docker Hub",
+                                self.cx.holes.show(&reference.registry)
+                            ),
+                        )
+                    };
+                } else if self.loaded
+                    && freshness == Freshness::Missing
+                    && !reference.repository.starts_with("library/")
+                {
+                    self.use_all_logins();
+                    judged.reason = "an archive was loaded before, and whether this image came out of it cannot be known".to_owned();
+                } else {
+                    match puller {
+                        Puller::Host => self.judge_declared(&mut judged, declared),
+                        Puller::Client(stores) => {
+                            self.judge_client(&mut judged, effect, declared, stores)
+                        }
+                    }
+                }
+                judged.reference = Some(reference);
+            }
+        }
+        self.out.pulls.push(judged);
+    }
+
+    fn unresolved(&self, image: &Text) -> String {
+        let mut names: Vec<String> = image
+            .holes(&self.cx.holes)
+            .map(|h| format!("`{}`", h.written))
+            .collect();
+        names.dedup();
+        match names.as_slice() {
+            [] => "the image cannot be known".to_owned(),
+            [one] => format!("the image depends on {one}, whose value is not in this repository"),
+            many => format!(
+                "the image depends on {}, whose values are not in this repository",
+                many.join(" and ")
+            ),
+        }
+    }
+
+    fn judge_declared(&self, judged: &mut Judged, declared: &Declared) {
+        match declared {
+            Declared::Credential {
+                username,
+                password,
+                span,
+                sometimes_empty,
+            } => {
+                judged.decided_by = Some(*span);
+                if username.is_empty() || password.is_empty() {
+                    let missing = if username.is_empty() {
+                        "user name"
+                    } else {
+                        "password"
+                    };
+                    judged.auth = Auth::Anonymous;
+                    judged.cause = Cause::NoCredential;
+                    judged.reason =
+                        format!("the credential given with this image has no {missing}");
+                    return;
+                }
+                judged.credential = Some(RawCredential {
+                    username: Some(username.clone()),
+                    password: Some(password.clone()),
+                });
+                if *sometimes_empty {
+                    judged.auth = Auth::Conditional;
+                    judged.cause = Cause::SometimesEmpty;
+                    "the credential given with this image is empty in some runs"
+                        .clone_into(&mut judged.reason);
+                } else {
+                    judged.auth = Auth::Authenticated;
+                    judged.cause = Cause::Fine;
+                    "a credential is given with this image".clone_into(&mut judged.reason);
+                }
+            }
+            Declared::Aws(span) => {
+                judged.decided_by = Some(*span);
+                judged.auth = Auth::Anonymous;
+                judged.cause = Cause::OtherRegistry;
+                "`aws_auth` signs in to Amazon ECR, and this image is on Docker Hub"
+                    .clone_into(&mut judged.reason);
+            }
+            Declared::NoSyntax(why) => {
+                judged.auth = Auth::Impossible;
+                judged.cause = Cause::NoSyntax;
+                (*why).clone_into(&mut judged.reason);
+            }
+            Declared::Unknown(why) => judged.reason.clone_from(why),
+            Declared::None if self.job.platform_credential => {
+                judged.auth = Auth::Platform;
+                judged.cause = Cause::Vendor;
+                "no `auth` on this image, so CircleCI pulls it with a credential of its own"
+                    .clone_into(&mut judged.reason);
+            }
+            Declared::None => {
+                judged.auth = Auth::Anonymous;
+                judged.cause = Cause::NoCredential;
+                let key = if self.job.provider == crate::effect::Provider::GitHub {
+                    "credentials"
+                } else {
+                    "auth"
+                };
+                judged.reason = format!(
+                    "no `{key}` on this image, and it is pulled before any step could sign in"
+                );
+            }
+        }
+    }
+
+    fn judge_client(
+        &mut self,
+        judged: &mut Judged,
+        effect: &'j Effect,
+        declared: &Declared,
+        stores: &[Store],
+    ) {
+        if *declared != Declared::None {
+            self.judge_declared(judged, declared);
+            return;
+        }
+        let guards = &effect.guards;
+        let readable = |l: &Active<'_>| stores.contains(l.store);
+        let hub = |l: &Active<'_>| l.registry.as_deref() == Some(DOCKER_HUB);
+        let in_force: Vec<&Active<'j>> = self
+            .active
+            .iter()
+            .filter(|l| {
+                l.logged_out.is_none() && !excludes(&l.effect.guards, guards) && readable(l)
+            })
+            .collect();
+        let good: Vec<&Active<'j>> = in_force
+            .iter()
+            .copied()
+            .filter(|l| hub(l) && l.broken.is_none())
+            .collect();
+        let cases = good.iter().map(|l| {
+            l.effect
+                .guards
+                .iter()
+                .filter(|g| !guards.contains(g))
+                .cloned()
+                .collect()
+        });
+        let used: Vec<usize> = in_force
+            .iter()
+            .filter(|l| l.registry.is_none() || hub(l))
+            .map(|l| l.seen)
+            .collect();
+
+        if let Some(login) = good
+            .iter()
+            .rev()
+            .find(|l| includes(guards, &l.effect.guards))
+            .or_else(|| good.last().filter(|_| exhaustive(cases.collect())))
+        {
+            judged.auth = Auth::Authenticated;
+            judged.cause = Cause::Fine;
+            judged.reason = format!("{} signs in to Docker Hub before it", login.how);
+            judged.decided_by = Some(login.effect.span);
+            judged.credential = Some(login.credential.clone());
+        } else if let Some(login) = in_force
+            .iter()
+            .rev()
+            .find(|l| l.registry.is_none() && includes(guards, &l.effect.guards))
+        {
+            judged.reason = format!(
+                "{} signs in before it, and whether to Docker Hub cannot be known",
+                login.how
+            );
+            judged.decided_by = Some(login.effect.span);
+        } else if let Some(login) = good.last() {
+            judged.auth = Auth::Conditional;
+            judged.cause = Cause::LoginConditional;
+            let condition = login.effect.guards.iter().find(|g| !guards.contains(g));
+            judged.reason = match condition {
+                Some(g) if g.holds => format!(
+                    "{} signs in only when `{}`",
+                    login.how,
+                    self.cx.holes.show(&g.text)
+                ),
+                Some(g) => format!(
+                    "{} signs in only when not `{}`",
+                    login.how,
+                    self.cx.holes.show(&g.text)
+                ),
+                None => format!("{} signs in on some paths only", login.how),
+            };
+            judged.decided_by = Some(login.effect.span);
+            judged.credential = Some(login.credential.clone());
+        } else {
+            judged.auth = Auth::Anonymous;
+            self.explain_anonymous(judged, effect, stores);
+        }
+        for seen in used {
+            if let Some(seen) = self.out.logins.get_mut(seen) {
+                seen.used = true;
+            }
+        }
+    }
+
+    /// Nothing authenticates the pull: says what came nearest to it.
+    fn explain_anonymous(&self, judged: &mut Judged, effect: &Effect, stores: &[Store]) {
+        let hub = |l: &&Active<'_>| l.registry.as_deref() == Some(DOCKER_HUB);
+        let readable = |l: &&Active<'_>| stores.contains(l.store);
+        let compatible = |l: &&Active<'_>| !excludes(&l.effect.guards, &effect.guards);
+        let near =
+            |found: Option<&Active<'_>>, cause: Cause, say: &dyn Fn(&Active<'_>) -> String| {
+                found.map(|l| (cause, say(l), Some(l.logged_out.unwrap_or(l.effect.span))))
+            };
+        let found = near(
+            self.active
+                .iter()
+                .filter(hub)
+                .filter(readable)
+                .filter(compatible)
+                .rfind(|l| l.broken.is_some() && l.logged_out.is_none()),
+            Cause::LoginBroken,
+            &|l| {
+                format!(
+                    "{} stands before it and cannot work: {}",
+                    l.how,
+                    l.broken.unwrap_or_default()
+                )
+            },
+        )
+        .or_else(|| {
+            near(
+                self.active
+                    .iter()
+                    .filter(hub)
+                    .filter(readable)
+                    .rfind(|l| l.logged_out.is_some()),
+                Cause::LoggedOut,
+                &|l| {
+                    format!(
+                        "{} signed in to Docker Hub, and a logout followed before this pull",
+                        l.how
+                    )
+                },
+            )
+        })
+        .or_else(|| self.later_login(effect, stores))
+        .or_else(|| {
+            near(
+                self.active
+                    .iter()
+                    .filter(hub)
+                    .filter(compatible)
+                    .rfind(|l| !readable(l)),
+                Cause::OtherStore,
+                &|l| {
+                    format!(
+                        "{} signs in, and keeps the credential where this command does not look",
+                        l.how
+                    )
+                },
+            )
+        })
+        .or_else(|| {
+            near(
+                self.active
+                    .iter()
+                    .filter(readable)
+                    .filter(compatible)
+                    .rfind(|l| l.registry.is_some() && !hub(l)),
+                Cause::OtherRegistry,
+                &|l| {
+                    let registry = l.registry.as_deref().unwrap_or_default();
+                    format!(
+                        "{} signs in to `{}`, not to Docker Hub",
+                        l.how,
+                        self.cx.holes.show(registry)
+                    )
+                },
+            )
+        });
+        (judged.cause, judged.reason, judged.decided_by) = found.unwrap_or_else(|| {
+            (
+                Cause::NoLogin,
+                "nothing signs in to Docker Hub before it in this job".to_owned(),
+                None,
+            )
+        });
+    }
+
+    fn later_login(
+        &self,
+        effect: &Effect,
+        stores: &[Store],
+    ) -> Option<(Cause, String, Option<Span>)> {
+        let here = self
+            .job
+            .effects
+            .iter()
+            .position(|e| std::ptr::eq(e, effect))?;
+        let login = self.job.effects.get(here..)?.iter().find(|e| {
+            matches!(&e.kind, Kind::Login { registry, store, broken: None, .. }
+                if registry_of(registry).as_deref() == Some(DOCKER_HUB) && stores.contains(store))
+        })?;
+        let Kind::Login { how, .. } = &login.kind else {
+            return None;
+        };
+        Some((
+            Cause::LoginLater,
+            format!("{how} signs in to Docker Hub only after it"),
+            Some(login.span),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Options;
+    use crate::effect::{Forks, Provider, Runner};
+    use crate::run::JobRun;
+    use crate::source::{FileId, MemoryTree, RepoPath};
+    use crate::text::HoleKind;
+
+    /// Runs a made-up job and returns "image verdict cause" lines.
+    fn judge(act: impl FnOnce(&mut JobRun<'_>, FileId)) -> Vec<String> {
+        let tree = MemoryTree::new().with("f", "x".repeat(100));
+        let options = Options::default();
+        let cx = Context::new(&tree, &options);
+        let file = cx.sources.load(&RepoPath::new("f").unwrap()).unwrap().id;
+        let mut run = JobRun::new(&cx);
+        act(&mut run, file);
+        let job = Job {
+            provider: Provider::CircleCi,
+            file,
+            name: "j".into(),
+            span: Span::new(file, 0, 1),
+            runner: Runner::Hosted,
+            forks: Forks::No,
+            platform_credential: true,
+            guards: Rc::from([]),
+            effects: run.finish(),
+        };
+        interpret(&cx, &job)
+            .pulls
+            .iter()
+            .map(|p| {
+                format!(
+                    "{} {} {:?}",
+                    p.image
+                        .as_ref()
+                        .map(|i| cx.holes.show(i.as_str()))
+                        .unwrap_or_default(),
+                    p.auth.name(),
+                    p.cause
+                )
+            })
+            .collect()
+    }
+
+    fn login(run: &mut JobRun<'_>, file: FileId, registry: &str) {
+        let store = run.docker_store();
+        run.emit(
+            Span::new(file, 1, 2),
+            Kind::Login {
+                registry: registry.into(),
+                username: Some("$U".into()),
+                password: None,
+                store,
+                how: "`docker login`".into(),
+                broken: None,
+            },
+        );
+    }
+
+    fn pull(run: &mut JobRun<'_>, file: FileId, image: &str) {
+        run.docker_pull(
+            Span::new(file, 3, 4),
+            image.into(),
+            By::Run,
+            Freshness::Missing,
+        );
+    }
+
+    #[test]
+    fn login_before_pull_authenticates() {
+        let seen = judge(|run, f| {
+            login(run, f, "");
+            pull(run, f, "alpine");
+        });
+        assert_eq!(seen, ["alpine authenticated Fine"]);
+    }
+
+    #[test]
+    fn login_after_pull_is_anonymous() {
+        let seen = judge(|run, f| {
+            pull(run, f, "alpine");
+            login(run, f, "");
+        });
+        assert_eq!(seen, ["alpine anonymous LoginLater"]);
+    }
+
+    #[test]
+    fn login_elsewhere_does_not_help() {
+        let seen = judge(|run, f| {
+            login(run, f, "ghcr.io");
+            pull(run, f, "alpine");
+            pull(run, f, "ghcr.io/me/app");
+        });
+        assert_eq!(
+            seen,
+            [
+                "alpine anonymous OtherRegistry",
+                "ghcr.io/me/app not-applicable OtherHost"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_condition_makes_a_login_conditional_unless_the_pull_shares_it() {
+        let seen = judge(|run, f| {
+            run.guarded(Guard::when("main"), |run| login(run, f, ""));
+            pull(run, f, "alpine");
+            run.guarded(Guard::when("main"), |run| pull(run, f, "busybox"));
+            run.guarded(Guard::when("main").not(), |run| pull(run, f, "node"));
+        });
+        assert_eq!(
+            seen,
+            [
+                "alpine conditional LoginConditional",
+                "busybox authenticated Fine",
+                "node anonymous NoLogin"
+            ]
+        );
+    }
+
+    #[test]
+    fn logins_on_both_branches_are_one_login() {
+        let seen = judge(|run, f| {
+            run.guarded(Guard::when("a"), |run| login(run, f, ""));
+            run.guarded(Guard::when("a").not(), |run| login(run, f, "docker.io"));
+            pull(run, f, "alpine");
+        });
+        assert_eq!(seen, ["alpine authenticated Fine"]);
+    }
+
+    #[test]
+    fn what_was_built_or_pulled_before_is_not_pulled_again() {
+        let seen = judge(|run, f| {
+            run.emit(
+                Span::new(f, 0, 1),
+                Kind::Provide {
+                    image: "me/app:ci".into(),
+                },
+            );
+            pull(run, f, "me/app:ci");
+            pull(run, f, "alpine");
+            pull(run, f, "docker.io/library/alpine:latest");
+        });
+        assert_eq!(seen, ["alpine anonymous NoLogin"]);
+    }
+
+    #[test]
+    fn the_same_unknown_image_built_and_run_is_not_pulled() {
+        let seen = judge(|run, f| {
+            let image = run.cx.holes.of("$IMAGE", HoleKind::Variable);
+            run.emit(
+                Span::new(f, 0, 1),
+                Kind::Provide {
+                    image: image.clone(),
+                },
+            );
+            pull(run, f, image.as_str());
+        });
+        // The name of what was provided is unknown, so what is run may be it.
+        assert!(seen.is_empty(), "{seen:?}");
+    }
+
+    #[test]
+    fn a_logout_ends_a_login() {
+        let seen = judge(|run, f| {
+            login(run, f, "");
+            run.emit(
+                Span::new(f, 2, 3),
+                Kind::Logout {
+                    registry: Text::default(),
+                    store: Store::docker(),
+                },
+            );
+            pull(run, f, "alpine");
+        });
+        assert_eq!(seen, ["alpine anonymous LoggedOut"]);
+    }
+
+    #[test]
+    fn another_docker_config_is_another_login() {
+        let seen = judge(|run, f| {
+            login(run, f, "");
+            run.env.insert("DOCKER_CONFIG".into(), "/tmp/x".into());
+            pull(run, f, "alpine");
+        });
+        assert_eq!(seen, ["alpine anonymous OtherStore"]);
+    }
+
+    #[test]
+    fn a_login_to_an_unknown_registry_leaves_the_pull_unknown() {
+        let seen = judge(|run, f| {
+            let registry = run.cx.holes.of("$REGISTRY", HoleKind::Variable);
+            login(run, f, registry.as_str());
+            pull(run, f, "alpine");
+        });
+        assert_eq!(seen, ["alpine unknown Unresolved"]);
+    }
+
+    #[test]
+    fn the_vendors_credential_covers_its_own_pulls_only() {
+        let seen = judge(|run, f| {
+            run.emit(
+                Span::new(f, 0, 1),
+                Kind::Pull {
+                    image: "cimg/go:1".into(),
+                    by: By::Executor,
+                    puller: Puller::Host,
+                    declared: Declared::None,
+                    freshness: Freshness::Always,
+                },
+            );
+            pull(run, f, "alpine");
+        });
+        assert_eq!(
+            seen,
+            ["cimg/go:1 platform Vendor", "alpine anonymous NoLogin"]
+        );
+    }
+}
