@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use crate::source::{RepoPath, Source, Sources, Tree};
+use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::Holes;
 use crate::yaml::Document;
 
@@ -56,6 +56,7 @@ pub struct Context<'t> {
     documents: RefCell<HashMap<RepoPath, Option<Rc<Document>>>>,
     unread: RefCell<Vec<Unread>>,
     unlisted: RefCell<BTreeMap<String, Unlisted>>,
+    unused: RefCell<Vec<(Span, String)>>,
     once: RefCell<HashSet<String>>,
     budget: Cell<u64>,
     shell: Cell<u64>,
@@ -72,6 +73,7 @@ impl<'t> Context<'t> {
             documents: RefCell::default(),
             unread: RefCell::default(),
             unlisted: RefCell::default(),
+            unused: RefCell::default(),
             once: RefCell::default(),
             budget: Cell::new(BUDGET),
             shell: Cell::new(SHELL_BYTES),
@@ -143,6 +145,17 @@ impl<'t> Context<'t> {
                 file: source.path.as_str().to_owned(),
                 line: source.position(offset).line,
             });
+    }
+
+    /// Notes a command that signs in to Docker Hub and that no job calls.
+    pub fn note_unused(&self, span: Span, name: &str) {
+        self.unused.borrow_mut().push((span, name.to_owned()));
+    }
+
+    /// The commands that sign in and that no job calls.
+    #[must_use]
+    pub fn take_unused(&self) -> Vec<(Span, String)> {
+        self.unused.take()
     }
 
     /// What was noted, sorted.

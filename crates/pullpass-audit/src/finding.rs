@@ -58,8 +58,10 @@ pub struct Finding {
     pub severity: Severity,
     /// Where.
     pub place: Place,
-    /// The job; empty when the finding is not about one.
-    pub job: String,
+    /// The jobs it is about, each once, in the order of the file.
+    pub jobs: Vec<String>,
+    /// The image it is about, canonical where it can be known.
+    pub image: Option<String>,
     /// What is wrong, in one sentence.
     pub message: String,
     /// What to do.

@@ -18,35 +18,95 @@ pub mod github;
 pub mod interpret;
 pub mod recipes;
 pub mod reference;
+pub mod report;
 pub mod rules;
 pub mod run;
 pub mod shell;
+pub mod silence;
 pub mod source;
 pub mod text;
 pub mod verdict;
 pub mod yaml;
 
-use context::Options;
+use context::{Context, Options};
+use effect::Job;
 use finding::{Audit, Policy};
-use source::Tree;
+use source::{RepoPath, Tree};
+
+/// How deep folders under `.circleci/` are searched for configurations.
+const CIRCLECI_DEPTH: usize = 4;
 
 /// Audits one repository: every file under `.circleci/` that is a configuration, and every workflow
 /// under `.github/workflows/`, with whatever they run, build or bring up.
 #[must_use]
 pub fn audit(tree: &dyn Tree, options: &Options, policy: &Policy) -> Audit {
-    let _ = (tree, options, policy);
-    Audit::default()
+    let mut circleci = Vec::new();
+    let mut workflows = Vec::new();
+    if let Some(folder) = RepoPath::new(".circleci") {
+        configurations(tree, &folder, CIRCLECI_DEPTH, &mut circleci);
+    }
+    if let Some(folder) = RepoPath::new(".github/workflows") {
+        configurations(tree, &folder, 0, &mut workflows);
+    }
+    audit_paths(tree, &circleci, &workflows, options, policy)
 }
 
 /// Audits one CI file on its own (`pullpass audit FILE`, or standard input). `tree` may hold the
-/// repository around it, or nothing but the file.
+/// repository around it, or nothing but the file. What has `jobs` with `steps` under `on:` is a
+/// workflow, anything else a CircleCI configuration; a path under `.github` or `.circleci` decides first.
 #[must_use]
-pub fn audit_file(
+pub fn audit_file(tree: &dyn Tree, path: &RepoPath, options: &Options, policy: &Policy) -> Audit {
+    let paths = [path.clone()];
+    if is_workflow(tree, path) {
+        audit_paths(tree, &[], &paths, options, policy)
+    } else {
+        audit_paths(tree, &paths, &[], options, policy)
+    }
+}
+
+fn is_workflow(tree: &dyn Tree, path: &RepoPath) -> bool {
+    if path.as_str().contains(".circleci/") {
+        return false;
+    }
+    if path.as_str().contains(".github/") {
+        return true;
+    }
+    let text = tree.read(path).unwrap_or_default();
+    // Only a workflow says at the left margin what starts it; `runs-on` is in every job of one.
+    text.split(|&b| b == b'\n').any(|line| {
+        line.starts_with(b"on:") || line.starts_with(b"\"on\":") || line.starts_with(b"'on':")
+    }) || memchr::memmem::find(&text, b"runs-on:").is_some()
+}
+
+fn configurations(tree: &dyn Tree, folder: &RepoPath, depth: usize, out: &mut Vec<RepoPath>) {
+    for name in tree.list(folder) {
+        let Some(path) = folder.join(&name) else {
+            continue;
+        };
+        if !name.ends_with('/') {
+            if report::is_yaml(&path) {
+                out.push(path);
+            }
+        } else if depth > 0 {
+            configurations(tree, &path, depth - 1, out);
+        }
+    }
+}
+
+fn audit_paths(
     tree: &dyn Tree,
-    path: &source::RepoPath,
+    circleci: &[RepoPath],
+    workflows: &[RepoPath],
     options: &Options,
     policy: &Policy,
 ) -> Audit {
-    let _ = path;
-    audit(tree, options, policy)
+    let cx = Context::new(tree, options);
+    let mut jobs: Vec<Job> = Vec::new();
+    for path in circleci {
+        jobs.extend(circleci::lower(&cx, path));
+    }
+    for path in workflows {
+        jobs.extend(github::lower(&cx, path));
+    }
+    report::report(&cx, &jobs, circleci.len() + workflows.len(), policy)
 }

@@ -137,6 +137,8 @@ pub struct Pull {
     pub place: Place,
     /// The CI system.
     pub provider: Provider,
+    /// The file that defines the job.
+    pub job_file: Arc<str>,
     /// The job.
     pub job: Arc<str>,
     /// The step; empty when it happens before the first.
@@ -176,6 +178,8 @@ pub struct Login {
     pub place: Place,
     /// The CI system.
     pub provider: Provider,
+    /// The file that defines the job.
+    pub job_file: Arc<str>,
     /// The job.
     pub job: Arc<str>,
     /// The registry, canonical; `None` when it cannot be known.
@@ -194,4 +198,6 @@ pub struct Login {
     pub forks: Forks,
     /// Whether it happens under a condition.
     pub conditional: bool,
+    /// Whether its credential comes from the CI system's secrets, which forks do not get.
+    pub secret: bool,
 }

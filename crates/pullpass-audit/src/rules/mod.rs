@@ -1,8 +1,28 @@
-//! The rules: small functions over verdicts. One file per rule; this one is their list.
+//! The rules: small functions over verdicts. One file per rule; this one is their list, and what
+//! happens to what they find.
 
-use crate::finding::Severity;
+use std::collections::HashMap;
 
-/// What a rule is, for `pullpass rules`, `pullpass explain` and SARIF.
+use crate::effect::{Forks, Provider, Runner};
+use crate::finding::{Finding, Fixable, Policy, Severity};
+use crate::verdict::{Login, Place, Pull};
+
+mod anonymous_pull;
+mod cannot_authenticate;
+mod fork_without_secrets;
+mod literal_credential;
+mod login_after_pull;
+mod login_cannot_work;
+mod login_conditional;
+mod login_never_used;
+mod mirror_bypass;
+mod orb_version_mismatch;
+mod platform_credential;
+mod service_without_credentials;
+mod shared_variable_across_registries;
+mod unresolved_pull;
+
+/// What a rule is: for the audit, and for `pullpass rules`, `pullpass explain` and SARIF.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     /// Its id, as in ignore comments and reports.
@@ -17,7 +37,355 @@ pub struct Rule {
     pub before: &'static str,
     /// The same, mended.
     pub after: &'static str,
+    check: fn(&Seen<'_>, &mut Vec<Draft>),
 }
 
 /// Every rule, by id.
-pub const ALL: &[Rule] = &[];
+pub const ALL: &[Rule] = &[
+    anonymous_pull::RULE,
+    cannot_authenticate::RULE,
+    fork_without_secrets::RULE,
+    literal_credential::RULE,
+    login_after_pull::RULE,
+    login_cannot_work::RULE,
+    login_conditional::RULE,
+    login_never_used::RULE,
+    mirror_bypass::RULE,
+    orb_version_mismatch::RULE,
+    platform_credential::RULE,
+    service_without_credentials::RULE,
+    shared_variable_across_registries::RULE,
+    unresolved_pull::RULE,
+];
+
+/// What rules look at.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// Every pull of the repository.
+    pub pulls: &'a [Pull],
+    /// Every login.
+    pub logins: &'a [Login],
+    /// Commands that sign in and that no job calls, by name.
+    pub unused: Vec<(Place, String)>,
+    /// What the person asked for.
+    pub policy: &'a Policy,
+}
+
+/// A finding before policy: one rule, one place, one job.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    severity: Option<Severity>,
+    place: Place,
+    job: Option<String>,
+    image: Option<String>,
+    /// One sentence; `{jobs}` becomes "job `a`" or "jobs `a`, `b` and 3 more".
+    message: String,
+    help: String,
+    fix: Fixable,
+    related: Vec<(Place, String)>,
+}
+
+impl Draft {
+    fn of_pull(pull: &Pull, message: String, help: impl Into<String>, fix: Fixable) -> Self {
+        let mut related: Vec<(Place, String)> = pull
+            .trace
+            .iter()
+            .map(|s| (s.place.clone(), s.note.to_string()))
+            .collect();
+        if let Some(decided_by) = &pull.decided_by
+            && *decided_by != pull.place
+        {
+            related.push((decided_by.clone(), pull.reason.clone()));
+        }
+        Self {
+            severity: None,
+            place: pull.place.clone(),
+            job: Some(pull.job.to_string()),
+            image: pull.reference.clone().or_else(|| pull.image.clone()),
+            message,
+            help: help.into(),
+            fix,
+            related,
+        }
+    }
+
+    fn of_login(login: &Login, message: String, help: impl Into<String>, fix: Fixable) -> Self {
+        Self {
+            severity: None,
+            place: login.place.clone(),
+            job: Some(login.job.to_string()),
+            image: None,
+            message,
+            help: help.into(),
+            fix,
+            related: Vec::new(),
+        }
+    }
+
+    fn at(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+}
+
+/// How a pull is named in a message.
+fn name(pull: &Pull) -> String {
+    match &pull.image {
+        Some(image) => format!("`{image}`"),
+        None => "an image".to_owned(),
+    }
+}
+
+/// How bad an anonymous pull is: an error where the machine's address is shared and nothing else
+/// helps, a warning on GitHub's own runners.
+fn anonymous_severity(pull: &Pull) -> Severity {
+    match (pull.provider, pull.runner) {
+        (Provider::CircleCi, _) | (_, Runner::SelfHosted) => Severity::Error,
+        (Provider::GitHub, _) => Severity::Warning,
+    }
+}
+
+/// Whether a login can be put in front of the pull without breaking a build that passes today.
+fn login_fix(pull: &Pull) -> Fixable {
+    if pull.forks == Forks::WithoutSecrets {
+        Fixable::Review
+    } else {
+        Fixable::Safe
+    }
+}
+
+/// What to do about a pull that nothing authenticates, in the words of its CI system.
+fn login_help(pull: &Pull) -> &'static str {
+    match (pull.provider, pull.by_host) {
+        (Provider::CircleCi, true) => {
+            "add `auth: {username: $DOCKER_USER, password: $DOCKER_ACCESS_TOKEN}` to the image"
+        }
+        (Provider::CircleCi, false) => {
+            "sign in before it in the same job, for example with `docker/check` of the circleci/docker orb, or `printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin`"
+        }
+        (Provider::GitHub, true) => {
+            "give the image `credentials` with `username` and `password` from secrets"
+        }
+        (Provider::GitHub, false) => "put a `docker/login-action` step before it in the same job",
+    }
+}
+
+/// Runs every rule, puts the jobs of one place together, applies the policy's severities.
+#[must_use]
+pub fn check(seen: &Seen<'_>) -> Vec<Finding> {
+    let mut out: Vec<Finding> = Vec::new();
+    for rule in ALL {
+        let chosen = seen
+            .policy
+            .severities
+            .iter()
+            .rev()
+            .find(|(id, _)| id == rule.id)
+            .map(|(_, severity)| *severity);
+        if chosen == Some(None) {
+            continue;
+        }
+        let mut drafts = Vec::new();
+        (rule.check)(seen, &mut drafts);
+        collect(rule, chosen.flatten(), drafts, &mut out);
+    }
+    out.sort_by(|a, b| (&a.place, a.rule, &a.message).cmp(&(&b.place, b.rule, &b.message)));
+    number(&mut out);
+    out
+}
+
+fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut Vec<Finding>) {
+    let mut at: HashMap<(Place, String), usize> = HashMap::new();
+    let first = out.len();
+    for draft in drafts {
+        let severity = chosen.or(draft.severity).unwrap_or(rule.severity);
+        let key = (draft.place.clone(), draft.message.clone());
+        if let Some(known) = at.get(&key).and_then(|&i| out.get_mut(i)) {
+            known.severity = known.severity.max(severity);
+            known
+                .jobs
+                .extend(draft.job.filter(|job| !known.jobs.contains(job)));
+            if known.fix == Fixable::Safe {
+                known.fix = draft.fix;
+            }
+            continue;
+        }
+        at.insert(key, out.len());
+        out.push(Finding {
+            rule: rule.id,
+            severity,
+            place: draft.place,
+            jobs: draft.job.into_iter().collect(),
+            image: draft.image,
+            message: draft.message,
+            help: draft.help,
+            fix: draft.fix,
+            related: draft.related,
+            fingerprint: String::new(),
+        });
+    }
+    for finding in out.iter_mut().skip(first) {
+        finding.message = finding.message.replace("{jobs}", &jobs(&finding.jobs));
+    }
+}
+
+fn jobs(names: &[String]) -> String {
+    match names {
+        [] => "no job".to_owned(),
+        [one] => format!("job `{one}`"),
+        [a, b] => format!("jobs `{a}` and `{b}`"),
+        [a, b, rest @ ..] => format!("jobs `{a}`, `{b}` and {} more", rest.len()),
+    }
+}
+
+/// Fingerprints are made of what an unrelated edit does not change: the rule, the file, the image
+/// and the text of the line, and a count where all of these are the same.
+fn number(findings: &mut [Finding]) {
+    let mut seen: HashMap<u64, u64> = HashMap::new();
+    for finding in findings {
+        let mut hash = Fnv::default();
+        let image = finding.image.as_deref().unwrap_or("");
+        for part in [
+            finding.rule,
+            &finding.place.file,
+            image,
+            finding.place.text.trim(),
+        ] {
+            hash.write(part);
+        }
+        let count = seen.entry(hash.0).or_default();
+        hash.write(&count.to_string());
+        *count += 1;
+        finding.fingerprint = format!("{:016x}", hash.0);
+    }
+}
+
+/// FNV-1a, 64 bits: the standard library's hasher may change between versions of Rust, and a
+/// fingerprint must not.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn write(&mut self, text: &str) {
+        for byte in text.bytes().chain(std::iter::once(0)) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Options;
+    use crate::source::MemoryTree;
+
+    /// The example files of a rule: a `# file: PATH` line begins each.
+    fn tree(example: &str) -> MemoryTree {
+        let mut tree = MemoryTree::new();
+        for part in example.split("# file: ").skip(1) {
+            let (path, text) = part.split_once('\n').unwrap_or((part, ""));
+            tree = tree.with(path.trim(), text);
+        }
+        tree
+    }
+
+    fn found(example: &str) -> Vec<&'static str> {
+        crate::audit(&tree(example), &Options::default(), &Policy::default())
+            .findings
+            .iter()
+            .map(|f| f.rule)
+            .collect()
+    }
+
+    #[test]
+    fn every_rule_finds_its_own_example_and_nothing_in_the_mended_one() {
+        for rule in ALL {
+            assert!(
+                found(rule.before).contains(&rule.id),
+                "{} finds nothing in its example: {:?}",
+                rule.id,
+                found(rule.before)
+            );
+            assert!(
+                !found(rule.after).contains(&rule.id),
+                "{} still finds something in its mended example",
+                rule.id
+            );
+        }
+    }
+
+    #[test]
+    fn rules_are_sorted_unique_and_explained() {
+        assert!(
+            ALL.windows(2)
+                .all(|pair| matches!(pair, [a, b] if a.id < b.id))
+        );
+        for rule in ALL {
+            assert!(
+                rule.explanation.len() > 200,
+                "{} teaches too little",
+                rule.id
+            );
+            assert!(
+                rule.summary.len() < 90 && !rule.summary.ends_with('.'),
+                "{}",
+                rule.id
+            );
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_survives_an_edit_elsewhere() {
+        let before = tree(anonymous_pull::RULE.before);
+        let moved = tree(
+            &anonymous_pull::RULE
+                .before
+                .replace("version: 2.1", "# a comment\n\nversion: 2.1"),
+        );
+        let print = |t: &MemoryTree| -> Vec<String> {
+            crate::audit(t, &Options::default(), &Policy::default())
+                .findings
+                .into_iter()
+                .map(|f| f.fingerprint)
+                .collect()
+        };
+        assert_eq!(print(&before), print(&moved));
+    }
+
+    #[test]
+    fn a_rule_can_be_turned_off_or_made_louder() {
+        let tree = tree(anonymous_pull::RULE.before);
+        let with = |severity| {
+            let policy = Policy {
+                severities: vec![("anonymous-pull".into(), severity)],
+                ..Policy::default()
+            };
+            crate::audit(&tree, &Options::default(), &policy)
+                .findings
+                .into_iter()
+                .find(|f| f.rule == "anonymous-pull")
+                .map(|f| f.severity)
+        };
+        assert_eq!(with(None), None);
+        assert_eq!(with(Some(Severity::Info)), Some(Severity::Info));
+    }
+
+    #[test]
+    fn a_comment_silences_a_finding_where_it_stands() {
+        let text = anonymous_pull::RULE
+            .before
+            .replace("docker run", "docker run # pullpass: ignore\n          #");
+        let text = text.replace("# pullpass: ignore\n          #", "");
+        let silenced = text.replace(
+            "      - run: docker run",
+            "      # pullpass: ignore[anonymous-pull] rehearsed\n      - run: docker run",
+        );
+        assert!(found(&text).contains(&"anonymous-pull"));
+        assert!(!found(&silenced).contains(&"anonymous-pull"));
+    }
+}

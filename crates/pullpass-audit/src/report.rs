@@ -1,0 +1,395 @@
+//! From jobs to the audit of a repository: judged pulls get their places, the runs of one job are
+//! put together, rules look at the result, policy and silencing are applied, secrets are masked.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::context::Context;
+use crate::effect::{Job, Kind};
+use crate::finding::{Audit, Finding, Policy};
+use crate::interpret::{Judged, RawCredential, interpret};
+use crate::rules::{self, Seen};
+use crate::silence;
+use crate::source::{FileId, RepoPath, Span};
+use crate::text::{HoleKind, Text};
+use crate::verdict::{Auth, Cause, Credential, Login, Place, Pull, TraceStep};
+
+/// Characters of a line that are kept for an excerpt.
+const EXCERPT: usize = 400;
+
+/// Builds the audit of one repository.
+#[must_use]
+pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> Audit {
+    let mut build = Build {
+        places: Places {
+            cx,
+            names: HashMap::new(),
+        },
+        pulls: Vec::new(),
+        known: HashMap::new(),
+        logins: Vec::new(),
+        literals: Vec::new(),
+    };
+    for job in jobs {
+        build.job(job);
+    }
+    let Build {
+        mut places,
+        pulls,
+        logins,
+        literals,
+        ..
+    } = build;
+    let unused = cx
+        .take_unused()
+        .into_iter()
+        .map(|(span, name)| (places.of(span), name))
+        .collect();
+    let seen = Seen {
+        pulls: &pulls,
+        logins: &logins,
+        unused,
+        policy,
+    };
+    let found = rules::check(&seen);
+    let (findings, silenced) = silence::apply(cx, found, policy);
+    let (unread, unlisted) = cx.take_notes();
+    let mut audit = Audit {
+        files,
+        pulls,
+        logins,
+        findings,
+        silenced,
+        unread,
+        unlisted,
+    };
+    mask(&mut audit, &literals);
+    audit
+}
+
+struct Places<'c> {
+    cx: &'c Context<'c>,
+    names: HashMap<FileId, Arc<str>>,
+}
+
+impl Places<'_> {
+    fn name(&mut self, file: FileId) -> Arc<str> {
+        let cx = self.cx;
+        Arc::clone(
+            self.names
+                .entry(file)
+                .or_insert_with(|| cx.sources.get(file).path.as_str().into()),
+        )
+    }
+
+    fn of(&mut self, span: Span) -> Place {
+        let source = self.cx.sources.get(span.file);
+        let from = source.position(span.start);
+        let to = source.position(span.end.max(span.start));
+        let line = source.line(from.line);
+        let text: Arc<str> = match line.char_indices().nth(EXCERPT) {
+            Some((cut, _)) => line.get(..cut).unwrap_or("").into(),
+            None => line.into(),
+        };
+        Place {
+            file: self.name(span.file),
+            line: from.line,
+            column: from.column,
+            end_line: to.line,
+            end_column: to.column,
+            start: span.start,
+            end: span.end,
+            text,
+        }
+    }
+}
+
+/// What makes two pulls the same entry: the place, the job and the image.
+type Key = (FileId, Arc<str>, Span, Option<String>);
+
+struct Build<'c> {
+    places: Places<'c>,
+    pulls: Vec<Pull>,
+    known: HashMap<Key, usize>,
+    logins: Vec<Login>,
+    literals: Vec<String>,
+}
+
+impl Build<'_> {
+    fn job(&mut self, job: &Job) {
+        let cx = self.places.cx;
+        let judgement = interpret(cx, job);
+        let name: Arc<str> = job.name.as_ref().into();
+        let job_file = self.places.name(job.file);
+        // Two entries of one run at the same place (a loop, a script called twice) are one pull; two
+        // runs of the job may disagree, and then the truth is "sometimes".
+        let mut in_this_run: HashMap<usize, ()> = HashMap::new();
+        for judged in judgement.pulls {
+            let image = judged.image.as_ref().map(|i| cx.holes.show(i.as_str()));
+            let key = (job.file, Arc::clone(&name), judged.span, image.clone());
+            if let Some(&at) = self.known.get(&key) {
+                let first_in_run = in_this_run.insert(at, ()).is_none();
+                if first_in_run && let Some(pull) = self.pulls.get_mut(at) {
+                    let other =
+                        self.places
+                            .pull(job, &job_file, &name, judged, image, &mut self.literals);
+                    combine(pull, other);
+                }
+            } else {
+                in_this_run.insert(self.pulls.len(), ());
+                self.known.insert(key, self.pulls.len());
+                let pull =
+                    self.places
+                        .pull(job, &job_file, &name, judged, image, &mut self.literals);
+                self.pulls.push(pull);
+            }
+        }
+        for seen in judgement.logins {
+            let Some(effect) = job.effects.get(seen.effect) else {
+                continue;
+            };
+            let Kind::Login {
+                username,
+                password,
+                how,
+                broken,
+                ..
+            } = &effect.kind
+            else {
+                continue;
+            };
+            let raw = RawCredential {
+                username: username.clone(),
+                password: password.clone(),
+            };
+            let (credential, literal) = credential(cx, &raw, &mut self.literals);
+            let secret = password
+                .iter()
+                .chain(username)
+                .flat_map(|t| t.holes(&cx.holes))
+                .any(|h| h.kind == HoleKind::Secret);
+            let login = Login {
+                place: self.places.of(effect.span),
+                provider: job.provider,
+                job_file: Arc::clone(&job_file),
+                job: Arc::clone(&name),
+                registry: seen.registry.map(|r| cx.holes.show(&r)),
+                how: how.as_ref().into(),
+                credential,
+                literal,
+                used: seen.used,
+                broken: broken.as_deref().map(Into::into),
+                forks: job.forks,
+                conditional: !effect.guards.is_empty(),
+                secret,
+            };
+            match self.logins.iter_mut().rev().find(|l| {
+                l.place == login.place && l.job == login.job && l.job_file == login.job_file
+            }) {
+                Some(known) => known.used |= login.used,
+                None => self.logins.push(login),
+            }
+        }
+    }
+}
+
+impl Places<'_> {
+    fn pull(
+        &mut self,
+        job: &Job,
+        job_file: &Arc<str>,
+        name: &Arc<str>,
+        judged: Judged,
+        image: Option<String>,
+        literals: &mut Vec<String>,
+    ) -> Pull {
+        let cx = self.cx;
+        let effect = job.effects.get(judged.effect);
+        let trace = effect.map(|e| e.trace.steps()).unwrap_or_default();
+        let show = |text: &str| cx.holes.show(text);
+        Pull {
+            place: self.of(judged.span),
+            provider: job.provider,
+            job_file: Arc::clone(job_file),
+            job: Arc::clone(name),
+            step: effect.map(|e| show(&e.step)).unwrap_or_default().into(),
+            by: judged.by,
+            image,
+            reference: judged
+                .reference
+                .as_ref()
+                .and_then(crate::reference::Reference::canonical),
+            registry: judged.reference.as_ref().map(|r| show(&r.registry)),
+            auth: judged.auth,
+            cause: judged.cause,
+            decided_by: judged.decided_by.map(|span| self.of(span)),
+            credential: judged
+                .credential
+                .map(|raw| credential(cx, &raw, literals).0),
+            reason: judged.reason,
+            trace: trace
+                .into_iter()
+                .map(|(span, note)| TraceStep {
+                    place: self.of(span),
+                    note: show(&note).into(),
+                })
+                .collect(),
+            runner: job.runner,
+            by_host: judged.by_host,
+            forks: job.forks,
+        }
+    }
+}
+
+/// The credential in the words of the file, and whether its password is written there.
+fn credential(
+    cx: &Context<'_>,
+    raw: &RawCredential,
+    literals: &mut Vec<String>,
+) -> (Credential, bool) {
+    let show = |text: &Text| cx.holes.show(text.as_str());
+    let mut literal = false;
+    let password = raw
+        .password
+        .as_ref()
+        .filter(|p| !p.is_empty())
+        .map(|password| {
+            if password.is_one_hole() {
+                return show(password);
+            }
+            // Whatever of it is written out is secret, also when a part comes from elsewhere.
+            literal = password.is_known();
+            literals.extend(
+                password
+                    .as_str()
+                    .split(crate::text::is_hole)
+                    .filter(|part| part.len() > 2)
+                    .map(str::to_owned),
+            );
+            Credential::REDACTED.to_owned()
+        });
+    (
+        Credential {
+            username: raw.username.as_ref().map(show).filter(|u| !u.is_empty()),
+            password,
+        },
+        literal,
+    )
+}
+
+/// Puts together what two runs of one job say of the same pull.
+fn combine(pull: &mut Pull, other: Pull) {
+    if pull.auth == other.auth {
+        return;
+    }
+    let good = |a: Auth| matches!(a, Auth::Authenticated | Auth::Platform);
+    let bad = |a: Auth| matches!(a, Auth::Anonymous | Auth::Conditional);
+    if good(pull.auth) && bad(other.auth) || bad(pull.auth) && good(other.auth) {
+        let (fine, poor) = if good(pull.auth) {
+            (&*pull, &other)
+        } else {
+            (&other, &*pull)
+        };
+        let mut merged = poor.clone();
+        merged.auth = Auth::Conditional;
+        if poor.auth == Auth::Anonymous {
+            merged.cause = Cause::LoginConditional;
+            merged.reason = format!(
+                "authenticated in some runs of this job only; in the others {}",
+                poor.reason
+            );
+        }
+        merged.credential.clone_from(&fine.credential);
+        merged.decided_by = fine.decided_by.clone().or(merged.decided_by);
+        *pull = merged;
+    } else if worse(other.auth) > worse(pull.auth) {
+        *pull = other;
+    }
+}
+
+fn worse(auth: Auth) -> u8 {
+    match auth {
+        Auth::NotApplicable => 0,
+        Auth::Authenticated => 1,
+        Auth::Platform => 2,
+        Auth::Unknown => 3,
+        Auth::Conditional => 4,
+        Auth::Impossible => 5,
+        Auth::Anonymous => 6,
+    }
+}
+
+/// No literal secret leaves the crate: not in an excerpt, not in the name of a step.
+fn mask(audit: &mut Audit, literals: &[String]) {
+    if literals.is_empty() {
+        return;
+    }
+    let hide = |text: &str| -> Option<String> {
+        let mut out: Option<String> = None;
+        for literal in literals {
+            let at = out.as_deref().unwrap_or(text);
+            if at.contains(literal.as_str()) {
+                out = Some(at.replace(literal.as_str(), "***"));
+            }
+        }
+        out
+    };
+    let arc = |text: &mut Arc<str>| {
+        if let Some(hidden) = hide(text) {
+            *text = hidden.into();
+        }
+    };
+    let string = |text: &mut String| {
+        if let Some(hidden) = hide(text) {
+            *text = hidden;
+        }
+    };
+    for pull in &mut audit.pulls {
+        arc(&mut pull.place.text);
+        arc(&mut pull.step);
+        string(&mut pull.reason);
+        pull.decided_by.iter_mut().for_each(|p| arc(&mut p.text));
+        for step in &mut pull.trace {
+            arc(&mut step.place.text);
+            arc(&mut step.note);
+        }
+        for part in [&mut pull.image, &mut pull.reference].into_iter().flatten() {
+            string(part);
+        }
+    }
+    for login in &mut audit.logins {
+        arc(&mut login.place.text);
+    }
+    for Finding {
+        place,
+        message,
+        help,
+        related,
+        ..
+    } in &mut audit.findings
+    {
+        arc(&mut place.text);
+        string(message);
+        string(help);
+        for (place, note) in related {
+            arc(&mut place.text);
+            string(note);
+        }
+    }
+    for unread in &mut audit.unread {
+        string(&mut unread.message);
+    }
+}
+
+/// Whether a path under `.circleci/` or `.github/workflows/` can be a CI file, by its name.
+#[must_use]
+pub fn is_yaml(path: &RepoPath) -> bool {
+    let name = path.name().as_bytes();
+    let ends = |end: &[u8]| {
+        name.len() > end.len()
+            && name
+                .get(name.len() - end.len()..)
+                .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+    };
+    ends(b".yml") || ends(b".yaml")
+}

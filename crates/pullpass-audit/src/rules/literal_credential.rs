@@ -1,0 +1,75 @@
+//! A password in the file is a password for everybody who can read the file.
+
+use super::{Draft, Rule, Seen};
+use crate::finding::{Fixable, Severity};
+
+pub(super) const RULE: Rule = Rule {
+    id: "literal-credential",
+    summary: "a registry password is written in the file itself",
+    severity: Severity::Error,
+    explanation: "\
+A password or access token for a registry stands in a CI file, a script or a Compose file, as text. Everybody who \
+can read the repository, or any copy or fork of it, can use it, and taking it out of the file does not take it out \
+of the history. pullpass never prints the value.
+
+**Severity.** An error, for any registry.
+
+**What to do.** Deactivate the token at the registry first, then make a new one and keep it in the CI system's secret \
+store (a project variable, a context, a repository secret), and name the variable in the file.",
+    before: "\
+# file: .circleci/config.yml
+version: 2.1
+jobs:
+  test:
+    machine: true
+    steps:
+      - run: docker login --username example --password not-a-real-password
+      - run: docker run alpine:3.20 true
+workflows:
+  all:
+    jobs: [test]
+",
+    after: "\
+# file: .circleci/config.yml
+version: 2.1
+jobs:
+  test:
+    machine: true
+    steps:
+      - run: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username example --password-stdin
+      - run: docker run alpine:3.20 true
+workflows:
+  all:
+    jobs: [test]
+",
+    check,
+};
+
+fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
+    let help = "deactivate the token at the registry, make a new one, and keep it in the CI system's secret store";
+    for login in seen.logins.iter().filter(|l| l.literal) {
+        let registry = login.registry.as_deref().unwrap_or("a registry");
+        let message = format!(
+            "the password for `{registry}` is written in the file ({})",
+            login.how
+        );
+        out.push(Draft::of_login(login, message, help, Fixable::None));
+    }
+    for pull in seen.pulls {
+        let literal = pull
+            .credential
+            .as_ref()
+            .is_some_and(|c| c.password.as_deref() == Some(crate::verdict::Credential::REDACTED));
+        if literal && pull.by_host {
+            let message = format!(
+                "the password for {} is written in the file",
+                super::name(pull)
+            );
+            let mut draft = Draft::of_pull(pull, message, help, Fixable::None);
+            if let Some(place) = &pull.decided_by {
+                draft.place = place.clone();
+            }
+            out.push(draft);
+        }
+    }
+}

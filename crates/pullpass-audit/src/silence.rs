@@ -1,0 +1,128 @@
+//! Silencing: a finding can be silenced where it stands, or in `pullpass.toml`.
+//!
+//! `# pullpass: ignore[rule] reason` works on the line of the finding, on a line of comments right
+//! above it, and at every place of the finding's story: a pull in a Dockerfile can be silenced there
+//! or at the CI step that builds it.
+
+use crate::context::Context;
+use crate::finding::{Finding, Ignore, Policy};
+use crate::source::RepoPath;
+use crate::verdict::Place;
+
+/// Lines of comments above a finding that are searched.
+const LINES_ABOVE: u32 = 5;
+
+/// Drops what is silenced, and counts it.
+#[must_use]
+pub fn apply(cx: &Context<'_>, found: Vec<Finding>, policy: &Policy) -> (Vec<Finding>, usize) {
+    let before = found.len();
+    let kept: Vec<Finding> = found
+        .into_iter()
+        .filter(|finding| {
+            let places = std::iter::once(&finding.place)
+                .chain(finding.related.iter().map(|(place, _)| place));
+            !policy.ignores.iter().any(|ignore| matches(ignore, finding))
+                && !places
+                    .into_iter()
+                    .any(|place| commented(cx, place, finding.rule))
+        })
+        .collect();
+    let silenced = before - kept.len();
+    (kept, silenced)
+}
+
+fn matches(ignore: &Ignore, finding: &Finding) -> bool {
+    let rule = ignore.rule.as_deref().is_none_or(|r| r == finding.rule);
+    let file = ignore
+        .file
+        .as_deref()
+        .is_none_or(|f| glob(f, &finding.place.file));
+    let job = ignore
+        .job
+        .as_deref()
+        .is_none_or(|j| finding.jobs.iter().any(|name| name == j));
+    let image = ignore
+        .image
+        .as_deref()
+        .is_none_or(|i| finding.image.as_deref().is_some_and(|image| glob(i, image)));
+    rule && file && job && image
+}
+
+fn commented(cx: &Context<'_>, place: &Place, rule: &str) -> bool {
+    // The file was read when the finding was made, so this costs a look-up.
+    let Some(source) = RepoPath::new(&place.file).and_then(|path| cx.sources.load(&path).ok())
+    else {
+        return false;
+    };
+    if !source.text.contains("pullpass:") {
+        return false;
+    }
+    if comment_names(source.line(place.line), rule) {
+        return true;
+    }
+    (1..=LINES_ABOVE)
+        .map_while(|up| place.line.checked_sub(up).filter(|&line| line > 0))
+        .map(|line| source.line(line))
+        .take_while(|text| text.trim_start().starts_with('#'))
+        .any(|text| comment_names(text, rule))
+}
+
+fn comment_names(line: &str, rule: &str) -> bool {
+    let Some((_, comment)) = line.split_once('#') else {
+        return false;
+    };
+    let Some((_, after)) = comment.split_once("pullpass:") else {
+        return false;
+    };
+    let Some(rest) = after.trim_start().strip_prefix("ignore") else {
+        return false;
+    };
+    match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+        Some((rules, _)) => rules.split(',').any(|r| r.trim() == rule),
+        // Without brackets every rule is meant.
+        None => rest.is_empty() || rest.starts_with(char::is_whitespace),
+    }
+}
+
+/// `*` within a path part, `**` across parts, `?` one character, `{a,b}` either.
+#[must_use]
+pub fn glob(pattern: &str, text: &str) -> bool {
+    fast_glob::glob_match(pattern, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_as_people_expect() {
+        for (pattern, text, expected) in [
+            ("*", "a", true),
+            ("*", "a/b", false),
+            ("**", "a/b", true),
+            ("**/ci.yml", "ci.yml", true),
+            ("**/ci.yml", ".github/workflows/ci.yml", true),
+            (".github/**/*.yml", ".github/workflows/ci.yml", true),
+            ("cimg/*", "cimg/go:1.2", true),
+            ("cimg/??:*", "cimg/go:1.2", true),
+            ("cimg/go", "cimg/go:1.2", false),
+            ("a*b*c", "axxbyyc", true),
+            ("a*b*c", "axxbyy", false),
+        ] {
+            assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_comment_names_rules_or_means_all() {
+        assert!(comment_names(
+            "x: y # pullpass: ignore[anonymous-pull] mirror is down",
+            "anonymous-pull"
+        ));
+        assert!(comment_names("# pullpass: ignore[a, b]", "b"));
+        assert!(comment_names("# pullpass: ignore", "b"));
+        assert!(!comment_names("# pullpass: ignore[a]", "b"));
+        assert!(!comment_names("pullpass: ignore[a]", "a"));
+        assert!(!comment_names("# pullpass: ignored", "a"));
+    }
+}
