@@ -1,7 +1,7 @@
 //! What does this CI pull, and as whom?
 //!
 //! ```text
-//! bytes ─► yaml::Document ─► circleci │ github ─► effect::Job ─► interpret ─► verdict::Pull ─► rules ─► Finding
+//! bytes ─► yaml::Document ─► circleci │ github ─► effect::Job ─► interpret ─► report ─► rules ─► Finding
 //!          (source, text)       │ shell, recipes, dockerfile, compose, bake add effects ▲
 //! ```
 //!
