@@ -4,14 +4,16 @@
 //! ```yaml
 //! - logs-in: {registry: docker.io, username: $USER, password: $PASSWORD}
 //! - pulls: hadolint/hadolint:latest        # or a list
+//! - builds: {file: ./Dockerfile, context: ., image: me/app, tags: "1,2", extra: --pull}
 //! - may-pull: {what: "`kind` creates a cluster", why: "which image it takes is not known"}
 //! ```
 
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use crate::effect::{By, Freshness, Kind};
 use crate::run::JobRun;
-use crate::text::{Text, is_hole};
+use crate::text::{Mapped, Text, is_hole};
 use crate::yaml::Node;
 
 use super::Lowering;
@@ -58,6 +60,25 @@ pub(super) fn effect<'c, 'd>(
                     run.docker_pull(pin, image, By::Orb, Freshness::Always);
                 }
             }
+            true
+        }
+        "builds" => {
+            let shown = |key: &str| {
+                let value = value.get(key).map(|v| lowering.resolver.text(&v));
+                value.unwrap_or_default().as_str().to_owned()
+            };
+            let image = shown("image");
+            let mut script = String::from("docker build");
+            for tag in shown("tags").split(',').map(str::trim) {
+                let _ = write!(script, " -t {image}:{tag}");
+            }
+            let extra = shown("extra");
+            // What orbs pass on to one command may be written over several lines.
+            let extra = extra.replace(['\n', '\\'], " ");
+            let _ = write!(script, " -f {} {extra} {}", shown("file"), shown("context"));
+            let before = run.cwd.clone();
+            crate::shell::run_script(run, &Mapped::at(pin, script));
+            run.cwd = before;
             true
         }
         "may-pull" => {

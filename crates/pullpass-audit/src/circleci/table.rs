@@ -145,7 +145,7 @@ mod tests {
             for entry in root.entries() {
                 let key = entry.key.as_str().unwrap();
                 assert!(
-                    ["executors", "jobs", "commands"].contains(&key),
+                    ["orbs", "executors", "jobs", "commands"].contains(&key),
                     "{}: {key}",
                     row.name
                 );
