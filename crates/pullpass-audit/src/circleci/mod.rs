@@ -1,12 +1,104 @@
 //! CircleCI: a configuration to jobs.
+//!
+//! What a job pulls is rarely written in the job: its image is an executor's, chosen by a
+//! parameter that a workflow's matrix gives; its login is a command of an inline orb; half of its
+//! steps are an alias. So a job is lowered from where it is *called*, with every name looked up in
+//! the scope it was written in.
+//!
+//! ```text
+//! workflow.rs   which jobs run, with which values ─┐
+//! parameters.rs values, and the names in force     │
+//! scope.rs      file, inline orbs, table.rs's orbs ├─► JobRun ─► effect::Job
+//! executor.rs   what CircleCI pulls for the job    │
+//! steps.rs      what its steps do (condition.rs,   │
+//!               folders.rs, orb.rs)               ─┘
+//! ```
+
+mod condition;
+mod executor;
+mod folders;
+mod orb;
+mod parameters;
+mod scope;
+mod steps;
+mod table;
+mod workflow;
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::context::Context;
 use crate::effect::Job;
 use crate::source::RepoPath;
+use crate::yaml::Node;
+
+use parameters::{Frame, Resolver};
+use scope::{Origin, Scope, Shelf};
+use workflow::Done;
+
+/// One configuration while its jobs are lowered.
+struct Lowering<'c, 'd> {
+    cx: &'c Context<'c>,
+    shelf: &'d Shelf,
+    resolver: Resolver<'c, 'd>,
+    /// The root's jobs by name, for the places of their names.
+    job_keys: OnceCell<HashMap<&'d str, Node<'d>>>,
+}
 
 /// The jobs of one configuration file.
 #[must_use]
 pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
-    let _ = (cx, path);
-    Vec::new()
+    let Some(document) = cx.yaml(path) else {
+        return Vec::new();
+    };
+    let Some(root) = document.root().filter(|r| !r.is_null()) else {
+        return Vec::new();
+    };
+    let note = |node: Node<'_>, message: &str| {
+        cx.note_unread(document.source(), node.use_span().start, message);
+    };
+    if !root.is_mapping() {
+        note(root, "a CircleCI configuration is a mapping, and this is not");
+        return Vec::new();
+    }
+    match root.get("version") {
+        None if root.get("jobs").is_none() => {
+            note(root, "no `version` and no `jobs`: CircleCI 1.0, which no longer runs, or no configuration; it was not read");
+            return Vec::new();
+        }
+        None => note(root, "no `version`: CircleCI takes this for its version 1.0; it was read as 2.1"),
+        Some(version) => match version.as_str() {
+            Some("2" | "2.0" | "2.1") => {}
+            Some("1" | "1.0") => {
+                note(version, "CircleCI 1.0 no longer runs; this file was not read");
+                return Vec::new();
+            }
+            _ => note(version, "this version of the language is not known; it was read as 2.1"),
+        },
+    }
+    let shelf = Shelf::default();
+    let scope = Scope::new(root, Origin::Written);
+    let lowering = Lowering {
+        cx,
+        shelf: &shelf,
+        resolver: Resolver {
+            cx,
+            root: Rc::new(Frame::of(&scope, None)),
+        },
+        job_keys: OnceCell::new(),
+    };
+    let mut done = Done::default();
+    let workflows = root.get("workflows").filter(|w| {
+        w.entries().iter().any(|e| e.value.is_mapping())
+    });
+    match workflows {
+        Some(workflows) => lowering.workflows(workflows, &mut done),
+        None => {
+            if let Some(jobs) = root.get("jobs").filter(|j| j.is_mapping()) {
+                lowering.without_workflows(jobs, &mut done);
+            }
+        }
+    }
+    done.into_jobs()
 }

@@ -1,0 +1,131 @@
+//! Where a step runs, as a folder of the repository. CircleCI speaks of paths on the job's machine
+//! (`~/project`, `/root/project/web`); the checkout is at one of them, and what is below it is the
+//! repository.
+
+use crate::run::Cwd;
+use crate::source::RepoPath;
+use crate::text::is_hole;
+
+/// Homes of the users that images run as: `~` is one of these.
+const HOMES: [&str; 4] = ["/root", "/home/circleci", "/home/ubuntu", "/Users/distiller"];
+
+/// The folders of one job.
+pub(super) struct Folders {
+    /// The job's `working_directory`, absolute.
+    work: String,
+    /// Where the repository is checked out, absolute.
+    checkout: String,
+}
+
+impl Folders {
+    /// The folders of a job with this `working_directory`.
+    pub(super) fn new(working_directory: &str) -> Self {
+        let written = if working_directory.trim().is_empty() {
+            "~/project"
+        } else {
+            working_directory
+        };
+        let work = absolute("~", written);
+        Self {
+            checkout: work.clone(),
+            work,
+        }
+    }
+
+    /// `checkout: {path}`.
+    pub(super) fn check_out_at(&mut self, path: &str) {
+        self.checkout = absolute(&self.work, path);
+    }
+
+    /// The folder of a step with this `working_directory` (empty: the job's own).
+    pub(super) fn of_step(&self, working_directory: &str) -> Cwd {
+        let at = absolute(&self.work, working_directory);
+        let inside = match at.strip_prefix(self.checkout.trim_end_matches('/')) {
+            Some("") => Some(""),
+            Some(rest) => rest.strip_prefix('/'),
+            None => None,
+        };
+        // A part that only the machine knows may lead anywhere.
+        let known = |path: &&str| !path.contains('$') && !path.contains(is_hole);
+        match inside.filter(known).and_then(RepoPath::new) {
+            Some(path) => Cwd::Inside(path),
+            None => Cwd::Elsewhere,
+        }
+    }
+}
+
+/// A path with `.` and `..` taken out, all homes being `~`.
+fn absolute(base: &str, path: &str) -> String {
+    let path = path.trim();
+    let home = HOMES
+        .iter()
+        .find_map(|home| path.strip_prefix(home))
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let work = ["$CIRCLE_WORKING_DIRECTORY", "${CIRCLE_WORKING_DIRECTORY}"]
+        .iter()
+        .find_map(|name| path.strip_prefix(name));
+    let (start, rest) = if let Some(rest) = home {
+        ("~", rest)
+    } else if let Some(rest) = work {
+        (base, rest)
+    } else if let Some(rest) = path.strip_prefix('~') {
+        ("~", rest)
+    } else if let Some(rest) = ["$HOME/", "${HOME}/"].iter().find_map(|h| path.strip_prefix(h)) {
+        ("~", rest)
+    } else if path.starts_with('/') {
+        ("", path)
+    } else {
+        (base, path)
+    };
+    let mut parts: Vec<&str> = start.split('/').filter(|p| !p.is_empty()).collect();
+    for part in rest.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            other => parts.push(other),
+        }
+    }
+    if parts.first() == Some(&"~") {
+        parts.join("/")
+    } else {
+        format!("/{}", parts.join("/"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_inside_the_repository_when_its_folder_is_below_the_checkout() {
+        for (job, checkout, step, expected) in [
+            ("", "", "", Some("")),
+            ("", "", "web", Some("web")),
+            ("", "", "./web/../api", Some("api")),
+            ("", "", "~/project/web", Some("web")),
+            ("", "", "/home/circleci/project/web", Some("web")),
+            ("", "", "/root/project", Some("")),
+            ("", "", "/tmp", None),
+            ("", "", "..", None),
+            ("", "", "~/projects", None),
+            ("/go/src/x", "", "/go/src/x/cmd", Some("cmd")),
+            ("/go/src/x", "", "~/project", None),
+            ("repo", "", "~/repo/a", Some("a")),
+            ("~/repo/web", "~/repo", "", Some("web")),
+            ("~/repo", "code", "", None),
+            ("~/repo", "code", "code/web", Some("web")),
+            ("/", "", "web", Some("web")),
+        ] {
+            let mut folders = Folders::new(job);
+            if !checkout.is_empty() {
+                folders.check_out_at(checkout);
+            }
+            let expected = expected.map_or(Cwd::Elsewhere, |p| {
+                Cwd::Inside(RepoPath::new(p).unwrap())
+            });
+            assert_eq!(folders.of_step(step), expected, "{job} {checkout} {step}");
+        }
+    }
+}

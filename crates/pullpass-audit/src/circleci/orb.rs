@@ -1,0 +1,119 @@
+//! What a row of the table can say beyond CircleCI's own language: that a command of an orb signs
+//! in, pulls, or may pull something that only its parameters decide.
+//!
+//! ```yaml
+//! - logs-in: {registry: docker.io, username: $USER, password: $PASSWORD}
+//! - pulls: hadolint/hadolint:latest        # or a list
+//! - builds: {file: ./Dockerfile, context: ., image: me/app, tags: "1,2", extra: --pull}
+//! - may-pull: {what: "`kind` creates a cluster", why: "which image it takes is not known"}
+//! ```
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use crate::effect::{By, Freshness, Kind};
+use crate::run::JobRun;
+use crate::text::{Mapped, Text, is_hole};
+use crate::yaml::Node;
+
+use super::Lowering;
+use super::parameters::{Value, variables};
+
+/// Adds the effect of a step of the table; `false` when `name` is none.
+pub(super) fn effect<'c, 'd>(
+    lowering: &Lowering<'c, 'd>,
+    run: &mut JobRun<'c>,
+    name: &str,
+    value: &Value<'d>,
+) -> bool {
+    let Some(pin) = value.frame.pin else {
+        return false;
+    };
+    let label: Rc<str> = value.frame.label.clone().unwrap_or_else(|| "an orb".into());
+    let step_before = std::mem::replace(&mut run.step, Rc::clone(&label));
+    let text = |key: &str| value.get(key).map(|v| lowering.resolver.with_variables(&v));
+    let known = match name {
+        "logs-in" => {
+            let username = text("username");
+            let password = text("password");
+            let doubled = [&username, &password].into_iter().flatten().any(|t| dollar_twice(t));
+            let broken = value.frame.misspelt.clone().or_else(|| {
+                doubled.then(|| "its parameters take the names of variables, without the `$`".into())
+            });
+            let kind = Kind::Login {
+                registry: text("registry").unwrap_or_default(),
+                username,
+                password,
+                store: run.docker_store(),
+                how: label,
+                broken,
+            };
+            run.emit(pin, kind);
+            true
+        }
+        "pulls" => {
+            for image in value.node.one_or_many() {
+                let image = lowering.resolver.with_variables(&value.at(image));
+                // Several images may stand in one parameter, divided by commas.
+                for image in image.as_str().split([',', ' ', '\n']).filter(|i| !i.is_empty()) {
+                    let image = variables(lowering.cx, Text::new(image));
+                    run.docker_pull(pin, image, By::Orb, Freshness::Always);
+                }
+            }
+            true
+        }
+        "builds" => {
+            let shown = |key: &str| {
+                let value = value.get(key).map(|v| lowering.resolver.text(&v));
+                value.unwrap_or_default().as_str().to_owned()
+            };
+            let image = shown("image");
+            let mut script = String::from("docker build");
+            for tag in shown("tags").split(',').map(str::trim) {
+                let _ = write!(script, " -t {image}:{tag}");
+            }
+            let extra = shown("extra");
+            // What orbs pass on to one command may be written over several lines.
+            let extra = extra.replace(['\n', '\\'], " ");
+            let _ = write!(script, " -f {} {extra} {}", shown("file"), shown("context"));
+            let before = run.cwd.clone();
+            crate::shell::run_script(run, &Mapped::at(pin, script));
+            run.cwd = before;
+            true
+        }
+        "may-pull" => {
+            let shown = |key: &str| text(key).map(|t| lowering.cx.holes.show(t.as_str()));
+            let what = shown("what").unwrap_or_default();
+            run.opaque(pin, what, shown("why").unwrap_or_default(), By::Orb);
+            true
+        }
+        _ => false,
+    };
+    run.step = step_before;
+    known
+}
+
+/// A variable's value where its name belongs.
+fn dollar_twice(text: &Text) -> bool {
+    text.as_str().strip_prefix('$').is_some_and(|rest| rest.starts_with(is_hole))
+}
+
+/// Why arguments do not reach an orb: CircleCI knows no such parameter, though this version has one
+/// that is spelled with the other of `-` and `_`.
+pub(super) fn misspelt(definition: Node<'_>, arguments: Option<&Value<'_>>, orb: &str) -> Option<Rc<str>> {
+    let declared = definition.get("parameters")?;
+    for entry in arguments?.node.entries() {
+        let given = entry.key.as_str()?;
+        if !given.contains(['-', '_']) || declared.get(given).is_some() {
+            continue;
+        }
+        let right = [given.replace('-', "_"), given.replace('_', "-")]
+            .into_iter()
+            .find(|other| declared.get(other).is_some());
+        if let Some(right) = right {
+            let why = format!("this version of the orb `{orb}` has no parameter `{given}`; it is spelled `{right}` here");
+            return Some(why.into());
+        }
+    }
+    None
+}

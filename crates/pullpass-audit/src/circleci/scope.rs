@@ -1,0 +1,185 @@
+//! Names in a configuration mean different things in different places: an inline orb sees only
+//! the orbs, commands, executors and jobs that are declared inside itself. A scope is one such
+//! place: the file, an inline orb, a private orb's source, or a published orb of the table.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::context::Context;
+use crate::source::{RepoPath, Span};
+use crate::yaml::{Document, Node};
+
+use super::table::{self, Row};
+
+/// Orb sources that one configuration may bring in; only hostile input has more.
+const MAX_ORBS: usize = 200;
+
+/// Keeps the documents of orbs alive, at places that do not move, while nodes of them are in use.
+#[derive(Default)]
+pub(super) struct Shelf(OnceCell<Box<(Rc<Document>, Shelf)>>);
+
+impl Shelf {
+    fn put(&self, document: Rc<Document>) -> Option<&Document> {
+        let mut at = self;
+        for _ in 0..MAX_ORBS {
+            match at.0.get() {
+                Some(full) => at = &full.1,
+                None => {
+                    let kept = at.0.get_or_init(|| Box::new((document, Self::default())));
+                    return Some(&kept.0);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Where a scope's definitions come from.
+#[derive(Clone, Copy)]
+pub(super) enum Origin {
+    /// They are written in a file that can be shown.
+    Written,
+    /// The table says what they are.
+    Table(&'static Row),
+}
+
+/// A place with names of its own.
+pub(super) struct Scope<'d> {
+    /// The mapping that holds `commands`, `executors`, `jobs` and `orbs`.
+    pub(super) root: Node<'d>,
+    /// Where it comes from.
+    pub(super) origin: Origin,
+    orbs: RefCell<HashMap<&'d str, Orb<'d>>>,
+}
+
+/// What the name of an orb means.
+#[derive(Clone)]
+pub(super) enum Orb<'d> {
+    /// Its definitions can be read.
+    Known(Rc<Scope<'d>>),
+    /// It is published, and nothing is known of it.
+    Unknown {
+        /// The import as written: `namespace/orb@version`.
+        import: Rc<str>,
+        /// The import line's value.
+        span: Span,
+    },
+    /// No such orb is declared in this scope.
+    Undeclared,
+}
+
+/// What a name means.
+pub(super) enum Found<'d> {
+    /// This definition, in this scope.
+    Here(Node<'d>, Rc<Scope<'d>>),
+    /// An orb of the table whose row does not list it.
+    Unlisted(&'static Row),
+    /// A thing of an orb of which nothing is known.
+    Unknown {
+        /// The import as written.
+        import: Rc<str>,
+        /// The import line's value.
+        span: Span,
+    },
+    /// It is not declared in this scope.
+    Undeclared,
+}
+
+impl<'d> Scope<'d> {
+    /// A scope of the definitions in `root`.
+    pub(super) fn new(root: Node<'d>, origin: Origin) -> Rc<Self> {
+        Rc::new(Self {
+            root,
+            origin,
+            orbs: RefCell::default(),
+        })
+    }
+
+    /// The place at which all that comes of this scope is said to stand, when a caller uses it at
+    /// `span`; none when it is written where it can be shown.
+    pub(super) fn pin(&self, span: Span) -> Option<Span> {
+        match self.origin {
+            Origin::Table(_) => Some(span),
+            Origin::Written => None,
+        }
+    }
+
+    /// What `name` means among the scope's `section` (`commands`, `jobs`, `executors`).
+    pub(super) fn find(
+        self: &Rc<Self>,
+        cx: &Context<'_>,
+        shelf: &'d Shelf,
+        section: &str,
+        name: &str,
+    ) -> Found<'d> {
+        let Some((orb, inner)) = name.split_once('/') else {
+            return match self.root.get(section).and_then(|s| s.get(name)) {
+                Some(node) => Found::Here(node, Rc::clone(self)),
+                None => Found::Undeclared,
+            };
+        };
+        match self.orb(cx, shelf, orb) {
+            Orb::Known(scope) => match scope.root.get(section).and_then(|s| s.get(inner)) {
+                Some(node) => Found::Here(node, scope),
+                None => match scope.origin {
+                    Origin::Table(row) => Found::Unlisted(row),
+                    Origin::Written => Found::Undeclared,
+                },
+            },
+            Orb::Unknown { import, span } => Found::Unknown { import, span },
+            Orb::Undeclared => Found::Undeclared,
+        }
+    }
+
+    /// What the orb's name means in this scope.
+    fn orb(&self, cx: &Context<'_>, shelf: &'d Shelf, name: &str) -> Orb<'d> {
+        if let Some(known) = self.orbs.borrow().get(name) {
+            return known.clone();
+        }
+        let Some(node) = self.root.get("orbs").and_then(|orbs| orbs.get(name)) else {
+            return Orb::Undeclared;
+        };
+        let orb = resolve(cx, shelf, node);
+        let key = self
+            .root
+            .get("orbs")
+            .and_then(|orbs| orbs.entry(name))
+            .and_then(|entry| entry.key.as_str());
+        if let Some(key) = key {
+            self.orbs.borrow_mut().insert(key, orb.clone());
+        }
+        orb
+    }
+}
+
+fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, node: Node<'d>) -> Orb<'d> {
+    let Some(import) = node.as_str() else {
+        return Orb::Known(Scope::new(node, Origin::Written));
+    };
+    let import = import.trim();
+    let unknown = || Orb::Unknown {
+        import: import.into(),
+        span: node.span(),
+    };
+    let (name, version) = import.split_once('@').unwrap_or((import, ""));
+    if let Some((path, text)) = cx.options.orbs.get(name) {
+        let path = RepoPath::new(path)
+            .or_else(|| RepoPath::new(path.rsplit('/').next().unwrap_or_default()))
+            .unwrap_or_default();
+        let source = cx.sources.add(path, text.clone());
+        let root = cx
+            .parse(&source)
+            .and_then(|document| shelf.put(document))
+            .and_then(Document::root);
+        return match root {
+            Some(root) => Orb::Known(Scope::new(root, Origin::Written)),
+            None => unknown(),
+        };
+    }
+    let known = table::find(name, version).and_then(|row| {
+        let root = shelf.put(row.document()?)?.root()?;
+        Some(Orb::Known(Scope::new(root, Origin::Table(row))))
+    });
+    known.unwrap_or_else(unknown)
+}

@@ -1,0 +1,270 @@
+//! The steps of a job in order: scripts go to the shell's reader, commands are followed wherever
+//! they are declared, and conditions become guards.
+
+use std::rc::Rc;
+
+use crate::effect::{By, Guard};
+use crate::run::JobRun;
+use crate::shell;
+use crate::source::Span;
+use crate::text::Text;
+
+use super::Lowering;
+use super::folders::Folders;
+use super::orb;
+use super::parameters::{Frame, Value};
+use super::scope::{Found, Origin};
+
+/// Steps of CircleCI itself that pull nothing.
+const HARMLESS: [&str; 12] = [
+    "setup_remote_docker",
+    "save_cache",
+    "restore_cache",
+    "store_artifacts",
+    "store_test_results",
+    "persist_to_workspace",
+    "attach_workspace",
+    "add_ssh_keys",
+    "add-ssh-keys",
+    "add_known_hosts",
+    "unless_matched",
+    "restore-cache",
+];
+
+/// Shells that run something other than shell commands.
+const OTHER_LANGUAGES: [&str; 5] = ["python", "node", "ruby", "perl", "php"];
+
+/// What the steps of one job share beside the run itself.
+pub(super) struct Walk {
+    /// Where things are on the job's machine.
+    pub(super) folders: Folders,
+    /// The job's `shell`.
+    pub(super) shell: Text,
+}
+
+impl<'c, 'd> Lowering<'c, 'd> {
+    /// Follows a list of steps, or a parameter that is one.
+    pub(super) fn steps(&self, run: &mut JobRun<'c>, walk: &mut Walk, steps: &Value<'d>) {
+        let (steps, _) = self.resolver.follow(steps);
+        if !steps.node.is_sequence() {
+            return;
+        }
+        // Counted as a call: a list may hold an alias of itself.
+        run.deeper(|run| {
+            for item in steps.node.items() {
+                if !self.cx.spend() {
+                    return;
+                }
+                self.step(run, walk, &steps.at(item));
+            }
+        });
+    }
+
+    fn step(&self, run: &mut JobRun<'c>, walk: &mut Walk, step: &Value<'d>) {
+        if step.node.as_str().is_some() {
+            let (at, _) = self.resolver.follow(step);
+            if at.node.as_str().is_some() {
+                self.call(run, walk, &at, None);
+            } else {
+                self.steps(run, walk, &at);
+            }
+            return;
+        }
+        if step.node.is_sequence() {
+            self.steps(run, walk, step);
+            return;
+        }
+        for entry in step.node.entries() {
+            let arguments = step.at(entry.value);
+            self.call(run, walk, &step.at(entry.key), Some(&arguments));
+        }
+    }
+
+    /// One step: its name, and what is given to it.
+    fn call(
+        &self,
+        run: &mut JobRun<'c>,
+        walk: &mut Walk,
+        named: &Value<'d>,
+        arguments: Option<&Value<'d>>,
+    ) {
+        let name = self.resolver.text(named);
+        let name = name.as_str().trim();
+        match (name, arguments) {
+            ("run" | "deploy", Some(arguments)) => self.run_step(run, walk, arguments),
+            ("checkout", Some(arguments)) => {
+                if let Some(path) = arguments.get("path") {
+                    walk.folders.check_out_at(self.resolver.text(&path).as_str());
+                }
+            }
+            ("checkout", None) => {}
+            ("when", Some(arguments)) => self.when(run, walk, arguments, true),
+            ("unless", Some(arguments)) => self.when(run, walk, arguments, false),
+            ("steps", Some(arguments)) => self.steps(run, walk, arguments),
+            _ if HARMLESS.contains(&name) => {}
+            _ => {
+                if let (Origin::Table(_), Some(arguments)) = (named.frame.scope.origin, arguments)
+                    && orb::effect(self, run, name, arguments)
+                {
+                    return;
+                }
+                self.command(run, walk, named, name, arguments);
+            }
+        }
+    }
+
+    fn when(&self, run: &mut JobRun<'c>, walk: &mut Walk, arguments: &Value<'d>, holds: bool) {
+        let Some(steps) = arguments.get("steps") else {
+            return;
+        };
+        let Some(condition) = arguments.get("condition") else {
+            return self.steps(run, walk, &steps);
+        };
+        let condition = self.resolver.condition(&condition);
+        let condition = if holds { condition } else { condition.not() };
+        match condition.guard() {
+            Ok(guard) => run.guarded(guard, |run| self.steps(run, walk, &steps)),
+            Err(true) => self.steps(run, walk, &steps),
+            Err(false) => {}
+        }
+    }
+
+    fn command(
+        &self,
+        run: &mut JobRun<'c>,
+        walk: &mut Walk,
+        named: &Value<'d>,
+        name: &str,
+        arguments: Option<&Value<'d>>,
+    ) {
+        let shown = self.cx.holes.show(name);
+        let found = named.frame.scope.find(self.cx, self.shelf, "commands", name);
+        match found {
+            Found::Here(node, scope) => {
+                let span = named.use_span();
+                let pin = scope.pin(span);
+                let mut frame = self.resolver.bind(node, &scope, arguments, &[], pin);
+                if let Origin::Table(row) = scope.origin {
+                    frame.label = Some(match name.split_once('/') {
+                        Some((_, inner)) => row.label(inner),
+                        None => row.label(name),
+                    });
+                    frame.misspelt = orb::misspelt(node, arguments, &row.name)
+                        .or_else(|| named.frame.misspelt.clone());
+                }
+                let body = Value::new(node, &Rc::new(frame));
+                let note = format!("command `{shown}`");
+                let Some(steps) = body.get("steps") else {
+                    return;
+                };
+                run.traced(span, note, |run| {
+                    run.deeper(|run| self.steps(run, walk, &steps));
+                });
+            }
+            Found::Unlisted(_) => self.given_steps(run, walk, arguments),
+            Found::Unknown { import, span } => {
+                self.unknown_orb(run, &import, span);
+                self.given_steps(run, walk, arguments);
+            }
+            Found::Undeclared => {
+                self.note(named, format!("the command `{shown}` is not declared here (an inline orb sees only what is declared inside itself)"));
+                self.given_steps(run, walk, arguments);
+            }
+        }
+    }
+
+    /// The steps that are handed to a command or job of which nothing else is known. Only a
+    /// parameter of steps takes a list, so every list is steps.
+    pub(super) fn given_steps(
+        &self,
+        run: &mut JobRun<'c>,
+        walk: &mut Walk,
+        arguments: Option<&Value<'d>>,
+    ) {
+        let Some(arguments) = arguments else { return };
+        for entry in arguments.node.entries() {
+            let reserved = ["requires", "context", "pre-steps", "post-steps", "filters", "matrix"];
+            if entry.value.is_sequence()
+                && !entry.key.as_str().is_some_and(|k| reserved.contains(&k))
+            {
+                self.steps(run, walk, &arguments.at(entry.value));
+            }
+        }
+    }
+
+    /// Says once that nothing is known of an orb.
+    pub(super) fn unknown_orb(&self, run: &mut JobRun<'c>, import: &str, span: Span) {
+        let name = import.split('@').next().unwrap_or(import);
+        if !self.cx.first_time(&format!("orb {name}")) {
+            return;
+        }
+        let import = self.cx.holes.show(import);
+        let why = format!("what this orb pulls is not known; give its source with `--orb {name}=FILE`");
+        run.opaque(span, format!("orb `{import}`"), why, By::Orb);
+    }
+
+    fn run_step(&self, run: &mut JobRun<'c>, walk: &mut Walk, step: &Value<'d>) {
+        let (step, _) = self.resolver.follow(step);
+        let command = if step.node.is_mapping() {
+            step.get("command")
+        } else {
+            Some(step.clone())
+        };
+        let Some(script) = command.and_then(|c| self.resolver.script(&c)) else {
+            return;
+        };
+        let shell = step.get("shell").map(|s| self.resolver.text(&s));
+        let shell = shell.as_ref().unwrap_or(&walk.shell).as_str();
+        if OTHER_LANGUAGES.iter().any(|l| shell.contains(l)) {
+            return;
+        }
+        let first_line = || script.text.trim().lines().next().unwrap_or("").to_owned();
+        let name = match step.get("name").map(|n| self.resolver.text(&n)) {
+            Some(name) if !name.is_empty() => name.as_str().to_owned(),
+            _ => first_line(),
+        };
+        let name: Rc<str> = match &step.frame.label {
+            // The table's own words are nothing that a person has written.
+            Some(label) => Rc::clone(label),
+            None => self.cx.holes.show(&name).into(),
+        };
+        let folder = step.get("working_directory").map(|w| self.resolver.text(&w));
+        let folder = folder.as_ref().map_or("", Text::as_str);
+        let failed = step.get("when").map(|w| self.resolver.text(&w));
+
+        let before = run.env.clone();
+        let cwd = std::mem::replace(&mut run.cwd, walk.folders.of_step(folder));
+        let step_before = std::mem::replace(&mut run.step, name);
+        self.environment(run, step.get("environment").as_ref());
+        if failed.is_some_and(|w| w.as_str() == "on_fail") {
+            let guard = Guard::when("an earlier step has failed");
+            run.guarded(guard, |run| shell::run_script(run, &script));
+        } else {
+            shell::run_script(run, &script);
+        }
+        run.step = step_before;
+        run.cwd = cwd;
+        run.env = before;
+        let mut exported = std::mem::take(&mut run.exported);
+        run.env.append(&mut exported);
+    }
+
+    /// Notes that something of the configuration could not be understood.
+    pub(super) fn note(&self, value: &Value<'d>, message: String) {
+        // What is written in the table is ours to mend, not the reader's.
+        if value.frame.pin.is_none() {
+            let source = value.node.document().source();
+            self.cx.note_unread(source, value.node.use_span().start, message);
+        }
+    }
+
+    /// A frame of the root, for what is written in a workflow.
+    pub(super) fn frame_with(&self, matrix: Vec<(&'d str, Value<'d>)>) -> Rc<Frame<'d>> {
+        if matrix.is_empty() {
+            return Rc::clone(&self.resolver.root);
+        }
+        let mut frame = Frame::of(&self.resolver.root.scope, None);
+        frame.matrix = matrix;
+        Rc::new(frame)
+    }
+}

@@ -1,0 +1,374 @@
+//! Workflows decide which jobs run, and with which values: one job run for each way a workflow
+//! calls it, and for each combination of a matrix.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use crate::effect::{Forks, Job, Provider};
+use crate::run::JobRun;
+use crate::source::Span;
+use crate::yaml::Node;
+
+use super::Lowering;
+use super::folders::Folders;
+use super::orb;
+use super::parameters::Value;
+use super::scope::{Found, Origin, Scope};
+use super::steps::Walk;
+
+/// Combinations of one matrix; CircleCI refuses more.
+const MAX_COMBINATIONS: usize = 128;
+
+/// Values of a matrix's parameters, one combination.
+type Combination<'d> = Vec<(&'d str, Value<'d>)>;
+
+/// The jobs lowered so far.
+#[derive(Default)]
+pub(super) struct Done {
+    jobs: Vec<Job>,
+    /// What makes two runs of a job the same.
+    seen: HashSet<String>,
+}
+
+impl Done {
+    pub(super) fn into_jobs(self) -> Vec<Job> {
+        self.jobs
+    }
+}
+
+/// One call of a job.
+struct Call<'d> {
+    /// The name as called: `build`, `node/test`.
+    named: Value<'d>,
+    /// What is given: parameters, `pre-steps`, `context`, …
+    given: Option<Value<'d>>,
+    /// Where and how, for the story.
+    note: String,
+    matrix: Combination<'d>,
+}
+
+impl<'c, 'd> Lowering<'c, 'd> {
+    /// The jobs that the workflows call.
+    pub(super) fn workflows(&self, workflows: Node<'d>, done: &mut Done) {
+        for workflow in workflows.entries() {
+            let (Some(name), true) = (workflow.key.as_str(), workflow.value.is_mapping()) else {
+                continue;
+            };
+            let Some(jobs) = workflow.value.get("jobs") else {
+                continue;
+            };
+            self.calls(name, jobs, 0, done);
+        }
+    }
+
+    fn calls(&self, workflow: &str, jobs: Node<'d>, depth: usize, done: &mut Done) {
+        let entries = jobs.is_mapping().then(|| jobs.entries()).unwrap_or_default();
+        for entry in entries {
+            self.call_job(workflow, entry.key, Some(entry.value), done);
+        }
+        for item in jobs.items() {
+            if !self.cx.spend() {
+                return;
+            }
+            if item.as_str().is_some() {
+                self.call_job(workflow, item, None, done);
+            } else if item.is_sequence() && depth < 8 {
+                self.calls(workflow, item, depth + 1, done);
+            } else {
+                for entry in item.entries() {
+                    self.call_job(workflow, entry.key, Some(entry.value), done);
+                }
+            }
+        }
+    }
+
+    fn call_job(&self, workflow: &str, key: Node<'d>, given: Option<Node<'d>>, done: &mut Done) {
+        let root = &self.resolver.root;
+        let given = given.filter(|g| g.is_mapping());
+        if given.and_then(|g| g.get("type")).is_some_and(waits) {
+            return;
+        }
+        let combinations = given
+            .and_then(|g| g.get("matrix"))
+            .map(|matrix| self.combinations(matrix))
+            .unwrap_or_else(|| vec![Vec::new()]);
+        for matrix in combinations {
+            let frame = self.frame_with(matrix.clone());
+            let given = given.map(|node| Value::new(node, &frame));
+            let mut note = format!("workflow `{workflow}` runs it");
+            for (n, (name, value)) in matrix.iter().enumerate() {
+                let text = self.cx.holes.show(self.resolver.text(value).as_str());
+                let _ = write!(note, "{} {name}={text}", if n == 0 { " with" } else { "," });
+            }
+            if let Some(context) = given.as_ref().and_then(|g| g.get("context")) {
+                let names: Vec<&str> =
+                    context.node.one_or_many().into_iter().filter_map(Node::as_str).collect();
+                let _ = write!(note, " in the context `{}`", names.join("`, `"));
+            }
+            let named = Value::new(key, root);
+            self.run_job(Call { named, given, note, matrix }, done);
+        }
+    }
+
+    /// Every combination of a matrix that is not excluded.
+    fn combinations(&self, matrix: Node<'d>) -> Vec<Combination<'d>> {
+        let root = &self.resolver.root;
+        let mut all: Vec<Combination<'d>> = vec![Vec::new()];
+        let parameters = matrix.get("parameters").map(Node::entries).unwrap_or_default();
+        for entry in parameters {
+            let Some(name) = entry.key.as_str() else {
+                continue;
+            };
+            let (values, _) = self.resolver.follow(&Value::new(entry.value, root));
+            let values = values.node.one_or_many();
+            let mut next = Vec::new();
+            for combination in &all {
+                for &value in &values {
+                    if next.len() >= MAX_COMBINATIONS {
+                        break;
+                    }
+                    let mut longer = combination.clone();
+                    longer.push((name, Value::new(value, root)));
+                    next.push(longer);
+                }
+            }
+            all = next;
+        }
+        let text = |node: Node<'d>| self.resolver.text(&Value::new(node, root));
+        if let Some(excluded) = matrix.get("exclude") {
+            let excluded: Vec<_> = excluded.items().map(Node::entries).collect();
+            all.retain(|combination| {
+                !excluded.iter().any(|entries| {
+                    !entries.is_empty()
+                        && entries.iter().all(|e| {
+                            combination.iter().any(|(name, value)| {
+                                e.key.as_str() == Some(name)
+                                    && self.resolver.text(value) == text(e.value)
+                            })
+                        })
+                })
+            });
+        }
+        all
+    }
+
+    /// The one job that runs when there are no workflows, or all of them when that is missing, as
+    /// in a fragment that another file is continued with.
+    pub(super) fn without_workflows(&self, jobs: Node<'d>, done: &mut Done) {
+        let root = &self.resolver.root;
+        let entries = jobs.entries();
+        let build = entries.iter().any(|e| e.key.as_str() == Some("build"));
+        for entry in entries {
+            if build && entry.key.as_str() != Some("build") {
+                continue;
+            }
+            let call = Call {
+                named: Value::new(entry.key, root),
+                given: None,
+                note: String::new(),
+                matrix: Vec::new(),
+            };
+            self.run_job(call, done);
+        }
+    }
+
+    fn run_job(&self, call: Call<'d>, done: &mut Done) {
+        if !self.cx.spend() {
+            return;
+        }
+        let name = self.resolver.text(&call.named);
+        let name = name.as_str().trim();
+        let scope = &self.resolver.root.scope;
+        let span = call.named.use_span();
+        match scope.find(self.cx, self.shelf, "jobs", name) {
+            Found::Here(node, scope) => {
+                if node.get("type").is_none_or(|t| !waits(t)) {
+                    self.known_job(&call, name, node, &scope, done);
+                }
+            }
+            Found::Unlisted(row) => {
+                let why = format!("the table of orbs knows `{}`, but not this job; give the orb's source with `--orb {}=FILE`", row.name, row.name);
+                let first = self.cx.first_time(&format!("orb job {} {name}", row.name));
+                self.unknown_job(&call, name, done, |run| {
+                    if first {
+                        run.opaque(span, format!("job `{name}`"), why, crate::effect::By::Orb);
+                    }
+                });
+            }
+            Found::Unknown { import, span } => {
+                self.unknown_job(&call, name, done, |run| self.unknown_orb(run, &import, span));
+            }
+            Found::Undeclared => {
+                self.note(&call.named, format!("a workflow runs the job `{name}`, which is not declared here"));
+            }
+        }
+    }
+
+    /// A job of an orb of which nothing is known, but for the steps that are given to it.
+    fn unknown_job(
+        &self,
+        call: &Call<'d>,
+        name: &str,
+        done: &mut Done,
+        say: impl FnOnce(&mut JobRun<'c>),
+    ) {
+        let mut run = JobRun::new(self.cx);
+        let mut walk = Walk {
+            folders: Folders::new(""),
+            shell: Default::default(),
+        };
+        say(&mut run);
+        let given = call.given.as_ref();
+        let list = |key: &str| given.and_then(|g| g.get(key));
+        if let Some(steps) = list("pre-steps") {
+            self.steps(&mut run, &mut walk, &steps);
+        }
+        self.given_steps(&mut run, &mut walk, given);
+        if let Some(steps) = list("post-steps") {
+            self.steps(&mut run, &mut walk, &steps);
+        }
+        let effects = run.finish();
+        if effects.is_empty() {
+            return;
+        }
+        let span = call.named.use_span();
+        done.jobs.push(Job {
+            effects,
+            ..self.job(name, span, crate::effect::Runner::Unknown, false)
+        });
+    }
+
+    fn job(&self, name: &str, span: Span, runner: crate::effect::Runner, platform: bool) -> Job {
+        Job {
+            provider: Provider::CircleCi,
+            file: span.file,
+            name: name.into(),
+            span,
+            runner,
+            // A fork's build gets no variables either unless the project passes them, but CircleCI
+            // builds no forks unless the project asks for it.
+            forks: Forks::No,
+            platform_credential: platform,
+            guards: Rc::from([]),
+            effects: Vec::new(),
+        }
+    }
+
+    fn known_job(
+        &self,
+        call: &Call<'d>,
+        name: &str,
+        node: Node<'d>,
+        scope: &Rc<Scope<'d>>,
+        done: &mut Done,
+    ) {
+        let called_at = call.named.use_span();
+        let pin = scope.pin(called_at);
+        let given = call.given.as_ref();
+        let mut frame = self.resolver.bind(node, scope, given, &call.matrix, pin);
+        if let Origin::Table(row) = scope.origin {
+            frame.label = Some(row.label(name.rsplit('/').next().unwrap_or(name)));
+            frame.misspelt = orb::misspelt(node, given, &row.name);
+        }
+        if !done.seen.insert(self.identity(node, name, &frame.parameters, given)) {
+            return;
+        }
+        let body = Value::new(node, &Rc::new(frame));
+        let span = pin.unwrap_or_else(|| self.declared_at(node, name, scope));
+
+        let mut run = JobRun::new(self.cx);
+        if !call.note.is_empty() {
+            run.trace = run.trace.then(called_at, call.note.as_str());
+        }
+        let host = self.start(&mut run, &body);
+        let text = |value: &Option<Value<'d>>| {
+            value.as_ref().map(|v| self.resolver.text(v)).unwrap_or_default()
+        };
+        let mut walk = Walk {
+            folders: Folders::new(text(&host.working_directory).as_str()),
+            shell: text(&host.shell),
+        };
+        run.cwd = walk.folders.of_step("");
+        let list = |key: &str| given.and_then(|g| g.get(key));
+        if let Some(steps) = list("pre-steps") {
+            run.traced(steps.use_span(), "`pre-steps` of the workflow", |run| {
+                self.steps(run, &mut walk, &steps);
+            });
+        }
+        if let Some(steps) = body.get("steps") {
+            self.steps(&mut run, &mut walk, &steps);
+        }
+        if let Some(steps) = list("post-steps") {
+            run.traced(steps.use_span(), "`post-steps` of the workflow", |run| {
+                self.steps(run, &mut walk, &steps);
+            });
+        }
+        done.jobs.push(Job {
+            effects: run.finish(),
+            ..self.job(name, span, host.runner, host.platform_credential)
+        });
+    }
+
+    /// Two calls with the same identity do the same.
+    fn identity(
+        &self,
+        node: Node<'d>,
+        name: &str,
+        parameters: &[(&'d str, Value<'d>)],
+        given: Option<&Value<'d>>,
+    ) -> String {
+        let mut identity = format!("{name}\n{}", node.identity());
+        for (name, value) in parameters {
+            let _ = write!(identity, "\n{name}=");
+            self.identify(value, &mut identity);
+        }
+        for key in ["pre-steps", "post-steps"] {
+            if let Some(value) = given.and_then(|g| g.get(key)) {
+                let _ = write!(identity, "\n{key}:");
+                self.identify(&value, &mut identity);
+            }
+        }
+        identity
+    }
+
+    fn identify(&self, value: &Value<'d>, identity: &mut String) {
+        match self.resolver.resolve(value) {
+            Some(resolved) => {
+                identity.push_str(resolved.text.as_str());
+                identity.push_str(resolved.words.as_deref().unwrap_or(""));
+            }
+            // Steps and executors: the same place of a file means the same, but for the matrix.
+            None => {
+                let span = value.node.span();
+                let _ = write!(identity, "{span:?}");
+                for (name, value) in &value.frame.matrix {
+                    let _ = write!(identity, " {name}={}", self.resolver.text(value).as_str());
+                }
+            }
+        }
+    }
+
+    /// Where the job's name is written.
+    fn declared_at(&self, node: Node<'d>, name: &str, scope: &Rc<Scope<'d>>) -> Span {
+        let name = name.rsplit('/').next().unwrap_or(name);
+        let index = self.job_keys.get_or_init(|| {
+            let jobs = self.resolver.root.scope.root.get("jobs");
+            let entries = jobs.map(Node::entries).unwrap_or_default();
+            entries.into_iter().filter_map(|e| Some((e.key.as_str()?, e.key))).collect()
+        });
+        if Rc::ptr_eq(scope, &self.resolver.root.scope) {
+            return index.get(name).map_or_else(|| node.span(), |key| key.span());
+        }
+        let entry = scope.root.get("jobs").and_then(|jobs| jobs.entry(name));
+        entry.map_or_else(|| node.span(), |e| e.key.span())
+    }
+}
+
+/// Kinds of job that wait or mark, and run nothing.
+fn waits(kind: Node<'_>) -> bool {
+    matches!(
+        kind.as_str(),
+        Some("approval" | "no-op" | "release" | "lock" | "unlock")
+    )
+}
