@@ -1,0 +1,218 @@
+//! When a job or step runs: `if:` to guards, because a login under a condition helps only the
+//! pulls that stand under the same one.
+//!
+//! What can be decided before the build is decided; what is left of the condition is spelled in one
+//! way and split at `&&`, so that two conditions compare equal when they are equal.
+
+use crate::effect::Guard;
+use crate::text::Text;
+
+use super::evaluate::{Scope, Value};
+use super::expression::{Expr, Op, pieces};
+
+/// What an `if:` comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Condition {
+    /// It holds in every run that gets this far.
+    Always,
+    /// It holds in none.
+    Never,
+    /// It holds when all of these do.
+    When(Vec<Guard>),
+}
+
+impl Condition {
+    fn of(truth: bool) -> Self {
+        if truth { Self::Always } else { Self::Never }
+    }
+}
+
+impl Scope<'_> {
+    /// What the text of an `if:` comes to.
+    pub(super) fn condition(&self, written: &str) -> Condition {
+        let text = written.trim();
+        let inner = match pieces(text).as_slice() {
+            [] => text,
+            [only] if only.start == 0 && only.end == text.len() => only.inner,
+            // `${{ a }} && b` is a text for GitHub, and a text that is not empty is true.
+            _ => return Condition::Always,
+        };
+        if inner.is_empty() {
+            return Condition::Always;
+        }
+        let scope = Scope {
+            deciding: true,
+            ..*self
+        };
+        match Expr::parse(inner) {
+            Some(expr) => scope.reduce(&expr),
+            None => Condition::When(vec![Guard::when(inner)]),
+        }
+    }
+
+    fn reduce(&self, expr: &Expr) -> Condition {
+        match expr {
+            Expr::Binary(Op::And, left, right) => match (self.reduce(left), self.reduce(right)) {
+                (Condition::Never, _) | (_, Condition::Never) => Condition::Never,
+                (Condition::Always, other) | (other, Condition::Always) => other,
+                (Condition::When(mut all), Condition::When(more)) => {
+                    for guard in more {
+                        if all.contains(&guard.not()) {
+                            return Condition::Never;
+                        }
+                        if !all.contains(&guard) {
+                            all.push(guard);
+                        }
+                    }
+                    Condition::When(all)
+                }
+            },
+            Expr::Binary(Op::Or, left, right) => match (self.reduce(left), self.reduce(right)) {
+                (Condition::Always, _) | (_, Condition::Always) => Condition::Always,
+                (Condition::Never, other) | (other, Condition::Never) => other,
+                (Condition::When(a), Condition::When(b)) => either(a, &b),
+            },
+            Expr::Not(of) => match &**of {
+                // What runs "unless something failed" runs whenever it matters to a pull.
+                Expr::Call(name, args)
+                    if args.is_empty()
+                        && ["failure", "cancelled"]
+                            .iter()
+                            .any(|n| name.eq_ignore_ascii_case(n)) =>
+                {
+                    Condition::Always
+                }
+                of => match self.reduce(of) {
+                    Condition::Always => Condition::Never,
+                    Condition::Never => Condition::Always,
+                    Condition::When(all) => Condition::When(vec![match all.as_slice() {
+                        [only] => only.not(),
+                        _ => Guard::when(words(&all, Op::And)).not(),
+                    }]),
+                },
+            },
+            Expr::Binary(op @ (Op::Eq | Op::Ne), left, right) => {
+                if let Some(truth) = self.eval(expr).truth() {
+                    return Condition::of(truth);
+                }
+                // `'push' == x` is `x == 'push'`, and `x != y` is its opposite.
+                let (a, b) = if matches!(**left, Expr::Str(_)) {
+                    (right, left)
+                } else {
+                    (left, right)
+                };
+                let text = format!("{} == {}", self.side(a), self.side(b));
+                let guard = Guard::when(text);
+                Condition::When(vec![if *op == Op::Eq { guard } else { guard.not() }])
+            }
+            _ => match self.eval(expr).truth() {
+                Some(truth) => Condition::of(truth),
+                None => Condition::When(vec![Guard::when(self.side(expr))]),
+            },
+        }
+    }
+
+    /// One side of a condition in words: an input in the words of whoever passed it, so that two
+    /// uses of one composite action are two conditions.
+    fn side(&self, expr: &Expr) -> String {
+        match self.eval(expr) {
+            Value::Text(text) if text.is_one_hole() => {
+                let words = self.cx.holes.show(text.as_str());
+                words
+                    .strip_prefix("${{")
+                    .and_then(|w| w.strip_suffix("}}"))
+                    .map_or_else(|| expr.to_string(), |w| w.trim().to_owned())
+            }
+            _ => expr.to_string(),
+        }
+    }
+
+    /// The values that a text can have, each with its conditions: `${{ x && 'a' || 'b' }}` is `a`
+    /// when `x` holds and `b` when not. One value without conditions for everything else.
+    pub(super) fn choices(&self, written: &str) -> Vec<(Vec<Guard>, Value)> {
+        let value = self.template(written);
+        let open = match &value {
+            Value::Text(text) => text.is_one_hole(),
+            _ => false,
+        };
+        let trimmed = written.trim();
+        if open
+            && let [only] = pieces(trimmed).as_slice()
+            && let Some(Expr::Binary(Op::Or, left, otherwise)) = Expr::parse(only.inner)
+            && let Expr::Binary(Op::And, condition, then) = *left
+            && let then = self.eval(&then)
+            && then.truth() == Some(true)
+        {
+            let scope = Scope {
+                deciding: true,
+                ..*self
+            };
+            let otherwise = self.eval(&otherwise);
+            return match scope.reduce(&condition) {
+                Condition::Always => vec![(Vec::new(), then)],
+                Condition::Never => vec![(Vec::new(), otherwise)],
+                Condition::When(guards) => {
+                    let not = match guards.as_slice() {
+                        [only] => only.not(),
+                        _ => Guard::when(words(&guards, Op::And)).not(),
+                    };
+                    vec![(guards, then), (vec![not], otherwise)]
+                }
+            };
+        }
+        vec![(Vec::new(), value)]
+    }
+
+    /// Whether a credential's text is empty in some runs: one of its unknowns ends in a branch that
+    /// is (`x && secrets.y || ''`, `x && secrets.y`).
+    pub(super) fn sometimes_empty(&self, text: &Text) -> bool {
+        text.holes(&self.cx.holes).any(|hole| {
+            pieces(&hole.written)
+                .first()
+                .and_then(|piece| Expr::parse(piece.inner))
+                .is_some_and(|expr| may_be_empty(&expr))
+        })
+    }
+}
+
+fn may_be_empty(expr: &Expr) -> bool {
+    match expr {
+        Expr::Null | Expr::Bool(false) => true,
+        Expr::Str(text) => text.is_empty(),
+        Expr::Binary(Op::And, _, _) => true,
+        Expr::Binary(Op::Or, _, right) => may_be_empty(right),
+        _ => false,
+    }
+}
+
+fn either(a: Vec<Guard>, b: &[Guard]) -> Condition {
+    if a == b {
+        return Condition::When(a);
+    }
+    if let ([one], [other]) = (a.as_slice(), b)
+        && *one == other.not()
+    {
+        return Condition::Always;
+    }
+    let text = format!("{} || {}", words(&a, Op::And), words(b, Op::And));
+    Condition::When(vec![Guard::when(text)])
+}
+
+fn words(guards: &[Guard], op: Op) -> String {
+    let joint = if op == Op::And { " && " } else { " || " };
+    guards
+        .iter()
+        .map(|guard| {
+            let simple = guard
+                .text
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+            match (guard.holds, simple) {
+                (true, _) => guard.text.to_string(),
+                (false, true) => format!("!{}", guard.text),
+                (false, false) => format!("!({})", guard.text),
+            }
+        })
+        .collect::<Vec<_>>()
+        .join(joint)
+}

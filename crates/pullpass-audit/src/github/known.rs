@@ -1,0 +1,456 @@
+//! What a step with a well-known action does: a row of the table, applied to the step's inputs.
+
+use std::rc::Rc;
+
+use crate::bake::{self, Bake};
+use crate::compose::{self, Compose, Verb};
+use crate::dockerfile::{self, Build};
+use crate::effect::{By, Freshness, Guard, Kind, Store};
+use crate::run::{Cwd, JobRun};
+use crate::shell;
+use crate::source::{RepoPath, Span};
+use crate::text::{Text, is_hole};
+use crate::yaml::Node;
+
+use super::steps::{self, Steps};
+use super::table::{self, Deed, Row};
+
+/// The step that uses the action.
+#[derive(Clone, Copy)]
+pub(super) struct Use<'a> {
+    /// The step.
+    pub(super) step: Node<'a>,
+    /// The value of `uses`.
+    pub(super) span: Span,
+    /// `owner/name`.
+    pub(super) name: &'a str,
+    /// What stands behind `@`.
+    pub(super) version: &'a str,
+}
+
+/// Does what the table says.
+pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row, used: &Use<'_>) {
+    for deed in &row.does {
+        let inputs = Inputs { steps, used };
+        let guards = match deed.when.as_deref().map(|w| inputs.condition(run, w)) {
+            None | Some(When::Always) => Vec::new(),
+            Some(When::Never) => continue,
+            Some(When::Depends(guard)) => vec![guard],
+        };
+        // Actions run in the workspace, whatever the folder of scripts is.
+        let root = steps.folder(&".".into());
+        let before = std::mem::replace(&mut run.cwd, root);
+        steps::under(run, &guards, |run| perform(run, &inputs, deed));
+        run.cwd = before;
+    }
+}
+
+fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
+    let span = inputs.used.span;
+    if let Some(pattern) = &deed.pull {
+        for image in inputs.list(run, pattern) {
+            run.docker_pull(span, image, By::Action, Freshness::Missing);
+        }
+    }
+    if let Some(pattern) = &deed.provide {
+        let image = inputs.render(run, pattern);
+        run.emit(span, Kind::Provide { image });
+    }
+    if let Some(login) = &deed.login {
+        sign_in(run, inputs, login);
+    }
+    if let Some(builder) = &deed.builder {
+        make_builder(run, inputs, builder);
+    }
+    if let Some(build) = &deed.build {
+        build_dockerfile(run, inputs, build);
+    }
+    if let Some(bake) = &deed.bake {
+        build_bake(run, inputs, bake);
+    }
+    if let Some(compose) = &deed.compose {
+        bring_up(run, inputs, compose);
+    }
+    if let Some(script) = &deed.script {
+        let folder = inputs.render(run, &script.workdir);
+        if !folder.is_empty() {
+            run.cwd = inputs.steps.folder(&folder);
+        }
+        let node = inputs.node(&script.input);
+        if let Some(script) = node.and_then(|node| inputs.steps.script(run, node)) {
+            shell::run_script(run, &script);
+        }
+    }
+    if let Some(folder) = &deed.docker_config {
+        // Later steps see it as they see what a script writes to `GITHUB_ENV`.
+        run.exported
+            .insert("DOCKER_CONFIG".to_owned(), Text::from(folder.as_str()));
+    }
+    if let Some(why) = &deed.opaque {
+        run.opaque(
+            span,
+            format!("uses: {}", inputs.used.name),
+            why.as_str(),
+            By::Action,
+        );
+    }
+}
+
+enum When {
+    Always,
+    Never,
+    Depends(Guard),
+}
+
+struct Inputs<'a> {
+    steps: &'a Steps,
+    used: &'a Use<'a>,
+}
+
+impl<'a> Inputs<'a> {
+    fn node(&self, name: &str) -> Option<Node<'a>> {
+        let with = self.used.step.get("with")?;
+        with.get(name).or_else(|| {
+            with.entries()
+                .into_iter()
+                .find(|e| e.key.as_str().is_some_and(|k| k.eq_ignore_ascii_case(name)))
+                .map(|e| e.value)
+        })
+    }
+
+    fn get(&self, run: &JobRun<'_>, name: &str) -> Text {
+        if name == "@ref" {
+            return self.used.version.into();
+        }
+        self.node(name)
+            .map(|node| self.steps.scope(run).text(node))
+            .unwrap_or_default()
+    }
+
+    /// A pattern of the table with the step's inputs put in.
+    fn render(&self, run: &JobRun<'_>, pattern: &str) -> Text {
+        let mut out = Text::default();
+        let mut rest = pattern;
+        while let Some((before, after)) = rest.split_once('{') {
+            out.push(before);
+            let (slot, tail) = after.split_once('}').unwrap_or((after, ""));
+            let (name, default) = slot.split_once('|').unwrap_or((slot, ""));
+            let value = self.get(run, name);
+            if value.as_str().trim().is_empty() {
+                out.push(default);
+            } else {
+                out.push(value.as_str());
+            }
+            rest = tail;
+        }
+        out.push(rest);
+        out
+    }
+
+    /// The rendered pattern's lines.
+    fn lines(&self, run: &JobRun<'_>, pattern: &str) -> Vec<Text> {
+        self.render(run, pattern)
+            .as_str()
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(Text::from)
+            .collect()
+    }
+
+    /// The same, parted by commas too.
+    fn list(&self, run: &JobRun<'_>, pattern: &str) -> Vec<Text> {
+        self.lines(run, pattern)
+            .iter()
+            .flat_map(|line| line.as_str().split(','))
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(Text::from)
+            .collect()
+    }
+
+    fn flag(&self, run: &JobRun<'_>, pattern: &str) -> bool {
+        self.render(run, pattern)
+            .known()
+            .is_some_and(|v| v.trim().eq_ignore_ascii_case("true"))
+    }
+
+    fn condition(&self, run: &JobRun<'_>, when: &str) -> When {
+        let (wanted, test) = match when.strip_prefix('!') {
+            Some(test) => (false, test),
+            None => (true, when),
+        };
+        let (name, value) = match test.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (test, None),
+        };
+        let text = self.get(run, name);
+        let text = Text::from(text.as_str().trim());
+        let holds = match (text.known(), value) {
+            (Some(known), Some(value)) => known.eq_ignore_ascii_case(value),
+            (Some(known), None) => !matches!(known, "" | "false"),
+            // Whatever else is unknown of it, a text with a known character in it is not empty.
+            (None, None) if text.as_str().contains(|c| !is_hole(c)) => true,
+            (None, _) => {
+                let words = match value {
+                    Some(value) => format!("{} == '{value}'", run.show(&text)),
+                    None => run.show(&text),
+                };
+                let guard = Guard::when(words);
+                return When::Depends(if wanted { guard } else { guard.not() });
+            }
+        };
+        if holds == wanted {
+            When::Always
+        } else {
+            When::Never
+        }
+    }
+}
+
+fn sign_in(run: &mut JobRun<'_>, inputs: &Inputs<'_>, login: &table::Login) {
+    if let Some(list) = &login.list
+        && let Some(node) = inputs.node(list)
+    {
+        sign_in_many(run, inputs, node);
+        return;
+    }
+    let registry = inputs.render(run, &login.registry);
+    let username = inputs.render(run, &login.username);
+    let password = inputs.render(run, &login.password);
+    let hub = registry
+        .known()
+        .is_some_and(|r| crate::reference::canonical_registry(r) == crate::reference::DOCKER_HUB);
+    let how: Rc<str> = inputs.used.name.into();
+    let mut broken: Option<Rc<str>> = None;
+    let mut by_oidc = false;
+    if hub && password.is_empty() && !login.own {
+        let connection = run.env.get("DOCKERHUB_OIDC_CONNECTIONID");
+        match (&login.oidc, connection.is_some_and(|id| !id.is_empty())) {
+            (Some(first), true) if !older(inputs.used.version, first) => by_oidc = true,
+            (Some(first), true) => {
+                let version = inputs.used.version;
+                broken = Some(
+                    format!("signing in without a password (OIDC) takes {how} v{first} or later, and this is {version}").into(),
+                );
+            }
+            (_, false) | (None, true) => {
+                broken = Some("no password is given, or it is empty here".into())
+            }
+        }
+    }
+    if hub && username.is_empty() && !login.own && broken.is_none() {
+        broken = Some("no user name is given, or it is empty here".into());
+    }
+    let scoped = login
+        .scope
+        .as_ref()
+        .is_some_and(|name| !inputs.get(run, name).is_empty());
+    let store = if scoped {
+        Store::Docker("buildx/config".into())
+    } else {
+        run.docker_store()
+    };
+    let given = |text: Text| (!text.is_empty()).then_some(text);
+    run.emit(
+        inputs.used.span,
+        Kind::Login {
+            registry,
+            username: given(username),
+            password: given(password),
+            store,
+            how: if by_oidc {
+                format!("{how} (OIDC)").into()
+            } else {
+                how
+            },
+            broken,
+        },
+    );
+}
+
+/// `registry-auth`: several registries in one step.
+fn sign_in_many(run: &mut JobRun<'_>, inputs: &Inputs<'_>, node: Node<'_>) {
+    let text = inputs.steps.scope(run).text(node);
+    let document = inputs.steps.scope(run).embedded(text.as_str());
+    for item in document
+        .as_ref()
+        .and_then(|d| d.root())
+        .map(Node::one_or_many)
+        .unwrap_or_default()
+    {
+        let part = |name: &str| {
+            item.get(name)
+                .and_then(Node::as_str)
+                .filter(|text| !text.is_empty())
+                .map(Text::from)
+        };
+        let store = run.docker_store();
+        run.emit(
+            inputs.used.span,
+            Kind::Login {
+                registry: part("registry").unwrap_or_default(),
+                username: part("username"),
+                password: part("password"),
+                store,
+                how: inputs.used.name.into(),
+                broken: part("password")
+                    .is_none()
+                    .then(|| "no password is given, or it is empty here".into()),
+            },
+        );
+    }
+}
+
+/// Whether a tag such as `v3` or `v4.1.0` is older than `major.minor`. A branch or commit is not:
+/// nothing is known of it.
+fn older(version: &str, first: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> {
+        text.trim_start_matches('v')
+            .split('.')
+            .map_while(|part| part.parse().ok())
+            .collect()
+    };
+    let (have, want) = (numbers(version), numbers(first));
+    // `v4` moves along with the newest release of its line.
+    let len = have.len().min(want.len());
+    len > 0 && have.get(..len) < want.get(..len) && version.starts_with('v')
+}
+
+fn make_builder(run: &mut JobRun<'_>, inputs: &Inputs<'_>, builder: &table::Builder) {
+    let driver = inputs.render(run, &builder.driver);
+    let driver = driver.known().unwrap_or("docker-container").trim();
+    run.container_builder = driver != "docker";
+    if driver != "docker-container" {
+        return;
+    }
+    let image = inputs
+        .list(run, &builder.options)
+        .iter()
+        .find_map(|option| option.as_str().strip_prefix("image=").map(Text::from))
+        .unwrap_or_else(|| builder.image.as_str().into());
+    // A builder's first start asks for the image even when it is there.
+    run.docker_pull(inputs.used.span, image, By::Action, Freshness::Always);
+}
+
+/// `NAME=value` lines; a line without `=` takes the value from the environment.
+fn pairs(lines: &[Text]) -> Vec<(String, Option<Text>)> {
+    lines
+        .iter()
+        .filter_map(|line| {
+            let line = line.as_str().trim_matches('"');
+            match line.split_once('=') {
+                Some((name, value)) => Some((name.trim().to_owned(), Some(Text::from(value)))),
+                None if line.contains(is_hole) => None,
+                None => Some((line.to_owned(), None)),
+            }
+        })
+        .collect()
+}
+
+fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Build) {
+    let span = inputs.used.span;
+    let context = inputs.render(run, &spec.context);
+    // The default context of `docker/build-push-action` is this repository as git has it.
+    let from_git = context
+        .as_str()
+        .strip_prefix("{{defaultContext}}")
+        .map(|sub| {
+            let sub = sub.trim_start_matches(':').trim_matches('/');
+            Text::from(if sub.is_empty() { "." } else { sub })
+        });
+    if from_git.is_some() {
+        run.cwd = Cwd::Inside(RepoPath::root());
+    }
+    let in_context = spec.file_in_context || from_git.is_some();
+    let context = match from_git {
+        Some(sub) => sub,
+        None => local(inputs, &context),
+    };
+    let file = inputs.render(run, &spec.file);
+    let mut build = Build::of(span, context);
+    if !file.is_empty() {
+        let base = build.context.as_str().trim_end_matches('/');
+        build.dockerfile = Some(if in_context && base != "." {
+            Text::new(format!("{base}/{}", file.as_str()))
+        } else {
+            local(inputs, &file)
+        });
+    }
+    let args = if spec.args_by_comma {
+        inputs.list(run, &spec.args)
+    } else {
+        inputs.lines(run, &spec.args)
+    };
+    build.args = pairs(&args);
+    let target = inputs.render(run, &spec.target);
+    build.target = (!target.is_empty()).then_some(target);
+    build.tags = inputs.list(run, &spec.tags);
+    build.contexts = pairs(&inputs.lines(run, &spec.contexts))
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    build.pull = inputs.flag(run, &spec.pull);
+    build.container_builder = run.container_builder && !spec.plain;
+    build.load = !build.container_builder || inputs.flag(run, &spec.load);
+    dockerfile::build(run, &build);
+}
+
+/// A path of the workspace as a path of the repository, where a checkout put it in a folder.
+fn local(inputs: &Inputs<'_>, path: &Text) -> Text {
+    let Some(known) = path.known().filter(|p| !p.contains("://")) else {
+        return path.clone();
+    };
+    match inputs.steps.in_repository(known) {
+        Some(inside) if inside.is_root() => ".".into(),
+        Some(inside) => inside.as_str().into(),
+        None => path.clone(),
+    }
+}
+
+fn build_bake(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bake) {
+    let folder = inputs.render(run, &spec.workdir);
+    if !folder.is_empty() {
+        run.cwd = inputs.steps.folder(&folder);
+    }
+    let bake = Bake {
+        span: inputs.used.span,
+        files: inputs.list(run, &spec.files),
+        targets: inputs.list(run, &spec.targets),
+        set: inputs.lines(run, &spec.set),
+        pull: inputs.flag(run, &spec.pull),
+        load: inputs.flag(run, &spec.load) || !run.container_builder,
+        container_builder: run.container_builder,
+    };
+    bake::bake(run, &bake);
+}
+
+fn bring_up(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Compose) {
+    let folder = inputs.render(run, &spec.workdir);
+    if !folder.is_empty() {
+        run.cwd = inputs.steps.folder(&folder);
+    }
+    let flags = inputs.render(run, &spec.flags);
+    let has = |flag: &str| flags.as_str().split_whitespace().any(|word| word == flag);
+    let compose = Compose {
+        span: inputs.used.span,
+        files: inputs.list(run, &spec.files),
+        project_directory: None,
+        env_files: Vec::new(),
+        profiles: Vec::new(),
+        verb: Verb::Up,
+        services: inputs
+            .lines(run, &spec.services)
+            .iter()
+            .flat_map(|line| line.as_str().split_whitespace())
+            .map(Text::from)
+            .collect(),
+        no_deps: has("--no-deps"),
+        build: has("--build"),
+        no_build: has("--no-build"),
+        pull: flags.as_str().contains("--pull always") || flags.as_str().contains("--pull=always"),
+        never_pull: flags.as_str().contains("--pull never"),
+        args: Vec::new(),
+    };
+    compose::compose(run, &compose);
+}

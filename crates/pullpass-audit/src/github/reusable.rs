@@ -1,0 +1,169 @@
+//! Workflows that call workflows: the called one's jobs run as part of the caller, with the
+//! caller's event, and with only those inputs and secrets that it passes.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::context::Context;
+use crate::effect::{Forks, Guard, Job};
+use crate::source::RepoPath;
+use crate::text::Text;
+use crate::yaml::Node;
+
+use super::evaluate::{Frame, Inputs, Scope, Secrets, Value};
+use super::table;
+use super::workflow::{self, Call};
+
+/// How many workflows may call each other; GitHub's own limit is ten.
+const MAX_CALLS: usize = 10;
+
+/// Where workflows are kept.
+const FOLDER: &str = ".github/workflows";
+
+/// The job that calls.
+pub(super) struct Caller<'a, 'd> {
+    /// Its key.
+    pub(super) id: &'a str,
+    /// Its mapping.
+    pub(super) job: Node<'d>,
+    /// Its `uses`.
+    pub(super) uses: Node<'d>,
+    /// Its conditions, those of its own callers included.
+    pub(super) guards: &'a [Guard],
+    /// Who can start it.
+    pub(super) forks: Forks,
+}
+
+/// Lowers the jobs of the workflow that a job calls.
+pub(super) fn lower<'c>(
+    cx: &'c Context<'c>,
+    outer: &Call,
+    frame: &Frame,
+    env: &BTreeMap<String, Text>,
+    caller: &Caller<'_, '_>,
+    out: &mut Vec<Job>,
+) {
+    let Some(uses) = caller.uses.as_str() else {
+        return;
+    };
+    let source = caller.uses.document().source();
+    let at = caller.uses.span().start;
+    let Some(local) = uses.strip_prefix("./") else {
+        let name = uses.split('@').next().unwrap_or(uses);
+        if !table::is_quiet(name) {
+            cx.note_unlisted(name, source, at);
+        }
+        return;
+    };
+    if outer.depth >= MAX_CALLS || !cx.spend() {
+        cx.note_unread(source, at, "workflows call each other more than ten deep here; GitHub refuses that, so it is not followed");
+        return;
+    }
+    let document = RepoPath::new(local).and_then(|path| cx.yaml(&path));
+    let Some(document) = document else {
+        let message = format!(
+            "the workflow `{uses}` is not in this repository or is not YAML, so its jobs are not listed"
+        );
+        cx.note_unread(source, at, message);
+        return;
+    };
+    let Some(root) = workflow::read(cx, &document) else {
+        return;
+    };
+    let scope = Scope {
+        cx,
+        frame,
+        env,
+        fork: false,
+        deciding: false,
+    };
+    let declared = root.get("on").and_then(|on| on.get("workflow_call"));
+    let call = Call {
+        events: Rc::clone(&outer.events),
+        inputs: Rc::new(inputs(&scope, declared, caller.job.get("with"))),
+        secrets: Rc::new(secrets(&scope, caller.job.get("secrets"))),
+        prefix: format!("{}{} / ", outer.prefix, caller.id),
+        guards: caller.guards.to_vec(),
+        trace: outer.trace.then(
+            caller.uses.span(),
+            format!("job `{}` calls the workflow `{local}`", caller.id),
+        ),
+        forks: caller.forks,
+        depth: outer.depth + 1,
+    };
+    workflow::lower_called(cx, root, &call, out);
+}
+
+fn inputs(scope: &Scope<'_>, declared: Option<Node<'_>>, with: Option<Node<'_>>) -> Inputs {
+    let mut values = BTreeMap::new();
+    let declared = declared.and_then(|d| d.get("inputs"));
+    for entry in declared.map(Node::entries).unwrap_or_default() {
+        let Some(name) = entry.key.as_str() else {
+            continue;
+        };
+        let value = match entry.value.get("default") {
+            Some(default) => scope.value(default),
+            None => match entry.value.get("type").and_then(Node::as_str) {
+                Some("boolean") => Value::Bool(false),
+                Some("number") => Value::Number(0.0),
+                _ => Value::text(""),
+            },
+        };
+        values.insert(name.to_ascii_lowercase(), value);
+    }
+    for entry in with.map(Node::entries).unwrap_or_default() {
+        if let Some(name) = entry.key.as_str() {
+            values.insert(name.to_ascii_lowercase(), scope.value(entry.value));
+        }
+    }
+    Inputs {
+        values,
+        certain: true,
+    }
+}
+
+fn secrets(scope: &Scope<'_>, node: Option<Node<'_>>) -> Secrets {
+    let Some(node) = node else {
+        return Secrets::Passed(BTreeMap::new());
+    };
+    if node.as_str() == Some("inherit") {
+        return (*scope.frame.secrets).clone();
+    }
+    let passed = node.entries().into_iter().filter_map(|entry| {
+        let name = entry.key.as_str()?.to_ascii_uppercase();
+        Some((name, scope.value(entry.value)))
+    });
+    Secrets::Passed(passed.collect())
+}
+
+/// Whether another workflow of the repository calls this one.
+pub(super) fn has_caller(cx: &Context<'_>, path: &RepoPath) -> bool {
+    let Some(folder) = RepoPath::new(FOLDER) else {
+        return false;
+    };
+    cx.sources.tree().list(&folder).iter().any(|name| {
+        let Some(other) = folder.join(name).filter(|p| p != path) else {
+            return false;
+        };
+        let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+        // Most workflows call none: their text says so without a look at their structure.
+        let mentions = yaml
+            && cx
+                .sources
+                .load(&other)
+                .is_ok_and(|source| source.text.contains(path.as_str()));
+        mentions
+            && cx.yaml(&other).is_some_and(|document| {
+                let jobs = document.root().and_then(|root| root.get("jobs"));
+                jobs.map(Node::entries)
+                    .unwrap_or_default()
+                    .iter()
+                    .any(|job| {
+                        let uses = job.value.get("uses").and_then(Node::as_str);
+                        uses.and_then(|uses| uses.strip_prefix("./"))
+                            .and_then(RepoPath::new)
+                            .is_some_and(|called| called == *path)
+                    })
+            })
+    })
+}

@@ -1,0 +1,416 @@
+//! The steps of a job or of a composite action, in order: what each runs, with the variables, the
+//! folder and the condition in force.
+
+use std::rc::Rc;
+
+use crate::effect::{By, Declared, Freshness, Guard, Kind, Puller};
+use crate::run::{Cwd, JobRun};
+use crate::shell;
+use crate::source::{RepoPath, Span};
+use crate::text::{Mapped, Text};
+use crate::yaml::Node;
+
+use super::action;
+use super::condition::Condition;
+use super::evaluate::{Frame, Scope};
+use super::expression::pieces;
+use super::known;
+use super::table::{self, Known};
+
+/// Longest name of a step that has none of its own.
+const MAX_NAME: usize = 80;
+
+/// What the steps of one job share.
+#[derive(Clone)]
+pub(super) struct Steps {
+    /// What expressions see.
+    pub(super) frame: Frame,
+    /// Conditions on the whole job: under them a step's same condition is none.
+    job_guards: Rc<[Guard]>,
+    shell: Option<Rc<str>>,
+    folder: Option<Text>,
+    /// Where checkouts put this repository, relative to the workspace; empty: at its root.
+    own: Vec<String>,
+    /// Where checkouts put other repositories.
+    others: Vec<String>,
+    /// The steps are those of a composite action.
+    pub(super) composite: bool,
+}
+
+/// Does something under several conditions.
+pub(super) fn under<R>(
+    run: &mut JobRun<'_>,
+    guards: &[Guard],
+    act: impl FnOnce(&mut JobRun<'_>) -> R,
+) -> R {
+    under_boxed(run, guards, Box::new(act))
+}
+
+/// The recursion of [`under`], with a closure of one type.
+fn under_boxed<'r, R>(
+    run: &mut JobRun<'_>,
+    guards: &[Guard],
+    act: Box<dyn FnOnce(&mut JobRun<'_>) -> R + 'r>,
+) -> R {
+    match guards {
+        [] => act(run),
+        [first, rest @ ..] => run.guarded(first.clone(), |run| under_boxed(run, rest, act)),
+    }
+}
+
+impl Steps {
+    /// The steps of a job. `defaults` are the `defaults.run` of the job and of the workflow.
+    pub(super) fn of_job(
+        run: &JobRun<'_>,
+        frame: Frame,
+        guards: &[Guard],
+        defaults: [Option<Node<'_>>; 2],
+    ) -> Self {
+        let mut steps = Self {
+            frame,
+            job_guards: guards.into(),
+            shell: None,
+            folder: None,
+            own: Vec::new(),
+            others: Vec::new(),
+            composite: false,
+        };
+        let find = |key: &str| defaults.iter().flatten().find_map(|d| d.get(key));
+        let shell = find("shell").map(|n| steps.scope(run).text(n));
+        let folder = find("working-directory").map(|n| steps.scope(run).text(n));
+        steps.shell = shell.map(|s| s.as_str().into());
+        steps.folder = folder;
+        steps
+    }
+
+    /// The same for the steps of a composite action, which has no defaults.
+    pub(super) fn of_action(&self, frame: Frame) -> Self {
+        Self {
+            frame,
+            shell: None,
+            folder: None,
+            composite: true,
+            ..self.clone()
+        }
+    }
+
+    /// What an expression of a step sees.
+    pub(super) fn scope<'s>(&'s self, run: &'s JobRun<'_>) -> Scope<'s> {
+        Scope {
+            cx: run.cx,
+            frame: &self.frame,
+            env: &run.env,
+            fork: false,
+            deciding: false,
+        }
+    }
+
+    /// Follows a list of steps.
+    pub(super) fn follow(&mut self, run: &mut JobRun<'_>, list: Node<'_>) {
+        for step in list.items() {
+            if !run.cx.spend() {
+                return;
+            }
+            if step.is_mapping() {
+                self.step(run, step);
+            }
+        }
+    }
+
+    fn step(&mut self, run: &mut JobRun<'_>, step: Node<'_>) {
+        let uses = step.get("uses").and_then(|n| Some((n, n.as_str()?)));
+        // Most steps check something out or set up a language: nothing about them matters.
+        if let Some((_, name)) = uses
+            && table::is_quiet(name.split('@').next().unwrap_or(name))
+        {
+            if name.starts_with("actions/checkout@") {
+                self.check_out(run, step);
+            }
+            return;
+        }
+        let guards = match step.get("if").and_then(Node::as_str) {
+            None => Vec::new(),
+            Some(text) => match self.step_scope(run, step, |scope| scope.condition(text)) {
+                Condition::Always => Vec::new(),
+                Condition::Never => return,
+                Condition::When(guards) => guards,
+            },
+        };
+        let guards: Vec<Guard> = guards
+            .into_iter()
+            .filter(|g| !self.job_guards.contains(g))
+            .collect();
+        let name = step_name(step, uses.map(|(_, name)| name));
+        let outer_name = self.composite.then(|| Rc::clone(&run.step));
+        if outer_name.is_none() {
+            run.step = name;
+        }
+        let outer_env = run.env.clone();
+        if let Some(env) = step.get("env") {
+            run.env = super::workflow::add_env(run.cx, &self.frame, &outer_env, Some(env));
+        }
+        under(run, &guards, |run| {
+            if let Some((node, uses)) = uses {
+                self.uses(run, step, node, uses);
+            } else if let Some(script) = step.get("run") {
+                self.run(run, step, script);
+            }
+        });
+        run.env = outer_env;
+        // What a script wrote to `GITHUB_ENV` is there for all later steps.
+        let exported = std::mem::take(&mut run.exported);
+        if self.composite {
+            run.exported
+                .extend(exported.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        run.env.extend(exported);
+        if let Some(name) = outer_name {
+            run.step = name;
+        }
+    }
+
+    /// A step's `if` and `with` see its own `env`.
+    fn step_scope<R>(
+        &self,
+        run: &JobRun<'_>,
+        step: Node<'_>,
+        act: impl FnOnce(&Scope<'_>) -> R,
+    ) -> R {
+        match step.get("env") {
+            None => act(&self.scope(run)),
+            Some(env) => {
+                let env = super::workflow::add_env(run.cx, &self.frame, &run.env, Some(env));
+                act(&Scope {
+                    env: &env,
+                    ..self.scope(run)
+                })
+            }
+        }
+    }
+
+    fn uses(&mut self, run: &mut JobRun<'_>, step: Node<'_>, node: Node<'_>, uses: &str) {
+        let span = node.mapped().map_or(node.span(), |m| m.whole());
+        if uses.starts_with("docker://") {
+            // Pulled before the first step: see `prepare`.
+            return;
+        }
+        if uses == "." || uses.starts_with("./") || uses.starts_with("../") {
+            action::local(run, self, step, span, uses);
+            return;
+        }
+        let (name, version) = uses.split_once('@').unwrap_or((uses, ""));
+        match table::look_up(name) {
+            Known::Does(row) => known::follow(
+                run,
+                self,
+                row,
+                &known::Use {
+                    step,
+                    span,
+                    name,
+                    version,
+                },
+            ),
+            Known::Quiet => {}
+            Known::Unlisted => {
+                let source = node.document().source();
+                run.cx.note_unlisted(name, source, node.span().start);
+            }
+        }
+    }
+
+    fn check_out(&mut self, run: &JobRun<'_>, step: Node<'_>) {
+        let with = step.get("with");
+        let get = |key: &str| with.and_then(|w| w.get(key));
+        let path = get("path")
+            .map(|n| self.scope(run).text(n))
+            .unwrap_or_default();
+        let Some(path) = path.known().map(tidy) else {
+            return;
+        };
+        // A repository named by an expression is as a rule this one, or a fork of it.
+        let foreign = get("repository")
+            .and_then(Node::as_str)
+            .is_some_and(|name| !name.trim().is_empty() && !name.contains("${{"));
+        if !foreign {
+            self.own.push(path);
+        } else {
+            self.others.push(path);
+        }
+    }
+
+    /// Where a path that is relative to the workspace is in the repository; `None` when it is not.
+    pub(super) fn in_repository(&self, path: &str) -> Option<RepoPath> {
+        let path = tidy(path);
+        let below = |folder: &str| match path.strip_prefix(folder) {
+            Some(rest) if folder.is_empty() || rest.is_empty() => Some(rest.to_owned()),
+            Some(rest) => rest.strip_prefix('/').map(str::to_owned),
+            None => None,
+        };
+        let longest = |folders: &[String]| {
+            folders
+                .iter()
+                .filter_map(|folder| below(folder).map(|rest| (folder.len(), rest)))
+                .max()
+        };
+        let own = if self.own.is_empty() && !self.others.iter().any(String::is_empty) {
+            Some((0, path.clone()))
+        } else {
+            longest(&self.own)
+        };
+        match (own, longest(&self.others)) {
+            (Some((own, _)), Some((other, _))) if other > own => None,
+            (Some((_, rest)), _) => RepoPath::new(&rest),
+            (None, _) => None,
+        }
+    }
+
+    /// The same for a text, as the folder a command runs in.
+    pub(super) fn folder(&self, path: &Text) -> Cwd {
+        path.known()
+            .and_then(|path| self.in_repository(path))
+            .map_or(Cwd::Elsewhere, Cwd::Inside)
+    }
+
+    fn run(&mut self, run: &mut JobRun<'_>, step: Node<'_>, script: Node<'_>) {
+        let shell = match step.get("shell") {
+            Some(node) => Some(self.scope(run).text(node).as_str().into()),
+            None => self.shell.clone(),
+        };
+        let shell: Option<Rc<str>> = shell;
+        if shell.is_some_and(|shell| {
+            let program = shell.split([' ', '/']).next().unwrap_or("");
+            ["python", "perl", "ruby", "node", "julia", "Rscript"]
+                .iter()
+                .any(|other| program.starts_with(other))
+        }) {
+            return;
+        }
+        let folder = match step.get("working-directory") {
+            Some(node) => self.scope(run).text(node),
+            None => self.folder.clone().unwrap_or_else(|| ".".into()),
+        };
+        let before = std::mem::replace(&mut run.cwd, self.folder(&folder));
+        self.frame.workspace = way_up(&run.cwd).into();
+        if let Some(script) = self.script(run, script) {
+            shell::run_script(run, &script);
+        }
+        self.frame.workspace = ".".into();
+        run.cwd = before;
+    }
+
+    /// A script with its expressions replaced by their values.
+    pub(super) fn script(&self, run: &JobRun<'_>, node: Node<'_>) -> Option<Mapped> {
+        let script = node.mapped()?;
+        if !script.text.contains("${{") {
+            return Some(script);
+        }
+        let scope = self.scope(run);
+        let edits: Vec<(usize, usize, Text)> = pieces(&script.text)
+            .into_iter()
+            .map(|piece| (piece.start, piece.end, scope.written(piece.inner).as_text()))
+            .collect();
+        Some(script.replace(&edits))
+    }
+}
+
+/// `./a//b/` as `a/b`.
+fn tidy(path: &str) -> String {
+    path.split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// The workspace as seen from a folder of it.
+fn way_up(cwd: &Cwd) -> String {
+    match cwd {
+        Cwd::Inside(path) if !path.is_root() => {
+            vec![".."; path.as_str().split('/').count()].join("/")
+        }
+        _ => ".".to_owned(),
+    }
+}
+
+/// What the runner shows as a step's name: as written, since the values in it change nothing.
+pub(super) fn step_name(step: Node<'_>, uses: Option<&str>) -> Rc<str> {
+    if let Some(name) = step.get("name").and_then(Node::as_str) {
+        return name.trim().into();
+    }
+    let text = uses
+        .or_else(|| step.get("run").and_then(Node::as_str))
+        .or_else(|| step.get("id").and_then(Node::as_str))
+        .unwrap_or("");
+    let line = text.trim().lines().next().unwrap_or("");
+    match line.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or("")).into(),
+        None => line.into(),
+    }
+}
+
+/// What is pulled before the steps of a job, or of a local composite action, begin: the images of
+/// `docker://` and of Docker actions of other repositories.
+///
+/// For a job this happens in "Set up job", whatever the steps' conditions, and no step can help. A
+/// local action is only there once the repository has been checked out, so the runner prepares its
+/// steps when it gets to it: with whatever `docker login` has been done by then (`ActionRunner` in
+/// the sources of the runner).
+pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
+    let mut seen: Vec<Text> = Vec::new();
+    for step in list.items() {
+        let Some(node) = step.get("uses") else {
+            continue;
+        };
+        let Some(uses) = node.as_str() else { continue };
+        let span = node.mapped().map_or(node.span(), |m| m.whole());
+        let mut pull = |run: &mut JobRun<'_>, span: Span, image: Text, why: &'static str| {
+            if image.is_empty() || seen.contains(&image) {
+                return;
+            }
+            seen.push(image.clone());
+            if steps.composite {
+                run.docker_pull(span, image, By::Action, Freshness::Always);
+                return;
+            }
+            run.step = step_name(step, Some(uses));
+            run.emit(
+                span,
+                Kind::Pull {
+                    image,
+                    by: By::Action,
+                    puller: Puller::Host,
+                    declared: Declared::NoSyntax(why),
+                    freshness: Freshness::Always,
+                },
+            );
+        };
+        if let Some(image) = uses.strip_prefix("docker://") {
+            let at = Span {
+                start: span.start.saturating_add(9).min(span.end),
+                ..span
+            };
+            pull(
+                run,
+                at,
+                image.trim().into(),
+                "`uses: docker://` has no place for a credential",
+            );
+            continue;
+        }
+        let (name, version) = uses.split_once('@').unwrap_or((uses, ""));
+        if let Known::Does(row) = table::look_up(name) {
+            for pattern in &row.setup {
+                let image = pattern.replace("{@ref}", version);
+                pull(
+                    run,
+                    span,
+                    image.into(),
+                    "the runner pulls a Docker action's image before the first step, and there is no place for a credential",
+                );
+            }
+        }
+    }
+    if !steps.composite {
+        run.step = "".into();
+    }
+}

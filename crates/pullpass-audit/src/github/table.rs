@@ -1,0 +1,322 @@
+//! The table of well-known actions (`data/actions.toml`): what each pulls, builds and signs in to,
+//! kept as data because it grows with the field and not with the program.
+//!
+//! Values are patterns: `{image}` is the step's input, `{image|alpine:3}` the same with a default
+//! for when it is missing or empty, `{@ref}` what stands behind the `@` of `uses`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+const TEXT: &str = include_str!("../../data/actions.toml");
+
+/// How an action runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum How {
+    /// JavaScript.
+    Node,
+    /// Steps of its own.
+    Composite,
+    /// In a container.
+    Docker,
+}
+
+/// One action that pulls or signs in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Row {
+    /// `owner/name`, `owner/name/path`, or `owner/name/*` for every path.
+    name: String,
+    /// Other names of the same action: forks, former names.
+    #[serde(default)]
+    also: Vec<String>,
+    /// How it runs.
+    pub(super) kind: How,
+    /// Images that the runner pulls for it before the first step: the image of a Docker action, or
+    /// the base images of its Dockerfile.
+    #[serde(default)]
+    pub(super) setup: Vec<String>,
+    /// What it does when its step runs, in order.
+    #[serde(default)]
+    pub(super) does: Vec<Deed>,
+}
+
+/// One thing that an action does. Exactly one of the fields but `when` is given.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Deed {
+    /// Condition on an input: `name`, `!name`, `name=value`, `!name=value`.
+    pub(super) when: Option<String>,
+    /// Pulls this image with the job's Docker client.
+    pub(super) pull: Option<String>,
+    /// Leaves this image in the local store.
+    pub(super) provide: Option<String>,
+    /// Signs in.
+    pub(super) login: Option<Login>,
+    /// Makes a builder.
+    pub(super) builder: Option<Builder>,
+    /// Builds a Dockerfile.
+    pub(super) build: Option<Build>,
+    /// Builds a Bake file.
+    pub(super) bake: Option<Bake>,
+    /// Brings up Compose services.
+    pub(super) compose: Option<Compose>,
+    /// Runs a shell script that stands in an input.
+    pub(super) script: Option<Script>,
+    /// Points `DOCKER_CONFIG` of all later steps to a folder of its own.
+    pub(super) docker_config: Option<String>,
+    /// May pull; why that cannot be known.
+    pub(super) opaque: Option<String>,
+}
+
+impl Deed {
+    #[cfg(test)]
+    fn count(&self) -> usize {
+        [
+            self.pull.is_some(),
+            self.provide.is_some(),
+            self.login.is_some(),
+            self.builder.is_some(),
+            self.build.is_some(),
+            self.bake.is_some(),
+            self.compose.is_some(),
+            self.script.is_some(),
+            self.docker_config.is_some(),
+            self.opaque.is_some(),
+        ]
+        .iter()
+        .filter(|given| **given)
+        .count()
+    }
+}
+
+/// How an action signs in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Login {
+    /// Registry; empty is Docker Hub.
+    pub(super) registry: String,
+    /// User name.
+    pub(super) username: String,
+    /// Password; empty: the action gets one by itself.
+    pub(super) password: String,
+    /// The credential is asked for in the action's own way, not given by the step.
+    pub(super) own: bool,
+    /// Input with a YAML list of `registry`, `username`, `password`.
+    pub(super) list: Option<String>,
+    /// First version (`major.minor`) that signs in to Docker Hub without a password, by OIDC.
+    pub(super) oidc: Option<String>,
+    /// Input whose presence keeps the credential apart from what other clients read.
+    pub(super) scope: Option<String>,
+}
+
+/// How an action makes a BuildKit builder.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Builder {
+    /// The driver.
+    pub(super) driver: String,
+    /// Driver options, one in a line.
+    pub(super) options: String,
+    /// BuildKit's image when no option names one.
+    pub(super) image: String,
+}
+
+/// How an action builds a Dockerfile.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Build {
+    /// Context folder.
+    pub(super) context: String,
+    /// Dockerfile; empty: in the context.
+    pub(super) file: String,
+    /// `file` is a name inside of the context, not of the workspace.
+    pub(super) file_in_context: bool,
+    /// Build arguments, one in a line.
+    pub(super) args: String,
+    /// Build arguments are parted by commas too.
+    pub(super) args_by_comma: bool,
+    /// Stage.
+    pub(super) target: String,
+    /// Tags, parted by commas or line ends.
+    pub(super) tags: String,
+    /// Named contexts, one in a line.
+    pub(super) contexts: String,
+    /// Whether base images are always asked for.
+    pub(super) pull: String,
+    /// Whether the result is loaded.
+    pub(super) load: String,
+    /// It uses the plain `docker build`, whatever builder there is.
+    pub(super) plain: bool,
+}
+
+/// How an action builds a Bake file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Bake {
+    /// Files.
+    pub(super) files: String,
+    /// Targets.
+    pub(super) targets: String,
+    /// Overrides, one in a line.
+    pub(super) set: String,
+    /// Folder.
+    pub(super) workdir: String,
+    /// Whether base images are always asked for.
+    pub(super) pull: String,
+    /// Whether the result is loaded.
+    pub(super) load: String,
+}
+
+/// How an action brings up Compose services.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Compose {
+    /// Files, one in a line.
+    pub(super) files: String,
+    /// Services.
+    pub(super) services: String,
+    /// Folder.
+    pub(super) workdir: String,
+    /// Flags of `up`.
+    pub(super) flags: String,
+}
+
+/// A script that stands in an input.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Script {
+    /// The input.
+    pub(super) input: String,
+    /// It runs in this container, not on the runner, so only the container is pulled.
+    pub(super) workdir: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    action: Vec<Row>,
+    quiet: Vec<Quiet>,
+}
+
+/// Actions that pull nothing.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Quiet {
+    names: Vec<String>,
+}
+
+#[derive(Default)]
+struct Table {
+    rows: HashMap<String, Row>,
+    /// Other name to the row's own.
+    also: HashMap<String, String>,
+    quiet: HashSet<String>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| read(TEXT).unwrap_or_default());
+
+fn read(text: &str) -> Result<Table, toml::de::Error> {
+    let file: File = toml::from_str(text)?;
+    let mut table = Table::default();
+    for mut row in file.action {
+        let name = row.name.to_ascii_lowercase();
+        for other in std::mem::take(&mut row.also) {
+            table.also.insert(other.to_ascii_lowercase(), name.clone());
+        }
+        table.rows.insert(name, row);
+    }
+    for name in file.quiet.into_iter().flat_map(|group| group.names) {
+        table.quiet.insert(name.to_ascii_lowercase());
+    }
+    Ok(table)
+}
+
+/// What the table says of an action.
+pub(super) enum Known {
+    /// It pulls or signs in.
+    Does(&'static Row),
+    /// It pulls nothing.
+    Quiet,
+    /// It is not in the table.
+    Unlisted,
+}
+
+/// The names under which an action may stand in the table, the most exact first.
+fn names(name: &str) -> impl Iterator<Item = String> {
+    let name = name.to_ascii_lowercase();
+    let owner = name.split('/').next().unwrap_or("").to_owned();
+    let repository: Vec<&str> = name.splitn(3, '/').take(2).collect();
+    let every_path = format!("{}/*", repository.join("/"));
+    let every_repository = format!("{owner}/*");
+    [name, every_path, every_repository].into_iter()
+}
+
+/// Looks up `owner/name[/path]`.
+pub(super) fn look_up(name: &str) -> Known {
+    for name in names(name) {
+        let own = TABLE.also.get(&name).unwrap_or(&name);
+        if let Some(row) = TABLE.rows.get(own) {
+            return Known::Does(row);
+        }
+        if TABLE.quiet.contains(&name) {
+            return Known::Quiet;
+        }
+    }
+    Known::Unlisted
+}
+
+/// Whether the table says that an action, or a workflow of another repository, pulls nothing.
+pub(super) fn is_quiet(name: &str) -> bool {
+    matches!(look_up(name), Known::Quiet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_can_be_read() {
+        if let Err(error) = read(TEXT) {
+            panic!("{error}");
+        }
+    }
+
+    #[test]
+    fn every_deed_is_one_deed_and_every_name_stands_once() {
+        let file: File = toml::from_str(TEXT).unwrap();
+        let mut seen = HashSet::new();
+        let quiet = file.quiet.iter().flat_map(|q| &q.names);
+        let loud = file.action.iter().flat_map(|row| {
+            for deed in &row.does {
+                assert_eq!(deed.count(), 1, "{}: {deed:?}", row.name);
+            }
+            let something = !row.setup.is_empty() || !row.does.is_empty();
+            assert!(something, "{} does nothing: it is quiet", row.name);
+            assert!(
+                row.setup.is_empty() || row.kind == How::Docker || row.kind == How::Composite,
+                "{}: only Docker actions are pulled before the first step",
+                row.name
+            );
+            std::iter::once(&row.name).chain(&row.also)
+        });
+        for name in quiet.chain(loud) {
+            assert!(
+                seen.insert(name.to_ascii_lowercase()),
+                "{name} stands twice"
+            );
+            assert!(name.contains('/'), "{name}");
+        }
+        assert!(seen.len() >= 250, "{}", seen.len());
+    }
+
+    #[test]
+    fn a_name_is_found_in_any_case_and_by_its_longest_form() {
+        assert!(matches!(look_up("Docker/Login-Action"), Known::Does(_)));
+        assert!(is_quiet("actions/checkout"));
+        assert!(is_quiet("github/codeql-action/init"));
+        assert!(matches!(look_up("nobody/knows-this"), Known::Unlisted));
+    }
+}

@@ -1,0 +1,593 @@
+//! One workflow: what starts it, its jobs, and what GitHub pulls for each before the first step.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::context::Context;
+use crate::effect::{By, Declared, Effect, Forks, Freshness, Guard, Job, Kind, Provider, Puller};
+use crate::effect::{Runner, Trace};
+use crate::run::JobRun;
+use crate::source::{RepoPath, Span};
+use crate::text::Text;
+use crate::yaml::{Document, Node};
+
+use super::condition::Condition;
+use super::evaluate::{Frame, Inputs, Scope, Secrets, Value};
+use super::matrix::{self, Used};
+use super::reusable;
+use super::steps::{self, Steps};
+
+/// Keys of a job that decide nothing about its pulls.
+const IDLE_KEYS: [&str; 10] = [
+    "strategy",
+    "runs-on",
+    "name",
+    "timeout-minutes",
+    "continue-on-error",
+    "concurrency",
+    "outputs",
+    "permissions",
+    "environment",
+    "needs",
+];
+
+/// Keys of a step that decide nothing about its pulls.
+const IDLE_STEP_KEYS: [&str; 4] = ["name", "id", "timeout-minutes", "continue-on-error"];
+
+/// How a workflow comes to run: by an event, or by the job of another workflow.
+pub(super) struct Call {
+    /// Events that start it (or its caller); empty: unknown.
+    pub(super) events: Rc<[String]>,
+    /// Its inputs.
+    pub(super) inputs: Rc<Inputs>,
+    /// Its secrets.
+    pub(super) secrets: Rc<Secrets>,
+    /// Put before the names of its jobs: `caller / `.
+    pub(super) prefix: String,
+    /// The caller's conditions.
+    pub(super) guards: Vec<Guard>,
+    /// The caller's story.
+    pub(super) trace: Trace,
+    /// Who can start it.
+    pub(super) forks: Forks,
+    /// How many workflows have called each other.
+    pub(super) depth: usize,
+}
+
+/// The jobs of one workflow file.
+pub(super) fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
+    let Some(document) = cx.yaml(path) else {
+        return Vec::new();
+    };
+    let Some(root) = read(cx, &document) else {
+        return Vec::new();
+    };
+    let events = events(root);
+    let called_only = events.iter().all(|e| e == "workflow_call") && !events.is_empty();
+    if called_only && reusable::has_caller(cx, path) {
+        return Vec::new();
+    }
+    let strangers = events.iter().any(|e| {
+        matches!(
+            e.as_str(),
+            "pull_request" | "pull_request_review" | "pull_request_review_comment"
+        )
+    });
+    let call = Call {
+        inputs: Rc::new(own_inputs(cx, root)),
+        // Whoever calls a workflow brings the event along, and none is known when nobody does.
+        events: if events.iter().any(|e| e == "workflow_call") {
+            Rc::from([])
+        } else {
+            events.into()
+        },
+        secrets: Rc::new(Secrets::All),
+        prefix: String::new(),
+        guards: Vec::new(),
+        trace: Trace::default(),
+        forks: if strangers {
+            Forks::WithoutSecrets
+        } else {
+            Forks::No
+        },
+        depth: 0,
+    };
+    let mut jobs = Vec::new();
+    lower_called(cx, root, &call, &mut jobs);
+    jobs
+}
+
+/// The root of a workflow; notes why when the document is none.
+pub(super) fn read<'d>(cx: &Context<'_>, document: &'d Document) -> Option<Node<'d>> {
+    let source = document.source();
+    let Some(root) = document.root().filter(|root| !root.is_null()) else {
+        cx.note_unread(source, 0, "the file is empty, so it is no workflow");
+        return None;
+    };
+    let missing = if !root.is_mapping() {
+        "its top level is not a mapping"
+    } else if root.get("on").is_none() && root.get("true").is_none() {
+        "it has no `on`, so nothing starts it"
+    } else if !root.get("jobs").is_some_and(Node::is_mapping) {
+        "it has no mapping `jobs`"
+    } else {
+        return Some(root);
+    };
+    cx.note_unread(
+        source,
+        root.span().start,
+        format!("not a GitHub workflow: {missing}"),
+    );
+    None
+}
+
+/// Names of the events that start a workflow.
+pub(super) fn events(root: Node<'_>) -> Vec<String> {
+    let Some(on) = root.get("on").or_else(|| root.get("true")) else {
+        return Vec::new();
+    };
+    let names: Vec<Node<'_>> = if on.is_mapping() {
+        on.entries().iter().map(|entry| entry.key).collect()
+    } else {
+        on.one_or_many()
+    };
+    names
+        .iter()
+        .filter_map(|n| n.as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The inputs of a workflow that is not called: the defaults of both of its forms.
+fn own_inputs(cx: &Context<'_>, root: Node<'_>) -> Inputs {
+    let mut values = BTreeMap::new();
+    for event in ["workflow_call", "workflow_dispatch"] {
+        let declared = root
+            .get("on")
+            .and_then(|on| on.get(event))
+            .and_then(|on| on.get("inputs"));
+        for entry in declared.map(Node::entries).unwrap_or_default() {
+            if let (Some(name), Some(default)) = (entry.key.as_str(), entry.value.get("default")) {
+                let value = plain_scope(cx, &bare_frame(), |scope| scope.value(default));
+                values.insert(name.to_ascii_lowercase(), value);
+            }
+        }
+    }
+    Inputs {
+        values,
+        certain: false,
+    }
+}
+
+/// A frame in which nothing of a job is known yet.
+pub(super) fn bare_frame() -> Frame {
+    Frame {
+        events: Rc::from([]),
+        matrix: Value::Null,
+        inputs: Rc::new(Inputs::default()),
+        secrets: Rc::new(Secrets::All),
+        os: None,
+        workspace: ".".into(),
+        action: None,
+    }
+}
+
+/// Evaluates without any variables.
+pub(super) fn plain_scope<R>(
+    cx: &Context<'_>,
+    frame: &Frame,
+    act: impl FnOnce(&Scope<'_>) -> R,
+) -> R {
+    let env = BTreeMap::new();
+    act(&Scope {
+        cx,
+        frame,
+        env: &env,
+        fork: false,
+        deciding: false,
+    })
+}
+
+/// Lowers the jobs of a workflow as one call runs them.
+pub(super) fn lower_called<'c>(
+    cx: &'c Context<'c>,
+    root: Node<'_>,
+    call: &Call,
+    out: &mut Vec<Job>,
+) {
+    let Some(jobs) = root.get("jobs") else { return };
+    let frame = Frame {
+        events: Rc::clone(&call.events),
+        inputs: Rc::clone(&call.inputs),
+        secrets: Rc::clone(&call.secrets),
+        ..bare_frame()
+    };
+    let mut workflow = Workflow {
+        cx,
+        root,
+        jobs,
+        call,
+        frame,
+        env: BTreeMap::new(),
+        reached: HashMap::new(),
+    };
+    workflow.env = add_env(cx, &workflow.frame, &BTreeMap::new(), root.get("env"));
+    for entry in jobs.entries() {
+        if !cx.spend() {
+            return;
+        }
+        workflow.job(entry.key, entry.value, out);
+    }
+}
+
+/// `outer` with the variables of an `env:` mapping.
+pub(super) fn add_env(
+    cx: &Context<'_>,
+    frame: &Frame,
+    outer: &BTreeMap<String, Text>,
+    node: Option<Node<'_>>,
+) -> BTreeMap<String, Text> {
+    let mut env = outer.clone();
+    let scope = Scope {
+        cx,
+        frame,
+        env: outer,
+        fork: false,
+        deciding: false,
+    };
+    for entry in node.map(Node::entries).unwrap_or_default() {
+        if let Some(name) = entry.key.as_str() {
+            env.insert(name.to_owned(), scope.text(entry.value));
+        }
+    }
+    env
+}
+
+struct Workflow<'a, 'c, 'd> {
+    cx: &'c Context<'c>,
+    root: Node<'d>,
+    jobs: Node<'d>,
+    call: &'a Call,
+    frame: Frame,
+    env: BTreeMap<String, Text>,
+    /// Jobs already asked whether a stranger's pull request gets to them.
+    reached: HashMap<String, bool>,
+}
+
+impl<'c, 'd> Workflow<'_, 'c, 'd> {
+    fn scope<'s>(&'s self, frame: &'s Frame, env: &'s BTreeMap<String, Text>) -> Scope<'s> {
+        Scope {
+            cx: self.cx,
+            frame,
+            env,
+            fork: false,
+            deciding: false,
+        }
+    }
+
+    fn job(&mut self, key: Node<'d>, job: Node<'d>, out: &mut Vec<Job>) {
+        let Some(id) = key.as_str() else { return };
+        if !job.is_mapping() {
+            if !job.is_null() {
+                let message = format!("job `{id}` is not a mapping");
+                self.cx
+                    .note_unread(self.root.document().source(), key.span().start, message);
+            }
+            return;
+        }
+        let mut guards = self.call.guards.clone();
+        if let Some(text) = job.get("if").and_then(Node::as_str) {
+            match self.scope(&self.frame, &self.env).condition(text) {
+                Condition::Always => {}
+                Condition::Never => return,
+                Condition::When(own) => {
+                    guards.extend(own.into_iter().filter(|g| !self.call.guards.contains(g)));
+                }
+            }
+        }
+        let forks = if self.call.forks == Forks::WithoutSecrets && self.stranger_reaches(id, 0) {
+            Forks::WithoutSecrets
+        } else {
+            Forks::No
+        };
+        let strategy = job.get("strategy").and_then(|s| s.get("matrix"));
+        let scope = self.scope(&self.frame, &self.env);
+        let combinations = matrix::distinct(matrix::expand(&scope, strategy), &used(job));
+        if let Some(uses) = job.get("uses") {
+            for combination in combinations {
+                let frame = self.frame_of(combination, None);
+                let caller = reusable::Caller {
+                    id,
+                    job,
+                    uses,
+                    guards: &guards,
+                    forks,
+                };
+                reusable::lower(self.cx, self.call, &frame, &self.env, &caller, out);
+            }
+            return;
+        }
+        let name: Rc<str> = format!("{}{id}", self.call.prefix).into();
+        let first = out.len();
+        for combination in combinations {
+            if !self.cx.spend() {
+                return;
+            }
+            let mut frame = self.frame_of(combination, None);
+            let (runner, os) = runner(&self.scope(&frame, &self.env), job.get("runs-on"));
+            frame.os = os;
+            let effects = self.effects(job, frame, &guards);
+            let same =
+                |other: &Job| other.runner == runner && same_effects(&other.effects, &effects);
+            if out.get(first..).unwrap_or_default().iter().any(same) {
+                continue;
+            }
+            out.push(Job {
+                provider: Provider::GitHub,
+                file: key.span().file,
+                name: Rc::clone(&name),
+                span: key.span(),
+                runner,
+                forks,
+                platform_credential: false,
+                guards: guards.as_slice().into(),
+                effects,
+            });
+        }
+    }
+
+    fn frame_of(&self, matrix: Value, os: Option<&'static str>) -> Frame {
+        Frame {
+            matrix,
+            os,
+            ..self.frame.clone()
+        }
+    }
+
+    /// Whether a pull request from a fork starts this job: its own condition allows it, and so do
+    /// those of the jobs that it needs.
+    fn stranger_reaches(&mut self, id: &str, depth: usize) -> bool {
+        if let Some(&known) = self.reached.get(id) {
+            return known;
+        }
+        // Jobs cannot need each other in a circle; this only ends a file in which they do.
+        self.reached.insert(id.to_owned(), true);
+        let Some(job) = self.jobs.get(id) else {
+            return true;
+        };
+        let written = job.get("if").and_then(Node::as_str).unwrap_or("");
+        let scope = Scope {
+            fork: true,
+            ..self.scope(&self.frame, &self.env)
+        };
+        let mut reached = scope.condition(written) != Condition::Never;
+        let regardless = ["always(", "failure(", "cancelled("];
+        if depth < 32 && !regardless.iter().any(|word| written.contains(word)) {
+            for need in job.get("needs").map(Node::one_or_many).unwrap_or_default() {
+                if !reached {
+                    break;
+                }
+                if let Some(name) = need.as_str() {
+                    reached = self.stranger_reaches(name, depth + 1);
+                }
+            }
+        }
+        self.reached.insert(id.to_owned(), reached);
+        reached
+    }
+
+    fn effects(&self, job: Node<'d>, frame: Frame, guards: &[Guard]) -> Vec<Effect> {
+        let mut run = JobRun::new(self.cx);
+        run.trace = self.call.trace.clone();
+        run.env = add_env(self.cx, &frame, &self.env, job.get("env"));
+        for name in ["CI", "GITHUB_ACTIONS"] {
+            run.env.insert(name.to_owned(), "true".into());
+        }
+        containers(&mut run, &frame, job);
+        if let Some(list) = job.get("steps") {
+            let defaults = [job.get("defaults"), self.root.get("defaults")]
+                .map(|d| d.and_then(|d| d.get("run")));
+            let mut steps = Steps::of_job(&run, frame, guards, defaults);
+            steps::prepare(&mut run, &steps, list);
+            steps.follow(&mut run, list);
+        }
+        run.finish()
+    }
+}
+
+fn same_effects(a: &[Effect], b: &[Effect]) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(a, b)| {
+            a.span == b.span && a.step == b.step && a.kind == b.kind && a.guards == b.guards
+        })
+}
+
+/// What of the matrix decides about a job's pulls.
+fn used(job: Node<'_>) -> Used {
+    let mut used = Used::nothing();
+    let source = job.document().source();
+    let slice = |node: Node<'_>| source.slice(node.span().start, node.span().end);
+    if slice(job).contains(['*', '&']) && slice(job).contains(": *") {
+        return Used::Everything;
+    }
+    for entry in job.entries() {
+        match entry.key.as_str() {
+            Some(key) if IDLE_KEYS.contains(&key) => {}
+            Some("steps") => {
+                for step in entry.value.items() {
+                    for part in step.entries() {
+                        if !part
+                            .key
+                            .as_str()
+                            .is_some_and(|k| IDLE_STEP_KEYS.contains(&k))
+                        {
+                            used.note(slice(part.value));
+                        }
+                    }
+                }
+            }
+            _ => used.note(slice(entry.value)),
+        }
+    }
+    used
+}
+
+/// Whose machine the labels mean, and its `runner.os`.
+fn runner(scope: &Scope<'_>, node: Option<Node<'_>>) -> (Runner, Option<&'static str>) {
+    let Some(node) = node else {
+        return (Runner::Unknown, None);
+    };
+    let value = match node.get("labels") {
+        Some(labels) => scope.value(labels),
+        None => scope.value(node),
+    };
+    let labels: Vec<Text> = match &value {
+        Value::List(items) => items.iter().map(Value::as_text).collect(),
+        Value::Map(_) => Vec::new(),
+        one => vec![one.as_text()],
+    };
+    let mut runner = Runner::Unknown;
+    let mut os = None;
+    for label in &labels {
+        let label = label.as_str().to_ascii_lowercase();
+        if label == "self-hosted" {
+            runner = Runner::SelfHosted;
+        }
+        for (start, name) in [
+            ("ubuntu-", "Linux"),
+            ("windows-", "Windows"),
+            ("macos-", "macOS"),
+        ] {
+            if label.starts_with(start) {
+                os = Some(name);
+                if runner == Runner::Unknown {
+                    runner = Runner::Hosted;
+                }
+            }
+        }
+    }
+    (runner, os)
+}
+
+/// `container:` and `services:`, which the runner pulls before the first step.
+fn containers(run: &mut JobRun<'_>, frame: &Frame, job: Node<'_>) {
+    let env = run.env.clone();
+    let cx = run.cx;
+    let scope = Scope {
+        cx,
+        frame,
+        env: &env,
+        fork: false,
+        deciding: false,
+    };
+    if let Some(container) = job.get("container") {
+        place(run, &scope, container, By::Container);
+    }
+    let Some(services) = job.get("services").filter(|s| !s.is_null()) else {
+        return;
+    };
+    if services.is_mapping() {
+        for entry in services.entries() {
+            place(run, &scope, entry.value, By::Service);
+        }
+    } else if let Value::Map(entries) = scope.value(services) {
+        for (_, value) in entries.iter() {
+            place_value(run, &scope, services.span(), value, None, By::Service);
+        }
+    } else {
+        let what = run.show(&scope.text(services));
+        let why = "the services are an expression that cannot be resolved";
+        run.opaque(services.span(), what, why, By::Service);
+    }
+}
+
+/// One container: a name, a mapping with an image, or an expression for either.
+fn place(run: &mut JobRun<'_>, scope: &Scope<'_>, node: Node<'_>, by: By) {
+    let (image, credentials) = if node.is_mapping() {
+        (node.get("image"), node.get("credentials"))
+    } else {
+        (Some(node), None)
+    };
+    let Some(image) = image else { return };
+    let span = image.mapped().map_or(image.span(), |m| m.whole());
+    let Some(written) = image.as_str().filter(|_| !image.is_null()) else {
+        return;
+    };
+    let declared = credentials.map(|c| credential(scope, c));
+    for (guards, value) in scope.choices(written) {
+        steps::under(run, &guards, |run| {
+            place_value(run, scope, span, &value, declared.clone(), by);
+        });
+    }
+}
+
+fn place_value(
+    run: &mut JobRun<'_>,
+    scope: &Scope<'_>,
+    span: Span,
+    value: &Value,
+    declared: Option<Declared>,
+    by: By,
+) {
+    // `container: ${{ matrix.container }}` may stand for a whole mapping.
+    let (image, declared) = match value {
+        Value::Map(_) => {
+            let part = |name: &str| {
+                value
+                    .get("credentials")
+                    .and_then(|c| c.get(name))
+                    .map(Value::as_text)
+                    .unwrap_or_default()
+            };
+            let own = value.get("credentials").map(|_| {
+                let (username, password) = (part("username"), part("password"));
+                Declared::Credential {
+                    sometimes_empty: scope.sometimes_empty(&username)
+                        || scope.sometimes_empty(&password),
+                    username,
+                    password,
+                    span,
+                }
+            });
+            let image = value.get("image").map(Value::as_text).unwrap_or_default();
+            (image, own)
+        }
+        other => (other.as_text(), declared),
+    };
+    let image = Text::new(image.as_str().trim().trim_start_matches("docker://"));
+    if image.is_empty() {
+        return;
+    }
+    run.emit(
+        span,
+        Kind::Pull {
+            image,
+            by,
+            puller: Puller::Host,
+            declared: declared.unwrap_or(Declared::None),
+            freshness: Freshness::Always,
+        },
+    );
+}
+
+fn credential(scope: &Scope<'_>, node: Node<'_>) -> Declared {
+    let (username, password) = if node.is_mapping() {
+        let part = |name: &str| node.get(name).map(|n| scope.text(n)).unwrap_or_default();
+        (part("username"), part("password"))
+    } else {
+        match scope.value(node) {
+            Value::Null => return Declared::None,
+            value @ Value::Map(_) => {
+                let part = |name: &str| value.get(name).map(Value::as_text).unwrap_or_default();
+                (part("username"), part("password"))
+            }
+            value => return Declared::Unknown(scope.cx.holes.show(value.as_text().as_str())),
+        }
+    };
+    Declared::Credential {
+        sometimes_empty: scope.sometimes_empty(&username) || scope.sometimes_empty(&password),
+        username,
+        password,
+        span: node.span(),
+    }
+}
