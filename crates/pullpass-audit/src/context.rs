@@ -5,7 +5,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
+<<<<<<< HEAD
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
+=======
+use crate::dockerfile::reader::{self, Dockerfile};
+use crate::source::{RepoPath, Source, Sources, Tree};
+>>>>>>> builds
 use crate::text::Holes;
 use crate::yaml::Document;
 
@@ -54,6 +59,7 @@ pub struct Context<'t> {
     /// What the person asked for.
     pub options: &'t Options,
     documents: RefCell<HashMap<RepoPath, Option<Rc<Document>>>>,
+    dockerfiles: RefCell<HashMap<RepoPath, Rc<Dockerfile>>>,
     unread: RefCell<Vec<Unread>>,
     unlisted: RefCell<BTreeMap<String, Unlisted>>,
     unused: RefCell<Vec<(Span, String)>>,
@@ -71,6 +77,7 @@ impl<'t> Context<'t> {
             holes: Holes::default(),
             options,
             documents: RefCell::default(),
+            dockerfiles: RefCell::default(),
             unread: RefCell::default(),
             unlisted: RefCell::default(),
             unused: RefCell::default(),
@@ -186,6 +193,26 @@ impl<'t> Context<'t> {
             .borrow_mut()
             .insert(path.clone(), document.clone());
         document
+    }
+
+    /// Reads a Dockerfile once, however often it is built. What docker would refuse in it is noted
+    /// under `unread`.
+    pub(crate) fn dockerfile(&self, source: &Source) -> Rc<Dockerfile> {
+        if let Some(known) = self.dockerfiles.borrow().get(&source.path) {
+            return Rc::clone(known);
+        }
+        let file = Rc::new(reader::read(&source.text));
+        for fault in &file.faults {
+            self.note_unread(
+                source,
+                u32::try_from(fault.at).unwrap_or(u32::MAX),
+                fault.message.clone(),
+            );
+        }
+        self.dockerfiles
+            .borrow_mut()
+            .insert(source.path.clone(), Rc::clone(&file));
+        file
     }
 
     /// Parses a loaded text as YAML.

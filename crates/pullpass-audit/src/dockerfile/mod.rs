@@ -1,9 +1,31 @@
 //! Dockerfiles: what a build pulls.
+//!
+//! A build is the least visible of all pulls: the step says `docker build .`, and which images that
+//! takes stands in another file, behind variables, in the stages that the target happens to need.
+//! BuildKit, the builder since Docker 23, is assumed: it pulls only what the target needs.
+//!
+//! ```text
+//! Build ─► find the file ─► reader: stages ─► plan: which are needed, from what ─► Pull… Provide…
+//!          (in the repository, in place,       expand: `ARG`, `--build-arg`
+//!           or an `Opaque` that says why not)
+//! ```
 
-use crate::effect::By;
+use std::rc::Rc;
+
+use crate::effect::{By, Freshness, Guard, Kind};
 use crate::run::JobRun;
-use crate::source::Span;
+use crate::source::{FileId, LoadError, RepoPath, Source, Span};
 use crate::text::{Mapped, Text};
+
+pub(crate) mod expand;
+mod plan;
+pub(crate) mod reader;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use reader::Dockerfile;
 
 /// A build, as a command, a Compose file or a Bake file asks for it.
 #[derive(Clone, Debug)]
@@ -52,7 +74,173 @@ impl Build {
     }
 }
 
+/// Where the bytes of a Dockerfile stand.
+enum Place<'b> {
+    File(FileId),
+    Inline(&'b Mapped),
+}
+
+impl Place<'_> {
+    fn span(&self, start: usize, end: usize) -> Span {
+        match self {
+            Self::File(id) => Span::new(*id, start, end),
+            Self::Inline(mapped) => mapped.span(start, end),
+        }
+    }
+}
+
 /// Adds what the build pulls and provides.
 pub fn build(run: &mut JobRun<'_>, build: &Build) {
-    run.opaque(build.span, "docker build", "not yet read", By::Dockerfile);
+    let done = run.deeper(|run| match &build.inline {
+        Some(inline) => {
+            let file = reader::read(&inline.text);
+            for fault in &file.faults {
+                let span = inline.span(fault.at, fault.at);
+                let source = run.cx.sources.get(span.file);
+                run.cx
+                    .note_unread(&source, span.start, fault.message.clone());
+            }
+            pulls(
+                run,
+                build,
+                &file,
+                &Place::Inline(inline),
+                "the Dockerfile written here",
+            );
+        }
+        None => match find(run, build) {
+            Ok(source) => {
+                let file = run.cx.dockerfile(&source);
+                let place = Place::File(source.id);
+                run.traced(build.span, format!("builds `{}`", source.path), |run| {
+                    pulls(run, build, &file, &place, source.path.as_str());
+                });
+            }
+            Err(why) => {
+                let what = format!("build of `{}`", run.show(&build.context));
+                run.opaque(build.span, what, why, By::Dockerfile);
+            }
+        },
+    });
+    if done.is_none() {
+        run.opaque(
+            build.span,
+            "docker build",
+            "builds call each other too deeply",
+            By::Dockerfile,
+        );
+    }
+    if build.load {
+        for tag in build.tags.iter().filter(|tag| !tag.is_empty()) {
+            run.emit(build.span, Kind::Provide { image: tag.clone() });
+        }
+    }
+}
+
+/// Whether a context is a Git repository or an archive somewhere else.
+fn is_remote(context: &str) -> bool {
+    [
+        "http://",
+        "https://",
+        "git://",
+        "ssh://",
+        "git@",
+        "github.com/",
+    ]
+    .iter()
+    .any(|scheme| context.starts_with(scheme))
+}
+
+/// The Dockerfile's file.
+fn find(run: &JobRun<'_>, build: &Build) -> Result<Rc<Source>, String> {
+    let context = build.context.as_str();
+    if is_remote(context) {
+        return Err(
+            "its context is remote, so its Dockerfile is not in this repository".to_owned(),
+        );
+    }
+    if let Some(written) = &build.dockerfile {
+        if written.as_str() == "-" {
+            return Err("its Dockerfile comes from standard input".to_owned());
+        }
+        let path = resolve(run, written, "its Dockerfile")?;
+        return load(run, &[path]);
+    }
+    if context == "-" {
+        return Err("its context comes from standard input".to_owned());
+    }
+    let folder = resolve(run, &build.context, "its context")?;
+    // The second is BuildKit's own fallback, the third podman's.
+    let names = ["Dockerfile", "dockerfile", "Containerfile"];
+    let paths: Vec<RepoPath> = names.iter().filter_map(|name| folder.join(name)).collect();
+    load(run, &paths)
+}
+
+fn resolve(run: &JobRun<'_>, written: &Text, what: &str) -> Result<RepoPath, String> {
+    run.resolve(written).ok_or_else(|| {
+        let shown = run.show(written);
+        if !written.is_known() {
+            format!("{what}, `{shown}`, is known only when the build runs")
+        } else if run.cwd == crate::run::Cwd::Elsewhere {
+            format!("{what}, `{shown}`, is relative to a folder that is not of this repository, or not known")
+        } else {
+            format!("{what}, `{shown}`, is not in this repository")
+        }
+    })
+}
+
+fn load(run: &JobRun<'_>, paths: &[RepoPath]) -> Result<Rc<Source>, String> {
+    for path in paths {
+        match run.cx.sources.load(path) {
+            Ok(source) => return Ok(source),
+            Err(LoadError { missing: true, .. }) => {}
+            Err(error) => {
+                run.cx.note_unread_at(
+                    path.as_str(),
+                    error.line.unwrap_or(1),
+                    error.message.clone(),
+                );
+                return Err(format!("`{path}` could not be read: {}", error.message));
+            }
+        }
+    }
+    let first = paths.first().map_or("Dockerfile", RepoPath::as_str);
+    Err(format!(
+        "`{first}` is not in this repository; it may be made while the job runs"
+    ))
+}
+
+/// Adds the pulls of a Dockerfile that was read.
+fn pulls(run: &mut JobRun<'_>, build: &Build, file: &Dockerfile, place: &Place<'_>, name: &str) {
+    let freshness = if build.pull || build.container_builder {
+        Freshness::Always
+    } else {
+        Freshness::Missing
+    };
+    let plan = plan::plan(run, build, file, place);
+    for why in plan.unresolved {
+        run.opaque(build.span, name, why, By::Dockerfile);
+    }
+    for pull in plan.pulls {
+        let before = run.trace.clone();
+        for (span, note) in pull.story {
+            run.trace = run.trace.then(span, note);
+        }
+        let add = |run: &mut JobRun<'_>| {
+            match pull.template {
+            true => run.opaque(
+                pull.span,
+                run.show(&pull.image),
+                "the Dockerfile looks like a template: what it renders to is not in this repository",
+                By::Dockerfile,
+            ),
+            false => run.docker_pull(pull.span, pull.image, By::Dockerfile, freshness),
+        }
+        };
+        match pull.guard {
+            Some(guard) => run.guarded(Guard::when(guard), add),
+            None => add(run),
+        }
+        run.trace = before;
+    }
 }
