@@ -1,0 +1,313 @@
+//! Compose merges files, `extends` and includes key by key before it pulls anything, so a service's
+//! image may be written far from its name; each value here keeps where it was written.
+
+use std::collections::BTreeMap;
+
+use super::env::Environment;
+use super::interpolate::interpolate;
+use crate::source::{RepoPath, Span};
+use crate::text::{Mapped, Text};
+use crate::yaml::Node;
+
+/// Items of one list that are looked at; only hostile input has more.
+pub(super) const MAX_ITEMS: usize = 2_000;
+
+/// A scalar with its variables put in.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    pub(super) text: Text,
+    pub(super) span: Span,
+}
+
+/// What a service is built from.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    /// Where `build` is written.
+    pub(super) span: Span,
+    /// The folder that `context` is relative to.
+    pub(super) folder: RepoPath,
+    pub(super) context: Option<Text>,
+    pub(super) dockerfile: Option<Text>,
+    pub(super) inline: Option<Mapped>,
+    pub(super) args: Vec<(String, Option<Text>)>,
+    pub(super) target: Option<Text>,
+    pub(super) contexts: Vec<(String, Text)>,
+    pub(super) tags: Vec<Text>,
+    pub(super) pull: bool,
+}
+
+/// What of a service matters to pulls.
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    /// Where its name is written (in the last file that speaks of it).
+    pub(super) span: Span,
+    pub(super) image: Option<Value>,
+    pub(super) build: Option<Recipe>,
+    /// Services that are started with it.
+    pub(super) needs: Vec<String>,
+    pub(super) profiles: Vec<Text>,
+    pub(super) pull_policy: Option<Text>,
+    /// Images mounted as volumes.
+    pub(super) mounts: Vec<Value>,
+}
+
+/// A service's mapping, or a part of it, with what is needed to read it.
+pub(super) struct Reader<'a, 'r, 'c> {
+    pub(super) env: &'a Environment<'r, 'c>,
+    /// The folder that paths are relative to.
+    pub(super) folder: &'a RepoPath,
+    /// The file has services at its top level, as Compose's first format did.
+    pub(super) first_format: bool,
+}
+
+impl Reader<'_, '_, '_> {
+    /// A scalar with its variables put in; `None` for nothing, a list or a mapping.
+    pub(super) fn text(&self, node: Node<'_>) -> Option<Text> {
+        let written = node.as_str().filter(|_| !node.is_null())?;
+        Some(interpolate(written, self.env))
+    }
+
+    fn field(&self, of: Node<'_>, key: &str) -> Option<Text> {
+        self.text(of.get(key)?)
+    }
+
+    /// One service as one file has it, `extends` not yet looked at.
+    pub(super) fn service(&self, name: Span, node: Node<'_>) -> Service {
+        let mut service = Service {
+            span: name,
+            image: None,
+            build: None,
+            needs: Vec::new(),
+            profiles: Vec::new(),
+            pull_policy: self.field(node, "pull_policy"),
+            mounts: Vec::new(),
+        };
+        service.image = node.get("image").and_then(|n| self.value(n));
+        service.build = node.get("build").and_then(|n| self.recipe(n));
+        if let Some(recipe) = service.build.as_mut().filter(|_| self.first_format) {
+            recipe.dockerfile = self.field(node, "dockerfile");
+        }
+        if let Some(profiles) = node.get("profiles") {
+            let items = profiles.one_or_many().into_iter().take(MAX_ITEMS);
+            service.profiles = items.filter_map(|n| self.text(n)).collect();
+        }
+        self.needs(node, &mut service.needs);
+        for volume in node
+            .get("volumes")
+            .into_iter()
+            .flat_map(Node::items)
+            .take(MAX_ITEMS)
+        {
+            if volume.get("type").and_then(Node::as_str) == Some("image") {
+                let source = volume.get("source").and_then(|n| self.value(n));
+                service.mounts.extend(source);
+            }
+        }
+        service
+    }
+
+    fn value(&self, node: Node<'_>) -> Option<Value> {
+        Some(Value {
+            text: self.text(node).filter(|t| !t.is_empty())?,
+            span: node.span(),
+        })
+    }
+
+    fn needs(&self, node: Node<'_>, needs: &mut Vec<String>) {
+        if let Some(on) = node.get("depends_on") {
+            needs.extend(self.names(on));
+        }
+        for key in ["links", "volumes_from"] {
+            for name in node.get(key).map(|n| self.names(n)).unwrap_or_default() {
+                // `service:alias`, `service:ro`; `container:name` is none of the project's.
+                let name = name.split(':').next().unwrap_or("");
+                if name != "container" && !name.is_empty() {
+                    needs.push(name.to_owned());
+                }
+            }
+        }
+        for key in ["network_mode", "ipc", "pid", "net", "uts"] {
+            let value = self.field(node, key);
+            let value = value.as_ref().and_then(|v| v.known());
+            let prefix = if key == "net" && self.first_format {
+                "container:"
+            } else {
+                "service:"
+            };
+            needs.extend(
+                value
+                    .and_then(|v| v.strip_prefix(prefix))
+                    .map(str::to_owned),
+            );
+        }
+        needs.dedup();
+    }
+
+    /// The items of a list, or the keys of a mapping.
+    fn names(&self, node: Node<'_>) -> Vec<String> {
+        if node.is_mapping() {
+            let entries = node.entries();
+            let keys = entries.iter().filter_map(|e| e.key.as_str());
+            keys.take(MAX_ITEMS).map(str::to_owned).collect()
+        } else {
+            let items = node.one_or_many().into_iter().take(MAX_ITEMS);
+            items
+                .filter_map(|n| Some(self.text(n)?.as_str().to_owned()))
+                .collect()
+        }
+    }
+
+    /// `KEY: value`, `KEY:`, `- KEY=value` and `- KEY`.
+    fn pairs(&self, node: Node<'_>) -> Vec<(String, Option<Text>)> {
+        if node.is_mapping() {
+            let entries = node.entries().into_iter().take(MAX_ITEMS);
+            return entries
+                .filter_map(|e| Some((e.key.as_str()?.to_owned(), self.text(e.value))))
+                .collect();
+        }
+        let items = node.items().take(MAX_ITEMS);
+        items
+            .filter_map(|item| {
+                let text = self.text(item)?;
+                Some(match text.as_str().split_once('=') {
+                    Some((name, value)) => (name.to_owned(), Some(Text::new(value))),
+                    None => (text.as_str().to_owned(), None),
+                })
+            })
+            .collect()
+    }
+
+    fn recipe(&self, node: Node<'_>) -> Option<Recipe> {
+        if node.is_null() {
+            return None;
+        }
+        let mut recipe = Recipe {
+            span: node.span(),
+            folder: self.folder.clone(),
+            context: None,
+            dockerfile: None,
+            inline: None,
+            args: Vec::new(),
+            target: None,
+            contexts: Vec::new(),
+            tags: Vec::new(),
+            pull: false,
+        };
+        if !node.is_mapping() {
+            recipe.context = Some(self.text(node)?);
+            return Some(recipe);
+        }
+        recipe.context = self.field(node, "context");
+        recipe.dockerfile = self.field(node, "dockerfile");
+        recipe.target = self.field(node, "target").filter(|t| !t.is_empty());
+        recipe.pull = node.get("pull").and_then(Node::as_bool).unwrap_or(false);
+        recipe.inline = node.get("dockerfile_inline").and_then(|inline| {
+            let mapped = inline.mapped()?;
+            let text = interpolate(&mapped.text, self.env);
+            // Where variables were put in, places within the text are lost; that they all stand in
+            // this scalar is still true.
+            Some(if text.as_str() == mapped.text {
+                mapped
+            } else {
+                Mapped::at(inline.span(), text.as_str())
+            })
+        });
+        if let Some(args) = node.get("args") {
+            let pairs = self.pairs(args).into_iter();
+            // An argument without a value is the environment's, in which `.env` counts here too.
+            recipe.args = pairs
+                .map(|(name, value)| {
+                    let value = value.or_else(|| self.env.get(&name));
+                    (name, value)
+                })
+                .collect();
+        }
+        if let Some(contexts) = node.get("additional_contexts") {
+            let pairs = self.pairs(contexts).into_iter();
+            recipe.contexts = pairs.filter_map(|(n, v)| Some((n, v?))).collect();
+        }
+        if let Some(tags) = node.get("tags") {
+            recipe.tags = tags
+                .items()
+                .take(MAX_ITEMS)
+                .filter_map(|n| self.text(n))
+                .collect();
+        }
+        Some(recipe)
+    }
+}
+
+impl Service {
+    /// This service with what another file, or the service that extends it, says on top.
+    pub(super) fn overridden_by(mut self, over: Self) -> Self {
+        self.span = over.span;
+        self.image = over.image.or(self.image);
+        self.pull_policy = over.pull_policy.or(self.pull_policy);
+        self.build = match (self.build, over.build) {
+            (Some(base), Some(over)) => Some(base.overridden_by(over)),
+            (base, over) => over.or(base),
+        };
+        append_new(&mut self.needs, over.needs);
+        append_new(&mut self.profiles, over.profiles);
+        self.mounts.extend(over.mounts);
+        self
+    }
+
+    /// Forgets what `!reset` and `!override` in `node` say to forget.
+    pub(super) fn reset(&mut self, node: Node<'_>) {
+        for entry in node.entries() {
+            let source = node.document().source();
+            let between = source.slice(entry.key.span().end, entry.value.use_span().end);
+            let tag = between.trim_start_matches([':', ' ', '\t', '\r', '\n']);
+            if !(tag.starts_with("!reset") || tag.starts_with("!override")) {
+                continue;
+            }
+            match entry.key.as_str() {
+                Some("image") => self.image = None,
+                Some("build") => self.build = None,
+                Some("profiles") => self.profiles.clear(),
+                Some("pull_policy") => self.pull_policy = None,
+                Some("depends_on" | "links" | "volumes_from" | "network_mode") => {
+                    self.needs.clear()
+                }
+                Some("volumes") => self.mounts.clear(),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn append_new<T: PartialEq>(to: &mut Vec<T>, from: Vec<T>) {
+    for item in from {
+        if to.len() < MAX_ITEMS && !to.contains(&item) {
+            to.push(item);
+        }
+    }
+}
+
+impl Recipe {
+    fn overridden_by(mut self, over: Self) -> Self {
+        self.span = over.span;
+        if over.context.is_some() {
+            self.folder = over.folder;
+            self.context = over.context;
+        }
+        // The two exclude each other, so the later one wins over both.
+        if over.dockerfile.is_some() || over.inline.is_some() {
+            self.dockerfile = over.dockerfile;
+            self.inline = over.inline;
+        }
+        self.target = over.target.or(self.target);
+        self.pull |= over.pull;
+        self.args = merged(self.args, over.args);
+        self.contexts = merged(self.contexts, over.contexts);
+        append_new(&mut self.tags, over.tags);
+        self
+    }
+}
+
+fn merged<V>(base: Vec<(String, V)>, over: Vec<(String, V)>) -> Vec<(String, V)> {
+    let mut all: BTreeMap<String, V> = base.into_iter().collect();
+    all.extend(over);
+    all.into_iter().collect()
+}
