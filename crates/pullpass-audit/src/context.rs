@@ -5,12 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-<<<<<<< HEAD
-use crate::source::{RepoPath, Source, Sources, Span, Tree};
-=======
 use crate::dockerfile::reader::{self, Dockerfile};
-use crate::source::{RepoPath, Source, Sources, Tree};
->>>>>>> builds
+use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::Holes;
 use crate::yaml::Document;
 
