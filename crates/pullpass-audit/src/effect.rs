@@ -310,6 +310,9 @@ pub struct Job {
     pub platform_credential: bool,
     /// Conditions on the whole job.
     pub guards: Rc<[Guard]>,
+    /// Whether CI runs it. What is declared and not run (a job that no workflow names, an executor
+    /// that no job uses) is listed too, for it is what gets used next.
+    pub reached: bool,
     /// What happens, in order.
     pub effects: Vec<Effect>,
 }

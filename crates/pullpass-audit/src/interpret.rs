@@ -686,6 +686,7 @@ mod tests {
             forks: Forks::No,
             platform_credential: true,
             guards: Rc::from([]),
+            reached: true,
             effects: run.finish(),
         };
         interpret(&cx, &job)

@@ -237,6 +237,7 @@ impl Places<'_> {
             runner: job.runner,
             by_host: judged.by_host,
             forks: job.forks,
+            reached: job.reached,
         }
     }
 }

@@ -169,6 +169,8 @@ pub struct Pull {
     pub by_host: bool,
     /// Whether a fork's pull request can start the job.
     pub forks: Forks,
+    /// Whether CI makes this pull at all: false for what is declared and never run.
+    pub reached: bool,
 }
 
 /// One login and what came of it.

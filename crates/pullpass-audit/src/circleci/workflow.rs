@@ -251,6 +251,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             forks: Forks::No,
             platform_credential: platform,
             guards: Rc::from([]),
+            reached: true,
             effects: Vec::new(),
         }
     }

@@ -87,6 +87,7 @@ pub struct Draft {
 
 impl Draft {
     fn of_pull(pull: &Pull, message: String, help: impl Into<String>, fix: Fixable) -> Self {
+        let message = if pull.reached { message } else { message.replace("is pulled", "would be pulled") };
         let mut related: Vec<(Place, String)> = pull
             .trace
             .iter()
@@ -98,7 +99,8 @@ impl Draft {
             related.push((decided_by.clone(), pull.reason.clone()));
         }
         Self {
-            severity: None,
+            // Nothing fails because of what never runs.
+            severity: (!pull.reached).then_some(Severity::Info),
             place: pull.place.clone(),
             job: Some(pull.job.to_string()),
             image: pull.reference.clone().or_else(|| pull.image.clone()),
@@ -122,8 +124,9 @@ impl Draft {
         }
     }
 
+    /// With this severity, unless it is already known to matter less.
     fn at(mut self, severity: Severity) -> Self {
-        self.severity = Some(severity);
+        self.severity = self.severity.or(Some(severity));
         self
     }
 }
