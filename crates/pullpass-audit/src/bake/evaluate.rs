@@ -55,6 +55,16 @@ impl Value {
         }
     }
 
+    /// Texts in it, the longer ones counted as several.
+    fn size(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) => 0,
+            Self::Text(text) => text.as_str().len() / 256,
+            Self::List(items) => items.iter().map(|item| 1 + item.size()).sum(),
+            Self::Map(entries) => entries.iter().map(|(_, value)| 1 + value.size()).sum(),
+        }
+    }
+
     fn truth(&self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(*value),
@@ -98,6 +108,11 @@ impl<'e, 'c> Evaluator<'e, 'c> {
         }
     }
 
+    /// Takes the work of copying `items`; `false` when the repository has had its share.
+    pub(super) fn spend(&self, items: usize) -> bool {
+        (0..=items / 8).all(|_| self.run.cx.spend())
+    }
+
     pub(super) fn value(&self, expression: &Expression, scope: &Scope) -> Value {
         self.at(expression, scope, 0)
     }
@@ -112,10 +127,18 @@ impl<'e, 'c> Evaluator<'e, 'c> {
     }
 
     fn at(&self, expression: &Expression, scope: &Scope, depth: usize) -> Value {
-        if depth > MAX_DEPTH || !self.run.cx.spend() {
+        if depth > MAX_DEPTH || !self.spend(0) {
             return self.named("…");
         }
-        let deeper = depth + 1;
+        let value = self.step(expression, scope, depth + 1);
+        // Values are copied from hand to hand, so large ones cost more.
+        if !self.spend(value.size()) {
+            return self.named("…");
+        }
+        value
+    }
+
+    fn step(&self, expression: &Expression, scope: &Scope, deeper: usize) -> Value {
         match expression {
             Expression::Null(_) => Value::Null,
             Expression::Bool(value) => Value::Bool(*value.value()),

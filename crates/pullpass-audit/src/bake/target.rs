@@ -1,5 +1,6 @@
 //! Targets: inheritance, matrices, `--set`, and at the end the build that each one asks for.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::Bake;
@@ -45,6 +46,8 @@ pub(super) struct Catalog<'a, 'c> {
     instances: HashMap<String, Instance>,
     /// Groups, and blocks with a matrix: what a name stands for.
     groups: HashMap<String, Vec<Text>>,
+    /// Targets with everything they inherit, worked out once each.
+    resolved: RefCell<HashMap<String, Target>>,
     /// What was left out.
     pub(super) notes: Vec<(Span, String)>,
 }
@@ -62,6 +65,7 @@ impl<'a, 'c> Catalog<'a, 'c> {
             evaluator: Evaluator::new(run, definition),
             instances: HashMap::new(),
             groups: HashMap::new(),
+            resolved: RefCell::default(),
             notes: Vec::new(),
         };
         let mut blocks: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -177,11 +181,9 @@ impl<'a, 'c> Catalog<'a, 'c> {
                     seen.push(name);
                     open.extend(members.iter().rev().map(Text::as_str));
                 }
-                _ if self.instances.contains_key(name) => {
-                    if !out.iter().any(|known| known == name) {
-                        out.push(name.to_owned());
-                    }
-                }
+                // Asked for twice, built once.
+                _ if out.iter().any(|known| known == name) => {}
+                _ if self.instances.contains_key(name) => out.push(name.to_owned()),
                 Some(_) => {}
                 None if out.is_empty() && seen.is_empty() => return None,
                 None => {}
@@ -209,6 +211,9 @@ impl<'a, 'c> Catalog<'a, 'c> {
         {
             return out;
         }
+        if let Some(known) = self.resolved.borrow().get(name) {
+            return known.clone();
+        }
         seen.push(name.to_owned());
         let blocks: Vec<&Block> = self.blocks(&instance.blocks).collect();
         if let Some(parents) = blocks
@@ -222,7 +227,13 @@ impl<'a, 'c> Catalog<'a, 'c> {
                 .texts()
             {
                 match parent.known() {
-                    Some(parent) => out.merge(self.resolve(parent, depth + 1, seen)),
+                    Some(parent) => {
+                        let parent = self.resolve(parent, depth + 1, seen);
+                        let searched = parent.args.len() * (out.args.len() / 64 + 1);
+                        if self.evaluator.spend(searched + parent.tags.len()) {
+                            out.merge(parent);
+                        }
+                    }
                     None => {
                         out.unknown = Some(format!(
                             "it inherits from `{}`",
@@ -236,6 +247,9 @@ impl<'a, 'c> Catalog<'a, 'c> {
         for block in blocks {
             self.apply(&mut out, block, &instance.scope);
         }
+        self.resolved
+            .borrow_mut()
+            .insert(name.to_owned(), out.clone());
         out
     }
 

@@ -363,7 +363,29 @@ fn hostile_files_end() {
         .map(|n| format!("v{n} = concat(v{p}, v{p})\n", p = n - 1))
         .collect();
     let wide: String = (0..8_000).map(|n| format!("k{n} = 1\n")).collect();
+    let diamond: String = (1..30)
+        .map(|n| {
+            format!(
+                "target \"t{n}\" {{; inherits = [{}\"t{p}\"]; }};",
+                format!("\"t{p}\", ", p = n - 1).repeat(20),
+                p = n - 1
+            )
+        })
+        .collect();
+    let args: String = (0..900).map(|n| format!("a{n} = 1, ")).collect();
+    let items = "\"xxxxxxxxxxxxxxxx\", ".repeat(900);
     for text in [
+        format!(
+            "target \"t0\" {{; args = {{ {args} }}; }};{diamond}group \"default\" {{; targets = [\"t29\"]; }}\n"
+        ),
+        format!(
+            "big = [{items}]\n{}",
+            attribute("[for x in big : [for y in big : [for z in big : big]]]")
+        ),
+        format!(
+            "big = [{items}]\n{}",
+            attribute("join(\"\", [for x in big : join(\"\", [for y in big : y])])")
+        ),
         attribute(&"(".repeat(50_000)),
         attribute(&format!("{}1{}", "(".repeat(60), ")".repeat(60))),
         attribute(&format!("{}1{}", "[".repeat(60), "]".repeat(60))),

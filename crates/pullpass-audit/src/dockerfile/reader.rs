@@ -137,11 +137,8 @@ fn next_word(text: &str, at: usize, escape: char) -> Option<(usize, usize)> {
             _ if c == escape => {
                 chars.next();
             }
-            Some(open) => {
-                if c == open {
-                    quote = None;
-                }
-            }
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
             None if c == '\'' || c == '"' => quote = Some(c),
             None if c.is_whitespace() => return Some((start, start + offset)),
             None => {}
