@@ -340,7 +340,7 @@ impl<'t> Sources<'t> {
                     message: error.to_string(),
                     line: None,
                 });
-                match read.and_then(|bytes| into_text(bytes)) {
+                match read.and_then(into_text) {
                     Ok(text) => {
                         let source = self.add(path.clone(), text);
                         self.by_path

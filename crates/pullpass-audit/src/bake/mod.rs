@@ -1,9 +1,40 @@
 //! Bake files: what `docker buildx bake` builds, and so pulls.
+//!
+//! One command, many builds: the images of a bake stand in Dockerfiles that stand in targets that
+//! inherit from targets, so nothing in the CI file tells of them.
+//!
+//! ```text
+//! files ─► definition: blocks of expressions ─► evaluate: values, as far as they can be known
+//!                                               target: inheritance, matrices, --set
+//!                                                 └─► dockerfile::build, one per target
+//! ```
 
+use crate::dockerfile;
 use crate::effect::By;
 use crate::run::JobRun;
-use crate::source::Span;
+use crate::source::{RepoPath, Span};
 use crate::text::Text;
+
+mod definition;
+mod evaluate;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use definition::Definition;
+use target::Catalog;
+
+/// Files that `bake` reads when it is given none: all that are there, later ones over earlier ones.
+const DEFAULT_FILES: [&str; 8] = [
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+    "docker-bake.json",
+    "docker-bake.hcl",
+    "docker-bake.override.json",
+    "docker-bake.override.hcl",
+];
 
 /// A bake, as a command or an action asks for it.
 #[derive(Clone, Debug)]
@@ -26,10 +57,172 @@ pub struct Bake {
 
 /// Adds what the bake pulls and provides.
 pub fn bake(run: &mut JobRun<'_>, bake: &Bake) {
-    run.opaque(
-        bake.span,
-        "docker buildx bake",
-        "not yet read",
-        By::Dockerfile,
-    );
+    let baked = run.deeper(|run| match definition(run, bake) {
+        Ok(definition) => targets(run, bake, &definition),
+        Err(why) => cannot(run, bake.span, why),
+    });
+    if baked.is_none() {
+        cannot(run, bake.span, "builds call each other too deeply");
+    }
+}
+
+fn cannot(run: &mut JobRun<'_>, span: Span, why: impl Into<std::rc::Rc<str>>) {
+    run.opaque(span, "docker buildx bake", why, By::Dockerfile);
+}
+
+fn is_remote(text: &str) -> bool {
+    text.contains("://") && !text.starts_with("cwd://") || text.starts_with("git@")
+}
+
+/// Reads every file of the bake.
+fn definition(run: &JobRun<'_>, bake: &Bake) -> Result<Definition, String> {
+    if let Some(remote) = bake.targets.first().filter(|t| is_remote(t.as_str())) {
+        return Err(format!(
+            "its files are in another repository, `{}`",
+            run.show(remote)
+        ));
+    }
+    let mut definition = Definition::default();
+    if bake.files.is_empty() {
+        let paths: Vec<RepoPath> = DEFAULT_FILES
+            .iter()
+            .filter_map(|name| run.resolve(&Text::from(*name)))
+            .filter(|path| run.cx.sources.exists(path))
+            .collect();
+        if paths.is_empty() {
+            return Err(match run.cwd {
+                crate::run::Cwd::Elsewhere => "the folder that it runs in is not known".to_owned(),
+                crate::run::Cwd::Inside(_) => {
+                    "there is no bake file here; it may be made while the job runs".to_owned()
+                }
+            });
+        }
+        for path in paths {
+            definition::read(run, &path, &mut definition)?;
+        }
+    }
+    for file in &bake.files {
+        let written = Text::new(file.as_str().trim_start_matches("cwd://"));
+        if written.as_str() == "-" {
+            return Err("its file comes from standard input".to_owned());
+        }
+        if is_remote(written.as_str()) {
+            return Err(format!(
+                "its file, `{}`, is in another repository",
+                run.show(&written)
+            ));
+        }
+        let path = run.resolve(&written).ok_or_else(|| {
+            let shown = run.show(&written);
+            if written.is_known() {
+                format!("its file, `{shown}`, is not in this repository")
+            } else {
+                format!("its file, `{shown}`, is known only when the build runs")
+            }
+        })?;
+        definition::read(run, &path, &mut definition)?;
+    }
+    Ok(definition)
+}
+
+/// One build to make, or why it cannot be known.
+struct Planned {
+    name: String,
+    span: Span,
+    build: Result<dockerfile::Build, String>,
+}
+
+/// Builds every target that is asked for, what it needs first.
+fn targets(run: &mut JobRun<'_>, bake: &Bake, definition: &Definition) {
+    let (planned, notes) = plan(run, bake, definition);
+    for (span, note) in notes {
+        cannot(run, span, note);
+    }
+    for Planned { name, span, build } in planned {
+        let note = format!("`bake` builds target `{name}`");
+        run.traced(bake.span, note, |run| match build {
+            Ok(build) => dockerfile::build(run, &build),
+            Err(why) => run.opaque(span, format!("target `{name}`"), why, By::Dockerfile),
+        });
+    }
+}
+
+fn plan(
+    run: &JobRun<'_>,
+    bake: &Bake,
+    definition: &Definition,
+) -> (Vec<Planned>, Vec<(Span, String)>) {
+    let mut catalog = Catalog::new(run, definition);
+    let mut notes = std::mem::take(&mut catalog.notes);
+    let mut wanted: Vec<String> = Vec::new();
+    let default = [Text::from("default")];
+    let asked = if bake.targets.is_empty() {
+        &default[..]
+    } else {
+        &bake.targets
+    };
+    for name in asked {
+        match name.known().map(|name| catalog.members(name)) {
+            Some(Some(members)) => wanted.extend(members),
+            Some(None) => notes.push((
+                bake.span,
+                format!("its files define no target or group `{}`", name.as_str()),
+            )),
+            None => notes.push((
+                bake.span,
+                format!(
+                    "which target it builds, `{}`, is known only when it runs",
+                    run.show(name)
+                ),
+            )),
+        }
+    }
+    let mut out: Vec<Planned> = Vec::new();
+    let mut done: Vec<String> = Vec::new();
+    // (name, whether what it needs was already put before it); the last is the next.
+    let mut open: Vec<(String, bool)> = wanted
+        .iter()
+        .rev()
+        .map(|name| (name.clone(), false))
+        .collect();
+    while let Some((name, ready)) = open.pop() {
+        if done.contains(&name) || !run.cx.spend() {
+            continue;
+        }
+        let span = catalog.span(&name).unwrap_or(bake.span);
+        match catalog.build(&name, bake, span) {
+            Ok((_, needs)) if !ready && !needs.is_empty() && open.len() < 10_000 => {
+                open.push((name, true));
+                // A circle ends here: what is being waited for is not opened again.
+                let fresh = needs
+                    .into_iter()
+                    .filter(|need| {
+                        !open
+                            .iter()
+                            .any(|(waiting, ready)| *ready && waiting == need)
+                    })
+                    .collect::<Vec<_>>();
+                open.extend(fresh.into_iter().map(|need| (need, false)));
+            }
+            Ok((mut build, _)) => {
+                // What is built only because another target needs it is not loaded under its name.
+                build.load &= wanted.contains(&name);
+                done.push(name.clone());
+                out.push(Planned {
+                    name,
+                    span,
+                    build: Ok(build),
+                });
+            }
+            Err(why) => {
+                done.push(name.clone());
+                out.push(Planned {
+                    name,
+                    span,
+                    build: Err(why),
+                });
+            }
+        }
+    }
+    (out, notes)
 }
