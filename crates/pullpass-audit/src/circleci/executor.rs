@@ -127,7 +127,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 None
             }
             Found::Undeclared => {
-                self.note(&name_value, format!("the executor `{shown}` is not declared here"));
+                self.undeclared(&name_value, "executor", &shown);
                 None
             }
         }

@@ -167,7 +167,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 self.given_steps(run, walk, arguments);
             }
             Found::Undeclared => {
-                self.note(named, format!("the command `{shown}` is not declared here (an inline orb sees only what is declared inside itself)"));
+                self.undeclared(named, "command", &shown);
                 self.given_steps(run, walk, arguments);
             }
         }
@@ -249,12 +249,25 @@ impl<'c, 'd> Lowering<'c, 'd> {
         run.env.append(&mut exported);
     }
 
-    /// Notes that something of the configuration could not be understood.
-    pub(super) fn note(&self, value: &Value<'d>, message: String) {
+    /// Notes a name that means nothing where it stands, once per file.
+    pub(super) fn undeclared(&self, value: &Value<'d>, kind: &str, name: &str) {
         // What is written in the table is ours to mend, not the reader's.
-        if value.frame.pin.is_none() {
-            let source = value.node.document().source();
-            self.cx.note_unread(source, value.node.use_span().start, message);
+        if value.frame.pin.is_some() {
+            return;
+        }
+        let (kind, name) = match name.split_once('/') {
+            Some((orb, _)) if !value.frame.scope.declares_orb(orb) => ("orb", orb),
+            _ => (kind, name),
+        };
+        let source = value.node.document().source();
+        let root = Rc::ptr_eq(&value.frame.scope, &self.resolver.root.scope);
+        let note = if root {
+            format!("the {kind} `{name}` is not declared in this file")
+        } else {
+            format!("the {kind} `{name}` is not declared here: an inline orb sees only what is declared inside itself")
+        };
+        if self.cx.first_time(&format!("{} {note}", source.path)) {
+            self.cx.note_unread(source, value.node.use_span().start, note);
         }
     }
 

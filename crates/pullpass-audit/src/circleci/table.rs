@@ -106,7 +106,12 @@ impl Row {
                 .or_insert_with(|| {
                     let nothing = MemoryTree::new();
                     let path = RepoPath::new(&self.name).unwrap_or_default();
-                    let source = Sources::new(&nothing).add(path, self.definition.clone());
+                    // An orb that pulls nothing has nothing in its row.
+                    let text = match self.definition.trim() {
+                        "" => "{}".to_owned(),
+                        _ => self.definition.clone(),
+                    };
+                    let source = Sources::new(&nothing).add(path, text);
                     Document::parse(&source).ok().map(Rc::new)
                 })
                 .clone()

@@ -200,7 +200,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 self.unknown_job(&call, name, done, |run| self.unknown_orb(run, &import, span));
             }
             Found::Undeclared => {
-                self.note(&call.named, format!("a workflow runs the job `{name}`, which is not declared here"));
+                self.undeclared(&call.named, "job", &self.cx.holes.show(name));
             }
         }
     }
