@@ -134,7 +134,9 @@ impl<'d> Scope<'d> {
 
     /// Whether an orb of that name is declared in this scope.
     pub(super) fn declares_orb(&self, name: &str) -> bool {
-        self.root.get("orbs").is_some_and(|orbs| orbs.get(name).is_some())
+        self.root
+            .get("orbs")
+            .is_some_and(|orbs| orbs.get(name).is_some())
     }
 
     /// What the orb's name means in this scope.
