@@ -83,7 +83,9 @@ impl<'d> Resolver<'_, 'd> {
             let operand = value.at(entry.value);
             let each = |part: &Value<'d>| {
                 let parts = part.node.items().map(|item| part.at(item));
-                parts.map(|p| self.condition_at(&p, depth + 1)).collect::<Vec<_>>()
+                parts
+                    .map(|p| self.condition_at(&p, depth + 1))
+                    .collect::<Vec<_>>()
             };
             all.push(match entry.key.as_str() {
                 Some("and") => join(each(&operand), true),
@@ -130,7 +132,9 @@ impl<'d> Resolver<'_, 'd> {
             };
             if resolved.words.is_some() || !resolved.text.is_known() {
                 open = true;
-                let text = resolved.words.unwrap_or_else(|| resolved.text.as_str().to_owned());
+                let text = resolved
+                    .words
+                    .unwrap_or_else(|| resolved.text.as_str().to_owned());
                 words.push(self.cx.holes.show(&text));
                 continue;
             }
@@ -156,7 +160,10 @@ impl<'d> Resolver<'_, 'd> {
             return Condition::depends("`matches` without a pattern or a value");
         };
         let shown = |r: &super::parameters::Resolved| {
-            let text = r.words.clone().unwrap_or_else(|| r.text.as_str().to_owned());
+            let text = r
+                .words
+                .clone()
+                .unwrap_or_else(|| r.text.as_str().to_owned());
             self.cx.holes.show(&text)
         };
         let open = |r: &super::parameters::Resolved| r.words.is_some() || !r.text.is_known();
@@ -164,7 +171,9 @@ impl<'d> Resolver<'_, 'd> {
         let bare = pattern.text.as_str();
         let bare = bare.strip_prefix('^').unwrap_or(bare);
         let bare = bare.strip_suffix('$').unwrap_or(bare);
-        let literal = bare.chars().all(|c| c.is_ascii_alphanumeric() || "-_/ ".contains(c));
+        let literal = bare
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_/ ".contains(c));
         if literal && !open(&pattern) && !open(&value) {
             let text = value.text.as_str();
             let start = pattern.text.as_str().starts_with('^');

@@ -28,7 +28,9 @@ pub(super) struct Host<'d> {
 impl<'c, 'd> Lowering<'c, 'd> {
     /// Lists the images of a job's executor, and takes over its environment.
     pub(super) fn start(&self, run: &mut JobRun<'c>, job: &Value<'d>) -> Host<'d> {
-        let own = ["docker", "machine", "macos"].iter().any(|k| job.node.get(k).is_some());
+        let own = ["docker", "machine", "macos"]
+            .iter()
+            .any(|k| job.node.get(k).is_some());
         let executor = if own {
             None
         } else {
@@ -69,7 +71,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
             }
         }
         // The image's own, then the executor's, then the job's: the nearer one wins.
-        if let Some(first) = docker.as_ref().and_then(|d| Some(d.at(d.node.items().next()?))) {
+        if let Some(first) = docker
+            .as_ref()
+            .and_then(|d| Some(d.at(d.node.items().next()?)))
+        {
             self.environment(run, first.get("environment").as_ref());
         }
         if let Some((_, (_, executor))) = &executor {
@@ -102,18 +107,26 @@ impl<'c, 'd> Lowering<'c, 'd> {
         // together from a text may also mean an executor of the place that uses it.
         let mut found = at.frame.scope.find(self.cx, self.shelf, "executors", name);
         if matches!(found, Found::Undeclared) {
-            found = named.frame.scope.find(self.cx, self.shelf, "executors", name);
+            found = named
+                .frame
+                .scope
+                .find(self.cx, self.shelf, "executors", name);
         }
         let span = name_value.span();
         match found {
             Found::Here(node, scope) => {
                 let pin = scope.pin(name_value.use_span());
-                let frame = self.resolver.bind(node, &scope, arguments.as_ref(), &[], pin);
+                let frame = self
+                    .resolver
+                    .bind(node, &scope, arguments.as_ref(), &[], pin);
                 Some((shown, Value::new(node, &Rc::new(frame))))
             }
             Found::Unlisted(row) => {
                 let what = format!("executor `{shown}`");
-                let why = format!("the table of orbs knows `{}`, but not this executor; give the orb's source with `--orb {}=FILE`", row.name, row.name);
+                let why = format!(
+                    "the table of orbs knows `{}`, but not this executor; give the orb's source with `--orb {}=FILE`",
+                    row.name, row.name
+                );
                 run.opaque(span, what, why, By::Executor);
                 None
             }
@@ -123,11 +136,16 @@ impl<'c, 'd> Lowering<'c, 'd> {
             }
             Found::Undeclared if !text.is_known() => {
                 let what = format!("executor `{shown}`");
-                run.opaque(span, what, "which executor it is cannot be known", By::Executor);
+                run.opaque(
+                    span,
+                    what,
+                    "which executor it is cannot be known",
+                    By::Executor,
+                );
                 None
             }
             Found::Undeclared => {
-                self.note(&name_value, format!("the executor `{shown}` is not declared here"));
+                self.undeclared(&name_value, "executor", &shown);
                 None
             }
         }
@@ -196,10 +214,14 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let (auth, _) = self.resolver.follow(&auth);
         if !auth.node.is_mapping() {
             let written = auth.node.as_str().unwrap_or("a list");
-            return Declared::Unknown(format!("`auth` is `{written}`, not a user name and a password"));
+            return Declared::Unknown(format!(
+                "`auth` is `{written}`, not a user name and a password"
+            ));
         }
         let part = |key: &str| {
-            auth.get(key).map(|v| self.resolver.with_variables(&v)).unwrap_or_default()
+            auth.get(key)
+                .map(|v| self.resolver.with_variables(&v))
+                .unwrap_or_default()
         };
         Declared::Credential {
             username: part("username"),
@@ -250,7 +272,12 @@ impl<'c, 'd> Lowering<'c, 'd> {
             let value = mapping.at(entry.value);
             if let Some(name) = entry.key.as_str() {
                 let text = self.resolver.with_variables(&value);
-                let name = self.resolver.text(&mapping.at(entry.key)).known().unwrap_or(name).to_owned();
+                let name = self
+                    .resolver
+                    .text(&mapping.at(entry.key))
+                    .known()
+                    .unwrap_or(name)
+                    .to_owned();
                 run.env.insert(name, text);
             }
         }

@@ -7,7 +7,12 @@ use crate::source::RepoPath;
 use crate::text::is_hole;
 
 /// Homes of the users that images run as: `~` is one of these.
-const HOMES: [&str; 4] = ["/root", "/home/circleci", "/home/ubuntu", "/Users/distiller"];
+const HOMES: [&str; 4] = [
+    "/root",
+    "/home/circleci",
+    "/home/ubuntu",
+    "/Users/distiller",
+];
 
 /// The folders of one job.
 pub(super) struct Folders {
@@ -70,7 +75,10 @@ fn absolute(base: &str, path: &str) -> String {
         (base, rest)
     } else if let Some(rest) = path.strip_prefix('~') {
         ("~", rest)
-    } else if let Some(rest) = ["$HOME/", "${HOME}/"].iter().find_map(|h| path.strip_prefix(h)) {
+    } else if let Some(rest) = ["$HOME/", "${HOME}/"]
+        .iter()
+        .find_map(|h| path.strip_prefix(h))
+    {
         ("~", rest)
     } else if path.starts_with('/') {
         ("", path)
@@ -122,9 +130,8 @@ mod tests {
             if !checkout.is_empty() {
                 folders.check_out_at(checkout);
             }
-            let expected = expected.map_or(Cwd::Elsewhere, |p| {
-                Cwd::Inside(RepoPath::new(p).unwrap())
-            });
+            let expected =
+                expected.map_or(Cwd::Elsewhere, |p| Cwd::Inside(RepoPath::new(p).unwrap()));
             assert_eq!(folders.of_step(step), expected, "{job} {checkout} {step}");
         }
     }

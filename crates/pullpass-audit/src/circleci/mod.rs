@@ -22,6 +22,8 @@ mod parameters;
 mod scope;
 mod steps;
 mod table;
+#[cfg(test)]
+mod tests;
 mod workflow;
 
 use std::cell::OnceCell;
@@ -59,22 +61,37 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         cx.note_unread(document.source(), node.use_span().start, message);
     };
     if !root.is_mapping() {
-        note(root, "a CircleCI configuration is a mapping, and this is not");
+        note(
+            root,
+            "a CircleCI configuration is a mapping, and this is not",
+        );
         return Vec::new();
     }
     match root.get("version") {
         None if root.get("jobs").is_none() => {
-            note(root, "no `version` and no `jobs`: CircleCI 1.0, which no longer runs, or no configuration; it was not read");
+            note(
+                root,
+                "no `version` and no `jobs`: CircleCI 1.0, which no longer runs, or no configuration; it was not read",
+            );
             return Vec::new();
         }
-        None => note(root, "no `version`: CircleCI takes this for its version 1.0; it was read as 2.1"),
+        None => note(
+            root,
+            "no `version`: CircleCI takes this for its version 1.0; it was read as 2.1",
+        ),
         Some(version) => match version.as_str() {
             Some("2" | "2.0" | "2.1") => {}
             Some("1" | "1.0") => {
-                note(version, "CircleCI 1.0 no longer runs; this file was not read");
+                note(
+                    version,
+                    "CircleCI 1.0 no longer runs; this file was not read",
+                );
                 return Vec::new();
             }
-            _ => note(version, "this version of the language is not known; it was read as 2.1"),
+            _ => note(
+                version,
+                "this version of the language is not known; it was read as 2.1",
+            ),
         },
     }
     let shelf = Shelf::default();
@@ -89,9 +106,9 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         job_keys: OnceCell::new(),
     };
     let mut done = Done::default();
-    let workflows = root.get("workflows").filter(|w| {
-        w.entries().iter().any(|e| e.value.is_mapping())
-    });
+    let workflows = root
+        .get("workflows")
+        .filter(|w| w.entries().iter().any(|e| e.value.is_mapping()));
     match workflows {
         Some(workflows) => lowering.workflows(workflows, &mut done),
         None => {

@@ -36,9 +36,13 @@ pub(super) fn effect<'c, 'd>(
         "logs-in" => {
             let username = text("username");
             let password = text("password");
-            let doubled = [&username, &password].into_iter().flatten().any(|t| dollar_twice(t));
+            let doubled = [&username, &password]
+                .into_iter()
+                .flatten()
+                .any(dollar_twice);
             let broken = value.frame.misspelt.clone().or_else(|| {
-                doubled.then(|| "its parameters take the names of variables, without the `$`".into())
+                doubled
+                    .then(|| "its parameters take the names of variables, without the `$`".into())
             });
             let kind = Kind::Login {
                 registry: text("registry").unwrap_or_default(),
@@ -55,7 +59,11 @@ pub(super) fn effect<'c, 'd>(
             for image in value.node.one_or_many() {
                 let image = lowering.resolver.with_variables(&value.at(image));
                 // Several images may stand in one parameter, divided by commas.
-                for image in image.as_str().split([',', ' ', '\n']).filter(|i| !i.is_empty()) {
+                for image in image
+                    .as_str()
+                    .split([',', ' ', '\n'])
+                    .filter(|i| !i.is_empty())
+                {
                     let image = variables(lowering.cx, Text::new(image));
                     run.docker_pull(pin, image, By::Orb, Freshness::Always);
                 }
@@ -95,12 +103,18 @@ pub(super) fn effect<'c, 'd>(
 
 /// A variable's value where its name belongs.
 fn dollar_twice(text: &Text) -> bool {
-    text.as_str().strip_prefix('$').is_some_and(|rest| rest.starts_with(is_hole))
+    text.as_str()
+        .strip_prefix('$')
+        .is_some_and(|rest| rest.starts_with(is_hole))
 }
 
 /// Why arguments do not reach an orb: CircleCI knows no such parameter, though this version has one
 /// that is spelled with the other of `-` and `_`.
-pub(super) fn misspelt(definition: Node<'_>, arguments: Option<&Value<'_>>, orb: &str) -> Option<Rc<str>> {
+pub(super) fn misspelt(
+    definition: Node<'_>,
+    arguments: Option<&Value<'_>>,
+    orb: &str,
+) -> Option<Rc<str>> {
     let declared = definition.get("parameters")?;
     for entry in arguments?.node.entries() {
         let given = entry.key.as_str()?;
@@ -111,7 +125,9 @@ pub(super) fn misspelt(definition: Node<'_>, arguments: Option<&Value<'_>>, orb:
             .into_iter()
             .find(|other| declared.get(other).is_some());
         if let Some(right) = right {
-            let why = format!("this version of the orb `{orb}` has no parameter `{given}`; it is spelled `{right}` here");
+            let why = format!(
+                "this version of the orb `{orb}` has no parameter `{given}`; it is spelled `{right}` here"
+            );
             return Some(why.into());
         }
     }

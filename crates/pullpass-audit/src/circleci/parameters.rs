@@ -123,9 +123,9 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, usize, Tag<'_>)> {
     let mut at = from;
     loop {
         let start = at + text.get(at..)?.find("<<")?;
-        let escaped = start.checked_sub(1).filter(|&before| {
-            before >= from && text.as_bytes().get(before) == Some(&b'\\')
-        });
+        let escaped = start
+            .checked_sub(1)
+            .filter(|&before| before >= from && text.as_bytes().get(before) == Some(&b'\\'));
         if let Some(before) = escaped {
             return Some((before, start + 2, Tag::Escaped));
         }
@@ -184,7 +184,9 @@ impl<'c, 'd> Resolver<'c, 'd> {
         } else {
             let key = name.strip_prefix("pipeline.parameters.")?;
             let declared = self.root.scope.root.get("parameters")?.get(key)?;
-            declared.get("default").map(|node| Value::new(node, &self.root))
+            declared
+                .get("default")
+                .map(|node| Value::new(node, &self.root))
         }
     }
 
@@ -257,7 +259,12 @@ impl<'c, 'd> Resolver<'c, 'd> {
     }
 
     /// What is to be put in place of each tag of a text, in order.
-    fn edits(&self, written: &str, frame: &Frame<'d>, depth: usize) -> Vec<(usize, usize, Resolved)> {
+    fn edits(
+        &self,
+        written: &str,
+        frame: &Frame<'d>,
+        depth: usize,
+    ) -> Vec<(usize, usize, Resolved)> {
         let mut edits: Vec<(usize, usize, Resolved)> = Vec::new();
         let mut at = 0;
         let mut made = 0;

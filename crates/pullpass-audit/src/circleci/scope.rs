@@ -132,6 +132,13 @@ impl<'d> Scope<'d> {
         }
     }
 
+    /// Whether an orb of that name is declared in this scope.
+    pub(super) fn declares_orb(&self, name: &str) -> bool {
+        self.root
+            .get("orbs")
+            .is_some_and(|orbs| orbs.get(name).is_some())
+    }
+
     /// What the orb's name means in this scope.
     fn orb(&self, cx: &Context<'_>, shelf: &'d Shelf, name: &str) -> Orb<'d> {
         if let Some(known) = self.orbs.borrow().get(name) {

@@ -94,7 +94,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
             ("run" | "deploy", Some(arguments)) => self.run_step(run, walk, arguments),
             ("checkout", Some(arguments)) => {
                 if let Some(path) = arguments.get("path") {
-                    walk.folders.check_out_at(self.resolver.text(&path).as_str());
+                    walk.folders
+                        .check_out_at(self.resolver.text(&path).as_str());
                 }
             }
             ("checkout", None) => {}
@@ -138,7 +139,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
         arguments: Option<&Value<'d>>,
     ) {
         let shown = self.cx.holes.show(name);
-        let found = named.frame.scope.find(self.cx, self.shelf, "commands", name);
+        let found = named
+            .frame
+            .scope
+            .find(self.cx, self.shelf, "commands", name);
         match found {
             Found::Here(node, scope) => {
                 let span = named.use_span();
@@ -167,7 +171,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 self.given_steps(run, walk, arguments);
             }
             Found::Undeclared => {
-                self.note(named, format!("the command `{shown}` is not declared here (an inline orb sees only what is declared inside itself)"));
+                self.undeclared(named, "command", &shown);
                 self.given_steps(run, walk, arguments);
             }
         }
@@ -183,7 +187,14 @@ impl<'c, 'd> Lowering<'c, 'd> {
     ) {
         let Some(arguments) = arguments else { return };
         for entry in arguments.node.entries() {
-            let reserved = ["requires", "context", "pre-steps", "post-steps", "filters", "matrix"];
+            let reserved = [
+                "requires",
+                "context",
+                "pre-steps",
+                "post-steps",
+                "filters",
+                "matrix",
+            ];
             if entry.value.is_sequence()
                 && !entry.key.as_str().is_some_and(|k| reserved.contains(&k))
             {
@@ -199,7 +210,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
             return;
         }
         let import = self.cx.holes.show(import);
-        let why = format!("what this orb pulls is not known; give its source with `--orb {name}=FILE`");
+        let why =
+            format!("what this orb pulls is not known; give its source with `--orb {name}=FILE`");
         run.opaque(span, format!("orb `{import}`"), why, By::Orb);
     }
 
@@ -228,7 +240,9 @@ impl<'c, 'd> Lowering<'c, 'd> {
             Some(label) => Rc::clone(label),
             None => self.cx.holes.show(&name).into(),
         };
-        let folder = step.get("working_directory").map(|w| self.resolver.text(&w));
+        let folder = step
+            .get("working_directory")
+            .map(|w| self.resolver.text(&w));
         let folder = folder.as_ref().map_or("", Text::as_str);
         let failed = step.get("when").map(|w| self.resolver.text(&w));
 
@@ -249,12 +263,28 @@ impl<'c, 'd> Lowering<'c, 'd> {
         run.env.append(&mut exported);
     }
 
-    /// Notes that something of the configuration could not be understood.
-    pub(super) fn note(&self, value: &Value<'d>, message: String) {
+    /// Notes a name that means nothing where it stands, once per file.
+    pub(super) fn undeclared(&self, value: &Value<'d>, kind: &str, name: &str) {
         // What is written in the table is ours to mend, not the reader's.
-        if value.frame.pin.is_none() {
-            let source = value.node.document().source();
-            self.cx.note_unread(source, value.node.use_span().start, message);
+        if value.frame.pin.is_some() {
+            return;
+        }
+        let (kind, name) = match name.split_once('/') {
+            Some((orb, _)) if !value.frame.scope.declares_orb(orb) => ("orb", orb),
+            _ => (kind, name),
+        };
+        let source = value.node.document().source();
+        let root = Rc::ptr_eq(&value.frame.scope, &self.resolver.root.scope);
+        let note = if root {
+            format!("the {kind} `{name}` is not declared in this file")
+        } else {
+            format!(
+                "the {kind} `{name}` is not declared here: an inline orb sees only what is declared inside itself"
+            )
+        };
+        if self.cx.first_time(&format!("{} {note}", source.path)) {
+            self.cx
+                .note_unread(source, value.node.use_span().start, note);
         }
     }
 

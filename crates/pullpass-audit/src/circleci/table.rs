@@ -33,7 +33,10 @@ pub(super) struct Row {
     /// First version that it no longer describes; none: the newest is described.
     until: Option<String>,
     /// Where the orb's source can be read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the person who mends a row"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the person who mends a row")
+    )]
     source: String,
     /// What it pulls and logs in to: an orb in CircleCI's language, with the steps of `orb.rs`.
     definition: String,
@@ -88,7 +91,11 @@ impl Row {
             })
         };
         let from = bound(&self.from, (0, 0, 0));
-        from <= wanted && self.until.as_ref().is_none_or(|_| wanted < bound(&self.until, NEWEST))
+        from <= wanted
+            && self
+                .until
+                .as_ref()
+                .is_none_or(|_| wanted < bound(&self.until, NEWEST))
     }
 
     /// What a thing of this orb is called: `docker/check`.
@@ -106,7 +113,12 @@ impl Row {
                 .or_insert_with(|| {
                     let nothing = MemoryTree::new();
                     let path = RepoPath::new(&self.name).unwrap_or_default();
-                    let source = Sources::new(&nothing).add(path, self.definition.clone());
+                    // An orb that pulls nothing has nothing in its row.
+                    let text = match self.definition.trim() {
+                        "" => "{}".to_owned(),
+                        _ => self.definition.clone(),
+                    };
+                    let source = Sources::new(&nothing).add(path, text);
                     Document::parse(&source).ok().map(Rc::new)
                 })
                 .clone()
@@ -138,7 +150,12 @@ mod tests {
             let source = Sources::new(&sources).add(RepoPath::root(), row.definition.clone());
             let document = Document::parse(&source)
                 .unwrap_or_else(|e| panic!("{}: {} at {}", row.name, e.message, e.offset));
-            assert!(document.duplicates.is_empty(), "{}: {:?}", row.name, document.duplicates);
+            assert!(
+                document.duplicates.is_empty(),
+                "{}: {:?}",
+                row.name,
+                document.duplicates
+            );
             let Some(root) = document.root().filter(|r| !r.is_null()) else {
                 continue;
             };

@@ -63,8 +63,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
     }
 
     fn calls(&self, workflow: &str, jobs: Node<'d>, depth: usize, done: &mut Done) {
-        let entries = jobs.is_mapping().then(|| jobs.entries()).unwrap_or_default();
-        for entry in entries {
+        for entry in jobs.entries() {
             self.call_job(workflow, entry.key, Some(entry.value), done);
         }
         for item in jobs.items() {
@@ -102,12 +101,24 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 let _ = write!(note, "{} {name}={text}", if n == 0 { " with" } else { "," });
             }
             if let Some(context) = given.as_ref().and_then(|g| g.get("context")) {
-                let names: Vec<&str> =
-                    context.node.one_or_many().into_iter().filter_map(Node::as_str).collect();
+                let names: Vec<&str> = context
+                    .node
+                    .one_or_many()
+                    .into_iter()
+                    .filter_map(Node::as_str)
+                    .collect();
                 let _ = write!(note, " in the context `{}`", names.join("`, `"));
             }
             let named = Value::new(key, root);
-            self.run_job(Call { named, given, note, matrix }, done);
+            self.run_job(
+                Call {
+                    named,
+                    given,
+                    note,
+                    matrix,
+                },
+                done,
+            );
         }
     }
 
@@ -115,7 +126,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
     fn combinations(&self, matrix: Node<'d>) -> Vec<Combination<'d>> {
         let root = &self.resolver.root;
         let mut all: Vec<Combination<'d>> = vec![Vec::new()];
-        let parameters = matrix.get("parameters").map(Node::entries).unwrap_or_default();
+        let parameters = matrix
+            .get("parameters")
+            .map(Node::entries)
+            .unwrap_or_default();
         for entry in parameters {
             let Some(name) = entry.key.as_str() else {
                 continue;
@@ -188,7 +202,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 }
             }
             Found::Unlisted(row) => {
-                let why = format!("the table of orbs knows `{}`, but not this job; give the orb's source with `--orb {}=FILE`", row.name, row.name);
+                let why = format!(
+                    "the table of orbs knows `{}`, but not this job; give the orb's source with `--orb {}=FILE`",
+                    row.name, row.name
+                );
                 let first = self.cx.first_time(&format!("orb job {} {name}", row.name));
                 self.unknown_job(&call, name, done, |run| {
                     if first {
@@ -197,10 +214,12 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 });
             }
             Found::Unknown { import, span } => {
-                self.unknown_job(&call, name, done, |run| self.unknown_orb(run, &import, span));
+                self.unknown_job(&call, name, done, |run| {
+                    self.unknown_orb(run, &import, span)
+                });
             }
             Found::Undeclared => {
-                self.note(&call.named, format!("a workflow runs the job `{name}`, which is not declared here"));
+                self.undeclared(&call.named, "job", &self.cx.holes.show(name));
             }
         }
     }
@@ -272,7 +291,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
             frame.label = Some(row.label(name.rsplit('/').next().unwrap_or(name)));
             frame.misspelt = orb::misspelt(node, given, &row.name);
         }
-        if !done.seen.insert(self.identity(node, name, &frame.parameters, given)) {
+        if !done
+            .seen
+            .insert(self.identity(node, name, &frame.parameters, given))
+        {
             return;
         }
         let body = Value::new(node, &Rc::new(frame));
@@ -284,7 +306,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
         }
         let host = self.start(&mut run, &body);
         let text = |value: &Option<Value<'d>>| {
-            value.as_ref().map(|v| self.resolver.text(v)).unwrap_or_default()
+            value
+                .as_ref()
+                .map(|v| self.resolver.text(v))
+                .unwrap_or_default()
         };
         let mut walk = Walk {
             folders: Folders::new(text(&host.working_directory).as_str()),
@@ -356,10 +381,15 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let index = self.job_keys.get_or_init(|| {
             let jobs = self.resolver.root.scope.root.get("jobs");
             let entries = jobs.map(Node::entries).unwrap_or_default();
-            entries.into_iter().filter_map(|e| Some((e.key.as_str()?, e.key))).collect()
+            entries
+                .into_iter()
+                .filter_map(|e| Some((e.key.as_str()?, e.key)))
+                .collect()
         });
         if Rc::ptr_eq(scope, &self.resolver.root.scope) {
-            return index.get(name).map_or_else(|| node.span(), |key| key.span());
+            return index
+                .get(name)
+                .map_or_else(|| node.span(), |key| key.span());
         }
         let entry = scope.root.get("jobs").and_then(|jobs| jobs.entry(name));
         entry.map_or_else(|| node.span(), |e| e.key.span())

@@ -1,0 +1,672 @@
+//! What a configuration is lowered to, told as a person would check it: job by job, one line for
+//! each effect.
+
+use std::fmt::Write as _;
+
+use super::lower;
+use crate::context::{Context, Options};
+use crate::effect::{Declared, Effect, Kind, Runner};
+use crate::source::{MemoryTree, RepoPath};
+
+struct Lowered {
+    text: String,
+    unread: Vec<String>,
+}
+
+fn show(cx: &Context<'_>, effect: &Effect) -> String {
+    let words = |t: &crate::text::Text| cx.holes.show(t.as_str());
+    let source = cx.sources.get(effect.span.file);
+    let line = source.position(effect.span.start).line;
+    let mut out = match &effect.kind {
+        Kind::Pull {
+            image,
+            by,
+            declared,
+            ..
+        } => {
+            let auth = match declared {
+                Declared::None => String::new(),
+                Declared::Credential {
+                    username, password, ..
+                } => {
+                    format!(" as {}/{}", words(username), words(password))
+                }
+                Declared::Aws(_) => " as aws".to_owned(),
+                Declared::NoSyntax(_) => " no syntax".to_owned(),
+                Declared::Unknown(why) => format!(" as ? ({why})"),
+            };
+            format!("{} {}{auth}", by.name(), words(image))
+        }
+        Kind::Login {
+            registry,
+            username,
+            password,
+            how,
+            broken,
+            ..
+        } => {
+            let part = |t: &Option<crate::text::Text>| t.as_ref().map(words).unwrap_or_default();
+            let broken = broken
+                .as_ref()
+                .map(|b| format!(" BROKEN {b}"))
+                .unwrap_or_default();
+            format!(
+                "login {} {}/{} by {how}{broken}",
+                words(registry),
+                part(username),
+                part(password)
+            )
+        }
+        Kind::Opaque { what, .. } => format!("opaque {what}"),
+        other => format!("{other:?}"),
+    };
+    let _ = write!(out, " :{line}");
+    for guard in effect.guards.iter() {
+        let _ = write!(
+            out,
+            " [{}{}]",
+            if guard.holds { "" } else { "not " },
+            guard.text
+        );
+    }
+    out
+}
+
+fn lower_with(config: &str, options: &Options) -> Lowered {
+    let tree = MemoryTree::new().with(".circleci/config.yml", config);
+    let cx = Context::new(&tree, options);
+    let jobs = lower(&cx, &RepoPath::new(".circleci/config.yml").unwrap());
+    let mut text = String::new();
+    for job in jobs {
+        let runner = match job.runner {
+            Runner::Hosted if job.platform_credential => "",
+            Runner::Hosted => " hosted",
+            Runner::SelfHosted => " self-hosted",
+            Runner::Unknown => " unknown",
+        };
+        let _ = writeln!(text, "{}{runner}", job.name);
+        for effect in &job.effects {
+            let _ = writeln!(text, "  {}", show(&cx, effect));
+        }
+    }
+    let unread = cx
+        .take_notes()
+        .0
+        .into_iter()
+        .map(|u| format!("{}: {}", u.line, u.message));
+    Lowered {
+        text,
+        unread: unread.collect(),
+    }
+}
+
+fn lowered(config: &str) -> String {
+    let lowered = lower_with(config, &Options::default());
+    assert_eq!(lowered.unread, Vec::<String>::new(), "{config}");
+    lowered.text
+}
+
+#[track_caller]
+fn check(config: &str, expected: &[&str]) {
+    let got = lowered(config);
+    let got: Vec<&str> = got.lines().collect();
+    assert_eq!(got, expected, "{config}");
+}
+
+#[test]
+fn the_first_image_is_the_executor_and_the_others_are_services() {
+    check(
+        "version: 2.1
+jobs:
+  build:
+    docker:
+      - image: cimg/base:2024.01
+        auth: {username: $DOCKER_USER, password: '${DOCKER_TOKEN}'}
+      - image: postgres:16
+      - image: 1.dkr.ecr.eu-west-1.amazonaws.com/x
+        aws_auth: {aws_access_key_id: $A}
+    steps: [checkout]
+",
+        &[
+            "build",
+            "  executor cimg/base:2024.01 as $DOCKER_USER/$DOCKER_TOKEN :5",
+            "  service postgres:16 :7",
+            "  service 1.dkr.ecr.eu-west-1.amazonaws.com/x as aws :8",
+        ],
+    );
+}
+
+#[test]
+fn flow_style_aliases_and_merge_keys_are_looked_through() {
+    check(
+        "version: 2
+x-image: &image python:3.12
+x-entry: &entry {image: *image, auth: &auth {username: u, password: $P}}
+x-list: &list
+  - *entry
+defaults: &defaults
+  docker: [image: redis]
+jobs:
+  a: {docker: *list, steps: []}
+  b:
+    <<: *defaults
+    steps: []
+  c:
+    docker:
+      - {image: node, auth: {<<: *auth}}
+workflows:
+  version: 2
+  all: {jobs: [a, b, c]}
+",
+        &[
+            "a",
+            "  executor python:3.12 as u/$P :2",
+            "b",
+            "  executor redis :7",
+            "c",
+            "  executor node as u/$P :15",
+        ],
+    );
+}
+
+#[test]
+fn which_jobs_run_without_workflows() {
+    let job = |name: &str| format!("  {name}: {{docker: [{{image: {name}}}]}}\n");
+    let two = format!("version: 2\njobs:\n{}{}", job("build"), job("other"));
+    assert_eq!(lowered(&two), "build\n  executor build :3\n");
+    let fragment = format!("version: 2.1\njobs:\n{}{}", job("a"), job("b"));
+    assert_eq!(
+        lowered(&fragment),
+        "a\n  executor a :3\nb\n  executor b :4\n"
+    );
+    let only_version = format!("{two}workflows: {{version: 2}}\n");
+    assert_eq!(lowered(&only_version), "build\n  executor build :3\n");
+    let named = format!("{two}workflows: {{w: {{jobs: [other, {{hold: {{type: approval}}}}]}}}}\n");
+    assert_eq!(lowered(&named), "other\n  executor other :4\n");
+}
+
+#[test]
+fn an_executor_is_chosen_by_parameters() {
+    check(
+        "version: 2.1
+executors:
+  py:
+    parameters: {tag: {type: string, default: '3.11'}, side: {type: string, default: redis}}
+    docker:
+      - image: python:<< parameters.tag >>
+      - image: << parameters.side >>
+  vm: {machine: {image: ubuntu-2204:current}}
+jobs:
+  test:
+    parameters:
+      e: {type: executor, default: py}
+    executor: << parameters.e >>
+    steps: []
+workflows:
+  w:
+    jobs:
+      - test
+      - test: {e: {name: py, tag: '3.12'}}
+      - test: {e: vm, name: on a machine}
+",
+        &[
+            "test",
+            "  executor python:3.11 :6",
+            "  service redis :7",
+            "test",
+            "  executor python:3.12 :6",
+            "  service redis :7",
+            "test hosted",
+        ],
+    );
+}
+
+#[test]
+fn a_matrix_runs_each_combination_that_is_not_excluded_once() {
+    check(
+        "version: 2.1
+jobs:
+  t:
+    parameters: {v: {type: string}, os: {type: string, default: slim}, w: {type: string, default: x}}
+    docker: [{image: 'node:<<parameters.v>>-<< parameters.os >>'}]
+    steps: []
+workflows:
+  w:
+    jobs:
+      - t:
+          name: t-<< matrix.v >>
+          matrix:
+            alias: all
+            parameters: {v: ['18', '20'], os: [slim, alpine]}
+            exclude: [{v: '20', os: alpine}]
+      - t: {v: '18'}
+",
+        &[
+            "t",
+            "  executor node:18-slim :5",
+            "t",
+            "  executor node:18-alpine :5",
+            "t",
+            "  executor node:20-slim :5",
+        ],
+    );
+}
+
+#[test]
+fn a_matrix_is_never_larger_than_circleci_allows() {
+    let values: Vec<String> = (0..60).map(|n| format!("'{n}'")).collect();
+    let values = values.join(", ");
+    let config = format!(
+        "version: 2.1
+jobs:
+  t:
+    parameters: {{a: {{type: string}}, b: {{type: string}}, c: {{type: string}}}}
+    docker: [{{image: 'x:<< parameters.a >>.<< parameters.b >>.<< parameters.c >>'}}]
+workflows: {{w: {{jobs: [t: {{matrix: {{parameters: {{a: [{values}], b: [{values}], c: [{values}]}}}}}}]}}}}
+"
+    );
+    assert_eq!(lowered(&config).lines().filter(|l| *l == "t").count(), 128);
+}
+
+#[test]
+fn pipeline_values_are_unknown_and_pipeline_parameters_have_their_default() {
+    check(
+        "version: 2.1
+parameters: {tag: {type: string, default: v1}}
+jobs:
+  build:
+    docker: [{image: 'me/app:<< pipeline.parameters.tag >>-<< pipeline.git.branch >>-$X'}]
+",
+        &[
+            "build",
+            "  executor me/app:v1-<< pipeline.git.branch >>-$X :5",
+        ],
+    );
+}
+
+#[test]
+fn conditions_are_computed_when_known_and_guards_when_not() {
+    let steps = [
+        ("condition: true", "when", ""),
+        ("condition: false", "when", "-"),
+        ("condition: << parameters.no >>", "when", "-"),
+        ("condition: << parameters.no >>", "unless", ""),
+        ("condition: << parameters.text >>", "when", ""),
+        ("condition: {equal: [x, << parameters.text >>]}", "when", ""),
+        (
+            "condition: {not: {equal: [x, << parameters.text >>]}}",
+            "when",
+            "-",
+        ),
+        ("condition: {and: [true, << parameters.no >>]}", "when", "-"),
+        ("condition: {or: [true, << pipeline.id >>]}", "when", ""),
+        (
+            "condition: {matches: {pattern: '^x$', value: << parameters.text >>}}",
+            "when",
+            "",
+        ),
+        (
+            "condition: << pipeline.parameters.p >>",
+            "when",
+            " [<< pipeline.parameters.p >>]",
+        ),
+        (
+            "condition: << pipeline.parameters.p >>",
+            "unless",
+            " [not << pipeline.parameters.p >>]",
+        ),
+        (
+            "condition: {equal: [main, << pipeline.git.branch >>]}",
+            "when",
+            " [<< pipeline.git.branch >> is `main`]",
+        ),
+        (
+            "condition: {and: [true, not: << pipeline.id >>]}",
+            "when",
+            " [not << pipeline.id >>]",
+        ),
+        (
+            "condition: {matches: {pattern: 'v.*', value: << pipeline.git.tag >>}}",
+            "when",
+            " [<< pipeline.git.tag >> matches `v.*`]",
+        ),
+        (
+            "condition: pipeline.git.branch == \"main\"",
+            "when",
+            " [pipeline.git.branch == \"main\"]",
+        ),
+    ];
+    for (condition, key, expected) in steps {
+        let got = lowered(&format!(
+            "version: 2.1
+orbs: {{docker: circleci/docker@2.8.2}}
+parameters: {{p: {{type: boolean, default: false}}}}
+jobs:
+  build:
+    machine: true
+    parameters: {{no: {{type: boolean, default: false}}, text: {{type: string, default: x}}}}
+    steps: [{{{key}: {{{condition}, steps: [docker/check]}}}}]
+"
+        ));
+        let want = match expected {
+            "-" => "build hosted\n".to_owned(),
+            guard => format!(
+                "build hosted\n  login docker.io $DOCKER_LOGIN/$DOCKER_PASSWORD by docker/check :8{guard}\n"
+            ),
+        };
+        assert_eq!(got, want, "{condition}");
+    }
+}
+
+#[test]
+fn steps_are_followed_through_commands_and_parameters_of_steps() {
+    check(
+        "version: 2.1
+orbs: {docker: circleci/docker@2.8.2}
+commands:
+  around:
+    parameters: {body: {type: steps}, who: {type: env_var_name, default: A}}
+    steps:
+      - docker/check: {docker-username: << parameters.who >>, docker-password: B}
+      - steps: << parameters.body >>
+      - when: {condition: true, steps: << parameters.body >>}
+  pull:
+    parameters: {image: {type: string}}
+    steps: [docker/pull: {images: << parameters.image >>}]
+jobs:
+  build:
+    machine: true
+    parameters: {image: {type: string, default: alpine}}
+    steps:
+      - around:
+          who: C
+          body: [pull: {image: '<< parameters.image >>'}]
+workflows:
+  w:
+    jobs:
+      - build:
+          pre-steps: [pull: {image: before}]
+          post-steps: [pull: {image: after}]
+",
+        &[
+            "build hosted",
+            "  orb before :12",
+            "  login docker.io $C/$B by docker/check :7",
+            "  orb alpine :12",
+            "  orb alpine :12",
+            "  orb after :12",
+        ],
+    );
+}
+
+#[test]
+fn a_wrong_spelling_for_the_version_breaks_the_login() {
+    for (version, user, broken) in [
+        ("2.8.2", "docker-username", false),
+        ("2", "docker-username", false),
+        ("2.8.2", "docker_username", true),
+        ("3.0.0", "docker-username", true),
+        ("3", "docker_username", false),
+        ("4.0.1", "docker_username", false),
+        ("volatile", "docker_username", false),
+        ("1.4.0", "docker-username", false),
+    ] {
+        let got = lowered(&format!(
+            "version: 2.1
+orbs: {{docker: circleci/docker@{version}}}
+jobs: {{build: {{machine: true, steps: [docker/check: {{{user}: U}}]}}}}
+"
+        ));
+        assert_eq!(got.contains("BROKEN"), broken, "{version} {user}: {got}");
+        assert_eq!(got.contains("$U/"), !broken, "{version} {user}: {got}");
+    }
+}
+
+#[test]
+fn a_value_where_a_variables_name_belongs_breaks_the_login() {
+    let got = lowered(
+        "version: 2.1
+orbs: {docker: circleci/docker@2.8.2}
+jobs: {build: {machine: true, steps: [docker/check: {docker-username: $U}]}}
+",
+    );
+    assert!(
+        got.contains("BROKEN its parameters take the names"),
+        "{got}"
+    );
+}
+
+#[test]
+fn an_inline_orb_sees_only_itself() {
+    let config = "version: 2.1
+orbs:
+  docker: circleci/docker@2.8.2
+  mine:
+    orbs:
+      d: circleci/docker@2.8.2
+      inner:
+        executors: {x: {docker: [image: inner/x]}}
+    executors: {y: {docker: [image: mine/y]}}
+    commands: {login: {steps: [d/check]}}
+    jobs:
+      a: {executor: y, steps: [login]}
+      b: {executor: inner/x, steps: [docker/check, outside]}
+commands: {outside: {steps: []}}
+workflows: {w: {jobs: [mine/a, mine/b]}}
+";
+    let got = lower_with(config, &Options::default());
+    assert_eq!(
+        got.text.lines().collect::<Vec<_>>(),
+        [
+            "mine/a",
+            "  executor mine/y :9",
+            "  login docker.io $DOCKER_LOGIN/$DOCKER_PASSWORD by docker/check :10",
+            "mine/b",
+            "  executor inner/x :8",
+        ]
+    );
+    assert_eq!(
+        got.unread,
+        [
+            "13: the command `outside` is not declared here: an inline orb sees only what is declared inside itself",
+            "13: the orb `docker` is not declared here: an inline orb sees only what is declared inside itself",
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_orb_is_said_once_and_its_steps_are_followed() {
+    check(
+        "version: 2.1
+orbs: {x: acme/tools@1.2.3, docker: circleci/docker@4}
+jobs:
+  build:
+    docker: [{image: a}]
+    steps: [x/one, x/two: {after: [docker/pull: {images: b}]}]
+workflows: {w: {jobs: [build, x/job: {pre-steps: [docker/pull: {images: c}]}, x/other]}}
+",
+        &[
+            "build",
+            "  executor a :5",
+            "  opaque orb `acme/tools@1.2.3` :2",
+            "  orb b :6",
+            "x/job unknown",
+            "  orb c :7",
+        ],
+    );
+}
+
+#[test]
+fn the_source_of_a_private_orb_is_read() {
+    let mut options = Options::default();
+    let source = "executors: {e: {docker: [image: private/e]}}
+jobs: {j: {executor: e, steps: []}}
+";
+    options.orbs.insert(
+        "acme/tools".into(),
+        ("orbs/tools.yml".into(), source.into()),
+    );
+    let got = lower_with(
+        "version: 2.1\norbs: {t: acme/tools@1}\nworkflows: {w: {jobs: [t/j]}}\n",
+        &options,
+    );
+    assert_eq!(got.text, "t/j\n  executor private/e :1\n");
+}
+
+#[test]
+fn what_an_orb_pulls_is_where_the_orb_is_named() {
+    check(
+        "version: 2.1
+orbs: {node: circleci/node@5.1, win: circleci/windows@5.0, codecov: codecov/codecov@3}
+jobs:
+  a:
+    executor:
+      name: node/default
+      tag: '18'
+    steps: [codecov/upload]
+  b: {executor: win/default, steps: []}
+workflows:
+  w:
+    jobs:
+      - a
+      - b
+      - node/test: {version: '20'}
+",
+        &[
+            "a",
+            "  executor cimg/node:18 :6",
+            "b hosted",
+            "node/test",
+            "  executor cimg/node:20 :15",
+        ],
+    );
+}
+
+#[test]
+fn a_publish_job_logs_in_unless_it_does_not_deploy() {
+    for (given, logins) in [
+        ("", 1),
+        (", deploy: false", 0),
+        (", before_build: [docker/check]", 2),
+    ] {
+        let got = lowered(&format!(
+            "version: 2.1
+orbs: {{docker: circleci/docker@2.8.2}}
+workflows: {{w: {{jobs: [docker/publish: {{image: me/app{given}}}]}}}}
+"
+        ));
+        assert_eq!(
+            got.matches("  login docker.io").count(),
+            logins,
+            "{given}: {got}"
+        );
+    }
+}
+
+#[test]
+fn a_resource_class_with_a_namespace_is_a_runner_of_ones_own() {
+    check(
+        "version: 2.1
+jobs:
+  build: {docker: [{image: a}], resource_class: acme/large}
+",
+        &["build self-hosted", "  executor a :3"],
+    );
+}
+
+#[test]
+fn versions_that_do_not_run_are_said() {
+    let job = "jobs: {build: {docker: [{image: a}]}}\n";
+    for (config, read) in [
+        (format!("version: 1\n{job}"), false),
+        ("test: {override: [make]}\n".to_owned(), false),
+        (job.to_owned(), true),
+        (format!("version: 3\n{job}"), true),
+        ("- a\n".to_owned(), false),
+    ] {
+        let got = lower_with(&config, &Options::default());
+        assert_eq!(got.unread.len(), 1, "{config}: {:?}", got.unread);
+        assert_eq!(!got.text.is_empty(), read, "{config}");
+    }
+    assert_eq!(lowered(""), "");
+    assert_eq!(lowered("version: '2.1'\n"), "");
+}
+
+#[test]
+fn what_calls_itself_ends() {
+    for config in [
+        "version: 2.1
+commands: {a: {steps: [b, b]}, b: {steps: [a, a]}}
+jobs: {build: {machine: true, steps: [a]}}
+",
+        "version: 2.1
+jobs: {build: {machine: true, steps: &s [*s, *s, *s]}}
+",
+        "version: 2.1
+commands: {a: {parameters: {s: {type: steps}}, steps: [a: {s: << parameters.s >>}, << parameters.s >>]}}
+jobs: {build: {machine: true, steps: [a: {s: [checkout]}]}}
+",
+        "version: 2.1
+orbs: &o {x: {orbs: *o, commands: {c: {steps: [x/c, x/c]}}}}
+jobs: {build: {machine: true, steps: [x/c]}}
+",
+        "version: 2.1
+parameters: {a: {default: << pipeline.parameters.b >>}, b: {default: << pipeline.parameters.a >>}}
+jobs: {build: {docker: [{image: '<< pipeline.parameters.a >>x'}]}}
+",
+        "version: 2.1
+jobs: {build: {machine: true, steps: [when: {condition: &c {and: [*c, *c]}, steps: [checkout]}]}}
+",
+        "version: 2.1
+workflows: {w: {jobs: &j [*j, *j, *j]}}
+jobs: {build: {machine: true}}
+",
+    ] {
+        let got = lower_with(config, &Options::default());
+        assert!(got.text.len() < 100_000);
+    }
+}
+
+#[test]
+fn nothing_that_is_shaped_wrong_panics() {
+    let shapes = [
+        "",
+        "x",
+        "[]",
+        "{}",
+        "[x, [y]]",
+        "{a: b}",
+        "{a: [b, {c: d}]}",
+        "<< parameters.x >>",
+        "'<<'",
+    ];
+    let places = [
+        "version: @",
+        "version: 2.1\njobs: @",
+        "version: 2.1\njobs: {build: @}",
+        "version: 2.1\njobs: {build: {docker: @, steps: [checkout]}}",
+        "version: 2.1\njobs: {build: {docker: [@]}}",
+        "version: 2.1\njobs: {build: {docker: [{image: @}]}}",
+        "version: 2.1\njobs: {build: {docker: [{image: a, auth: @}]}}",
+        "version: 2.1\njobs: {build: {docker: [{image: a, environment: @}], environment: @}}",
+        "version: 2.1\njobs: {build: {executor: @, steps: @}}",
+        "version: 2.1\njobs: {build: {machine: @, steps: [@]}}",
+        "version: 2.1\njobs: {build: {machine: true, parameters: @, steps: [run: @]}}",
+        "version: 2.1\njobs: {build: {machine: true, steps: [when: @]}}",
+        "version: 2.1\njobs: {build: {machine: true, steps: [when: {condition: @, steps: @}]}}",
+        "version: 2.1\norbs: @\njobs: {build: {machine: true, steps: [a/b: @]}}",
+        "version: 2.1\norbs: {a: @}\njobs: {build: {machine: true, steps: [a/b: @]}}",
+        "version: 2.1\norbs: {a: circleci/docker@3}\njobs: {build: {machine: true, steps: [a/check: @, a/pull: {images: @}, a/build: @]}}",
+        "version: 2.1\nworkflows: @\njobs: @",
+        "version: 2.1\nworkflows: {w: @}\njobs: {b: {machine: true}}",
+        "version: 2.1\nworkflows: {w: {jobs: @}}\njobs: {b: {machine: true}}",
+        "version: 2.1\nworkflows: {w: {jobs: [b: {matrix: @}]}}\njobs: {b: {machine: true}}",
+        "version: 2.1\nworkflows: {w: {jobs: [b: {matrix: {parameters: @, exclude: @}}]}}\njobs: {b: {machine: true}}",
+        "version: 2.1\nworkflows: {w: {jobs: [b: {context: @, pre-steps: @, post-steps: @}]}}\njobs: {b: {machine: true}}",
+    ];
+    for place in places {
+        for shape in shapes {
+            lower_with(&place.replace('@', shape), &Options::default());
+        }
+    }
+}
