@@ -1,0 +1,308 @@
+//! A folder as a [`Tree`]: the one place where the auditor's questions reach a disk.
+//!
+//! What a repository holds is chosen by whoever wrote it, and the paths that are asked for come out
+//! of its files. So a path is followed only while it stays inside of the repository, whatever
+//! symbolic links say; only regular files are opened, so that nothing blocks; and none that is
+//! larger than a CI file can be. The usual path, without a link on it, costs one `lstat` per file.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{self, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use pullpass_audit::context::Unread;
+use pullpass_audit::source::{MAX_FILE_BYTES, ReadError, RepoPath, Tree};
+
+use crate::error::in_words;
+
+/// A repository on disk.
+#[derive(Debug)]
+pub(crate) struct Checkout {
+    root: PathBuf,
+    /// The root without symbolic links; found out when the first link is met.
+    real_root: RefCell<Option<PathBuf>>,
+    /// Folders that were looked at, by the real folder they are.
+    folders: RefCell<HashMap<RepoPath, Result<PathBuf, ReadError>>>,
+    /// Folders that exist and could not be listed.
+    unlisted: RefCell<Vec<Unread>>,
+}
+
+impl Checkout {
+    /// The repository at `root`.
+    pub(crate) fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            real_root: RefCell::default(),
+            folders: RefCell::default(),
+            unlisted: RefCell::default(),
+        }
+    }
+
+    /// Folders that exist and could not be listed: what stands in them is missing from the audit.
+    pub(crate) fn take_unlisted(&self) -> Vec<Unread> {
+        self.unlisted.take()
+    }
+
+    /// The real folder that `path` names, inside of the repository.
+    fn folder(&self, path: &RepoPath) -> Result<PathBuf, ReadError> {
+        if path.is_root() {
+            return Ok(self.root.clone());
+        }
+        if let Some(known) = self.folders.borrow().get(path) {
+            return known.clone();
+        }
+        let found = self.folder(&path.parent()).and_then(|parent| {
+            let (real, metadata) = self.step(&parent, path.name())?;
+            if metadata.is_dir() {
+                Ok(real)
+            } else {
+                Err(ReadError::NotFound)
+            }
+        });
+        self.folders
+            .borrow_mut()
+            .insert(path.clone(), found.clone());
+        found
+    }
+
+    /// One name inside of a real folder, a symbolic link looked through.
+    fn step(&self, folder: &Path, name: &str) -> Result<(PathBuf, Metadata), ReadError> {
+        // Elsewhere than on Unix, `join` would take these for a new root or for more than one step.
+        if cfg!(not(unix)) && name.contains(['\\', ':']) {
+            return Err(ReadError::Outside);
+        }
+        let path = folder.join(name);
+        let metadata = fs::symlink_metadata(&path).map_err(|e| refused(&e))?;
+        if !metadata.is_symlink() {
+            return Ok((path, metadata));
+        }
+        let real = fs::canonicalize(&path).map_err(|e| refused(&e))?;
+        if !real.starts_with(self.real_root()?) {
+            return Err(ReadError::Outside);
+        }
+        let metadata = fs::symlink_metadata(&real).map_err(|e| refused(&e))?;
+        Ok((real, metadata))
+    }
+
+    fn real_root(&self) -> Result<PathBuf, ReadError> {
+        let mut known = self.real_root.borrow_mut();
+        if let Some(root) = &*known {
+            return Ok(root.clone());
+        }
+        let root = fs::canonicalize(&self.root).map_err(|e| refused(&e))?;
+        Ok(known.insert(root).clone())
+    }
+}
+
+impl Tree for Checkout {
+    fn read(&self, path: &RepoPath) -> Result<Vec<u8>, ReadError> {
+        let (real, metadata) = if path.is_root() {
+            return Err(ReadError::NotAFile);
+        } else {
+            self.step(&self.folder(&path.parent())?, path.name())?
+        };
+        if !metadata.is_file() {
+            return Err(ReadError::NotAFile);
+        }
+        read_regular(&real, metadata.len())
+    }
+
+    fn list(&self, folder: &RepoPath) -> Vec<String> {
+        let entries = match self.folder(folder) {
+            Ok(real) => match fs::read_dir(real) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    self.note(folder, &refused(&error));
+                    return Vec::new();
+                }
+            },
+            Err(error) => {
+                self.note(folder, &error);
+                return Vec::new();
+            }
+        };
+        let mut names: Vec<String> = entries
+            .filter_map(Result::ok)
+            .filter_map(|entry| {
+                let mut name = entry.file_name().into_string().ok()?;
+                let kind = entry.file_type().ok()?;
+                let is_folder = if kind.is_symlink() {
+                    // A link that leads out stays a name: reading it says why it is not followed.
+                    folder
+                        .join(&name)
+                        .is_some_and(|path| self.folder(&path).is_ok())
+                } else {
+                    kind.is_dir()
+                };
+                if is_folder {
+                    name.push('/');
+                }
+                Some(name)
+            })
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl Checkout {
+    fn note(&self, folder: &RepoPath, error: &ReadError) {
+        if *error != ReadError::NotFound {
+            self.unlisted.borrow_mut().push(Unread {
+                file: folder.as_str().to_owned(),
+                line: 1,
+                message: format!("the folder could not be listed: {error}"),
+            });
+        }
+    }
+}
+
+/// Reads a file that is known to be a regular one of `size` bytes.
+fn read_regular(path: &Path, size: u64) -> Result<Vec<u8>, ReadError> {
+    if size > MAX_FILE_BYTES {
+        return Err(ReadError::TooLarge(size));
+    }
+    let file = fs::File::open(path).map_err(|e| refused(&e))?;
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    // It may have grown since it was looked at.
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| refused(&e))?;
+    match bytes.len() as u64 {
+        read if read > MAX_FILE_BYTES => Err(ReadError::TooLarge(read)),
+        _ => Ok(bytes),
+    }
+}
+
+fn refused(error: &io::Error) -> ReadError {
+    match error.kind() {
+        // A name that no file system accepts names nothing.
+        io::ErrorKind::NotFound
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::InvalidInput => ReadError::NotFound,
+        // A circle of symbolic links; its kind is not stable in the standard library yet.
+        _ if error.to_string().contains("symbolic link") => ReadError::Outside,
+        _ => ReadError::Failed(in_words(error)),
+    }
+}
+
+/// One text in the place of a file of the repository, or of no repository at all.
+pub(crate) struct Overlay<'t> {
+    /// What is around it.
+    pub(crate) around: Option<&'t Checkout>,
+    /// Its path.
+    pub(crate) path: &'t RepoPath,
+    /// Its bytes.
+    pub(crate) bytes: &'t [u8],
+}
+
+impl Tree for Overlay<'_> {
+    fn read(&self, path: &RepoPath) -> Result<Vec<u8>, ReadError> {
+        if path == self.path {
+            return match self.bytes.len() as u64 {
+                size if size > MAX_FILE_BYTES => Err(ReadError::TooLarge(size)),
+                _ => Ok(self.bytes.to_vec()),
+            };
+        }
+        self.around
+            .map_or(Err(ReadError::NotFound), |tree| tree.read(path))
+    }
+
+    fn list(&self, folder: &RepoPath) -> Vec<String> {
+        self.around.map_or_else(Vec::new, |tree| tree.list(folder))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn at(path: &str) -> RepoPath {
+        RepoPath::new(path).unwrap()
+    }
+
+    fn repository() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("repo");
+        fs::create_dir_all(root.join("ci/deep")).unwrap();
+        fs::write(root.join("ci/a.yml"), "inside").unwrap();
+        fs::write(folder.path().join("secret"), "outside").unwrap();
+        (folder, root)
+    }
+
+    #[test]
+    fn links_inside_are_followed_and_links_out_are_not() {
+        let (folder, root) = repository();
+        symlink("a.yml", root.join("ci/b.yml")).unwrap();
+        symlink("../../secret", root.join("ci/c.yml")).unwrap();
+        symlink(folder.path().join("secret"), root.join("ci/d.yml")).unwrap();
+        symlink("../..", root.join("ci/up")).unwrap();
+        symlink("ci", root.join("also")).unwrap();
+        let tree = Checkout::new(&root);
+        assert_eq!(tree.read(&at("ci/b.yml")).unwrap(), b"inside");
+        assert_eq!(tree.read(&at("also/a.yml")).unwrap(), b"inside");
+        for outside in ["ci/c.yml", "ci/d.yml", "ci/up/secret"] {
+            assert_eq!(
+                tree.read(&at(outside)),
+                Err(ReadError::Outside),
+                "{outside}"
+            );
+        }
+        assert_eq!(
+            tree.list(&at("ci")),
+            ["a.yml", "b.yml", "c.yml", "d.yml", "deep/", "up"]
+        );
+        assert_eq!(tree.list(&at("also/deep")), Vec::<String>::new());
+        assert!(tree.list(&at("ci/up")).is_empty());
+        assert_eq!(tree.take_unlisted().len(), 1);
+    }
+
+    #[test]
+    fn a_circle_of_links_is_refused() {
+        let (_folder, root) = repository();
+        symlink("y", root.join("x")).unwrap();
+        symlink("x", root.join("y")).unwrap();
+        let tree = Checkout::new(&root);
+        assert_eq!(tree.read(&at("x")), Err(ReadError::Outside));
+        assert_eq!(tree.read(&at("x/z")), Err(ReadError::Outside));
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_opened() {
+        let (_folder, root) = repository();
+        let _socket = std::os::unix::net::UnixListener::bind(root.join("ci/s.yml")).unwrap();
+        let tree = Checkout::new(&root);
+        assert_eq!(tree.read(&at("ci/s.yml")), Err(ReadError::NotAFile));
+        assert_eq!(tree.read(&at("ci")), Err(ReadError::NotAFile));
+        assert_eq!(tree.read(&RepoPath::root()), Err(ReadError::NotAFile));
+        assert_eq!(tree.read(&at("ci/a.yml/x")), Err(ReadError::NotFound));
+        assert_eq!(tree.read(&at("none/x")), Err(ReadError::NotFound));
+        assert_eq!(tree.read(&at(&"n".repeat(300))), Err(ReadError::NotFound));
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_read() {
+        let (_folder, root) = repository();
+        fs::File::create(root.join("big.yml"))
+            .unwrap()
+            .set_len(200 * 1024 * 1024)
+            .unwrap();
+        assert_eq!(
+            Checkout::new(&root).read(&at("big.yml")),
+            Err(ReadError::TooLarge(200 * 1024 * 1024))
+        );
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_are_passed_over() {
+        use std::os::unix::ffi::OsStrExt;
+        let (_folder, root) = repository();
+        let name = std::ffi::OsStr::from_bytes(b"ci/\xff.yml");
+        fs::write(root.join(name), "x").unwrap();
+        assert_eq!(Checkout::new(&root).list(&at("ci")), ["a.yml", "deep/"]);
+    }
+}

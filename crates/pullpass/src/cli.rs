@@ -1,0 +1,105 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+use std::panic;
+
+use clap::{CommandFactory, Parser};
+
+use crate::commands::Command;
+use crate::error::ErrorKind;
+use crate::exit::ExitCode;
+use crate::terminal::{Color, Terminal, Volume};
+
+/// Every container pull in your CI, authenticated, with one least-privilege pass per project.
+#[derive(Parser, Debug)]
+#[command(name = "pullpass", version, propagate_version = true, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    /// When to colour the output.
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto, hide_possible_values = true)]
+    color: Color,
+
+    /// Say nothing but findings and errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Say more: `audit` lists every pull, also those in order.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, nothing to act on
+  1    done, and there is something to act on
+  2    wrong usage or configuration
+  3    something outside of pullpass failed; a later run can work
+  130  interrupted";
+
+/// The whole program, on the process's own arguments.
+#[must_use]
+pub fn main() -> std::process::ExitCode {
+    panic::set_hook(Box::new(crate::terminal::report_bug));
+    panic::catch_unwind(|| run(std::env::args_os()))
+        .unwrap_or(ExitCode::Outside)
+        .into()
+}
+
+/// The whole program, on these arguments. The first is the program's name.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing is left to say when even this cannot be written.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::Usage
+            } else {
+                ExitCode::Done
+            };
+        }
+    };
+    let terminal = Terminal {
+        color: arguments.color,
+        volume: match (arguments.quiet, arguments.verbose) {
+            (true, _) => Volume::Quiet,
+            (_, true) => Volume::Verbose,
+            _ => Volume::Normal,
+        },
+    };
+    match arguments.command.run(terminal) {
+        Ok(code) => code,
+        Err(error) => {
+            if error.kind != ErrorKind::ReaderGone {
+                terminal.error(&error.to_string());
+            }
+            error.exit_code()
+        }
+    }
+}
+
+/// The command line as a value, for completions and manual pages.
+pub(crate) fn command() -> clap::Command {
+    Arguments::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_tells_every_exit_code() {
+        for code in ExitCode::ALL {
+            let line = format!("  {:<4} {}", code.code(), code.meaning());
+            assert!(EXIT_CODES.contains(&line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `pullpass schema`
+
+use clap::{Args, ValueEnum};
+
+use crate::config;
+use crate::error::Result;
+use crate::exit::ExitCode;
+use crate::render::json;
+
+/// Print the JSON Schema of a format.
+#[derive(Args, Debug)]
+pub(crate) struct Schema {
+    /// Of what.
+    #[arg(value_enum)]
+    of: Of,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Of {
+    /// What `pullpass audit --format json` prints.
+    Audit,
+    /// `pullpass.toml`.
+    Config,
+}
+
+impl Schema {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        super::print(text(self.of).as_bytes())
+    }
+}
+
+fn text(of: Of) -> String {
+    // What is written is described, not what could be read: every field is there.
+    let generator = schemars::generate::SchemaSettings::draft2020_12();
+    let schema = match of {
+        Of::Audit => generator
+            .for_serialize()
+            .into_generator()
+            .into_root_schema_for::<json::Document<'_>>(),
+        Of::Config => generator
+            .into_generator()
+            .into_root_schema_for::<config::schema::File>(),
+    };
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_schemas_are_what_the_binary_prints() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
+        for (of, name) in [
+            (Of::Audit, "audit.schema.json"),
+            (Of::Config, "config.schema.json"),
+        ] {
+            let committed = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+            assert!(
+                committed == text(of),
+                "schemas/{name} is stale: run scripts/generated"
+            );
+        }
+    }
+}

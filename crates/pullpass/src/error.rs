@@ -1,0 +1,180 @@
+//! Errors for the person who reads them: what was being done, what happened, what to do next.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use crate::exit::ExitCode;
+
+/// Whose turn it is to mend an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ErrorKind {
+    /// The person's: an argument.
+    Usage,
+    /// The person's: a file that configures pullpass.
+    Configuration,
+    /// The machine's: reading or writing failed.
+    Outside,
+    /// Nobody's: whoever read our output has gone. Said to no one.
+    ReaderGone,
+}
+
+/// Something that ended the command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Error {
+    pub(crate) kind: ErrorKind,
+    doing: String,
+    happened: String,
+    next: String,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// `doing` completes "cannot …".
+    pub(crate) fn new(
+        kind: ErrorKind,
+        doing: impl Into<String>,
+        happened: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            doing: doing.into(),
+            happened: happened.into(),
+            next: next.into(),
+        }
+    }
+
+    /// A file that the person named could not be read.
+    pub(crate) fn unreadable(what: &str, path: &Path, error: &io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::Usage,
+            _ => ErrorKind::Outside,
+        };
+        Self::new(
+            kind,
+            format!("read the {what} `{}`", path.display()),
+            in_words(error),
+            match kind {
+                ErrorKind::Usage => "check the path",
+                _ => "check its permissions, then run the command again",
+            },
+        )
+    }
+
+    /// Writing to standard output failed.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::BrokenPipe => ErrorKind::ReaderGone,
+            _ => ErrorKind::Outside,
+        };
+        Self::new(
+            kind,
+            "write the output",
+            in_words(error),
+            "free some space, or write it somewhere else",
+        )
+    }
+
+    /// How the process ends because of it.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self.kind {
+            ErrorKind::Usage | ErrorKind::Configuration => ExitCode::Usage,
+            ErrorKind::Outside => ExitCode::Outside,
+            ErrorKind::ReaderGone => ExitCode::Done,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}: {}", self.doing, self.happened)?;
+        if !self.next.is_empty() {
+            write!(f, "\n  help: {}", self.next)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the operating system says, without its number.
+pub(crate) fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder, not a file".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        _ => {
+            let text = error.to_string();
+            match text.find(" (os error") {
+                Some(at) => text.get(..at).unwrap_or(&text).to_owned(),
+                None => text,
+            }
+        }
+    }
+}
+
+/// The known name that `written` was most likely meant to be.
+pub(crate) fn nearest<'k>(
+    written: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<&'k str> {
+    // Words in the wrong order (`pull-anonymous`) are far apart letter by letter.
+    let sorted = |name: &str| {
+        let mut words: Vec<&str> = name.split(['-', '_', ' ']).collect();
+        words.sort_unstable();
+        words.join("-")
+    };
+    let written = written.to_lowercase();
+    let by_words = sorted(&written);
+    known
+        .into_iter()
+        .map(|name| {
+            let near = strsim::jaro_winkler(&written, name)
+                .max(strsim::jaro_winkler(&by_words, &sorted(name)));
+            (near, name)
+        })
+        .filter(|(near, _)| *near > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+/// "did you mean …?", or where to find the list.
+pub(crate) fn did_you_mean<'k>(
+    written: &str,
+    known: impl IntoIterator<Item = &'k str>,
+    otherwise: &str,
+) -> String {
+    nearest(written, known).map_or_else(
+        || otherwise.to_owned(),
+        |name| format!("did you mean `{name}`? {otherwise}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found_through_typos_and_word_order() {
+        let known = ["anonymous-pull", "login-after-pull", "policy"];
+        assert_eq!(nearest("anonimous-pull", known), Some("anonymous-pull"));
+        assert_eq!(nearest("pull_anonymous", known), Some("anonymous-pull"));
+        assert_eq!(nearest("polcy", known), Some("policy"));
+        assert_eq!(nearest("zzz", known), None);
+    }
+
+    #[test]
+    fn an_error_says_what_was_being_done_what_happened_and_what_to_do() {
+        let error = Error::unreadable(
+            "baseline",
+            Path::new("b.json"),
+            &io::Error::from(io::ErrorKind::NotFound),
+        );
+        assert_eq!(
+            error.to_string(),
+            "cannot read the baseline `b.json`: there is no such file or folder\n  help: check the path"
+        );
+        assert_eq!(error.exit_code(), ExitCode::Usage);
+    }
+}

@@ -1,0 +1,407 @@
+//! The document `pullpass.audit/1`: an interface that scripts rely on, so its types are its own and
+//! the auditor's can change without it.
+//!
+//! One entry is one line: `grep` and `diff` work on it, and a fleet is written as it is audited.
+//! For the same reason `summary`, which is known last, stands last.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use pullpass_audit::effect::{By, Provider};
+use pullpass_audit::finding::{Finding, Fixable, Severity};
+use pullpass_audit::verdict::{self, Auth, Place};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Fragment, Render, Repository, Totals};
+
+/// The name of the document.
+pub(crate) const SCHEMA: &str = "pullpass.audit/1";
+
+/// What `pullpass audit --format json` prints.
+#[allow(
+    dead_code,
+    reason = "the document is written piece by piece; this is its JSON Schema"
+)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "pullpass.audit/1")]
+pub(crate) struct Document<'a> {
+    /// The name of this shape.
+    #[schemars(extend("const" = "pullpass.audit/1"))]
+    schema: &'a str,
+    /// The pulls, in the order of repositories and files: one for each place that is written down
+    /// and each job that reaches it.
+    pulls: Vec<Pull<'a>>,
+    /// What to act on.
+    findings: Vec<FindingEntry<'a>>,
+    /// What could not be understood.
+    unread: Vec<Unread<'a>>,
+    /// Third-party actions that no table knows. If one runs in a container, its pull is not listed.
+    unlisted: Vec<Unlisted<'a>>,
+    /// What it comes to.
+    summary: Summary<'a>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Summary<'a> {
+    /// Repositories that were audited.
+    repositories: usize,
+    /// CI files that were read.
+    files: usize,
+    /// Entries of `pulls`.
+    pulls: usize,
+    /// Pulls by `auth`; every name is there.
+    by_auth: BTreeMap<&'a str, usize>,
+    /// Entries of `findings`.
+    findings: usize,
+    /// Findings by `severity`; every name is there.
+    by_severity: BTreeMap<&'a str, usize>,
+    /// Findings by `rule`.
+    by_rule: &'a BTreeMap<&'a str, usize>,
+    /// Findings that an ignore comment or `pullpass.toml` silenced.
+    silenced: usize,
+    /// Findings that the baseline holds.
+    baselined: usize,
+}
+
+/// One container-image pull.
+#[derive(Serialize, JsonSchema)]
+struct Pull<'a> {
+    /// Name of the repository's folder; its path below the folder given when there are many.
+    repository: &'a str,
+    /// Path in the repository.
+    file: &'a str,
+    /// 1-based line of the image as written, or of the command that pulls it.
+    line: u32,
+    /// 1-based column, in characters.
+    column: u32,
+    /// The CI system.
+    provider: ProviderName,
+    /// The job.
+    job: &'a str,
+    /// The step; empty when the pull is made before the first.
+    step: &'a str,
+    /// What causes it.
+    by: ByName,
+    /// The image as written, after what can be resolved has been.
+    image: Option<&'a str>,
+    /// Its canonical form, when it can be known.
+    reference: Option<&'a str>,
+    /// Its registry, when it can be known.
+    registry: Option<&'a str>,
+    /// As whom.
+    auth: AuthName,
+    /// What authenticates it, in the words of the file.
+    credential: Option<Credential<'a>>,
+    /// Why, in one sentence.
+    reason: &'a str,
+    /// How it came about, oldest first.
+    trace: Vec<Step<'a>>,
+}
+
+/// What authenticates a pull. A literal secret is never here.
+#[derive(Serialize, JsonSchema)]
+struct Credential<'a> {
+    /// User name as written.
+    username: Option<&'a str>,
+    /// The variable or secret that holds the password.
+    password: Option<&'a str>,
+}
+
+/// A place, and what it has to do with the matter.
+#[derive(Serialize, JsonSchema)]
+struct Step<'a> {
+    /// Path in the repository.
+    file: &'a str,
+    /// 1-based line.
+    line: u32,
+    /// 1-based column, in characters.
+    column: u32,
+    /// What happens there.
+    note: &'a str,
+}
+
+/// Something to act on.
+#[derive(Serialize, JsonSchema)]
+struct FindingEntry<'a> {
+    /// Id of the rule: see `pullpass explain`.
+    rule: &'a str,
+    /// How much it matters, after policy.
+    severity: SeverityName,
+    /// Name of the repository, as in `pulls`.
+    repository: &'a str,
+    /// Path in the repository.
+    file: &'a str,
+    /// 1-based line.
+    line: u32,
+    /// 1-based column, in characters.
+    column: u32,
+    /// 1-based last line.
+    end_line: u32,
+    /// One past the last column.
+    end_column: u32,
+    /// The jobs it is about.
+    jobs: &'a [String],
+    /// The image it is about, canonical where it can be known.
+    image: Option<&'a str>,
+    /// What is wrong.
+    message: &'a str,
+    /// What to do.
+    help: &'a str,
+    /// Whether an edit can mend it.
+    fix: FixName,
+    /// Stable across edits elsewhere in the file.
+    fingerprint: &'a str,
+    /// Other places that belong to it, oldest first.
+    related: Vec<Step<'a>>,
+}
+
+/// A file, or a part of one, that could not be understood.
+#[derive(Serialize, JsonSchema)]
+struct Unread<'a> {
+    /// Name of the repository, as in `pulls`.
+    repository: &'a str,
+    /// Path in the repository; empty when all of it is meant.
+    file: &'a str,
+    /// 1-based line.
+    line: u32,
+    /// Why.
+    message: &'a str,
+}
+
+/// A third-party action that no table knows.
+#[derive(Serialize, JsonSchema)]
+struct Unlisted<'a> {
+    /// `owner/name`.
+    name: &'a str,
+    /// How many of the repositories use it.
+    repositories: usize,
+}
+
+/// Declares the published name of each value of one of the auditor's types.
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident of $source:ident { $($(#[$case_doc:meta])* $case:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Serialize, JsonSchema)]
+        #[serde(rename_all = "kebab-case")]
+        enum $name { $($(#[$case_doc])* $case),* }
+
+        impl From<$source> for $name {
+            fn from(value: $source) -> Self {
+                match value { $($source::$case => Self::$case),* }
+            }
+        }
+    };
+}
+
+names! {
+    /// What causes a pull.
+    ByName of By {
+        /// First image of a CircleCI docker executor.
+        Executor,
+        /// Any later image of one; a GitHub service container.
+        Service,
+        /// A GitHub job container.
+        Container,
+        /// `docker://`, a Docker action, or an image that an action is known to pull.
+        Action,
+        /// A shell command.
+        Run,
+        /// A Compose file.
+        Compose,
+        /// A Dockerfile.
+        Dockerfile,
+        /// A command or job of an orb.
+        Orb,
+    }
+}
+names! {
+    /// As whom a pull is made.
+    AuthName of Auth {
+        /// With a credential of the project's.
+        Authenticated,
+        /// With one on some paths only.
+        Conditional,
+        /// With the CI vendor's own credential.
+        Platform,
+        /// With none.
+        Anonymous,
+        /// With none, and there is no syntax to give one.
+        Impossible,
+        /// Not from Docker Hub.
+        NotApplicable,
+        /// Cannot be known.
+        Unknown,
+    }
+}
+names! {
+    /// How much a finding matters.
+    SeverityName of Severity {
+        /// Worth knowing.
+        Info,
+        /// Should be mended.
+        Warning,
+        /// Builds fail because of it, or a secret is out.
+        Error,
+    }
+}
+names! {
+    /// Whether an edit can mend a finding.
+    FixName of Fixable {
+        /// No build that passed before can fail because of the edit.
+        Safe,
+        /// A person should look at the edit.
+        Review,
+        /// No edit can.
+        None,
+    }
+}
+
+/// The CI system.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+enum ProviderName {
+    #[serde(rename = "circleci")]
+    CircleCi,
+    #[serde(rename = "github")]
+    GitHub,
+}
+
+fn step<'a>(place: &'a Place, note: &'a str) -> Step<'a> {
+    Step {
+        file: &place.file,
+        line: place.line,
+        column: place.column,
+        note,
+    }
+}
+
+fn pull<'a>(repository: &'a str, pull: &'a verdict::Pull) -> Pull<'a> {
+    Pull {
+        repository,
+        file: &pull.place.file,
+        line: pull.place.line,
+        column: pull.place.column,
+        provider: match pull.provider {
+            Provider::CircleCi => ProviderName::CircleCi,
+            Provider::GitHub => ProviderName::GitHub,
+        },
+        job: &pull.job,
+        step: &pull.step,
+        by: pull.by.into(),
+        image: pull.image.as_deref(),
+        reference: pull.reference.as_deref(),
+        registry: pull.registry.as_deref(),
+        auth: pull.auth.into(),
+        credential: pull.credential.as_ref().map(|c| Credential {
+            username: c.username.as_deref(),
+            password: c.password.as_deref(),
+        }),
+        reason: &pull.reason,
+        trace: pull.trace.iter().map(|s| step(&s.place, &s.note)).collect(),
+    }
+}
+
+fn finding<'a>(repository: &'a str, finding: &'a Finding) -> FindingEntry<'a> {
+    let place = &finding.place;
+    FindingEntry {
+        rule: finding.rule,
+        severity: finding.severity.into(),
+        repository,
+        file: &place.file,
+        line: place.line,
+        column: place.column,
+        end_line: place.end_line,
+        end_column: place.end_column,
+        jobs: &finding.jobs,
+        image: finding.image.as_deref(),
+        message: &finding.message,
+        help: &finding.help,
+        fix: finding.fix.into(),
+        fingerprint: &finding.fingerprint,
+        related: finding.related.iter().map(|(p, n)| step(p, n)).collect(),
+    }
+}
+
+/// Entries one per line. Values of these types cannot fail to be written.
+pub(super) fn lines<T: Serialize>(entries: impl Iterator<Item = T>, separator: &str) -> String {
+    let mut out = String::new();
+    for entry in entries {
+        if !out.is_empty() {
+            out.push_str(separator);
+        }
+        out.push_str(&serde_json::to_string(&entry).unwrap_or_default());
+    }
+    out
+}
+
+/// The renderer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Json;
+
+impl Render for Json {
+    fn separator(&self) -> &'static str {
+        ",\n    "
+    }
+
+    fn open(&self, out: &mut dyn Write) -> io::Result<()> {
+        write!(out, "{{\n  \"schema\": \"{SCHEMA}\",\n  \"pulls\": [\n    ")
+    }
+
+    fn fragment(&self, repository: &Repository<'_>) -> Fragment {
+        let (audit, name) = (repository.audit, repository.name);
+        let separator = self.separator();
+        Fragment {
+            now: lines(audit.pulls.iter().map(|p| pull(name, p)), separator),
+            later: [
+                lines(audit.findings.iter().map(|f| finding(name, f)), separator),
+                lines(
+                    audit.unread.iter().map(|u| Unread {
+                        repository: name,
+                        file: &u.file,
+                        line: u.line,
+                        message: &u.message,
+                    }),
+                    separator,
+                ),
+                String::new(),
+            ],
+            totals: Totals::default(),
+        }
+    }
+
+    fn close(&self, out: &mut dyn Write, later: &[String; 3], totals: &Totals) -> io::Result<()> {
+        let unlisted = lines(
+            totals.unlisted.iter().map(|(name, &n)| Unlisted {
+                name,
+                repositories: n,
+            }),
+            self.separator(),
+        );
+        let summary = Summary {
+            repositories: totals.repositories,
+            files: totals.files,
+            pulls: totals.pulls,
+            by_auth: Auth::ALL
+                .iter()
+                .map(|&auth| (auth.name(), totals.auth(auth)))
+                .collect(),
+            findings: totals.findings(),
+            by_severity: [
+                (Severity::Error.name(), totals.errors),
+                (Severity::Warning.name(), totals.warnings),
+                (Severity::Info.name(), totals.infos),
+            ]
+            .into(),
+            by_rule: &totals.by_rule,
+            silenced: totals.silenced,
+            baselined: totals.baselined,
+        };
+        let [findings, unread, _] = later;
+        write!(
+            out,
+            "\n  ],\n  \"findings\": [\n    {findings}\n  ],\n  \"unread\": [\n    {unread}\n  ],\n  \
+             \"unlisted\": [\n    {unlisted}\n  ],\n  \"summary\": {}\n}}\n",
+            serde_json::to_string(&summary)?
+        )
+    }
+}
