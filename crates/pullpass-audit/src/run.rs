@@ -31,6 +31,9 @@ pub struct JobRun<'c> {
     /// Variables of the environment (and, within one script, of the shell), with the values that
     /// are known. A name that is absent is set outside of the repository, if at all.
     pub env: BTreeMap<String, Text>,
+    /// Variables that the step hands on to later steps (`$BASH_ENV`, `$GITHUB_ENV`). The shell fills
+    /// it; the front end merges it into `env` when the step ends.
+    pub exported: BTreeMap<String, Text>,
     /// The working folder.
     pub cwd: Cwd,
     /// Name of the step.
@@ -53,6 +56,7 @@ impl<'c> JobRun<'c> {
         Self {
             cx,
             env: BTreeMap::new(),
+            exported: BTreeMap::new(),
             cwd: Cwd::Inside(RepoPath::root()),
             step: "".into(),
             trace: Trace::default(),
