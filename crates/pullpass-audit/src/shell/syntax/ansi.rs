@@ -6,7 +6,7 @@ use super::cursor::Parser;
 use super::word::{Parts, unix_lines};
 
 impl Parser<'_> {
-    pub fn ansi_quote(&mut self, parts: &mut Parts) {
+    pub(crate) fn ansi_quote(&mut self, parts: &mut Parts) {
         let start = self.pos;
         let mut at = start + 2;
         loop {

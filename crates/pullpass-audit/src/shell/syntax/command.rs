@@ -7,7 +7,7 @@ use super::word::WordPlace;
 
 impl Parser<'_> {
     /// One command of any sort, with its redirections.
-    pub fn command(&mut self) -> Command {
+    pub(crate) fn command(&mut self) -> Command {
         let start = self.pos;
         let keyword = self.keyword();
         let compound = match self.peek() {
@@ -453,7 +453,7 @@ impl Parser<'_> {
     }
 
     /// The rest of `name()`, with the cursor behind the parentheses.
-    pub fn function_body(&mut self, start: usize, name: String) -> Command {
+    pub(crate) fn function_body(&mut self, start: usize, name: String) -> Command {
         let kind = self.nested(|p| {
             p.linebreak();
             Box::new(p.body_command())

@@ -53,7 +53,7 @@ pub(super) struct Mark {
 }
 
 impl<'t> Parser<'t> {
-    pub fn new(text: &'t str, map: Option<Vec<u32>>, shared: Shared) -> Self {
+    pub(crate) fn new(text: &'t str, map: Option<Vec<u32>>, shared: Shared) -> Self {
         Parser {
             text,
             map,
@@ -65,7 +65,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    pub fn byte(&self, at: usize) -> Option<u8> {
+    pub(crate) fn byte(&self, at: usize) -> Option<u8> {
         if at < self.end {
             self.text.as_bytes().get(at).copied()
         } else {
@@ -73,30 +73,30 @@ impl<'t> Parser<'t> {
         }
     }
 
-    pub fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.byte(self.pos)
     }
 
-    pub fn peek_at(&self, ahead: usize) -> Option<u8> {
+    pub(crate) fn peek_at(&self, ahead: usize) -> Option<u8> {
         self.byte(self.pos + ahead)
     }
 
-    pub fn at_end(&self) -> bool {
+    pub(crate) fn at_end(&self) -> bool {
         self.pos >= self.end
     }
 
-    pub fn slice(&self, start: usize, end: usize) -> &'t str {
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &'t str {
         self.text.get(start..end.min(self.end)).unwrap_or("")
     }
 
-    pub fn starts_with(&self, token: &str) -> bool {
+    pub(crate) fn starts_with(&self, token: &str) -> bool {
         self.text
             .as_bytes()
             .get(self.pos..self.end)
             .is_some_and(|rest| rest.starts_with(token.as_bytes()))
     }
 
-    pub fn char_at(&self, at: usize) -> Option<char> {
+    pub(crate) fn char_at(&self, at: usize) -> Option<char> {
         if at >= self.end {
             return None;
         }
@@ -104,11 +104,11 @@ impl<'t> Parser<'t> {
     }
 
     /// Steps over one character, so that no loop can stand still.
-    pub fn bump(&mut self) {
+    pub(crate) fn bump(&mut self) {
         self.pos += self.char_at(self.pos).map_or(1, char::len_utf8);
     }
 
-    pub fn original(&self, at: usize) -> u32 {
+    pub(crate) fn original(&self, at: usize) -> u32 {
         match &self.map {
             Some(map) => map.get(at).or(map.last()).copied().unwrap_or(0),
             None => u32::try_from(at).unwrap_or(u32::MAX),
@@ -117,7 +117,7 @@ impl<'t> Parser<'t> {
 
     /// A span of the original text, widened to whole characters: reports
     /// slice by it.
-    pub fn span(&self, start: usize, end: usize) -> Span {
+    pub(crate) fn span(&self, start: usize, end: usize) -> Span {
         let (mut start, mut end) = (start.min(self.end), end.min(self.end));
         while !self.text.is_char_boundary(start) {
             start = start.saturating_sub(1);
@@ -131,7 +131,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    pub fn error(&mut self, start: usize, end: usize, message: &'static str) {
+    pub(crate) fn error(&mut self, start: usize, end: usize, message: &'static str) {
         if self.shared.errors.len() < MAX_ERRORS {
             let span = self.span(start, end);
             self.shared.errors.push(ParseError { span, message });
@@ -140,7 +140,7 @@ impl<'t> Parser<'t> {
 
     /// Length of the line end at `at`; 0 when there is none. A `\r` that ends
     /// the text counts, as what followed it may have been cut off.
-    pub fn newline_len(&self, at: usize) -> usize {
+    pub(crate) fn newline_len(&self, at: usize) -> usize {
         match self.byte(at) {
             Some(b'\n') => 1,
             Some(b'\r') => match self.byte(at + 1) {
@@ -153,7 +153,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Offset of the line end at or after `at`, or the end of the text.
-    pub fn line_end(&self, at: usize) -> usize {
+    pub(crate) fn line_end(&self, at: usize) -> usize {
         let mut at = at;
         while at < self.end && self.newline_len(at) == 0 {
             at += 1;
@@ -162,7 +162,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Length of a backslash-newline at `at`; 0 when there is none.
-    pub fn continuation_len(&self, at: usize) -> usize {
+    pub(crate) fn continuation_len(&self, at: usize) -> usize {
         if self.byte(at) == Some(b'\\') {
             match self.newline_len(at + 1) {
                 0 => 0,
@@ -173,7 +173,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    pub fn skip_blanks(&mut self) {
+    pub(crate) fn skip_blanks(&mut self) {
         loop {
             match self.peek() {
                 Some(b' ' | b'\t') => self.pos += 1,
@@ -187,14 +187,14 @@ impl<'t> Parser<'t> {
     }
 
     /// Skips a comment up to its line end. Only valid where a word may start.
-    pub fn skip_comment(&mut self) {
+    pub(crate) fn skip_comment(&mut self) {
         if self.peek() == Some(b'#') {
             self.pos = self.line_end(self.pos);
         }
     }
 
     /// Skips one line end and the here-documents that follow it.
-    pub fn newline(&mut self) -> bool {
+    pub(crate) fn newline(&mut self) -> bool {
         match self.newline_len(self.pos) {
             0 => false,
             n => {
@@ -206,7 +206,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Skips blanks, comments and line ends.
-    pub fn linebreak(&mut self) {
+    pub(crate) fn linebreak(&mut self) {
         loop {
             self.skip_blanks();
             self.skip_comment();
@@ -216,7 +216,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    pub fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark {
             pos: self.pos,
             errors: self.shared.errors.len(),
@@ -226,7 +226,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Takes `cost` from the budget for looking at text twice.
-    pub fn spend(&mut self, cost: usize) -> bool {
+    pub(crate) fn spend(&mut self, cost: usize) -> bool {
         if cost <= self.shared.fuel {
             self.shared.fuel -= cost;
             true
@@ -236,7 +236,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Goes back to `mark`, unless the budget is used up.
-    pub fn rewind(&mut self, mark: &Mark) -> bool {
+    pub(crate) fn rewind(&mut self, mark: &Mark) -> bool {
         let reread = self.shared.docs.len().saturating_sub(mark.next_doc);
         if !self.spend(self.pos.saturating_sub(mark.pos) + reread + 1) {
             return false;
@@ -252,7 +252,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Runs `inner` one level deeper, or not at all at the limit.
-    pub fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    pub(crate) fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.shared.depth >= MAX_DEPTH {
             return None;
         }
@@ -263,7 +263,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Runs `inner` on `start..end` only, and leaves the cursor behind it.
-    pub fn within<T>(&mut self, start: usize, end: usize, inner: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn within<T>(&mut self, start: usize, end: usize, inner: impl FnOnce(&mut Self) -> T) -> T {
         let outer_end = self.end;
         let outer_open = std::mem::take(&mut self.open);
         self.pos = start;
@@ -277,13 +277,13 @@ impl<'t> Parser<'t> {
 
     /// Offset behind the `)` that matches one already passed, without
     /// recursion. `None` when there is none or the budget is used up.
-    pub fn balanced(&mut self, from: usize) -> Option<usize> {
+    pub(crate) fn balanced(&mut self, from: usize) -> Option<usize> {
         self.flat_scan(from, |_, _| true)
     }
 
     /// Offset of the `))` that closes an arithmetic expression; `None` when
     /// the parentheses turn out to be subshells.
-    pub fn arith_end(&mut self, from: usize) -> Option<usize> {
+    pub(crate) fn arith_end(&mut self, from: usize) -> Option<usize> {
         let end = self.flat_scan(from, |parser, at| parser.byte(at + 1) == Some(b')'))?;
         Some(end - 1)
     }

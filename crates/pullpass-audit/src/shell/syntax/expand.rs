@@ -9,7 +9,7 @@ use super::word::{Parts, WordPlace, demote_brackets};
 
 impl Parser<'_> {
     /// Whatever starts with the `$` at the cursor.
-    pub fn dollar(&mut self, quoted: bool, parts: &mut Parts) {
+    pub(crate) fn dollar(&mut self, quoted: bool, parts: &mut Parts) {
         let start = self.pos;
         match self.peek_at(1) {
             Some(b'(') => self.dollar_paren(parts),
@@ -77,7 +77,7 @@ impl Parser<'_> {
     }
 
     /// Takes an arithmetic expression apart and moves behind its `))`.
-    pub fn arith_inside(&mut self, start: usize, end: usize) -> (String, Vec<Part>) {
+    pub(crate) fn arith_inside(&mut self, start: usize, end: usize) -> (String, Vec<Part>) {
         let text = self.slice(start, end).to_owned();
         let parts = self
             .nested(|p| p.within(start, end, |p| p.quoted_parts(false, false)))
@@ -86,7 +86,7 @@ impl Parser<'_> {
         (text, parts)
     }
 
-    pub fn backtick(&mut self, in_quotes: bool, parts: &mut Parts) {
+    pub(crate) fn backtick(&mut self, in_quotes: bool, parts: &mut Parts) {
         let start = self.pos;
         let mut at = start + 1;
         let mut escapes = false;
@@ -478,7 +478,7 @@ impl Parser<'_> {
 
     /// `[index]` of an assignment, with the cursor at the `[`, if an `=` or
     /// `+=` follows it on the same line.
-    pub fn assignment_index(&mut self) -> Option<Word> {
+    pub(crate) fn assignment_index(&mut self) -> Option<Word> {
         let start = self.pos;
         let mut at = start + 1;
         let mut depth = 0usize;
@@ -509,7 +509,7 @@ impl Parser<'_> {
     }
 
     /// `( ... )` after `NAME=`, with the cursor at the parenthesis.
-    pub fn array(&mut self) -> Vec<Word> {
+    pub(crate) fn array(&mut self) -> Vec<Word> {
         let start = self.pos;
         let mark = self.mark();
         self.pos += 1;

@@ -29,7 +29,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub fn reopen(&mut self) {
+    pub(crate) fn reopen(&mut self) {
         if self.state == State::Read {
             self.state = State::Waiting;
             self.body = Vec::new();
@@ -41,7 +41,7 @@ impl Slot {
 impl Parser<'_> {
     /// The delimiter behind `<<` or `<<-`. Until the end of parsing,
     /// `body_span.start` of the result is the number of its slot.
-    pub fn heredoc_start(&mut self, strip_tabs: bool) -> HereDoc {
+    pub(crate) fn heredoc_start(&mut self, strip_tabs: bool) -> HereDoc {
         self.skip_blanks();
         let start = self.pos;
         let mut delimiter = String::new();
@@ -115,7 +115,7 @@ impl Parser<'_> {
     }
 
     /// Reads the bodies that start at the cursor, just behind a line end.
-    pub fn read_heredocs(&mut self) {
+    pub(crate) fn read_heredocs(&mut self) {
         let first = self.next_doc;
         let last = self.shared.docs.len();
         if first >= last {
@@ -201,7 +201,7 @@ impl Parser<'_> {
     }
 
     /// Gives up waiting for the here-documents from `first` on.
-    pub fn close_heredocs(&mut self, first: usize) {
+    pub(crate) fn close_heredocs(&mut self, first: usize) {
         for slot in self.shared.docs.iter_mut().skip(first) {
             slot.state = State::Closed;
         }
@@ -244,7 +244,7 @@ impl Parser<'_> {
     }
 
     /// Puts the bodies into the tree.
-    pub fn fill_heredocs(&mut self, items: &mut [AndOr]) {
+    pub(crate) fn fill_heredocs(&mut self, items: &mut [AndOr]) {
         let mut docs = std::mem::take(&mut self.shared.docs);
         if !docs.is_empty() {
             Filler { docs: &mut docs }.items(items);

@@ -53,7 +53,7 @@ enum Closer {
 
 impl<'t> Parser<'t> {
     /// The reserved word at the cursor, if there is one.
-    pub fn keyword(&self) -> Option<&'t str> {
+    pub(crate) fn keyword(&self) -> Option<&'t str> {
         let start = self.pos;
         let mut at = start;
         loop {
@@ -77,7 +77,7 @@ impl<'t> Parser<'t> {
         KEYWORDS.contains(&token).then_some(token)
     }
 
-    pub fn eat_keyword(&mut self, keyword: &str) -> bool {
+    pub(crate) fn eat_keyword(&mut self, keyword: &str) -> bool {
         if self.keyword() == Some(keyword) {
             self.pos += keyword.len();
             true
@@ -87,7 +87,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Length of `;;`, `;&` or `;;&` at the cursor.
-    pub fn case_end_len(&self) -> usize {
+    pub(crate) fn case_end_len(&self) -> usize {
         if self.starts_with(";;&") {
             3
         } else if self.starts_with(";;") || self.starts_with(";&") {
@@ -121,7 +121,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Commands up to a token that closes something open, or the end.
-    pub fn list(&mut self) -> List {
+    pub(crate) fn list(&mut self) -> List {
         let start = self.pos;
         let mut items: Vec<AndOr> = Vec::new();
         let mut separated = true;
@@ -186,7 +186,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    pub fn and_or(&mut self) -> AndOr {
+    pub(crate) fn and_or(&mut self) -> AndOr {
         let start = self.pos;
         let first = self.pipeline();
         let mut rest = Vec::new();
@@ -290,7 +290,7 @@ impl<'t> Parser<'t> {
     }
 
     /// A simple command, or the definition of a function.
-    pub fn simple(&mut self) -> Command {
+    pub(crate) fn simple(&mut self) -> Command {
         let start = self.pos;
         let mut end = start;
         let mut assignments = Vec::new();
@@ -359,7 +359,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Offset behind `( )` at the cursor.
-    pub fn empty_parens(&self) -> Option<usize> {
+    pub(crate) fn empty_parens(&self) -> Option<usize> {
         let mut at = self.pos + 1;
         while matches!(self.byte(at), Some(b' ' | b'\t')) {
             at += 1;
@@ -459,7 +459,7 @@ impl<'t> Parser<'t> {
     }
 
     /// A redirection at the cursor, its descriptor included.
-    pub fn redirect(&mut self) -> Option<Redirect> {
+    pub(crate) fn redirect(&mut self) -> Option<Redirect> {
         let start = self.pos;
         let (fd, op_at) = self.redirect_fd();
         let (op, len) = self.redirect_op(op_at)?;

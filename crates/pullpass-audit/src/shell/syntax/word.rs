@@ -15,7 +15,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub fn text(&mut self, start: usize, end: usize, text: &str) {
+    pub(crate) fn text(&mut self, start: usize, end: usize, text: &str) {
         if text.is_empty() {
             return;
         }
@@ -26,7 +26,7 @@ impl Parts {
         self.end = end;
     }
 
-    pub fn flush(&mut self, parser: &Parser<'_>) {
+    pub(crate) fn flush(&mut self, parser: &Parser<'_>) {
         if !self.text.is_empty() {
             let kind = PartKind::Literal(std::mem::take(&mut self.text));
             let span = parser.span(self.start, self.end);
@@ -44,13 +44,13 @@ impl Parts {
     }
 
     /// Adds a part that began at `start` and ends at the cursor.
-    pub fn part(&mut self, parser: &Parser<'_>, start: usize, kind: PartKind) {
+    pub(crate) fn part(&mut self, parser: &Parser<'_>, start: usize, kind: PartKind) {
         self.flush(parser);
         let span = parser.span(start, parser.pos);
         self.push_part(Part { kind, span });
     }
 
-    pub fn finish(mut self, parser: &Parser<'_>) -> Vec<Part> {
+    pub(crate) fn finish(mut self, parser: &Parser<'_>) -> Vec<Part> {
         self.flush(parser);
         self.done
     }
@@ -71,7 +71,7 @@ pub(super) enum WordPlace {
 
 impl Parser<'_> {
     /// An unquoted word at the cursor; it has no parts if none starts here.
-    pub fn word(&mut self, place: WordPlace) -> Word {
+    pub(crate) fn word(&mut self, place: WordPlace) -> Word {
         let start = self.pos;
         let mut parts = Parts::default();
         self.word_parts(place, &mut parts);
@@ -84,7 +84,7 @@ impl Parser<'_> {
         }
     }
 
-    pub fn word_parts(&mut self, place: WordPlace, parts: &mut Parts) {
+    pub(crate) fn word_parts(&mut self, place: WordPlace, parts: &mut Parts) {
         let word_start = self.pos;
         let mut tilde_ok = true;
         let mut regex_depth = 0u32;
@@ -239,7 +239,7 @@ impl Parser<'_> {
         }
     }
 
-    pub fn escape(&mut self, parts: &mut Parts) {
+    pub(crate) fn escape(&mut self, parts: &mut Parts) {
         let start = self.pos;
         match self.continuation_len(start) {
             0 => match self.char_at(start + 1) {
@@ -255,14 +255,14 @@ impl Parser<'_> {
 
     /// Makes the rest of the line opaque, because what started at `start`
     /// never ends.
-    pub fn opaque_line(&mut self, start: usize, why: &'static str, parts: &mut Parts) {
+    pub(crate) fn opaque_line(&mut self, start: usize, why: &'static str, parts: &mut Parts) {
         self.pos = self.line_end(start);
         self.error(start, self.pos, why);
         let text = self.slice(start, self.pos).to_owned();
         parts.part(self, start, PartKind::Opaque { text, why });
     }
 
-    pub fn single_quote(&mut self, parts: &mut Parts) {
+    pub(crate) fn single_quote(&mut self, parts: &mut Parts) {
         let start = self.pos;
         let mut at = start + 1;
         loop {
@@ -279,7 +279,7 @@ impl Parser<'_> {
         parts.part(self, start, PartKind::SingleQuoted(text));
     }
 
-    pub fn double_quote(&mut self, parts: &mut Parts) {
+    pub(crate) fn double_quote(&mut self, parts: &mut Parts) {
         let start = self.pos;
         let mark = self.mark();
         self.pos += 1;
@@ -296,7 +296,7 @@ impl Parser<'_> {
 
     /// Text in which only `\`, `$` and backticks are special: up to the
     /// closing `"` if `quote`, else to the end (here-documents, arithmetic).
-    pub fn quoted_parts(&mut self, quote: bool, strip_tabs: bool) -> Vec<Part> {
+    pub(crate) fn quoted_parts(&mut self, quote: bool, strip_tabs: bool) -> Vec<Part> {
         let mut parts = Parts::default();
         if strip_tabs {
             self.skip_tabs();
@@ -362,7 +362,7 @@ impl Parser<'_> {
 
     /// The list inside `$(`, `<(` or `(`, with the cursor behind the opening
     /// parenthesis. `None` at the nesting limit.
-    pub fn paren_list(&mut self, opened: usize) -> Option<super::ast::List> {
+    pub(crate) fn paren_list(&mut self, opened: usize) -> Option<super::ast::List> {
         self.nested(|p| {
             let outer = std::mem::take(&mut p.open);
             p.open = Open {
@@ -382,7 +382,7 @@ impl Parser<'_> {
 
     /// Steps over a too deeply nested construct that began at `start`, with
     /// the cursor behind its opening parenthesis.
-    pub fn skip_parens(&mut self, start: usize) -> String {
+    pub(crate) fn skip_parens(&mut self, start: usize) -> String {
         let inside = self.pos;
         self.pos = match self.balanced(inside) {
             Some(end) => end,
