@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::dockerfile::reader::{self, Dockerfile};
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
+use crate::shell::syntax::Script;
 use crate::text::Holes;
 use crate::yaml::Document;
 
@@ -62,6 +63,7 @@ pub struct Context<'t> {
     once: RefCell<HashSet<String>>,
     budget: Cell<u64>,
     shell: Cell<u64>,
+    scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
 }
 
 impl<'t> Context<'t> {
@@ -80,6 +82,7 @@ impl<'t> Context<'t> {
             once: RefCell::default(),
             budget: Cell::new(BUDGET),
             shell: Cell::new(SHELL_BYTES),
+            scripts: RefCell::default(),
         }
     }
 
@@ -93,6 +96,22 @@ impl<'t> Context<'t> {
     #[must_use]
     pub fn spend_shell(&self, bytes: usize) -> bool {
         self.take(&self.shell, bytes as u64)
+    }
+
+    /// Parses a script, or gives it again: matrices and called commands run the same text many
+    /// times. `None` when this repository has had its share of parsing.
+    pub fn script(&self, text: &str) -> Option<Rc<Script>> {
+        if let Some(known) = self.scripts.borrow().get(text) {
+            return Some(Rc::clone(known));
+        }
+        if !self.spend_shell(text.len()) {
+            return None;
+        }
+        let script = Rc::new(crate::shell::syntax::parse(text));
+        self.scripts
+            .borrow_mut()
+            .insert(text.into(), Rc::clone(&script));
+        Some(script)
     }
 
     fn take(&self, from: &Cell<u64>, amount: u64) -> bool {

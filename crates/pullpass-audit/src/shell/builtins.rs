@@ -1,0 +1,467 @@
+//! Commands of the shell itself: those that change its state, and those whose output is known.
+
+use std::rc::Rc;
+
+use super::exec::Call;
+use super::redirect::is_name;
+use super::{Arg, Done, Flow, Input, Leave, Shell};
+use crate::run::{Cwd, JobRun};
+use crate::text::{HoleKind, Mapped, Text};
+
+impl Shell {
+    /// Executes a command of the shell; `None` when it is none.
+    pub(super) fn builtin(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Option<Done> {
+        let leave = |leave| Done {
+            flow: Flow::Leaves(leave),
+            ok: None,
+        };
+        let ok = call.word(1).is_empty() || call.word(1) == "0";
+        Some(match call.name() {
+            ":" | "true" => Done::known(true),
+            "false" => Done::known(false),
+            "[" | "test" => self.single_bracket(run, call),
+            "cd" | "chdir" => self.change_folder(run, call),
+            "pushd" => {
+                self.folders.push(run.cwd.clone());
+                self.change_folder(run, call)
+            }
+            "popd" => {
+                run.cwd = self.folders.pop().unwrap_or(Cwd::Elsewhere);
+                Done::known(true)
+            }
+            "export" | "declare" | "typeset" | "local" | "readonly" => {
+                self.declare(run, call);
+                Done::known(true)
+            }
+            "unset" => {
+                for arg in call.rest() {
+                    run.env.remove(arg.as_str());
+                    self.arrays.remove(arg.as_str());
+                    self.functions.remove(arg.as_str());
+                }
+                Done::known(true)
+            }
+            "set" => {
+                self.set_options(call);
+                Done::known(true)
+            }
+            "shift" => {
+                let count = call.word(1).parse().unwrap_or(1);
+                if let Some(all) = &self.arguments {
+                    let rest = all.iter().skip(count).cloned().collect();
+                    self.arguments = Some(Rc::new(rest));
+                }
+                Done::known(true)
+            }
+            "eval" => {
+                let script = Self::arg_scripts(call.rest())?;
+                self.nested_text(run, Rc::new(script))
+            }
+            "exit" => leave(Leave::Exit { ok }),
+            "return" => leave(Leave::Return { ok }),
+            "break" | "continue" => leave(Leave::Loop),
+            "exec" => {
+                let rest = crate::shell::flags::skip(call.rest(), &["-a"]);
+                if rest.is_empty() {
+                    return Some(Done::UNKNOWN);
+                }
+                self.call(
+                    run,
+                    &Call {
+                        args: rest,
+                        span: call.span,
+                    },
+                );
+                leave(Leave::Exit { ok: true })
+            }
+            "trap" => {
+                let exits = call
+                    .rest()
+                    .iter()
+                    .skip(1)
+                    .any(|arg| matches!(arg.as_str(), "EXIT" | "0"));
+                if let Some(script) = call.rest().first().filter(|_| exits) {
+                    self.at_exit = match script.as_str() {
+                        "-" | "" => None,
+                        _ => Some(script.script()),
+                    };
+                }
+                Done::known(true)
+            }
+            "read" => {
+                self.read_line(run, call);
+                Done::UNKNOWN
+            }
+            "mapfile" | "readarray" => {
+                if let Some(name) = call.rest().last() {
+                    match self.input.lines() {
+                        Some(lines) => self.set_array(run, name.as_str(), lines, false),
+                        None => {
+                            self.arrays.remove(name.as_str());
+                        }
+                    }
+                }
+                Done::UNKNOWN
+            }
+            "shopt" | "wait" | "sleep" | "umask" | "ulimit" | "mkdir" | "rm" | "touch" | "chmod"
+            | "chown" | "alias" | "disown" => Done::UNKNOWN,
+            "echo" => {
+                self.echo(call);
+                Done::known(true)
+            }
+            "printf" => {
+                self.printf(call);
+                Done::known(true)
+            }
+            "pwd" => {
+                match self.folder(run) {
+                    Some(folder) => self.print(Mapped::at(call.span, folder.as_str()), call.span),
+                    None => self.print_unknown(),
+                }
+                Done::known(true)
+            }
+            "cat" => {
+                self.cat(run, call);
+                Done::UNKNOWN
+            }
+            "tee" => {
+                self.tee(run, call);
+                Done::UNKNOWN
+            }
+            "basename" | "dirname" | "realpath" | "readlink" => {
+                self.path_tool(run, call);
+                Done::UNKNOWN
+            }
+            "tr" | "sort" | "uniq" | "head" | "sed" | "grep" | "awk" | "cut" => {
+                self.filter(call);
+                Done::UNKNOWN
+            }
+            "cp" | "mv" | "install" | "ln" => {
+                self.copy(run, call);
+                Done::UNKNOWN
+            }
+            _ => return None,
+        })
+    }
+
+    fn change_folder(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let target = call
+            .rest()
+            .iter()
+            .find(|arg| !arg.as_str().starts_with('-') || arg.as_str() == "-");
+        let to = match target {
+            None => Cwd::Elsewhere,
+            Some(arg) if arg.as_str() == "-" => {
+                self.folders.last().cloned().unwrap_or(Cwd::Elsewhere)
+            }
+            Some(arg) => match self.locate(run, &arg.text) {
+                Some(path) => Cwd::Inside(path),
+                None => Cwd::Elsewhere,
+            },
+        };
+        if self.folders.len() < 256 && call.name() != "pushd" {
+            if let Some(last) = self.folders.last_mut() {
+                last.clone_from(&run.cwd);
+            } else {
+                self.folders.push(run.cwd.clone());
+            }
+        }
+        run.cwd = to;
+        Done::known(true)
+    }
+
+    fn declare(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let mut deletes = false;
+        for arg in call.rest() {
+            let text = arg.as_str();
+            if text.starts_with('-') || text.starts_with('+') {
+                deletes |= call.name() == "export" && text.contains('n');
+                continue;
+            }
+            let Some((name, value)) = text.split_once('=') else {
+                if call.name() == "local" && is_name(text) {
+                    self.set(run, text, Text::default());
+                }
+                continue;
+            };
+            let (name, append) = match name.strip_suffix('+') {
+                Some(name) => (name, true),
+                None => (name, false),
+            };
+            if !is_name(name) || deletes {
+                continue;
+            }
+            // An array comes with a blank after each of its words.
+            if value.ends_with(' ') && !value.trim().is_empty() && arg.mapped.is_none() {
+                let words = value.split_whitespace().map(Text::from).collect();
+                self.set_array(run, name, words, append);
+                continue;
+            }
+            let value = if append {
+                let mut whole = run.env.get(name).cloned().unwrap_or_default();
+                whole.push(value);
+                whole
+            } else {
+                Text::from(value)
+            };
+            self.set(run, name, value);
+        }
+    }
+
+    fn set_options(&mut self, call: &Call<'_>) {
+        let rest = call.rest();
+        let from = match rest.iter().position(|arg| arg.as_str() == "--") {
+            Some(at) => at + 1,
+            None if rest
+                .first()
+                .is_some_and(|arg| !arg.as_str().starts_with(['-', '+'])) =>
+            {
+                0
+            }
+            None => return,
+        };
+        let all = rest.get(from..).unwrap_or_default();
+        self.arguments = if all.iter().any(|arg| arg.bare && !arg.text.is_known()) {
+            None
+        } else {
+            Some(Rc::new(all.iter().map(|arg| arg.text.clone()).collect()))
+        };
+    }
+
+    fn read_line(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let names: Vec<String> = call
+            .rest()
+            .iter()
+            .filter(|arg| is_name(arg.as_str()))
+            .map(|arg| arg.as_str().to_owned())
+            .collect();
+        match self.input.lines().map(|lines| lines.into_iter().next()) {
+            Some(line) => self.set_fields(run, &names, &line.unwrap_or_default()),
+            None => {
+                for name in names {
+                    let hole = run.cx.holes.of(&format!("${name}"), HoleKind::Variable);
+                    self.set(run, &name, hole);
+                }
+            }
+        }
+    }
+
+    fn echo(&mut self, call: &Call<'_>) {
+        if self.output.is_none() {
+            return;
+        }
+        let mut args = call.rest();
+        let mut newline = true;
+        let mut escapes = false;
+        while let Some((first, rest)) = args.split_first() {
+            match first.as_str() {
+                "-n" => newline = false,
+                "-e" => escapes = true,
+                "-ne" | "-en" => (newline, escapes) = (false, true),
+                "-E" => {}
+                _ => break,
+            }
+            args = rest;
+        }
+        let mut out = match args {
+            [only] => only.script(),
+            _ => {
+                let all: Vec<&str> = args.iter().map(Arg::as_str).collect();
+                let at = args.first().map_or(call.span, |arg| arg.span);
+                Mapped::at(at, all.join(" "))
+            }
+        };
+        if escapes && out.text.contains('\\') {
+            out = Mapped::at(call.span, unescaped(&out.text));
+        }
+        if newline {
+            out.push("\n", call.span.end, false);
+        }
+        self.print(out, call.span);
+    }
+
+    fn printf(&mut self, call: &Call<'_>) {
+        let Some((format, args)) = call.rest().split_first() else {
+            return;
+        };
+        let format = unescaped(format.as_str());
+        let mut out = String::new();
+        let mut args = args.iter();
+        let mut first = true;
+        // The format is used again as long as there are arguments.
+        while first || args.len() > 0 {
+            let before = args.len();
+            let mut chars = format.chars().peekable();
+            while let Some(c) = chars.next() {
+                if c != '%' {
+                    out.push(c);
+                    continue;
+                }
+                match chars.next() {
+                    Some('%') => out.push('%'),
+                    Some('s' | 'b' | 'd' | 'q') => out.push_str(args.next().map_or("", Arg::as_str)),
+                    _ => return self.print_unknown(),
+                }
+            }
+            first = false;
+            if args.len() == before || out.len() > super::MAX_VALUE {
+                break;
+            }
+        }
+        let at = call.rest().get(1).map_or(call.span, |arg| arg.span);
+        self.print(Mapped::at(at, out), call.span);
+    }
+
+    fn cat(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let files: Vec<&Arg> = call
+            .rest()
+            .iter()
+            .filter(|arg| !arg.as_str().starts_with('-') || arg.as_str() == "-")
+            .collect();
+        if files.is_empty() || files.iter().all(|file| file.as_str() == "-") {
+            match self.input.clone() {
+                Input::Known(text) => self.print(text.as_ref().clone(), call.span),
+                Input::Unknown => self.print_unknown(),
+            }
+            return;
+        }
+        if self.output.is_none() {
+            return;
+        }
+        for file in files {
+            match self.read(run, &file.text) {
+                Some(text) => self.print(text.as_ref().clone(), call.span),
+                None => self.print_unknown(),
+            }
+        }
+    }
+
+    /// `... | tee file`: the file is written, and what goes in comes out.
+    fn tee(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let append = call.rest().iter().any(|arg| arg.as_str() == "-a");
+        let input = self.input.clone();
+        for file in call.rest() {
+            if !file.as_str().starts_with('-') {
+                let target = super::redirect::Target::new(file.text.clone(), append);
+                self.write(run, &target, &input, call.span);
+            }
+        }
+        match input {
+            Input::Known(text) => self.print(text.as_ref().clone(), call.span),
+            Input::Unknown => self.print_unknown(),
+        }
+    }
+
+    fn path_tool(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let args: Vec<&Arg> = call
+            .rest()
+            .iter()
+            .filter(|arg| !arg.as_str().starts_with('-'))
+            .collect();
+        let Some(path) = args.first().map(|arg| arg.as_str()) else {
+            return self.print_unknown();
+        };
+        let trimmed = path.trim_end_matches('/');
+        let out = match call.name() {
+            "basename" => {
+                let name = trimmed.rsplit('/').next().unwrap_or("");
+                let suffix = args.get(1).map_or("", |arg| arg.as_str());
+                Some(name.strip_suffix(suffix).unwrap_or(name).to_owned())
+            }
+            "dirname" => Some(match trimmed.rsplit_once('/') {
+                Some(("", _)) => "/".to_owned(),
+                Some((folder, _)) => folder.to_owned(),
+                None if trimmed.chars().all(crate::text::is_hole) => return self.print_unknown(),
+                None => ".".to_owned(),
+            }),
+            _ => match self.locate(run, &Text::from(path)) {
+                Some(path) if path.is_root() => Some(self.root(run).as_str().to_owned()),
+                Some(path) => Some(format!("{}/{path}", self.root(run).as_str())),
+                None => None,
+            },
+        };
+        match out {
+            Some(text) => self.print(Mapped::at(call.span, text), call.span),
+            None => self.print_unknown(),
+        }
+    }
+
+    /// Text that is filtered is not known any more, but for the simplest filters.
+    fn filter(&mut self, call: &Call<'_>) {
+        let Some(text) = self.input.known().cloned() else {
+            return self.print_unknown();
+        };
+        let args: Vec<&str> = call.rest().iter().map(Arg::as_str).collect();
+        let out = match (call.name(), args.as_slice()) {
+            ("tr", ["-d", what]) => {
+                let what = unescaped(what);
+                let class = match what.as_str() {
+                    "[:space:]" => " \t\n\r".to_owned(),
+                    _ if what.contains(['[', '-']) && what.len() > 1 => return self.print_unknown(),
+                    _ => what,
+                };
+                text.text.replace(|c| class.contains(c), "")
+            }
+            ("tr", [from, to]) => {
+                let (from, to) = (unescaped(from), unescaped(to));
+                let (mut from, mut to) = (from.chars(), to.chars());
+                match (from.next(), to.next(), from.next(), to.next()) {
+                    (Some(a), Some(b), None, None) => text.text.replace(a, &b.to_string()),
+                    _ => match args.as_slice() {
+                        ["[:upper:]" | "A-Z", "[:lower:]" | "a-z"] => text.text.to_ascii_lowercase(),
+                        _ => return self.print_unknown(),
+                    },
+                }
+            }
+            ("sort" | "uniq", _) => text.text.clone(),
+            _ => return self.print_unknown(),
+        };
+        self.print(Mapped::at(text.whole(), out), call.span);
+    }
+
+    /// A configuration with credentials may be copied into place.
+    fn copy(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let files: Vec<&Arg> = call
+            .rest()
+            .iter()
+            .filter(|arg| !arg.as_str().starts_with('-'))
+            .collect();
+        let [from, .., to] = files.as_slice() else {
+            return;
+        };
+        let shown = run.show(&to.text);
+        if shown.contains(".docker") && !shown.contains("cli-plugins")
+            && run.show(&from.text).contains("config")
+        {
+            let input = match self.read(run, &from.text) {
+                Some(text) => Input::Known(text),
+                None => Input::Unknown,
+            };
+            self.credentials(run, &input, crate::effect::Store::docker(), call.span);
+        }
+    }
+}
+
+/// `\n`, `\t` and `\\` as `echo -e` and `printf` read them.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some('\\') | None => out.push('\\'),
+            Some('"') => out.push('"'),
+            Some(other) => {
+                out.push('\\');
+                out.push(other);
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,287 @@
+//! Conditions: which are known already, and what the others are called. Two steps that ask the
+//! same question must give the same [`Guard`], however they spell it.
+
+use super::exec::Call;
+use super::pattern::{Match, matches};
+use super::syntax::{CommandKind, List, Pipeline, Span as Range, Word};
+use super::{Arg, Done, Shell};
+use crate::effect::Guard;
+use crate::run::JobRun;
+use crate::text::Text;
+
+/// Commands that are asked for their status, not for what they do.
+const TESTS: [&str; 17] = [
+    "[", "[[", "test", "grep", "egrep", "fgrep", "command", "which", "type", "hash", "true", "false",
+    ":", "cmp", "diff", "pgrep", "expr",
+];
+
+impl Shell {
+    pub(super) fn guard_of_list(&self, run: &JobRun<'_>, list: &List) -> Guard {
+        match list.items.as_slice() {
+            [only] if only.rest.is_empty() => self.guard_of_pipeline(run, &only.first),
+            [first, .., last] => guard_of_text(
+                &self.words_of(
+                    run,
+                    Range {
+                        start: first.span.start,
+                        end: last.span.end,
+                    },
+                ),
+                false,
+            ),
+            [only] => guard_of_text(&self.words_of(run, only.span), false),
+            [] => guard_of_text(&self.words_of(run, list.span), false),
+        }
+    }
+
+    pub(super) fn guard_of_pipeline(&self, run: &JobRun<'_>, pipeline: &Pipeline) -> Guard {
+        let range = match (pipeline.commands.first(), pipeline.commands.last()) {
+            (Some(first), Some(last)) => Range {
+                start: first.span.start,
+                end: last.span.end,
+            },
+            _ => pipeline.span,
+        };
+        guard_of_text(&self.words_of(run, range), pipeline.negated)
+    }
+
+    /// Whether a pipeline is there to ask something.
+    pub(super) fn is_test_like(&self, run: &JobRun<'_>, pipeline: &Pipeline) -> bool {
+        if pipeline.negated {
+            return true;
+        }
+        let Some(command) = pipeline.commands.last() else {
+            return false;
+        };
+        match &command.kind {
+            CommandKind::Test(_) | CommandKind::Arith { .. } => true,
+            CommandKind::Simple { words, .. } => {
+                let words: Vec<_> = words.iter().take(4).map(|w| w.literal()).collect();
+                let word = |at: usize| words.get(at).and_then(Option::as_deref).unwrap_or("");
+                let name = word(0);
+                TESTS.contains(&name)
+                    || self.functions.contains_key(name) && asks(name)
+                    // `$CI && docker login`: the variable holds `true` or `false`.
+                    || matches!(words.as_slice(), [None])
+                    || name == "docker"
+                        && matches!(
+                            (word(1), word(2)),
+                            ("image" | "volume" | "network" | "container" | "manifest", "inspect" | "ls")
+                                | ("inspect" | "images" | "ps" | "info", _)
+                        )
+                    || name == "git" && matches!(word(1), "diff" | "rev-parse" | "show-ref" | "ls-remote")
+            }
+            CommandKind::Group(list) | CommandKind::Subshell(list) => list
+                .items
+                .last()
+                .is_some_and(|item| {
+                    self.within_limit()
+                        && self.is_test_like(run, item.rest.last().map_or(&item.first, |(_, p)| p))
+                }),
+            _ => false,
+        }
+    }
+
+    fn within_limit(&self) -> bool {
+        self.nesting < super::MAX_NESTING
+    }
+
+    /// `[ ... ]` and `test ...`.
+    pub(super) fn single_bracket(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let mut args = call.rest();
+        if call.name() == "["
+            && let Some((last, rest)) = args.split_last()
+            && last.as_str() == "]"
+        {
+            args = rest;
+        }
+        Done {
+            flow: super::Flow::Next,
+            ok: evaluate(run, args, false),
+        }
+    }
+
+    /// `[[ ... ]]`: words are not split, and the right side of `==` is a pattern.
+    pub(super) fn double_bracket(&mut self, run: &mut JobRun<'_>, words: &[Word]) -> Done {
+        let args: Vec<Arg> = words
+            .iter()
+            .map(|word| {
+                let text = self.value(run, word);
+                let mut arg = Arg::new(text, self.place(word.span));
+                arg.bare = !word.is_quoted();
+                arg
+            })
+            .collect();
+        Done {
+            flow: super::Flow::Next,
+            ok: evaluate(run, &args, true),
+        }
+    }
+}
+
+/// A function whose name asks a question.
+fn asks(name: &str) -> bool {
+    ["is_", "is-", "has_", "has-", "should", "need", "check", "can_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
+/// The guard that a condition's text means: negations are taken off, so that `[ -z "$X" ]` and
+/// `! [ -n "$X" ]` are one condition.
+pub(super) fn guard_of_text(text: &str, negated: bool) -> Guard {
+    let mut text = text.trim();
+    let mut holds = !negated;
+    while let Some(rest) = text.strip_prefix("! ") {
+        // `! a && b` negates `a` only.
+        if rest.contains("&&") || rest.contains("||") {
+            break;
+        }
+        text = rest.trim_start();
+        holds = !holds;
+    }
+    let mut text = text.trim_end_matches(';').trim_end().to_owned();
+    let simple = !text.contains("&&") && !text.contains("||") && !text.contains(" -a ");
+    for (open, close) in [("[ ", " ]"), ("[[ ", " ]]"), ("test ", "")] {
+        let Some(inner) = text
+            .strip_prefix(open)
+            .and_then(|inner| inner.strip_suffix(close))
+            .filter(|inner| simple && !inner.contains(" -o "))
+        else {
+            continue;
+        };
+        let mut inner = inner.trim().to_owned();
+        while let Some(rest) = inner.strip_prefix("! ") {
+            inner = rest.trim_start().to_owned();
+            holds = !holds;
+        }
+        if let Some(rest) = inner.strip_prefix("-z ") {
+            inner = format!("-n {rest}");
+            holds = !holds;
+        } else if inner.contains(" != ") {
+            inner = inner.replacen(" != ", " = ", 1);
+            holds = !holds;
+        } else {
+            inner = inner.replacen(" == ", " = ", 1);
+        }
+        text = if open == "test " {
+            format!("[ {inner} ]")
+        } else {
+            format!("{open}{inner}{close}")
+        };
+        break;
+    }
+    let guard = Guard::when(text);
+    if holds { guard } else { guard.not() }
+}
+
+/// The value of a test, when it can be known.
+fn evaluate(run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
+    if let Some(at) = position(args, &["||", "-o"]) {
+        let (left, right) = (args.get(..at)?, args.get(at + 1..)?);
+        return match (
+            evaluate(run, left, patterns),
+            evaluate_deeper(run, right, patterns),
+        ) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (Some(false), Some(false)) => Some(false),
+            _ => None,
+        };
+    }
+    if let Some(at) = position(args, &["&&", "-a"]) {
+        let (left, right) = (args.get(..at)?, args.get(at + 1..)?);
+        return match (
+            evaluate(run, left, patterns),
+            evaluate_deeper(run, right, patterns),
+        ) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        };
+    }
+    match args {
+        [] => Some(false),
+        [not, rest @ ..] if not.as_str() == "!" && !rest.is_empty() => {
+            evaluate_deeper(run, rest, patterns).map(|value| !value)
+        }
+        [open, rest @ .., close] if open.as_str() == "(" && close.as_str() == ")" => {
+            evaluate_deeper(run, rest, patterns)
+        }
+        [word] => emptiness(&word.text).map(|empty| !empty),
+        [op, word] => match op.as_str() {
+            "-n" => emptiness(&word.text).map(|empty| !empty),
+            "-z" => emptiness(&word.text),
+            // A file that is in the repository is there; one that is not may be made by the build.
+            "-f" | "-e" | "-r" | "-s" => run
+                .resolve(&word.text)
+                .filter(|path| !path.is_root() && run.cx.sources.exists(path))
+                .map(|_| true),
+            "-d" => run
+                .resolve(&word.text)
+                .filter(|path| path.is_root() || !run.cx.sources.tree().list(path).is_empty())
+                .map(|_| true),
+            _ => None,
+        },
+        [left, op, right] => compare(&left.text, op.as_str(), right, patterns),
+        _ => None,
+    }
+}
+
+/// Arguments are finite and every step takes one away, but a hostile line has a million of them.
+fn evaluate_deeper(run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
+    if args.len() > 64 {
+        return None;
+    }
+    evaluate(run, args, patterns)
+}
+
+fn position(args: &[Arg], words: &[&str]) -> Option<usize> {
+    if args.len() < 3 {
+        return None;
+    }
+    (1..args.len() - 1).find(|&at| {
+        args.get(at)
+            .is_some_and(|arg| words.contains(&arg.as_str()))
+    })
+}
+
+/// Whether a text is empty, when that can be known: an unknown value may be.
+fn emptiness(text: &Text) -> Option<bool> {
+    if text.is_empty() {
+        return Some(true);
+    }
+    let has_known = text.as_str().chars().any(|c| !crate::text::is_hole(c));
+    has_known.then_some(false)
+}
+
+fn compare(left: &Text, op: &str, right: &Arg, patterns: bool) -> Option<bool> {
+    let equal = || {
+        if left == &right.text {
+            return Some(true);
+        }
+        if patterns && right.bare {
+            let pattern = super::pattern::Pattern::parse(right.as_str());
+            return match matches(&pattern, left.as_str()) {
+                Match::Yes => Some(true),
+                Match::No => Some(false),
+                Match::Maybe => None,
+            };
+        }
+        (left.is_known() && right.text.is_known()).then_some(false)
+    };
+    let numbers = || {
+        let left: i64 = left.known()?.trim().parse().ok()?;
+        let right: i64 = right.text.known()?.trim().parse().ok()?;
+        Some((left, right))
+    };
+    match op {
+        "=" | "==" => equal(),
+        "!=" => equal().map(|value| !value),
+        "-eq" => numbers().map(|(a, b)| a == b),
+        "-ne" => numbers().map(|(a, b)| a != b),
+        "-gt" => numbers().map(|(a, b)| a > b),
+        "-ge" => numbers().map(|(a, b)| a >= b),
+        "-lt" => numbers().map(|(a, b)| a < b),
+        "-le" => numbers().map(|(a, b)| a <= b),
+        _ => None,
+    }
+}

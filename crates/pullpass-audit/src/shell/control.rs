@@ -1,0 +1,451 @@
+//! `if`, `case` and loops. What is known decides; what is not known becomes a condition on
+//! everything inside, and both outcomes are followed.
+
+use std::rc::Rc;
+
+use super::pattern::{Match, matches};
+use super::syntax::{CaseArm, Command, CommandKind, IfBranch, List, Part, PartKind, Word};
+use super::{Arg, Done, Flow, Input, Leave, Shell};
+use crate::effect::Guard;
+use crate::run::JobRun;
+use crate::text::{HoleKind, Mapped, Text};
+
+/// How often a loop over known words is unrolled.
+const MAX_TURNS: usize = 64;
+
+impl Shell {
+    pub(super) fn compound(&mut self, run: &mut JobRun<'_>, command: &Command) -> Done {
+        match &command.kind {
+            CommandKind::Subshell(list) => {
+                let trap = self.at_exit.take();
+                let mut done = self.apart(run, |shell, run| {
+                    let done = shell.items(run, list);
+                    if let Some(trap) = shell.at_exit.take() {
+                        shell.nested_text(run, Rc::new(trap));
+                    }
+                    done
+                });
+                self.at_exit = trap;
+                done.flow = match done.flow {
+                    // `( cd x; exit 1 )` leaves the subshell only.
+                    Flow::Leaves(Leave::Exit { .. } | Leave::Return { .. }) => Flow::Next,
+                    Flow::MayLeave(..) => Flow::Next,
+                    other => other,
+                };
+                done
+            }
+            CommandKind::Group(list) => self.items(run, list),
+            CommandKind::If {
+                branches,
+                otherwise,
+            } => self.branches(run, branches, otherwise.as_ref()),
+            CommandKind::While { until, cond, body } => self.repeat(run, *until, cond, body),
+            CommandKind::For { var, words, body } | CommandKind::Select { var, words, body } => {
+                self.each(run, var, words.as_deref(), body)
+            }
+            CommandKind::ForArith { text, body } => {
+                if let Some(var) = text.split(['=', ' ']).find(|word| !word.is_empty()) {
+                    let hole = run.cx.holes.of(&format!("${var}"), HoleKind::Variable);
+                    self.set(run, var, hole);
+                }
+                let before = self.state(run);
+                let done = self.items(run, body);
+                self.merge(run, before);
+                after_loop(done)
+            }
+            CommandKind::Case { word, arms } => self.case(run, word, arms),
+            CommandKind::Test(words) => self.double_bracket(run, words),
+            CommandKind::Arith { parts, .. } => {
+                self.effects_of(run, parts);
+                Done::UNKNOWN
+            }
+            CommandKind::Coproc { body, .. } => {
+                self.apart(run, |shell, run| shell.command(run, body));
+                Done::UNKNOWN
+            }
+            CommandKind::Opaque { text, .. } => {
+                if text.contains("docker") {
+                    let span = self.place(command.span);
+                    run.opaque(
+                        span,
+                        "a shell command",
+                        "this part of the script could not be parsed",
+                        crate::effect::By::Run,
+                    );
+                }
+                Done::UNKNOWN
+            }
+            CommandKind::Simple { .. } | CommandKind::Function { .. } => Done::UNKNOWN,
+        }
+    }
+
+    /// Executes the command substitutions in parts whose value does not matter.
+    pub(super) fn effects_of(&mut self, run: &mut JobRun<'_>, parts: &[Part]) {
+        for part in parts {
+            if matches!(
+                part.kind,
+                PartKind::Command { .. } | PartKind::DoubleQuoted(_) | PartKind::Param(_)
+            ) {
+                self.part_text(run, part);
+            }
+        }
+    }
+
+    fn branches(
+        &mut self,
+        run: &mut JobRun<'_>,
+        branches: &[IfBranch],
+        otherwise: Option<&List>,
+    ) -> Done {
+        let Some((branch, rest)) = branches.split_first() else {
+            return match otherwise {
+                Some(list) => self.items(run, list),
+                None => Done::known(true),
+            };
+        };
+        let cond = self.items(run, &branch.cond);
+        if matches!(cond.flow, Flow::Leaves(_)) {
+            return cond;
+        }
+        match cond.ok {
+            Some(true) => self.items(run, &branch.body),
+            Some(false) => self
+                .within(|shell| shell.branches(run, rest, otherwise))
+                .unwrap_or(Done::UNKNOWN),
+            None => {
+                let guard = self.guard_of_list(run, &branch.cond);
+                let before = self.state(run);
+                let yes = run.guarded(guard.clone(), |run| self.items(run, &branch.body));
+                let after_yes = self.state(run);
+                self.rewind(run, before);
+                let no = run.guarded(guard.not(), |run| {
+                    self.within(|shell| shell.branches(run, rest, otherwise))
+                        .unwrap_or(Done::UNKNOWN)
+                });
+                match (&yes.flow, &no.flow) {
+                    (Flow::Leaves(_), _) => {}
+                    (_, Flow::Leaves(_)) => self.rewind(run, after_yes),
+                    _ => self.merge(run, after_yes),
+                }
+                Done {
+                    flow: joined(&guard, yes.flow, no.flow),
+                    ok: if yes.ok == no.ok { yes.ok } else { None },
+                }
+            }
+        }
+    }
+
+    fn case(&mut self, run: &mut JobRun<'_>, word: &Word, arms: &[CaseArm]) -> Done {
+        let subject = self.value(run, word);
+        let mut ends: Vec<super::State> = Vec::new();
+        let written = self.words_of(run, word.span);
+        let mut flow = Flow::Next;
+        let mut decided = false;
+        for arm in arms {
+            if !run.cx.spend() {
+                break;
+            }
+            let found = if arm.patterns.is_empty() {
+                Match::Maybe
+            } else {
+                let patterns: Vec<_> = arm
+                    .patterns
+                    .iter()
+                    .map(|pattern| self.pattern(run, pattern))
+                    .collect();
+                patterns
+                    .iter()
+                    .map(|pattern| matches(pattern, subject.as_str()))
+                    .max()
+                    .unwrap_or(Match::No)
+            };
+            let certain = found == Match::Yes && ends.is_empty();
+            match found {
+                Match::No => continue,
+                Match::Yes if certain => {
+                    let done = self.items(run, &arm.body);
+                    flow = done.flow;
+                    decided = true;
+                    break;
+                }
+                _ => {}
+            }
+            let patterns: Vec<String> = arm
+                .patterns
+                .iter()
+                .map(|pattern| self.words_of(run, pattern.span))
+                .collect();
+            let guard = Guard::when(format!("case {written} in {})", patterns.join("|")));
+            let before = self.state(run);
+            let done = run.guarded(guard.clone(), |run| self.items(run, &arm.body));
+            let leaves = matches!(done.flow, Flow::Leaves(_));
+            if !leaves {
+                ends.push(self.state(run));
+            }
+            if matches!(flow, Flow::Next) {
+                flow = joined(&guard, done.flow, Flow::Next);
+            }
+            self.rewind(run, before);
+            if found == Match::Yes {
+                break;
+            }
+        }
+        if !decided {
+            for end in ends {
+                self.merge(run, end);
+            }
+        }
+        Done { flow, ok: None }
+    }
+
+    fn each(
+        &mut self,
+        run: &mut JobRun<'_>,
+        var: &str,
+        words: Option<&[Word]>,
+        body: &List,
+    ) -> Done {
+        let args: Option<Vec<Arg>> = match words {
+            Some(words) => Some(self.arguments_of(run, words)),
+            None => self.arguments.as_ref().map(|all| {
+                let span = self.place(body.span);
+                all.iter().map(|text| Arg::new(text.clone(), span)).collect()
+            }),
+        };
+        let known = args
+            .as_ref()
+            .is_some_and(|args| args.len() <= MAX_TURNS && args.iter().all(|arg| !splits(arg)));
+        if let (true, Some(args)) = (known, args) {
+            let mut done = Done::known(true);
+            for arg in args {
+                self.set(run, var, arg.text);
+                done = self.items(run, body);
+                match done.flow {
+                    Flow::Next => {}
+                    Flow::Leaves(Leave::Loop) => {
+                        // `continue` and `break` are one here: after either, what is left of
+                        // this turn does not happen.
+                        done.flow = Flow::Next;
+                    }
+                    Flow::MayLeave(Leave::Loop, _) => done.flow = Flow::Next,
+                    _ => return done,
+                }
+            }
+            return done;
+        }
+        let written = match words {
+            Some([first, .., last]) => self.words_of(
+                run,
+                super::syntax::Span {
+                    start: first.span.start,
+                    end: last.span.end,
+                },
+            ),
+            Some([only]) => self.words_of(run, only.span),
+            _ => "\"$@\"".to_owned(),
+        };
+        let guard = Guard::when(format!("for {var} in {written}"));
+        let hole = run.cx.holes.of(&format!("${var}"), HoleKind::Variable);
+        let before = self.state(run);
+        self.set(run, var, hole);
+        let done = run.guarded(guard, |run| self.items(run, body));
+        self.merge(run, before);
+        after_loop(done)
+    }
+
+    fn repeat(&mut self, run: &mut JobRun<'_>, until: bool, cond: &List, body: &List) -> Done {
+        if !until && let Some(names) = read_names(cond) {
+            return self.read_lines(run, &names, cond, body);
+        }
+        let condition = self.items(run, cond);
+        match condition.ok {
+            Some(holds) if holds == until => Done::known(true),
+            Some(_) => after_loop(self.items(run, body)),
+            None => {
+                let guard = self.guard_of_list(run, cond);
+                let guard = if until { guard.not() } else { guard };
+                let done = self.branch(run, &guard, |shell, run| shell.items(run, body));
+                after_loop(match done.flow {
+                    Flow::Leaves(Leave::Loop) => Done::UNKNOWN,
+                    Flow::Leaves(leave) => Done {
+                        flow: Flow::MayLeave(leave, guard),
+                        ok: None,
+                    },
+                    _ => done,
+                })
+            }
+        }
+    }
+
+    /// `while read -r image; do ...; done`: known lines are gone through one by one.
+    fn read_lines(
+        &mut self,
+        run: &mut JobRun<'_>,
+        names: &[String],
+        cond: &List,
+        body: &List,
+    ) -> Done {
+        let lines = self.input.lines().filter(|lines| lines.len() <= MAX_TURNS);
+        let outer = std::mem::replace(&mut self.input, Input::Unknown);
+        let done = if let Some(lines) = lines {
+            let mut done = Done::known(true);
+            for line in lines {
+                self.set_fields(run, names, &line);
+                done = after_loop(self.items(run, body));
+                if !matches!(done.flow, Flow::Next) {
+                    break;
+                }
+            }
+            done
+        } else {
+            let written = self.words_of(run, cond.span);
+            let before = self.state(run);
+            for name in names {
+                let hole = run.cx.holes.of(&format!("${name}"), HoleKind::Variable);
+                self.set(run, name, hole);
+            }
+            let guard = Guard::when(format!("while {written}"));
+            let done = run.guarded(guard, |run| self.items(run, body));
+            self.merge(run, before);
+            after_loop(done)
+        };
+        self.input = outer;
+        done
+    }
+
+    /// What `read` does with one line.
+    pub(super) fn set_fields(&mut self, run: &mut JobRun<'_>, names: &[String], line: &Text) {
+        let mut rest = line.as_str().trim();
+        for (index, name) in names.iter().enumerate() {
+            let field = if index + 1 == names.len() {
+                std::mem::take(&mut rest)
+            } else {
+                let (first, others) = rest
+                    .split_once(char::is_whitespace)
+                    .unwrap_or((rest, ""));
+                rest = others.trim_start();
+                first
+            };
+            self.set(run, name, Text::from(field));
+        }
+    }
+
+    /// Calls a function, or gives `None` when there is none of that name.
+    pub(super) fn function(
+        &mut self,
+        run: &mut JobRun<'_>,
+        call: &super::exec::Call<'_>,
+    ) -> Option<Done> {
+        let function = self.functions.get(call.name())?.clone();
+        let arguments: Vec<Text> = call.rest().iter().map(|arg| arg.text.clone()).collect();
+        let outer_text = std::mem::replace(&mut self.text, function.text);
+        let outer_file = std::mem::replace(&mut self.file, function.file);
+        let outer_arguments = self.arguments.replace(Rc::new(arguments));
+        let note = format!("calls the function `{}`", call.name());
+        let done = run.deeper(|run| {
+            run.traced(call.span, note, |run| {
+                self.within(|shell| shell.command(run, &function.body))
+            })
+        });
+        self.text = outer_text;
+        self.file = outer_file;
+        self.arguments = outer_arguments;
+        let done = done.flatten().unwrap_or(Done::UNKNOWN);
+        Some(match done.flow {
+            Flow::Leaves(Leave::Return { ok }) => Done {
+                flow: Flow::Next,
+                ok: if ok { done.ok } else { Some(false) },
+            },
+            Flow::MayLeave(Leave::Return { .. }, _) => Done::UNKNOWN,
+            _ => done,
+        })
+    }
+
+    pub(super) fn arg_scripts(args: &[Arg]) -> Option<Mapped> {
+        let first = args.first()?;
+        if args.len() == 1 {
+            return Some(first.script());
+        }
+        let all: Vec<&str> = args.iter().map(Arg::as_str).collect();
+        Some(Mapped::at(first.span, all.join(" ")))
+    }
+}
+
+/// Whether an argument of a loop may be several words, which cannot be known.
+fn splits(arg: &Arg) -> bool {
+    arg.bare && !arg.text.is_known()
+}
+
+fn after_loop(done: Done) -> Done {
+    match done.flow {
+        Flow::Leaves(Leave::Loop) | Flow::MayLeave(Leave::Loop, _) => Done::UNKNOWN,
+        _ => done,
+    }
+}
+
+/// Where a script goes on after one of two branches.
+fn joined(guard: &Guard, yes: Flow, no: Flow) -> Flow {
+    match (yes, no) {
+        (Flow::Next, Flow::Next) => Flow::Next,
+        (Flow::Leaves(a), Flow::Leaves(b)) => Flow::Leaves(if fails(a) { b } else { a }),
+        // A failure on one side ends the job: what follows belongs to the other.
+        (Flow::Leaves(a), other) if fails(a) => other,
+        (other, Flow::Leaves(b)) if fails(b) => other,
+        (Flow::Leaves(a), _) => Flow::MayLeave(a, guard.clone()),
+        (_, Flow::Leaves(b)) => Flow::MayLeave(b, guard.not()),
+        (Flow::MayLeave(a, inner), _) => Flow::MayLeave(a, joined_guard(guard, &inner)),
+        (_, Flow::MayLeave(b, inner)) => Flow::MayLeave(b, joined_guard(&guard.not(), &inner)),
+    }
+}
+
+fn joined_guard(outer: &Guard, inner: &Guard) -> Guard {
+    if outer == inner {
+        return outer.clone();
+    }
+    Guard::when(format!(
+        "{} && {}",
+        super::exec::spoken(outer),
+        super::exec::spoken(inner)
+    ))
+}
+
+fn fails(leave: Leave) -> bool {
+    matches!(
+        leave,
+        Leave::Exit { ok: false } | Leave::Return { ok: false }
+    )
+}
+
+/// The variables of `read`, when that is all the condition does.
+fn read_names(cond: &List) -> Option<Vec<String>> {
+    let [item] = cond.items.as_slice() else {
+        return None;
+    };
+    let [command] = item.first.commands.as_slice() else {
+        return None;
+    };
+    let CommandKind::Simple { words, .. } = &command.kind else {
+        return None;
+    };
+    let (first, rest) = words.split_first()?;
+    if first.literal()? != "read" || item.first.negated {
+        return None;
+    }
+    let mut names = Vec::new();
+    let mut skip = false;
+    for word in rest {
+        let word = word.literal_or_glob()?;
+        if std::mem::take(&mut skip) {
+            continue;
+        }
+        if let Some(flag) = word.strip_prefix('-') {
+            skip = matches!(flag.chars().last(), Some('d' | 'n' | 'p' | 't' | 'u'));
+        } else {
+            names.push(word.into_owned());
+        }
+    }
+    if names.is_empty() {
+        names.push("REPLY".to_owned());
+    }
+    Some(names)
+}

@@ -1,0 +1,402 @@
+//! Lists, pipelines and simple commands: the order in which things happen, and under which
+//! conditions. A login that stands right of `&&` is only as sure as what stands left of it.
+
+use std::rc::Rc;
+
+use super::syntax::{
+    AndOr, AndOrOp, AssignValue, Assignment, Command, CommandKind, List, Pipeline, Redirect, Word,
+};
+use super::{Arg, Done, Flow, Function, Input, Leave, Shell};
+use crate::effect::Guard;
+use crate::run::JobRun;
+use crate::source::Span;
+use crate::text::Text;
+
+/// One command with its arguments, ready to be looked at.
+pub(super) struct Call<'a> {
+    /// Name and arguments; never empty.
+    pub(super) args: &'a [Arg],
+    /// Where all of it is written.
+    pub(super) span: Span,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn name(&self) -> &'a str {
+        self.args.first().map_or("", Arg::as_str)
+    }
+
+    pub(super) fn rest(&self) -> &'a [Arg] {
+        self.args.get(1..).unwrap_or_default()
+    }
+
+    pub(super) fn word(&self, index: usize) -> &'a str {
+        self.args.get(index).map_or("", Arg::as_str)
+    }
+}
+
+impl Shell {
+    pub(super) fn list(&mut self, run: &mut JobRun<'_>, items: &[AndOr]) -> Done {
+        let mut ok = Some(true);
+        for (index, item) in items.iter().enumerate() {
+            let done = self
+                .within(|shell| shell.and_or(run, item))
+                .unwrap_or(Done::UNKNOWN);
+            ok = done.ok;
+            match done.flow {
+                Flow::Next => {}
+                // A job that fails has no later pulls, so what follows is not under a condition.
+                Flow::MayLeave(Leave::Exit { ok: false } | Leave::Return { ok: false }, _) => {}
+                Flow::MayLeave(leave, guard) => {
+                    let rest = items.get(index + 1..).unwrap_or_default();
+                    let goes_on = guard.not();
+                    let rest = self
+                        .within(|shell| run.guarded(goes_on, |run| shell.list(run, rest)))
+                        .unwrap_or(Done::UNKNOWN);
+                    return Done {
+                        flow: match rest.flow {
+                            Flow::Leaves(_) => Flow::Leaves(leave),
+                            _ => Flow::MayLeave(leave, guard),
+                        },
+                        ok: rest.ok,
+                    };
+                }
+                Flow::Leaves(_) => return done,
+            }
+        }
+        Done {
+            flow: Flow::Next,
+            ok,
+        }
+    }
+
+    pub(super) fn items(&mut self, run: &mut JobRun<'_>, list: &List) -> Done {
+        self.list(run, &list.items)
+    }
+
+    fn and_or(&mut self, run: &mut JobRun<'_>, item: &AndOr) -> Done {
+        let mut done = self.pipeline(run, &item.first);
+        // The condition on which the left side succeeded; `None` while it does not matter.
+        let mut left = self.guard_of_pipeline(run, &item.first);
+        let mut left_matters = done.ok.is_none() && self.is_test_like(run, &item.first);
+        let mut flow = std::mem::replace(&mut done.flow, Flow::Next);
+        let mut ok = done.ok;
+        for (op, pipeline) in &item.rest {
+            if matches!(flow, Flow::Leaves(_)) {
+                break;
+            }
+            let runs_if = match op {
+                AndOrOp::And => true,
+                AndOrOp::Or => false,
+            };
+            match ok {
+                Some(known) if known != runs_if => continue,
+                Some(_) => {
+                    let next = self.pipeline(run, pipeline);
+                    flow = next.flow;
+                    ok = next.ok;
+                    left = self.guard_of_pipeline(run, pipeline);
+                    left_matters = ok.is_none() && self.is_test_like(run, pipeline);
+                }
+                None => {
+                    let guard = if runs_if { left.clone() } else { left.not() };
+                    let guarded = left_matters || !runs_if;
+                    let next = if guarded {
+                        self.branch(run, &guard, |shell, run| shell.pipeline(run, pipeline))
+                    } else {
+                        self.pipeline(run, pipeline)
+                    };
+                    match next.flow {
+                        Flow::Leaves(leave) if guarded => {
+                            flow = Flow::MayLeave(leave, guard.clone());
+                        }
+                        Flow::MayLeave(leave, _) if guarded => {
+                            flow = Flow::MayLeave(leave, guard.clone());
+                        }
+                        Flow::Next => {}
+                        other => flow = other,
+                    }
+                    let also = self.is_test_like(run, pipeline) && next.ok.is_none();
+                    if runs_if {
+                        // `[ a ] && x || y` is an `if`: the test alone decides over `y`.
+                        if also && left_matters {
+                            left = both(&left, &self.guard_of_pipeline(run, pipeline));
+                        } else if also || !left_matters {
+                            left = self.guard_of_pipeline(run, pipeline);
+                            left_matters = also;
+                        }
+                        ok = None;
+                    } else {
+                        ok = (next.ok == Some(true)).then_some(true);
+                        left = either(&left, &self.guard_of_pipeline(run, pipeline));
+                        left_matters = left_matters && also;
+                    }
+                }
+            }
+        }
+        Done { flow, ok }
+    }
+
+    /// Does something that happens only under `guard`, and merges what it leaves behind.
+    pub(super) fn branch(
+        &mut self,
+        run: &mut JobRun<'_>,
+        guard: &Guard,
+        act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> Done,
+    ) -> Done {
+        let before = self.state(run);
+        let done = run.guarded(guard.clone(), |run| act(self, run));
+        if matches!(done.flow, Flow::Leaves(_)) {
+            self.rewind(run, before);
+        } else {
+            self.merge(run, before);
+        }
+        done
+    }
+
+    pub(super) fn pipeline(&mut self, run: &mut JobRun<'_>, pipeline: &Pipeline) -> Done {
+        let done = match pipeline.commands.as_slice() {
+            [] => Done::UNKNOWN,
+            [only] => self.command(run, only),
+            many => {
+                let outer = self.input.clone();
+                let last = many.len() - 1;
+                let mut done = Done::UNKNOWN;
+                for (index, command) in many.iter().enumerate() {
+                    if index < last {
+                        let (_, printed) = self.capture(run, |shell, run| {
+                            shell.apart(run, |shell, run| shell.command(run, command))
+                        });
+                        self.input = printed;
+                    } else {
+                        done = self.apart(run, |shell, run| shell.command(run, command));
+                        // A part of a pipeline is a process of its own: it cannot leave the script.
+                        done.flow = Flow::Next;
+                    }
+                }
+                self.input = outer;
+                done
+            }
+        };
+        if pipeline.negated {
+            return Done {
+                flow: done.flow,
+                ok: done.ok.map(|ok| !ok),
+            };
+        }
+        done
+    }
+
+    pub(super) fn command(&mut self, run: &mut JobRun<'_>, command: &Command) -> Done {
+        if !run.cx.spend() {
+            return Done::UNKNOWN;
+        }
+        if let CommandKind::Simple { assignments, words } = &command.kind {
+            return self.simple(run, command, assignments, words);
+        }
+        if let CommandKind::Function { name, body } = &command.kind {
+            // Keeping a body is a copy of it; a loop around a definition must pay for each.
+            if run.cx.spend_shell(body.span.end.saturating_sub(body.span.start) as usize) {
+                let function = Function {
+                    text: Rc::clone(&self.text),
+                    file: self.file.clone(),
+                    body: Rc::new(body.as_ref().clone()),
+                };
+                self.functions.insert(name.clone(), function);
+            }
+            return Done::known(true);
+        }
+        self.redirected(run, &command.redirects, command, |shell, run| {
+            shell
+                .within(|shell| shell.compound(run, command))
+                .unwrap_or(Done::UNKNOWN)
+        })
+    }
+
+    /// Does something with its redirections in place.
+    fn redirected(
+        &mut self,
+        run: &mut JobRun<'_>,
+        redirects: &[Redirect],
+        command: &Command,
+        act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> Done,
+    ) -> Done {
+        let redirection = self.redirection(run, redirects);
+        let input = match redirection.input {
+            Some(input) => std::mem::replace(&mut self.input, input),
+            None => self.input.clone(),
+        };
+        let done = match redirection.output {
+            Some(target) => {
+                let (done, printed) = self.capture(run, act);
+                let span = self.place(command.span);
+                self.write(run, &target, &printed, span);
+                done
+            }
+            None if redirection.silent => self.capture(run, act).0,
+            None => act(self, run),
+        };
+        self.input = input;
+        done
+    }
+
+    fn simple(
+        &mut self,
+        run: &mut JobRun<'_>,
+        command: &Command,
+        assignments: &[Assignment],
+        words: &[Word],
+    ) -> Done {
+        let args = self.arguments_of(run, words);
+        if args.is_empty() {
+            for assignment in assignments {
+                self.assign(run, assignment);
+            }
+            if !command.redirects.is_empty() {
+                return self.redirected(run, &command.redirects, command, |_, _| Done::UNKNOWN);
+            }
+            // A bare `X=$(command)` has the status of the command.
+            return if assignments.is_empty() {
+                Done::UNKNOWN
+            } else {
+                Done::known(true)
+            };
+        }
+        let mut kept: Vec<(&str, Option<Text>)> = Vec::new();
+        for assignment in assignments {
+            kept.push((&assignment.name, run.env.get(&assignment.name).cloned()));
+            self.assign(run, assignment);
+        }
+        let span = self.place(command.span);
+        let done = self.redirected(run, &command.redirects, command, |shell, run| {
+            shell
+                .within(|shell| shell.call(run, &Call { args: &args, span }))
+                .unwrap_or(Done::UNKNOWN)
+        });
+        for (name, value) in kept.into_iter().rev() {
+            match value {
+                Some(value) => run.env.insert(name.to_owned(), value),
+                None => run.env.remove(name),
+            };
+        }
+        done
+    }
+
+    pub(super) fn assign(&mut self, run: &mut JobRun<'_>, assignment: &Assignment) {
+        let name = assignment.name.as_str();
+        match &assignment.value {
+            AssignValue::Array(words) => {
+                let values: Vec<Text> = self
+                    .arguments_of(run, words)
+                    .into_iter()
+                    .map(|arg| arg.text)
+                    .collect();
+                self.set_array(run, name, values, assignment.append);
+            }
+            AssignValue::Scalar(word) => {
+                let mut value = self.value(run, word);
+                if assignment.index.is_some() {
+                    // One element of an array: which one is seldom known.
+                    self.arrays.remove(name);
+                    run.env.remove(name);
+                    return;
+                }
+                if assignment.append {
+                    let mut whole = run.env.get(name).cloned().unwrap_or_default();
+                    whole.push(value.as_str());
+                    value = whole;
+                }
+                self.set(run, name, value);
+            }
+        }
+    }
+
+    pub(super) fn set_array(
+        &mut self,
+        run: &mut JobRun<'_>,
+        name: &str,
+        values: Vec<Text>,
+        append: bool,
+    ) {
+        let mut all = if append {
+            match (self.arrays.get(name), run.env.get(name)) {
+                (Some(known), _) => known.clone(),
+                (None, Some(value)) => vec![value.clone()],
+                // Appending to what is not known leaves it unknown.
+                (None, None) => return,
+            }
+        } else {
+            Vec::new()
+        };
+        all.extend(values);
+        if all.len() > 1024 {
+            self.arrays.remove(name);
+            return;
+        }
+        // `$array` is its first element.
+        match all.first() {
+            Some(first) => run.env.insert(name.to_owned(), first.clone()),
+            None => run.env.remove(name),
+        };
+        self.arrays.insert(name.to_owned(), all);
+    }
+
+    /// Executes a text as a process of its own: `bash -c`, `sh script`, a here-document.
+    pub(super) fn process(
+        &mut self,
+        run: &mut JobRun<'_>,
+        text: Rc<Mapped>,
+        setup: impl FnOnce(&mut Self),
+    ) -> Done {
+        let mut inner = Self::new(text);
+        inner.nesting = self.nesting + 1;
+        inner.output = self.output.take();
+        inner.input = self.input.clone();
+        inner.written = Rc::clone(&self.written);
+        setup(&mut inner);
+        let env = run.env.clone();
+        let cwd = run.cwd.clone();
+        if inner.nesting < super::MAX_NESTING {
+            run.deeper(|run| inner.script(run));
+        }
+        run.env = env;
+        run.cwd = cwd;
+        self.output = inner.output;
+        Done::UNKNOWN
+    }
+}
+
+fn both(a: &Guard, b: &Guard) -> Guard {
+    if a == b {
+        return a.clone();
+    }
+    Guard::when(format!("{} && {}", spoken(a), spoken(b)))
+}
+
+fn either(a: &Guard, b: &Guard) -> Guard {
+    if a == b {
+        return a.clone();
+    }
+    Guard::when(format!("{} || {}", spoken(a), spoken(b)))
+}
+
+pub(super) fn spoken(guard: &Guard) -> String {
+    if guard.holds {
+        guard.text.to_string()
+    } else {
+        format!("! {}", guard.text)
+    }
+}
+
+impl Input {
+    /// The lines, without their ends.
+    pub(super) fn lines(&self) -> Option<Vec<Text>> {
+        let text = self.known()?;
+        Some(
+            text.text
+                .split('\n')
+                .map(|line| Text::from(line.trim_end_matches('\r')))
+                .filter(|line| !line.is_empty())
+                .collect(),
+        )
+    }
+}

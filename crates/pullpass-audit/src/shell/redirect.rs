@@ -1,0 +1,361 @@
+//! Redirections: what a command reads, and the few files whose writing matters here: the
+//! environment of later steps, and the files in which clients keep credentials.
+
+use std::rc::Rc;
+
+use super::syntax::{Fd, Redirect, RedirectOp, RedirectTarget};
+use super::{Input, Shell};
+use crate::effect::{Kind, Store};
+use crate::run::{Cwd, JobRun};
+use crate::source::{RepoPath, Span};
+use crate::text::{HoleKind, Mapped, Text};
+
+/// What the redirections of one command do.
+#[derive(Default)]
+pub(super) struct Redirection {
+    pub(super) input: Option<Input>,
+    pub(super) output: Option<Target>,
+    /// What is printed goes where nobody reads it.
+    pub(super) silent: bool,
+}
+
+/// A file that is written.
+pub(super) struct Target {
+    path: Text,
+    append: bool,
+}
+
+impl Target {
+    pub(super) fn new(path: Text, append: bool) -> Self {
+        Self { path, append }
+    }
+}
+
+impl Shell {
+    pub(super) fn redirection(
+        &mut self,
+        run: &mut JobRun<'_>,
+        redirects: &[Redirect],
+    ) -> Redirection {
+        let mut out = Redirection::default();
+        for redirect in redirects {
+            match (&redirect.op, &redirect.target) {
+                (
+                    RedirectOp::HereDoc | RedirectOp::HereDocDash,
+                    RedirectTarget::HereDoc(document),
+                ) => {
+                    let text = self.mapped_parts(run, &document.body);
+                    // The commands in it happen, too.
+                    self.effects_of(run, &document.body);
+                    out.input = Some(Input::Known(Rc::new(text)));
+                }
+                (RedirectOp::HereString, RedirectTarget::Word(word)) => {
+                    self.effects_of(run, &word.parts);
+                    let text = self.mapped_parts(run, &word.parts);
+                    out.input = Some(Input::Known(Rc::new(text)));
+                }
+                (RedirectOp::In | RedirectOp::ReadWrite, RedirectTarget::Word(word)) => {
+                    let path = self.value(run, word);
+                    out.input = Some(match self.processes.get(&path) {
+                        Some(printed) => printed.clone(),
+                        None => match self.read(run, &path) {
+                            Some(text) => Input::Known(text),
+                            None => Input::Unknown,
+                        },
+                    });
+                }
+                (
+                    RedirectOp::Out
+                    | RedirectOp::Append
+                    | RedirectOp::Clobber
+                    | RedirectOp::OutErr
+                    | RedirectOp::AppendErr,
+                    RedirectTarget::Word(word),
+                ) => {
+                    let path = self.value(run, word);
+                    if !matches!(redirect.fd, None | Some(Fd::Number(1))) {
+                        continue;
+                    }
+                    if path.as_str().starts_with("/dev/") {
+                        out.silent = true;
+                    } else {
+                        out.output = Some(Target {
+                            path,
+                            append: matches!(
+                                redirect.op,
+                                RedirectOp::Append | RedirectOp::AppendErr
+                            ),
+                        });
+                    }
+                }
+                (RedirectOp::DupOut, RedirectTarget::Word(_)) => {
+                    out.silent |= matches!(redirect.fd, None | Some(Fd::Number(1)));
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// The place in the repository that a path means, absolute ones included.
+    pub(super) fn locate(&self, run: &JobRun<'_>, path: &Text) -> Option<RepoPath> {
+        match self.below_root(run, path) {
+            Some(rest) if rest.chars().all(|c| !crate::text::is_hole(c)) => RepoPath::new(&rest),
+            Some(_) => None,
+            None => run.resolve(path),
+        }
+    }
+
+    /// A path as other readers want it: relative to the working folder where it lies in the
+    /// repository.
+    pub(super) fn path(&self, run: &JobRun<'_>, path: &Text) -> Text {
+        let Some(rest) = self.below_root(run, path) else {
+            return path.clone();
+        };
+        let Cwd::Inside(cwd) = &run.cwd else {
+            return path.clone();
+        };
+        let up = cwd.as_str().split('/').filter(|p| !p.is_empty()).count();
+        let rest = format!("{}{rest}", "../".repeat(up));
+        let rest = rest.trim_end_matches('/');
+        Text::from(if rest.is_empty() { "." } else { rest })
+    }
+
+    /// The rest of an absolute path that begins at the root of the repository.
+    fn below_root(&self, run: &JobRun<'_>, path: &Text) -> Option<String> {
+        let path = path.as_str();
+        let first = path.chars().next()?;
+        let mut rest = None;
+        if let Some(hole) = run.cx.holes.get(first) {
+            let root = matches!(
+                hole.written.as_ref(),
+                "$PWD"
+                    | "$GITHUB_WORKSPACE"
+                    | "$CIRCLE_WORKING_DIRECTORY"
+                    | "$CI_PROJECT_DIR"
+                    | "${{ github.workspace }}"
+                    | "${{github.workspace}}"
+            );
+            rest = path.get(first.len_utf8()..).filter(|_| root);
+        } else {
+            let configured = run
+                .env
+                .get("CIRCLE_WORKING_DIRECTORY")
+                .and_then(Text::known)
+                .filter(|folder| !folder.is_empty());
+            // CircleCI's default working directory, in the homes of its images.
+            for root in [
+                "~/project",
+                "/home/circleci/project",
+                "/root/project",
+                "/home/runner/project",
+            ]
+            .into_iter()
+            .chain(configured)
+            {
+                rest = rest.or_else(|| path.strip_prefix(root));
+            }
+        }
+        let rest = rest?;
+        if rest.is_empty() {
+            return Some(String::new());
+        }
+        rest.strip_prefix('/').map(str::to_owned)
+    }
+
+    /// The text of a file: one that the script wrote, or one of the repository.
+    pub(super) fn read(&self, run: &JobRun<'_>, path: &Text) -> Option<Rc<Mapped>> {
+        let path = self.locate(run, path)?;
+        self.read_at(run, &path)
+    }
+
+    pub(super) fn read_at(&self, run: &JobRun<'_>, path: &RepoPath) -> Option<Rc<Mapped>> {
+        if let Some(text) = self.written.borrow().get(path) {
+            return Some(Rc::clone(text));
+        }
+        if path.is_root() {
+            return None;
+        }
+        let source = run.cx.sources.load(path).ok()?;
+        Some(Rc::new(Mapped::verbatim(source.whole(), &*source.text)))
+    }
+
+    /// A command's output goes into a file.
+    pub(super) fn write(
+        &mut self,
+        run: &mut JobRun<'_>,
+        target: &Target,
+        printed: &Input,
+        span: Span,
+    ) {
+        let shown = run.show(&target.path);
+        if shown.contains("GITHUB_ENV") {
+            if let Some(text) = printed.known() {
+                export_lines(run, &text.text);
+            }
+        } else if shown.contains("BASH_ENV") {
+            if let Some(text) = printed.known() {
+                self.export_script(run, text);
+            }
+        } else if shown.ends_with(".docker/config.json")
+            || shown.contains("DOCKER_CONFIG") && shown.ends_with("config.json")
+        {
+            let store = self.store_of(run, &target.path);
+            self.credentials(run, printed, store, span);
+        } else if shown.ends_with("containers/auth.json") || shown.contains("REGISTRY_AUTH_FILE") {
+            self.credentials(run, printed, Store::Containers, span);
+        } else if let (Some(path), Some(text)) = (self.locate(run, &target.path), printed.known()) {
+            let mut written = self.written.borrow_mut();
+            if target.append && (written.contains_key(&path) || run.cx.sources.exists(&path)) {
+                // What stood there before counts first; the whole is not worth keeping track of.
+                written.remove(&path);
+            } else if written.len() < 256 && !path.is_root() {
+                written.insert(path, Rc::clone(text));
+            }
+        }
+    }
+
+    fn store_of(&self, run: &JobRun<'_>, path: &Text) -> Store {
+        let folder = path
+            .as_str()
+            .strip_suffix("config.json")
+            .unwrap_or("")
+            .trim_end_matches('/');
+        match run.env.get("DOCKER_CONFIG") {
+            Some(configured) if configured.as_str().trim_end_matches('/') == folder => {
+                run.docker_store()
+            }
+            None if run.show(path).contains("DOCKER_CONFIG") => run.docker_store(),
+            _ => Store::docker(),
+        }
+    }
+
+    /// A credential file is written: it signs in to every registry that it names.
+    pub(super) fn credentials(
+        &mut self,
+        run: &mut JobRun<'_>,
+        printed: &Input,
+        store: Store,
+        span: Span,
+    ) {
+        let how = "writing the client's configuration";
+        let registries: Vec<Text> = match printed.known() {
+            Some(text) => {
+                let hosts = hosts(&text.text);
+                let unknown = text.text.contains(crate::text::is_hole) || text.text.is_empty();
+                if hosts.is_empty() && unknown {
+                    vec![Text::from(text.text.trim().to_owned())]
+                } else {
+                    hosts.into_iter().map(Text::from).collect()
+                }
+            }
+            None => vec![run.cx.holes.of("$DOCKER_AUTH_CONFIG", HoleKind::Variable)],
+        };
+        for registry in registries {
+            let registry = if registry.is_empty() {
+                run.cx.holes.of("$DOCKER_AUTH_CONFIG", HoleKind::Variable)
+            } else {
+                registry
+            };
+            run.emit(
+                span,
+                Kind::Login {
+                    registry,
+                    username: None,
+                    password: None,
+                    store: store.clone(),
+                    how: how.into(),
+                    broken: None,
+                },
+            );
+        }
+    }
+
+    /// Shell text is appended to `$BASH_ENV`: later steps execute it before their own.
+    fn export_script(&mut self, run: &mut JobRun<'_>, text: &Rc<Mapped>) {
+        let before = self.state(run);
+        self.nested_text(run, Rc::clone(text));
+        let changed: Vec<(String, Text)> = run
+            .env
+            .iter()
+            .filter(|(name, value)| before.env.get(*name) != Some(value))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        // Said again with the same value it is still handed on.
+        let again: Vec<(String, Text)> = text
+            .text
+            .lines()
+            .filter_map(|line| {
+                let name = line.trim().strip_prefix("export ")?.split('=').next()?;
+                Some((name.to_owned(), run.env.get(name)?.clone()))
+            })
+            .collect();
+        self.restore(run, before);
+        run.exported.extend(again.into_iter().chain(changed));
+    }
+}
+
+/// `NAME=value` lines, and GitHub's `NAME<<END` form.
+fn export_lines(run: &mut JobRun<'_>, text: &str) {
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some((name, end)) = line.split_once("<<").filter(|(name, _)| is_name(name)) {
+            let value: Vec<&str> = lines
+                .by_ref()
+                .take_while(|line| line.trim() != end.trim())
+                .collect();
+            run.exported
+                .insert(name.to_owned(), Text::from(value.join("\n")));
+        } else if let Some((name, value)) = line.split_once('=').filter(|(name, _)| is_name(name)) {
+            run.exported.insert(name.to_owned(), Text::from(value));
+        }
+    }
+}
+
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+}
+
+/// The hosts that the JSON of a client's configuration names: the keys in `auths` and `credHelpers`
+/// whose value is an object or a helper. The text may be cut or carry holes, so it is scanned.
+fn hosts(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for section in ["auths", "credHelpers"] {
+        let Some((_, rest)) = text.split_once(section) else {
+            continue;
+        };
+        let mut depth = 0;
+        let mut pieces = rest.split('"');
+        // Outside and inside of strings take turns, beginning after the section's closing quote.
+        let mut outside = pieces.next().unwrap_or("");
+        if outside.is_empty() {
+            outside = pieces.next().unwrap_or("");
+        }
+        depth = step(depth, outside);
+        while let Some(inside) = pieces.next() {
+            let after = pieces.next().unwrap_or("");
+            let is_key = after.trim_start().starts_with(':');
+            if depth == 1 && is_key {
+                let host = inside.trim_end_matches('\\');
+                if !host.is_empty() && out.len() < 64 {
+                    out.push(host.to_owned());
+                }
+            }
+            depth = step(depth, after);
+            if depth <= 0 {
+                break;
+            }
+        }
+    }
+    out
+}
+
+fn step(depth: i32, text: &str) -> i32 {
+    text.chars().fold(depth, |depth, c| match c {
+        '{' => depth.saturating_add(1),
+        '}' => depth.saturating_sub(1),
+        _ => depth,
+    })
+}

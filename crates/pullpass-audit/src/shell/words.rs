@@ -1,0 +1,413 @@
+//! Words to values: quoting, expansion, splitting. What cannot be known becomes a hole that shows
+//! as the words of the file, so that `app:$TAG` built and `app:$TAG` run are one image.
+
+use std::rc::Rc;
+
+use super::pattern::Pattern;
+use super::syntax::{List, Part, PartKind, ProcessDir, Span as Range, Word, expand_braces};
+use super::{Arg, Done, Input, Shell};
+use crate::run::JobRun;
+use crate::text::{HoleKind, Mapped, Text, is_hole};
+
+/// Words that one command may have after expansion.
+const MAX_ARGUMENTS: usize = 4096;
+
+/// What a piece of a word expands to.
+pub(super) enum Value {
+    One(Text),
+    /// `"$@"`, `"${array[@]}"`.
+    Many(Vec<Text>),
+}
+
+/// Words as they come out of splitting.
+#[derive(Default)]
+struct Fields {
+    done: Vec<String>,
+    current: Option<String>,
+}
+
+impl Fields {
+    fn quoted(&mut self, text: &str) {
+        self.current.get_or_insert_default().push_str(text);
+    }
+
+    fn unquoted(&mut self, text: &str) {
+        let mut rest = text;
+        if rest.starts_with([' ', '\t', '\n']) {
+            self.end();
+        }
+        while !rest.is_empty() {
+            rest = rest.trim_start_matches([' ', '\t', '\n']);
+            let end = rest.find([' ', '\t', '\n']).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            if !word.is_empty() {
+                self.quoted(word);
+            }
+            if !after.is_empty() {
+                self.end();
+            }
+            rest = after;
+        }
+    }
+
+    fn many(&mut self, all: &[Text]) {
+        for (index, text) in all.iter().enumerate() {
+            if index > 0 {
+                self.end();
+            }
+            self.quoted(text.as_str());
+        }
+    }
+
+    fn end(&mut self) {
+        if self.done.len() < MAX_ARGUMENTS {
+            self.done.extend(self.current.take());
+        }
+    }
+}
+
+impl Shell {
+    /// The arguments that words become.
+    pub(super) fn arguments_of(&mut self, run: &mut JobRun<'_>, words: &[Word]) -> Vec<Arg> {
+        let mut out = Vec::with_capacity(words.len());
+        for word in words {
+            if out.len() >= MAX_ARGUMENTS {
+                break;
+            }
+            if !self.plain(word, &mut out) {
+                for word in expand_braces(word) {
+                    self.split(run, &word, &mut out);
+                }
+            }
+        }
+        out
+    }
+
+    /// Most words are plain letters; they need none of the machinery.
+    fn plain(&self, word: &Word, out: &mut Vec<Arg>) -> bool {
+        if let [
+            Part {
+                kind: PartKind::Literal(text),
+                ..
+            },
+        ] = word.parts.as_slice()
+            && !text.contains('{')
+        {
+            out.push(Arg::new(Text::new(text.as_str()), self.place(word.span)));
+            return true;
+        }
+        false
+    }
+
+    fn split(&mut self, run: &mut JobRun<'_>, word: &Word, out: &mut Vec<Arg>) {
+        let span = self.place(word.span);
+        let mut fields = Fields::default();
+        let mut bare = !word.parts.is_empty();
+        let mut single = true;
+        for part in &word.parts {
+            match &part.kind {
+                PartKind::Literal(text) => {
+                    bare = false;
+                    fields.quoted(text);
+                }
+                PartKind::DoubleQuoted(inner) => {
+                    bare = false;
+                    fields.quoted("");
+                    self.inside_quotes(run, inner, &mut fields, &mut single);
+                }
+                PartKind::Param(_) | PartKind::Command { .. } | PartKind::Arith { .. } => {
+                    single = false;
+                    match self.part_value(run, part) {
+                        Value::One(text) => fields.unquoted(text.as_str()),
+                        Value::Many(all) => {
+                            for (index, text) in all.iter().enumerate() {
+                                if index > 0 {
+                                    fields.end();
+                                }
+                                fields.unquoted(text.as_str());
+                            }
+                        }
+                    }
+                }
+                PartKind::Array(words) => {
+                    bare = false;
+                    single = false;
+                    for arg in self.arguments_of(run, words) {
+                        fields.quoted(arg.as_str());
+                        fields.quoted(" ");
+                    }
+                }
+                _ => {
+                    bare = false;
+                    let text = self.part_text(run, part);
+                    fields.quoted(text.as_str());
+                }
+            }
+        }
+        fields.end();
+        // Only a text of several words can be a script, for which places matter.
+        let mapped = (single
+            && matches!(word.parts.as_slice(), [p] if is_quote(&p.kind))
+            && fields.done.iter().any(|text| text.contains([' ', '\n'])))
+        .then(|| Rc::new(self.mapped_parts(run, &word.parts)));
+        let count = fields.done.len();
+        for text in fields.done {
+            out.push(Arg {
+                text: Text::new(text),
+                span,
+                mapped: mapped.clone().filter(|_| count == 1),
+                bare,
+            });
+        }
+    }
+
+    fn inside_quotes(
+        &mut self,
+        run: &mut JobRun<'_>,
+        parts: &[Part],
+        fields: &mut Fields,
+        single: &mut bool,
+    ) {
+        for part in parts {
+            match self.part_value(run, part) {
+                Value::One(text) => fields.quoted(text.as_str()),
+                Value::Many(all) => {
+                    *single = false;
+                    if all.is_empty() && parts.len() == 1 {
+                        // `"$@"` without arguments is no word at all.
+                        fields.current = None;
+                    }
+                    fields.many(&all);
+                }
+            }
+        }
+    }
+
+    /// The value of a word that is not split: an assignment, a file name, a `case` subject.
+    pub(super) fn value(&mut self, run: &mut JobRun<'_>, word: &Word) -> Text {
+        let mut out = Text::default();
+        for part in &word.parts {
+            let piece = self.part_text(run, part);
+            if out.as_str().len() + piece.as_str().len() > super::MAX_VALUE {
+                return run
+                    .cx
+                    .holes
+                    .of(&self.words_of(run, word.span), HoleKind::Variable);
+            }
+            out.push(piece.as_str());
+        }
+        out
+    }
+
+    /// The value of parts, with the place of each letter that stands there as it is.
+    pub(super) fn mapped_parts(&mut self, run: &mut JobRun<'_>, parts: &[Part]) -> Mapped {
+        let mut out = Mapped::empty(self.text.file());
+        for part in parts {
+            match &part.kind {
+                PartKind::DoubleQuoted(inner) => {
+                    let inner = self
+                        .within(|shell| shell.mapped_parts(run, inner))
+                        .unwrap_or_else(|| Mapped::empty(self.text.file()));
+                    out.append(&inner);
+                }
+                PartKind::Literal(text)
+                | PartKind::SingleQuoted(text)
+                | PartKind::AnsiQuoted(text) => self.append_text(&mut out, text, part.span),
+                _ => {
+                    // The commands in it were executed when the word was; only its value counts.
+                    let text = match &part.kind {
+                        PartKind::Command { .. } => self.output_hole(run, part.span),
+                        _ => self.part_text(run, part),
+                    };
+                    out.push(text.as_str(), self.place(part.span).start, false);
+                }
+            }
+            if out.text.len() > 16 * super::MAX_VALUE {
+                break;
+            }
+        }
+        out
+    }
+
+    fn append_text(&self, out: &mut Mapped, text: &str, range: Range) {
+        let (mut start, mut end) = (range.start as usize, range.end as usize);
+        let source = self.text.text.as_str();
+        if source.get(start..end) != Some(text) {
+            // Between quotes.
+            start += 1;
+            end = end.saturating_sub(1);
+        }
+        if start <= end && source.get(start..end) == Some(text) {
+            out.append(&self.text.part(start, end));
+            return;
+        }
+        // Escapes or taken-off tabs: still line for line, where the lines are as many.
+        let written = source
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or("");
+        let same = written.matches('\n').count() == text.matches('\n').count();
+        let mut at = range.start as usize;
+        let mut lines = written.split_inclusive('\n');
+        for line in text.split_inclusive('\n') {
+            let src = self.text.span(at, at).start;
+            out.push(line, src, false);
+            if same {
+                at += lines.next().map_or(0, str::len);
+            }
+        }
+    }
+
+    pub(super) fn part_text(&mut self, run: &mut JobRun<'_>, part: &Part) -> Text {
+        match self.part_value(run, part) {
+            Value::One(text) => text,
+            Value::Many(all) => {
+                let all: Vec<&str> = all.iter().map(Text::as_str).collect();
+                Text::from(all.join(" "))
+            }
+        }
+    }
+
+    fn part_value(&mut self, run: &mut JobRun<'_>, part: &Part) -> Value {
+        Value::One(match &part.kind {
+            PartKind::Literal(text)
+            | PartKind::SingleQuoted(text)
+            | PartKind::AnsiQuoted(text)
+            | PartKind::ExtGlob(text) => Text::new(text.as_str()),
+            PartKind::Escaped(c) | PartKind::Glob(c) => Text::new(c.to_string()),
+            PartKind::DoubleQuoted(inner) => {
+                let mut out = Text::default();
+                for part in inner {
+                    let piece = self
+                        .within(|shell| shell.part_text(run, part))
+                        .unwrap_or_default();
+                    out.push(piece.as_str());
+                    if out.as_str().len() > super::MAX_VALUE {
+                        break;
+                    }
+                }
+                out
+            }
+            PartKind::Param(param) => {
+                return self
+                    .within(|shell| shell.parameter(run, param, part.span))
+                    .unwrap_or_else(|| Value::One(Text::default()));
+            }
+            PartKind::Command { list, .. } => self.substitution(run, list, part.span),
+            PartKind::Arith { text, parts } => {
+                self.effects_of(run, parts);
+                match self.arithmetic(run, text) {
+                    Some(value) => Text::from(value.to_string()),
+                    None => self.output_hole(run, part.span),
+                }
+            }
+            PartKind::ProcessSubst { dir, list } => {
+                let (_, printed) = self.capture(run, |shell, run| {
+                    shell.apart(run, |shell, run| {
+                        shell
+                            .within(|shell| shell.items(run, list))
+                            .unwrap_or(Done::UNKNOWN)
+                    })
+                });
+                let hole = self.output_hole(run, part.span);
+                if *dir == ProcessDir::In {
+                    self.processes.insert(hole.clone(), printed);
+                }
+                hole
+            }
+            PartKind::Tilde(user) => Text::new(format!("~{user}")),
+            PartKind::Array(words) => {
+                let all = self.arguments_of(run, words);
+                let all: Vec<&str> = all.iter().map(Arg::as_str).collect();
+                Text::from(all.join(" "))
+            }
+            PartKind::Opaque { text, .. } => run.cx.holes.of(text, HoleKind::Output),
+        })
+    }
+
+    fn output_hole(&self, run: &JobRun<'_>, range: Range) -> Text {
+        run.cx
+            .holes
+            .of(&self.words_of(run, range), HoleKind::Output)
+    }
+
+    /// `$(...)`: executes the commands for their effects, and gives what they print.
+    fn substitution(&mut self, run: &mut JobRun<'_>, list: &List, range: Range) -> Text {
+        let (_, printed) = self.capture(run, |shell, run| {
+            shell.apart(run, |shell, run| {
+                shell
+                    .within(|shell| shell.items(run, list))
+                    .unwrap_or(Done::UNKNOWN)
+            })
+        });
+        match printed {
+            Input::Known(text) if text.text.len() <= 4096 && !list.items.is_empty() => {
+                Text::from(text.text.trim_end_matches(['\n', '\r']).to_owned())
+            }
+            _ => self.output_hole(run, range),
+        }
+    }
+
+    /// The pattern that a word means: what is quoted matches itself only.
+    pub(super) fn pattern(&mut self, run: &mut JobRun<'_>, word: &Word) -> Pattern {
+        let mut pattern = Pattern::default();
+        for part in &word.parts {
+            match &part.kind {
+                PartKind::Glob(c) => pattern.glob(*c),
+                PartKind::ExtGlob(_) => pattern.unclear(),
+                PartKind::Param(_) => {
+                    let text = self.part_text(run, part);
+                    for c in text.as_str().chars() {
+                        if "*?[".contains(c) {
+                            pattern.glob(c);
+                        } else {
+                            pattern.literal(c.encode_utf8(&mut [0; 4]));
+                        }
+                    }
+                }
+                _ => {
+                    let text = self.part_text(run, part);
+                    pattern.literal(text.as_str());
+                }
+            }
+        }
+        pattern
+    }
+
+    /// Sums and differences of known numbers: loop counters and the like.
+    fn arithmetic(&self, run: &JobRun<'_>, text: &str) -> Option<i64> {
+        if text.len() > 64 || text.contains(is_hole) {
+            return None;
+        }
+        let mut total: i64 = 0;
+        let mut sign = 1;
+        let mut expects_value = true;
+        let spaced = text.replace('+', " + ").replace('-', " - ");
+        for token in spaced.split_whitespace() {
+            match token {
+                "+" if !expects_value => (sign, expects_value) = (1, true),
+                "-" if !expects_value => (sign, expects_value) = (-1, true),
+                _ if !expects_value => return None,
+                _ => {
+                    let name = token
+                        .trim_start_matches("${")
+                        .trim_start_matches('$')
+                        .trim_end_matches('}');
+                    let value: i64 = match name.parse() {
+                        Ok(value) => value,
+                        Err(_) => run.env.get(name)?.known()?.trim().parse().ok()?,
+                    };
+                    total = total.checked_add(value.checked_mul(sign)?)?;
+                    expects_value = false;
+                }
+            }
+        }
+        (!expects_value).then_some(total)
+    }
+}
+
+fn is_quote(kind: &PartKind) -> bool {
+    matches!(
+        kind,
+        PartKind::SingleQuoted(_) | PartKind::DoubleQuoted(_) | PartKind::AnsiQuoted(_)
+    )
+}
