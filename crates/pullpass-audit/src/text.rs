@@ -338,7 +338,8 @@ impl Mapped {
         out
     }
 
-    fn append(&mut self, other: &Self) {
+    /// Appends another text of the same file, with its places.
+    pub fn append(&mut self, other: &Self) {
         let base = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
         self.text.push_str(&other.text);
         if !other.text.is_empty() {
