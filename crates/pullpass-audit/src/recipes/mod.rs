@@ -1,8 +1,13 @@
-//! Task runners whose recipes stand in the same repository: `make`, `just`, `npm` and its kin.
+//! CI steps like `make test` or `npm run e2e` pull images that no CI file mentions: the recipes of
+//! task runners (`make`, `just`, `npm` and its kin) stand elsewhere in the same repository.
 //!
 //! Each reader turns a call into the scripts that it would run, in order; the shell follows them.
 
-use crate::run::JobRun;
+mod just;
+mod make;
+mod npm;
+
+use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
 use crate::text::{Mapped, Text};
 
@@ -56,6 +61,59 @@ pub struct Call {
 /// # Errors
 /// A sentence that says what could not be found or resolved.
 pub fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, String> {
-    let _ = (run, call);
-    Err("not yet read".to_owned())
+    match call.runner {
+        Runner::Make => make::recipes(run, call),
+        Runner::Just => just::recipes(run, call),
+        Runner::Npm => npm::recipes(run, call),
+    }
+}
+
+/// The folder that the call works in.
+fn directory(run: &JobRun<'_>, call: &Call) -> Result<RepoPath, String> {
+    let Cwd::Inside(cwd) = &run.cwd else {
+        return Err("it runs in a folder that is not of this repository, or not known".to_owned());
+    };
+    match &call.directory {
+        None => Ok(cwd.clone()),
+        Some(given) => run.resolve(given).ok_or_else(|| {
+            let shown = run.show(given);
+            format!("the folder `{shown}` is not in this repository, or not known before the build runs")
+        }),
+    }
+}
+
+/// The runner's file: the one given, or the first of `names` in `folder` (or, `upwards`, above it).
+fn file(
+    run: &JobRun<'_>,
+    call: &Call,
+    folder: &RepoPath,
+    names: &[&str],
+    upwards: bool,
+) -> Result<RepoPath, String> {
+    if let Some(given) = &call.file {
+        let path = given.known().and_then(|name| folder.join(name));
+        return path
+            .filter(|path| run.cx.sources.exists(path))
+            .ok_or_else(|| {
+                let shown = run.show(given);
+                format!("`{shown}` is not in this repository, or not known before the build runs")
+            });
+    }
+    let mut at = folder.clone();
+    loop {
+        let found = names.iter().filter_map(|name| at.join(name));
+        if let Some(path) = found.into_iter().find(|p| run.cx.sources.exists(p)) {
+            return Ok(path);
+        }
+        if !upwards || at.is_root() || !run.cx.spend() {
+            break;
+        }
+        at = at.parent();
+    }
+    let place = if folder.is_root() {
+        "the repository's root".to_owned()
+    } else {
+        format!("`{folder}`")
+    };
+    Err(format!("no {} in {place}", names.join(" or ")))
 }

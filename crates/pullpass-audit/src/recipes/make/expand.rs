@@ -1,0 +1,470 @@
+//! A makefile is half macro language: which image a recipe runs is often three variables and a
+//! function away from the recipe.
+//!
+//! What only the build run knows (`$(shell …)`, variables that nobody sets) becomes a hole.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::run::JobRun;
+use crate::source::RepoPath;
+use crate::text::{HoleKind, Text, is_hole};
+
+/// Bytes that one value may unfold to: `A=$(B)$(B)` doubles at each step.
+const MAX_VALUE: usize = 64 * 1024;
+
+/// References that one call of make may unfold; empty values cost work without growing.
+const FUEL: u32 = 200_000;
+
+/// How deep references may stand in each other.
+const MAX_NESTING: usize = 64;
+
+/// A variable as a makefile sets it.
+#[derive(Clone, Debug)]
+pub(super) struct Variable {
+    pub(super) value: String,
+    /// `=`: unfolded at each use, not where it is set.
+    pub(super) recursive: bool,
+}
+
+/// Variables by name.
+pub(super) type Variables = BTreeMap<String, Variable>;
+
+/// What references are looked up in.
+pub(super) struct Scope<'r, 'c> {
+    pub(super) run: &'r JobRun<'c>,
+    /// The folder make runs in.
+    pub(super) cwd: RepoPath,
+    /// `NAME=value` of the command line; stronger than the makefile.
+    pub(super) given: BTreeMap<String, Text>,
+    pub(super) variables: Variables,
+    /// Names set with `override`; stronger than the command line.
+    pub(super) overridden: BTreeSet<String>,
+    /// Variables of targets, automatic variables, arguments of `call`; the last one is the strongest.
+    pub(super) inner: RefCell<Vec<Variables>>,
+    /// Names that are being unfolded.
+    open: RefCell<Vec<String>>,
+    fuel: Cell<u32>,
+}
+
+impl<'r, 'c> Scope<'r, 'c> {
+    pub(super) fn new(run: &'r JobRun<'c>, cwd: RepoPath, given: &[(String, Text)]) -> Self {
+        Self {
+            run,
+            cwd,
+            given: given.iter().cloned().collect(),
+            variables: Variables::new(),
+            overridden: BTreeSet::new(),
+            inner: RefCell::default(),
+            open: RefCell::default(),
+            fuel: Cell::new(FUEL),
+        }
+    }
+
+    fn output(&self, written: &str) -> Text {
+        self.run.cx.holes.of(written, HoleKind::Output)
+    }
+
+    /// Whether a name has a value, be it an unknown one.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+            || self.inner.borrow().iter().any(|v| v.contains_key(name))
+            || self.variables.contains_key(name)
+            || self.run.env.contains_key(name)
+    }
+
+    /// A text with every reference in it unfolded.
+    pub(super) fn expand(&self, text: &str) -> String {
+        self.unfold(text, 0)
+    }
+
+    fn unfold(&self, text: &str, depth: usize) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            let (before, from) = rest.split_at(at);
+            push(&mut out, before);
+            let end = reference(from);
+            let (written, after) = from.split_at(end.min(from.len()));
+            push(&mut out, &self.value(written, depth));
+            rest = after;
+        }
+        push(&mut out, rest);
+        out
+    }
+
+    /// What one reference (`$(NAME)`, `$@`, `$$`) stands for.
+    pub(super) fn value(&self, written: &str, depth: usize) -> String {
+        let fuel = self.fuel.get();
+        if fuel == 0 || depth > MAX_NESTING {
+            return self.output(written).as_str().to_owned();
+        }
+        self.fuel.set(fuel - 1);
+        let inside = match written.as_bytes() {
+            [b'$', b'$'] => return "$".to_owned(),
+            [b'$', b'(' | b'{', .., b')' | b'}'] => {
+                written.get(2..written.len() - 1).unwrap_or("")
+            }
+            [b'$', _, ..] => written.get(1..).unwrap_or(""),
+            _ => return written.to_owned(),
+        };
+        let name_end = inside.find([' ', '\t', '\n']).unwrap_or(inside.len());
+        let (name, arguments) = inside.split_at(name_end);
+        if !arguments.is_empty()
+            && let Some(value) = self.function(name, arguments.trim_start(), written, depth + 1)
+        {
+            return value;
+        }
+        let name = self.unfold(inside, depth + 1);
+        if let Some((name, change)) = name.split_once(':')
+            && let Some((from, to)) = change.split_once('=')
+        {
+            let value = self.named(name, depth);
+            return if from.contains('%') {
+                words(&value, |w| substituted(from, to, w))
+            } else {
+                words(&value, |w| match w.strip_suffix(from) {
+                    Some(stem) => format!("{stem}{to}"),
+                    None => w.to_owned(),
+                })
+            };
+        }
+        self.named(&name, depth)
+    }
+
+    fn named(&self, name: &str, depth: usize) -> String {
+        let inner = self.inner.borrow().iter().rev().find_map(|v| v.get(name).cloned());
+        let variable = match self.given.get(name) {
+            Some(value) if !self.overridden.contains(name) && inner.is_none() => {
+                return value.as_str().to_owned();
+            }
+            _ => inner.or_else(|| self.variables.get(name).cloned()),
+        };
+        let Some(variable) = variable else {
+            return self.outside(name);
+        };
+        if !variable.recursive {
+            return variable.value;
+        }
+        if self.open.borrow().iter().any(|n| n == name) {
+            return self.output(&format!("$({name})")).as_str().to_owned();
+        }
+        self.open.borrow_mut().push(name.to_owned());
+        let value = self.unfold(&variable.value, depth + 1);
+        self.open.borrow_mut().pop();
+        value
+    }
+
+    /// A variable that no makefile sets.
+    fn outside(&self, name: &str) -> String {
+        match name {
+            // The shell follows `make …` in a recipe, with the folder and the variables it has then.
+            "MAKE" => "make".to_owned(),
+            "MAKEFLAGS" | "MFLAGS" | "MAKEOVERRIDES" | "" => String::new(),
+            // Recipes run in this folder, so for every path it is as good as its absolute name.
+            "CURDIR" => ".".to_owned(),
+            "PWD" if !self.run.env.contains_key(name) => ".".to_owned(),
+            "SHELL" => "/bin/sh".to_owned(),
+            "RM" => "rm -f".to_owned(),
+            _ => self.run.variable(name).as_str().to_owned(),
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm per function of make")]
+    fn function(&self, name: &str, raw: &str, written: &str, depth: usize) -> Option<String> {
+        let parts = arguments(raw);
+        let part = |i: usize| parts.get(i).copied().unwrap_or("");
+        let get = |i: usize| self.unfold(part(i), depth);
+        // The last argument takes all that is left, commas included.
+        let tail = |i: usize| {
+            let skipped: usize = parts.iter().take(i).map(|p| p.len() + 1).sum();
+            self.unfold(raw.get(skipped..).unwrap_or(""), depth)
+        };
+        let unknown = || self.output(written).as_str().to_owned();
+        // A function of words cannot be computed on what is not known.
+        let of_known = |inputs: &[&str], act: &dyn Fn() -> String| {
+            if inputs.iter().any(|i| i.contains(is_hole)) {
+                unknown()
+            } else {
+                act()
+            }
+        };
+        Some(match name {
+            "shell" => {
+                if tail(0).trim() == "pwd" {
+                    ".".to_owned()
+                } else {
+                    unknown()
+                }
+            }
+            "eval" | "info" | "warning" | "error" => String::new(),
+            "if" => {
+                let condition = get(0);
+                let condition = condition.trim();
+                if condition.is_empty() {
+                    tail(2)
+                } else if !condition.chars().all(is_hole) {
+                    get(1)
+                } else {
+                    // Which branch is taken is open; silence (`@`) or none makes no difference.
+                    let (yes, no) = (get(1), tail(2));
+                    if yes == no || [&yes, &no].iter().all(|v| matches!(v.trim(), "" | "@")) {
+                        yes.trim().trim_start_matches('@').to_owned()
+                    } else {
+                        unknown()
+                    }
+                }
+            }
+            "or" => {
+                let values = (0..parts.len()).map(get).map(|v| v.trim().to_owned());
+                let values: Vec<String> = values.filter(|v| !v.is_empty()).collect();
+                let known = values.iter().find(|v| !v.chars().all(is_hole));
+                // `$(or $(TAG),latest)`: as with a default in the shell, what nobody sets is not set.
+                known.or(values.first()).cloned().unwrap_or_default()
+            }
+            "and" => {
+                let mut last = String::new();
+                for i in 0..parts.len() {
+                    last = get(i).trim().to_owned();
+                    if last.is_empty() {
+                        break;
+                    }
+                }
+                last
+            }
+            "strip" => words(&tail(0), str::to_owned),
+            "firstword" => tail(0).split_whitespace().next().unwrap_or("").to_owned(),
+            "lastword" => tail(0).split_whitespace().last().unwrap_or("").to_owned(),
+            "word" => {
+                let (n, list) = (get(0), tail(1));
+                let index: usize = n.trim().parse().unwrap_or(0);
+                of_known(&[&n, &list], &|| {
+                    let word = list.split_whitespace().nth(index.saturating_sub(1));
+                    word.unwrap_or("").to_owned()
+                })
+            }
+            "abspath" | "realpath" => tail(0),
+            "value" => {
+                let name = tail(0);
+                self.variables
+                    .get(&name)
+                    .map_or_else(String::new, |v| v.value.clone())
+            }
+            "addprefix" => {
+                let prefix = get(0);
+                words(&tail(1), |w| format!("{prefix}{w}"))
+            }
+            "addsuffix" => {
+                let suffix = get(0);
+                words(&tail(1), |w| format!("{w}{suffix}"))
+            }
+            "subst" => {
+                let (from, to, text) = (get(0), get(1), tail(2));
+                of_known(&[&from, &to, &text], &|| {
+                    if from.is_empty() || text.len() * (to.len() + 1) > 16 * MAX_VALUE {
+                        text.clone()
+                    } else {
+                        text.replace(&from, &to)
+                    }
+                })
+            }
+            "patsubst" => {
+                let (from, to, text) = (get(0), get(1), tail(2));
+                of_known(&[&from, &to, &text], &|| {
+                    words(&text, |w| substituted(from.trim(), to.trim(), w))
+                })
+            }
+            "filter" | "filter-out" => {
+                let (patterns, text) = (get(0), tail(1));
+                of_known(&[&patterns, &text], &|| {
+                    let patterns: Vec<&str> = patterns.split_whitespace().take(100).collect();
+                    let keep = text.split_whitespace().filter(|w| {
+                        patterns.iter().any(|p| stem(p, w).is_some()) == (name == "filter")
+                    });
+                    keep.collect::<Vec<_>>().join(" ")
+                })
+            }
+            "sort" => {
+                let text = tail(0);
+                of_known(&[&text], &|| {
+                    let sorted: BTreeSet<&str> = text.split_whitespace().collect();
+                    sorted.into_iter().collect::<Vec<_>>().join(" ")
+                })
+            }
+            "notdir" => {
+                let text = tail(0);
+                of_known(&[&text], &|| {
+                    words(&text, |w| w.rsplit('/').next().unwrap_or("").to_owned())
+                })
+            }
+            "dir" => words(&tail(0), |w| match w.rfind('/') {
+                Some(at) => w.get(..=at).unwrap_or("").to_owned(),
+                None => "./".to_owned(),
+            }),
+            "basename" => {
+                let text = tail(0);
+                of_known(&[&text], &|| {
+                    words(&text, |w| {
+                        let at = w.rfind('.').filter(|&at| !w[at..].contains('/'));
+                        at.and_then(|at| w.get(..at)).unwrap_or(w).to_owned()
+                    })
+                })
+            }
+            "wildcard" => {
+                let text = tail(0);
+                if text.contains(is_hole) {
+                    unknown()
+                } else {
+                    let found = text.split_whitespace().take(100).flat_map(|w| self.glob(w));
+                    found.collect::<Vec<_>>().join(" ")
+                }
+            }
+            "foreach" => {
+                let (variable, list) = (get(0), get(1));
+                let mut out = String::new();
+                for word in list.split_whitespace() {
+                    if self.fuel.get() == 0 || out.len() > MAX_VALUE {
+                        break;
+                    }
+                    let skipped: usize = parts.iter().take(2).map(|p| p.len() + 1).sum();
+                    let body = raw.get(skipped..).unwrap_or("");
+                    let value = self.with(&[(variable.trim(), word)], || self.unfold(body, depth));
+                    if !out.is_empty() {
+                        out.push(' ');
+                    }
+                    push(&mut out, &value);
+                }
+                out
+            }
+            "call" => {
+                let called = get(0).trim().to_owned();
+                let values: Vec<String> = (1..parts.len().min(20)).map(get).collect();
+                let numbers: Vec<String> = (1..=9).map(|n| n.to_string()).collect();
+                let numbered = numbers.iter().enumerate();
+                let bound: Vec<(&str, &str)> = numbered
+                    .map(|(i, n)| (n.as_str(), values.get(i).map_or("", String::as_str)))
+                    .collect();
+                self.with(&bound, || self.named(&called, depth))
+            }
+            "suffix" | "words" | "wordlist" | "join" | "findstring" | "origin" | "flavor"
+            | "file" | "guile" | "let" | "intcmp" => unknown(),
+            _ => return None,
+        })
+    }
+
+    /// Does something while these names have these values.
+    pub(super) fn with<R>(&self, bound: &[(&str, &str)], act: impl FnOnce() -> R) -> R {
+        let layer = bound.iter().map(|(name, value)| {
+            let variable = Variable {
+                value: (*value).to_owned(),
+                recursive: false,
+            };
+            ((*name).to_owned(), variable)
+        });
+        self.inner.borrow_mut().push(layer.collect());
+        let result = act();
+        self.inner.borrow_mut().pop();
+        result
+    }
+
+    /// Files of the repository that a name with at most one `*` in its last part means.
+    pub(super) fn glob(&self, pattern: &str) -> Vec<String> {
+        let sources = &self.run.cx.sources;
+        let Some((before, after)) = pattern.split_once('*') else {
+            let path = self.cwd.join(pattern);
+            let found = path.is_some_and(|path| sources.exists(&path));
+            return found.then(|| pattern.to_owned()).into_iter().collect();
+        };
+        let (folder, prefix) = match before.rfind('/') {
+            Some(at) => before.split_at(at + 1),
+            None => ("", before),
+        };
+        let Some(path) = self.cwd.join(folder) else {
+            return Vec::new();
+        };
+        if after.contains(['*', '/']) || !self.run.cx.spend() {
+            return Vec::new();
+        }
+        let names = sources.tree().list(&path).into_iter();
+        let hits = names.filter(|n| {
+            n.len() >= prefix.len() + after.len() && n.starts_with(prefix) && n.ends_with(after)
+        });
+        hits.take(200).map(|n| format!("{folder}{n}")).collect()
+    }
+}
+
+/// Bytes of the reference that `text` begins with (its first byte is `$`).
+pub(super) fn reference(text: &str) -> usize {
+    let mut chars = text.char_indices().skip(1);
+    let Some((at, first)) = chars.next() else {
+        return text.len();
+    };
+    let close = match first {
+        '(' => ')',
+        '{' => '}',
+        _ => return at + first.len_utf8(),
+    };
+    let mut depth = 0_usize;
+    for (at, c) in chars {
+        if c == first {
+            depth += 1;
+        } else if c == close {
+            match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return at + 1,
+            }
+        }
+    }
+    text.len()
+}
+
+/// A function's arguments, split at commas that stand in no reference.
+pub(super) fn arguments(text: &str) -> Vec<&str> {
+    let mut out = Vec::new();
+    let (mut depth, mut start) = (0_usize, 0);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' | b'{' => depth += 1,
+            b')' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                out.push(text.get(start..at).unwrap_or(""));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    out.push(text.get(start..).unwrap_or(""));
+    out
+}
+
+fn words(text: &str, act: impl Fn(&str) -> String) -> String {
+    let mut out = String::new();
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            push(&mut out, " ");
+        }
+        push(&mut out, &act(word));
+    }
+    out
+}
+
+/// What `%` of `pattern` stands for in `word`.
+pub(super) fn stem<'w>(pattern: &str, word: &'w str) -> Option<&'w str> {
+    match pattern.split_once('%') {
+        Some((before, after)) => word.strip_prefix(before)?.strip_suffix(after),
+        None => (pattern == word).then_some(""),
+    }
+}
+
+fn substituted(from: &str, to: &str, word: &str) -> String {
+    match stem(from, word) {
+        Some(stem) => to.replacen('%', stem, 1),
+        None => word.to_owned(),
+    }
+}
+
+fn push(out: &mut String, piece: &str) {
+    if out.len() + piece.len() <= MAX_VALUE {
+        out.push_str(piece);
+    }
+}
