@@ -30,6 +30,11 @@ pub(super) fn local(
         run.cx.note_unread(source, span.start, message);
         return;
     };
+    if steps.inside.contains(&folder) {
+        let message = format!("the action `{uses}` uses itself, which GitHub refuses");
+        run.cx.note_unread(source, span.start, message);
+        return;
+    }
     let found = run.deeper(|run| match definition(run, &folder) {
         Some(document) => {
             defined(run, steps, step, span, uses, &folder, &document);
@@ -85,7 +90,7 @@ fn defined(
     match (runs, using.as_str()) {
         (Some(runs), "composite") => {
             let frame = frame(run, steps, step, folder, document);
-            let mut inner = steps.of_action(frame);
+            let mut inner = steps.of_action(folder, frame);
             run.traced(
                 span,
                 format!("the step uses the local action `{uses}`"),

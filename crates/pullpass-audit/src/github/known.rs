@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::bake::{self, Bake};
 use crate::compose::{self, Compose, Verb};
 use crate::dockerfile::{self, Build};
-use crate::effect::{By, Freshness, Guard, Kind, Store};
+use crate::effect::{By, Declared, Freshness, Guard, Kind, Puller, Store};
 use crate::run::{Cwd, JobRun};
 use crate::shell;
 use crate::source::{RepoPath, Span};
@@ -13,7 +13,7 @@ use crate::text::{Text, is_hole};
 use crate::yaml::Node;
 
 use super::steps::{self, Steps};
-use super::table::{self, Deed, Row};
+use super::table::{self, Deed, How, Row};
 
 /// The step that uses the action.
 #[derive(Clone, Copy)]
@@ -31,7 +31,10 @@ pub(super) struct Use<'a> {
 /// Does what the table says.
 pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row, used: &Use<'_>) {
     for deed in &row.does {
-        let inputs = Inputs { steps, used };
+        let inputs = Inputs { steps, used, row };
+        if !mentioned(run, deed) {
+            continue;
+        }
         let guards = match deed.when.as_deref().map(|w| inputs.condition(run, w)) {
             None | Some(When::Always) => Vec::new(),
             Some(When::Never) => continue,
@@ -45,11 +48,37 @@ pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row, used: &
     }
 }
 
+/// Whether one of the files that the deed depends on says the word.
+fn mentioned(run: &JobRun<'_>, deed: &Deed) -> bool {
+    deed.mentions.as_ref().is_none_or(|word| {
+        deed.files.iter().any(|file| {
+            RepoPath::new(file)
+                .and_then(|path| run.cx.sources.load(&path).ok())
+                .is_some_and(|source| source.text.contains(word.as_str()))
+        })
+    })
+}
+
 fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
     let span = inputs.used.span;
     if let Some(pattern) = &deed.pull {
+        let freshness = if deed.always {
+            Freshness::Always
+        } else {
+            Freshness::Missing
+        };
         for image in inputs.list(run, pattern) {
-            run.docker_pull(span, image, By::Action, Freshness::Missing);
+            let puller = Puller::Client(vec![inputs.store(run)]);
+            run.emit(
+                span,
+                Kind::Pull {
+                    image,
+                    by: By::Action,
+                    puller,
+                    declared: Declared::None,
+                    freshness,
+                },
+            );
         }
     }
     if let Some(pattern) = &deed.provide {
@@ -83,8 +112,11 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
     }
     if let Some(folder) = &deed.docker_config {
         // Later steps see it as they see what a script writes to `GITHUB_ENV`.
-        run.exported
-            .insert("DOCKER_CONFIG".to_owned(), Text::from(folder.as_str()));
+        if !run.env.contains_key("DOCKER_CONFIG") {
+            for variables in [&mut run.env, &mut run.exported] {
+                variables.insert("DOCKER_CONFIG".to_owned(), Text::from(folder.as_str()));
+            }
+        }
     }
     if let Some(why) = &deed.opaque {
         run.opaque(
@@ -105,6 +137,7 @@ enum When {
 struct Inputs<'a> {
     steps: &'a Steps,
     used: &'a Use<'a>,
+    row: &'a Row,
 }
 
 impl<'a> Inputs<'a> {
@@ -119,8 +152,10 @@ impl<'a> Inputs<'a> {
     }
 
     fn get(&self, run: &JobRun<'_>, name: &str) -> Text {
-        if name == "@ref" {
-            return self.used.version.into();
+        match name {
+            "@ref" => return self.used.version.into(),
+            "@path" => return self.used.name.rsplit('/').next().unwrap_or("").into(),
+            _ => {}
         }
         self.node(name)
             .map(|node| self.steps.scope(run).text(node))
@@ -145,6 +180,16 @@ impl<'a> Inputs<'a> {
         }
         out.push(rest);
         out
+    }
+
+    /// Where the action's Docker client keeps credentials. The container of a Docker action has a
+    /// home folder of its own: it does not see the job's logins, nor the job its.
+    fn store(&self, run: &JobRun<'_>) -> Store {
+        if self.row.kind == How::Docker {
+            Store::Docker(Text::new(format!("the container of {}", self.used.name)))
+        } else {
+            run.docker_store()
+        }
     }
 
     /// The rendered pattern's lines.
@@ -227,7 +272,7 @@ fn sign_in(run: &mut JobRun<'_>, inputs: &Inputs<'_>, login: &table::Login) {
     if hub && password.is_empty() && !login.own {
         let connection = run.env.get("DOCKERHUB_OIDC_CONNECTIONID");
         match (&login.oidc, connection.is_some_and(|id| !id.is_empty())) {
-            (Some(first), true) if !older(inputs.used.version, first) => by_oidc = true,
+            (Some(first), true) if !table::older(inputs.used.version, first) => by_oidc = true,
             (Some(first), true) => {
                 let version = inputs.used.version;
                 broken = Some(
@@ -248,8 +293,10 @@ fn sign_in(run: &mut JobRun<'_>, inputs: &Inputs<'_>, login: &table::Login) {
         .is_some_and(|name| !inputs.get(run, name).is_empty());
     let store = if scoped {
         Store::Docker("buildx/config".into())
+    } else if login.containers {
+        Store::Containers
     } else {
-        run.docker_store()
+        inputs.store(run)
     };
     let given = |text: Text| (!text.is_empty()).then_some(text);
     run.emit(
@@ -300,21 +347,6 @@ fn sign_in_many(run: &mut JobRun<'_>, inputs: &Inputs<'_>, node: Node<'_>) {
             },
         );
     }
-}
-
-/// Whether a tag such as `v3` or `v4.1.0` is older than `major.minor`. A branch or commit is not:
-/// nothing is known of it.
-fn older(version: &str, first: &str) -> bool {
-    let numbers = |text: &str| -> Vec<u32> {
-        text.trim_start_matches('v')
-            .split('.')
-            .map_while(|part| part.parse().ok())
-            .collect()
-    };
-    let (have, want) = (numbers(version), numbers(first));
-    // `v4` moves along with the newest release of its line.
-    let len = have.len().min(want.len());
-    len > 0 && have.get(..len) < want.get(..len) && version.starts_with('v')
 }
 
 fn make_builder(run: &mut JobRun<'_>, inputs: &Inputs<'_>, builder: &table::Builder) {

@@ -35,6 +35,8 @@ pub(super) struct Steps {
     others: Vec<String>,
     /// The steps are those of a composite action.
     pub(super) composite: bool,
+    /// Local actions that these steps are part of, the outermost first.
+    pub(super) inside: Vec<RepoPath>,
 }
 
 /// Does something under several conditions.
@@ -74,6 +76,7 @@ impl Steps {
             own: Vec::new(),
             others: Vec::new(),
             composite: false,
+            inside: Vec::new(),
         };
         let find = |key: &str| defaults.iter().flatten().find_map(|d| d.get(key));
         let shell = find("shell").map(|n| steps.scope(run).text(n));
@@ -84,9 +87,12 @@ impl Steps {
     }
 
     /// The same for the steps of a composite action, which has no defaults.
-    pub(super) fn of_action(&self, frame: Frame) -> Self {
+    pub(super) fn of_action(&self, folder: &RepoPath, frame: Frame) -> Self {
+        let mut inside = self.inside.clone();
+        inside.push(folder.clone());
         Self {
             frame,
+            inside,
             shell: None,
             folder: None,
             composite: true,
@@ -399,8 +405,16 @@ pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
         }
         let (name, version) = uses.split_once('@').unwrap_or((uses, ""));
         if let Known::Does(row) = table::look_up(name) {
+            if row
+                .setup_until
+                .as_ref()
+                .is_some_and(|until| !table::older(version, until))
+            {
+                continue;
+            }
             for pattern in &row.setup {
-                let image = pattern.replace("{@ref}", version);
+                let path = name.rsplit('/').next().unwrap_or("");
+                let image = pattern.replace("{@ref}", version).replace("{@path}", path);
                 pull(
                     run,
                     span,

@@ -38,19 +38,29 @@ pub(super) struct Row {
     /// the base images of its Dockerfile.
     #[serde(default)]
     pub(super) setup: Vec<String>,
+    /// `setup` is true of versions older than this one only; a version that is no number is not.
+    #[serde(default)]
+    pub(super) setup_until: Option<String>,
     /// What it does when its step runs, in order.
     #[serde(default)]
     pub(super) does: Vec<Deed>,
 }
 
-/// One thing that an action does. Exactly one of the fields but `when` is given.
+/// One thing that an action does. Beside conditions exactly one of the fields is given.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Deed {
     /// Condition on an input: `name`, `!name`, `name=value`, `!name=value`.
     pub(super) when: Option<String>,
-    /// Pulls this image with the job's Docker client.
+    /// Files of the repository, one of which must contain `mentions`.
+    pub(super) files: Vec<String>,
+    /// A word that one of `files` must contain.
+    pub(super) mentions: Option<String>,
+    /// Pulls this image with a Docker client: the job's, or, inside of a Docker action, one of its
+    /// own that knows nothing of the job's logins.
     pub(super) pull: Option<String>,
+    /// The pull asks the registry even when the image is there.
+    pub(super) always: bool,
     /// Leaves this image in the local store.
     pub(super) provide: Option<String>,
     /// Signs in.
@@ -108,6 +118,8 @@ pub(super) struct Login {
     pub(super) list: Option<String>,
     /// First version (`major.minor`) that signs in to Docker Hub without a password, by OIDC.
     pub(super) oidc: Option<String>,
+    /// The credential goes to `containers/auth.json`, not to Docker's configuration.
+    pub(super) containers: bool,
     /// Input whose presence keeps the credential apart from what other clients read.
     pub(super) scope: Option<String>,
 }
@@ -190,7 +202,7 @@ pub(super) struct Compose {
 pub(super) struct Script {
     /// The input.
     pub(super) input: String,
-    /// It runs in this container, not on the runner, so only the container is pulled.
+    /// Folder.
     pub(super) workdir: String,
 }
 
@@ -234,6 +246,21 @@ fn read(text: &str) -> Result<Table, toml::de::Error> {
     Ok(table)
 }
 
+/// Whether a tag such as `v3` or `v4.1.0` is older than `major.minor`. A branch or commit is not:
+/// nothing is known of it.
+pub(super) fn older(version: &str, first: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> {
+        text.trim_start_matches('v')
+            .split('.')
+            .map_while(|part| part.parse().ok())
+            .collect()
+    };
+    let (have, want) = (numbers(version), numbers(first));
+    // `v4` moves along with the newest release of its line.
+    let len = have.len().min(want.len());
+    len > 0 && have.get(..len) < want.get(..len) && version.starts_with('v')
+}
+
 /// What the table says of an action.
 pub(super) enum Known {
     /// It pulls or signs in.
@@ -248,10 +275,12 @@ pub(super) enum Known {
 fn names(name: &str) -> impl Iterator<Item = String> {
     let name = name.to_ascii_lowercase();
     let owner = name.split('/').next().unwrap_or("").to_owned();
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let every_sibling = format!("{folder}/*");
     let repository: Vec<&str> = name.splitn(3, '/').take(2).collect();
     let every_path = format!("{}/*", repository.join("/"));
     let every_repository = format!("{owner}/*");
-    [name, every_path, every_repository].into_iter()
+    [name, every_sibling, every_path, every_repository].into_iter()
 }
 
 /// Looks up `owner/name[/path]`.

@@ -1,1 +1,727 @@
+//! Workflows in, effects out: the promises of this room as statements.
 
+use crate::context::{Context, Options};
+use crate::effect::{Declared, Effect, Forks, Guard, Job, Kind, Puller, Runner};
+use crate::source::{MemoryTree, RepoPath};
+
+const PATH: &str = ".github/workflows/ci.yml";
+
+/// A repository with one workflow and some more files.
+fn repository(workflow: &str, more: &[(&str, &str)]) -> MemoryTree {
+    more.iter().fold(
+        MemoryTree::new().with(PATH, workflow),
+        |tree, (path, text)| tree.with(path, *text),
+    )
+}
+
+fn with<R>(tree: &MemoryTree, look: impl FnOnce(&Context<'_>, Vec<Job>) -> R) -> R {
+    let options = Options::default();
+    let cx = Context::new(tree, &options);
+    let jobs = super::lower(&cx, &RepoPath::new(PATH).unwrap());
+    look(&cx, jobs)
+}
+
+fn guards(guards: &[Guard]) -> String {
+    let words: Vec<String> = guards
+        .iter()
+        .map(|g| format!("{}{}", if g.holds { "" } else { "not " }, g.text))
+        .collect();
+    words.join("; ")
+}
+
+/// One effect in one line, as the file has it.
+fn line(cx: &Context<'_>, effect: &Effect) -> String {
+    let what = match &effect.kind {
+        Kind::Pull {
+            image,
+            by,
+            puller,
+            declared,
+            ..
+        } => {
+            let who = match puller {
+                Puller::Host => "host",
+                Puller::Client(_) => "client",
+            };
+            let credential = match declared {
+                Declared::Credential {
+                    username,
+                    password,
+                    sometimes_empty,
+                    ..
+                } => format!(
+                    " as {}/{}{}",
+                    username.as_str(),
+                    password.as_str(),
+                    if *sometimes_empty { " or nobody" } else { "" }
+                ),
+                Declared::NoSyntax(_) => " no syntax".to_owned(),
+                Declared::Unknown(why) => format!(" unknown {why}"),
+                Declared::None | Declared::Aws(_) => String::new(),
+            };
+            format!("{} {} {who}{credential}", by.name(), image.as_str())
+        }
+        Kind::Login {
+            registry,
+            username,
+            password,
+            how,
+            broken,
+            ..
+        } => format!(
+            "login {:?} {}/{} by {how}{}",
+            registry.as_str(),
+            username.as_ref().map_or("", |t| t.as_str()),
+            password.as_ref().map_or("", |t| t.as_str()),
+            if broken.is_some() { " broken" } else { "" }
+        ),
+        Kind::Opaque { what, .. } => format!("opaque {what}"),
+        Kind::Provide { image } => format!("provide {}", image.as_str()),
+        Kind::Logout { .. } => "logout".to_owned(),
+    };
+    let condition = if effect.guards.is_empty() {
+        String::new()
+    } else {
+        format!(" if {}", guards(&effect.guards))
+    };
+    cx.holes.show(&format!("{what}{condition}"))
+}
+
+/// All effects of all jobs, each job's name before them.
+fn lines(tree: &MemoryTree) -> Vec<String> {
+    with(tree, |cx, jobs| {
+        jobs.iter()
+            .flat_map(|job| {
+                std::iter::once(format!("[{}]", job.name))
+                    .chain(job.effects.iter().map(|e| line(cx, e)))
+            })
+            .collect()
+    })
+}
+
+fn job(body: &str) -> Vec<String> {
+    let indented = body.replace('\n', "\n    ");
+    let text = format!("on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    {indented}\n");
+    lines(&repository(&text, &[])).split_off(1)
+}
+
+#[test]
+fn container_services_and_docker_actions_come_before_the_first_step() {
+    let seen = job(r#"
+steps:
+  - uses: docker/login-action@v3
+    with: {username: me, password: "${{ secrets.P }}"}
+  - uses: docker://alpine:3.20
+  - uses: codespell-project/actions-codespell@v2
+container: node:22
+services:
+  db: {image: "postgres:16"}
+  cache:
+    image: redis:7
+    credentials: {username: "${{ vars.U }}", password: "${{ secrets.P }}"}
+"#);
+    assert_eq!(
+        seen,
+        [
+            "container node:22 host",
+            "service postgres:16 host",
+            "service redis:7 host as ${{ vars.U }}/${{ secrets.P }}",
+            "action alpine:3.20 host no syntax",
+            "action python:3.13-alpine host no syntax",
+            "login \"\" me/${{ secrets.P }} by docker/login-action",
+        ]
+    );
+}
+
+#[test]
+fn images_are_resolved_where_they_can_be() {
+    for (rest, image) in [
+        (
+            "container: '${{ matrix.i }}:1'\nstrategy: {matrix: {i: [a]}}",
+            "container a:1 host",
+        ),
+        (
+            "container: '${{ matrix.i.n }}'\nstrategy: {matrix: {i: [{n: b}]}}",
+            "container b host",
+        ),
+        (
+            "container: '${{ matrix[''i''] }}'\nstrategy: {matrix: {i: [c]}}",
+            "container c host",
+        ),
+        // A plain 3.10 is a number, for GitHub too.
+        (
+            "container: 'p:${{ matrix.v }}'\nstrategy: {matrix: {v: [3.10]}}",
+            "container p:3.1 host",
+        ),
+        (
+            "container: 'p:${{ matrix.v }}'\nstrategy: {matrix: {v: ['3.10']}}",
+            "container p:3.10 host",
+        ),
+        (
+            "container: '${{ format(''{0}:{1}'', ''x'', github.sha) }}'",
+            "container x:${{ github.sha }} host",
+        ),
+        (
+            "container: '${{ fromJSON(''[\"q\", \"r\"]'')[1] }}'",
+            "container r host",
+        ),
+        (
+            "container: '${{ inputs.tag || ''d'' }}'",
+            "container d host",
+        ),
+        ("container: '${{ env.I }}'\nenv: {I: e}", "container e host"),
+        ("container: '${{ vars.I }}'", "container ${{ vars.I }} host"),
+        (
+            "container: '${{ matrix.m }}'\nstrategy: {matrix: '${{ fromJSON(needs.a.outputs.m) }}'}",
+            "container ${{ matrix.m }} host",
+        ),
+        (
+            "container: '${{ matrix.c }}'\nstrategy: {matrix: {c: [{image: f}]}}",
+            "container f host",
+        ),
+        ("container: {image: docker://g}", "container g host"),
+    ] {
+        assert_eq!(job(rest), [image], "{rest}");
+    }
+    for nothing in [
+        "container: ''",
+        "container:",
+        "container: {image: ''}",
+        "container: '${{ matrix.none }}'",
+    ] {
+        assert_eq!(job(nothing), [""; 0], "{nothing}");
+    }
+}
+
+#[test]
+fn an_image_that_a_condition_chooses_is_two_pulls() {
+    assert_eq!(
+        job("container: \"${{ github.ref == 'refs/heads/main' && 'a' || 'b' }}\""),
+        [
+            "container a host if github.ref == 'refs/heads/main'",
+            "container b host if not github.ref == 'refs/heads/main'",
+        ]
+    );
+}
+
+#[test]
+fn credentials_that_may_be_empty_say_so() {
+    assert_eq!(
+        job(
+            "container:\n  image: a\n  credentials:\n    username: u\n    password: ${{ github.ref == 'x' && secrets.P || '' }}"
+        ),
+        ["container a host as u/${{ github.ref == 'x' && secrets.P || '' }} or nobody"]
+    );
+    assert_eq!(
+        job("container:\n  image: a\n  credentials: ${{ fromJSON(vars.C) }}"),
+        ["container a host unknown ${{ fromJSON(vars.C) }}"]
+    );
+}
+
+#[test]
+fn a_matrix_is_expanded_as_github_does() {
+    let images = |matrix: &str| {
+        job(&format!(
+            "container: a:${{{{ matrix.x }}}}-${{{{ matrix.y }}}}\nstrategy:\n  matrix: {matrix}"
+        ))
+    };
+    let expand = |matrix: &str| -> Vec<String> {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    container: a:${{{{ matrix.x }}}}-${{{{ matrix.y }}}}\n    strategy: {{matrix: {matrix}}}\n"
+        );
+        lines(&repository(&text, &[]))
+            .into_iter()
+            .filter_map(|l| {
+                Some(
+                    l.strip_prefix("container a:")?
+                        .strip_suffix(" host")?
+                        .to_owned(),
+                )
+            })
+            .collect()
+    };
+    assert_eq!(images("{x: [1], y: [2]}"), ["container a:1-2 host"]);
+    for (matrix, combinations) in [
+        ("{x: [1, 2], y: [a, b]}", vec!["1-a", "1-b", "2-a", "2-b"]),
+        (
+            "{x: [1, 2], y: [a, b], exclude: [{x: 1, y: b}]}",
+            vec!["1-a", "2-a", "2-b"],
+        ),
+        ("{x: [1, 2], include: [{x: 2, y: c}]}", vec!["1-", "2-c"]),
+        ("{x: [1, 2], include: [{y: c}]}", vec!["1-c", "2-c"]),
+        ("{x: [1], include: [{x: 9, y: c}]}", vec!["1-", "9-c"]),
+        (
+            "{include: [{x: 1, y: a}, {x: 2, y: b}]}",
+            vec!["1-a", "2-b"],
+        ),
+        (
+            "{x: [1], y: '${{ fromJSON(vars.Y) }}'}",
+            vec!["1-${{ matrix.y }}"],
+        ),
+        (
+            "{x: '${{ fromJSON(''[1,2]'') }}', y: [a]}",
+            vec!["1-a", "2-a"],
+        ),
+    ] {
+        assert_eq!(expand(matrix), combinations, "{matrix}");
+    }
+}
+
+#[test]
+fn combinations_that_no_pull_depends_on_are_one_job() {
+    let text = "on: push\njobs:\n  j:\n    runs-on: ${{ matrix.os }}\n    name: Test ${{ matrix.v }}\n    container: node:22\n    strategy: {matrix: {os: [ubuntu-latest, ubuntu-22.04], v: [1, 2, 3]}}\n";
+    with(&repository(text, &[]), |_, jobs| assert_eq!(jobs.len(), 1));
+}
+
+#[test]
+fn conditions_become_guards() {
+    let guard = |condition: &str| -> String {
+        let text = format!(
+            "on: [push, pull_request]\njobs:\n  j:\n    steps:\n      - uses: docker/setup-qemu-action@v3\n        if: {condition}\n"
+        );
+        let seen = lines(&repository(&text, &[]));
+        match seen.get(1) {
+            None => "never".to_owned(),
+            Some(pull) => pull
+                .split_once(" if ")
+                .map_or("always", |(_, guards)| guards)
+                .to_owned(),
+        }
+    };
+    for (condition, guards) in [
+        ("always()", "always"),
+        ("success()", "always"),
+        ("\"!cancelled()\"", "always"),
+        ("failure()", "failure()"),
+        ("false", "never"),
+        ("${{ true }}", "always"),
+        ("github.ref=='x'", "github.ref == 'x'"),
+        ("\"'x' == github.ref\"", "github.ref == 'x'"),
+        ("github.ref != 'x'", "not github.ref == 'x'"),
+        ("\"!(github.ref == 'x')\"", "not github.ref == 'x'"),
+        (
+            "${{ always() && github.ref == 'x' && vars.y }}",
+            "github.ref == 'x'; vars.y",
+        ),
+        ("github.ref == 'x' || vars.y", "github.ref == 'x' || vars.y"),
+        ("github.event_name == 'schedule'", "never"),
+        ("github.event_name == 'push'", "github.event_name == 'push'"),
+        (
+            "github.event_name == 'push' || github.event_name != 'push'",
+            "always",
+        ),
+        // GitHub takes this for a text, and a text is true.
+        ("${{ vars.y }} == 'a'", "always"),
+        ("contains(fromJSON('[\"a\", \"b\"]'), 'b')", "always"),
+        (
+            "startsWith(github.ref, 'refs/')",
+            "startsWith(github.ref, 'refs/')",
+        ),
+    ] {
+        assert_eq!(guard(condition), guards, "{condition}");
+    }
+}
+
+#[test]
+fn a_condition_of_the_whole_job_is_none_of_its_steps() {
+    let text = "on: [push, pull_request]\njobs:\n  j:\n    if: github.ref == 'x'\n    steps:\n      - uses: docker/setup-qemu-action@v3\n        if: github.ref == 'x'\n";
+    with(&repository(text, &[]), |_, jobs| {
+        assert_eq!(guards(&jobs[0].guards), "github.ref == 'x'");
+        assert!(jobs[0].effects[0].guards.is_empty());
+    });
+}
+
+#[test]
+fn a_forks_pull_request_gets_no_secrets_unless_it_is_kept_out() {
+    let forks = |on: &str, condition: &str| {
+        let text = format!("on: {on}\njobs:\n  j:\n    if: {condition}\n    steps: []\n");
+        with(&repository(&text, &[]), |_, jobs| {
+            jobs.first().map(|j| j.forks)
+        })
+    };
+    let strangers = Some(Forks::WithoutSecrets);
+    for (on, condition, expected) in [
+        ("pull_request", "true", strangers),
+        ("push", "true", Some(Forks::No)),
+        ("pull_request_target", "true", Some(Forks::No)),
+        (
+            "{push: null, pull_request: null}",
+            "github.event_name == 'push'",
+            Some(Forks::No),
+        ),
+        (
+            "[push, pull_request]",
+            "github.event_name != 'pull_request'",
+            Some(Forks::No),
+        ),
+        (
+            "[push, pull_request]",
+            "github.ref == 'refs/heads/main'",
+            Some(Forks::No),
+        ),
+        (
+            "[push, pull_request]",
+            "startsWith(github.ref, 'refs/tags/')",
+            Some(Forks::No),
+        ),
+        (
+            "pull_request",
+            "github.event.pull_request.head.repo.full_name == github.repository",
+            Some(Forks::No),
+        ),
+        (
+            "pull_request",
+            "github.event.pull_request.head.repo.fork == false",
+            Some(Forks::No),
+        ),
+        (
+            "pull_request",
+            "\"!github.event.pull_request.head.repo.fork\"",
+            Some(Forks::No),
+        ),
+        (
+            "[push, pull_request]",
+            "github.event_name == 'push' || github.event.pull_request.head.repo.full_name == github.repository",
+            Some(Forks::No),
+        ),
+        ("pull_request", "github.repository_owner == 'me'", strangers),
+        (
+            "pull_request",
+            "github.actor != 'dependabot[bot]'",
+            strangers,
+        ),
+    ] {
+        assert_eq!(forks(on, condition), expected, "{on}: {condition}");
+    }
+    let text = "on: [push, pull_request]\njobs:\n  a: {if: github.event_name == 'push', steps: []}\n  b: {needs: a, steps: []}\n  c: {needs: [a], if: always(), steps: []}\n";
+    with(&repository(text, &[]), |_, jobs| {
+        let forks: Vec<Forks> = jobs.iter().map(|j| j.forks).collect();
+        assert_eq!(forks, [Forks::No, Forks::No, Forks::WithoutSecrets]);
+    });
+}
+
+#[test]
+fn labels_tell_whose_machine_it_is() {
+    for (label, runner) in [
+        ("ubuntu-latest", Runner::Hosted),
+        ("ubuntu-22.04-16core", Runner::Hosted),
+        ("[self-hosted, linux]", Runner::SelfHosted),
+        ("[self-hosted, ubuntu-22.04]", Runner::SelfHosted),
+        ("{group: big, labels: [windows-2022]}", Runner::Hosted),
+        ("{group: big}", Runner::Unknown),
+        ("buildjet-4vcpu", Runner::Unknown),
+        ("${{ vars.R }}", Runner::Unknown),
+        ("${{ fromJSON('[\"self-hosted\"]') }}", Runner::SelfHosted),
+    ] {
+        let text = format!("on: push\njobs:\n  j:\n    runs-on: {label}\n    steps: []\n");
+        with(&repository(&text, &[]), |_, jobs| {
+            assert_eq!(jobs[0].runner, runner, "{label}");
+        });
+    }
+}
+
+#[test]
+fn a_login_says_what_is_wrong_with_it() {
+    let login = |with: &str, env: &str, version: &str| {
+        job(&format!(
+            "steps:\n  - uses: docker/login-action@{version}\n    with: {with}\n    env: {env}"
+        ))
+        .remove(0)
+    };
+    for (with, env, version, expected) in [
+        (
+            "{username: u, password: p}",
+            "{}",
+            "v3",
+            "login \"\" u/p by docker/login-action",
+        ),
+        (
+            "{registry: ghcr.io, username: u, password: p}",
+            "{}",
+            "v3",
+            "login \"ghcr.io\" u/p by docker/login-action",
+        ),
+        (
+            "{username: u}",
+            "{}",
+            "v3",
+            "login \"\" u/ by docker/login-action broken",
+        ),
+        (
+            "{username: u}",
+            "{DOCKERHUB_OIDC_CONNECTIONID: x}",
+            "v4",
+            "login \"\" u/ by docker/login-action (OIDC)",
+        ),
+        (
+            "{username: u}",
+            "{DOCKERHUB_OIDC_CONNECTIONID: x}",
+            "v4.5.0",
+            "login \"\" u/ by docker/login-action (OIDC)",
+        ),
+        (
+            "{username: u}",
+            "{DOCKERHUB_OIDC_CONNECTIONID: x}",
+            "v4.4.0",
+            "login \"\" u/ by docker/login-action broken",
+        ),
+        (
+            "{username: u}",
+            "{DOCKERHUB_OIDC_CONNECTIONID: x}",
+            "v3",
+            "login \"\" u/ by docker/login-action broken",
+        ),
+        // An ECR login gets its password from AWS.
+        (
+            "{registry: 1.dkr.ecr.eu-west-1.amazonaws.com}",
+            "{}",
+            "v3",
+            "login \"1.dkr.ecr.eu-west-1.amazonaws.com\" / by docker/login-action",
+        ),
+        (
+            "{registry-auth: \"- registry: ghcr.io\\n  username: u\\n  password: p\\n\"}",
+            "{}",
+            "v4",
+            "login \"ghcr.io\" u/p by docker/login-action",
+        ),
+    ] {
+        assert_eq!(
+            login(with, env, version),
+            expected,
+            "{with} {env} {version}"
+        );
+    }
+}
+
+#[test]
+fn a_composite_action_gets_its_inputs_and_no_secrets() {
+    let action = "name: a\ninputs:\n  who: {default: nobody}\n  image: {required: true}\nruns:\n  using: composite\n  steps:\n    - uses: docker://${{ inputs.image }}\n    - uses: docker/login-action@v3\n      with: {username: '${{ inputs.who }}', password: '${{ inputs.pass }}'}\n    - uses: docker/login-action@v3\n      with: {username: u, password: '${{ secrets.P }}'}\n    - uses: docker/setup-qemu-action@v3\n      if: inputs.emulate == 'true'\n      with: {image: '${{ inputs.image }}'}\n";
+    let workflow = "on: push\njobs:\n  j:\n    steps:\n      - uses: ./ci/a\n        with: {image: 'm:1', pass: '${{ secrets.X }}', emulate: true}\n      - uses: ./ci/a/\n        with: {image: 'm:2', who: me}\n";
+    let tree = repository(workflow, &[("ci/a/action.yaml", action)]);
+    assert_eq!(
+        lines(&tree),
+        [
+            "[j]",
+            "action ${{ inputs.image }} client",
+            "login \"\" nobody/${{ secrets.X }} by docker/login-action",
+            "login \"\" u/ by docker/login-action broken",
+            "action m:1 client",
+            "action ${{ inputs.image }} client",
+            "login \"\" me/ by docker/login-action broken",
+            "login \"\" u/ by docker/login-action broken",
+        ]
+    );
+    with(&tree, |_, jobs| {
+        let story = jobs[0].effects[1].trace.steps();
+        assert_eq!(&*story[0].1, "the step uses the local action `./ci/a`");
+    });
+}
+
+#[test]
+fn a_local_docker_action_is_built_or_pulled_by_its_step() {
+    let workflow = "on: push\njobs:\n  j:\n    steps:\n      - uses: docker/login-action@v3\n        with: {username: u, password: p}\n      - uses: ./pulled\n      - uses: ./built\n      - uses: ./bare\n";
+    let tree = repository(
+        workflow,
+        &[
+            (
+                "pulled/action.yml",
+                "runs: {using: docker, image: 'docker://alpine:3'}",
+            ),
+            (
+                "built/action.yml",
+                "runs: {using: docker, image: Dockerfile}",
+            ),
+            ("built/Dockerfile", "FROM alpine\n"),
+            ("bare/Dockerfile", "FROM busybox\n"),
+        ],
+    );
+    let seen = lines(&tree);
+    assert_eq!(seen[1], "login \"\" u/p by docker/login-action");
+    assert_eq!(seen[2], "action alpine:3 client");
+    assert!(seen.len() >= 5, "{seen:?}");
+}
+
+#[test]
+fn a_called_workflow_runs_as_part_of_its_caller() {
+    let called = "on:\n  workflow_call:\n    inputs:\n      image: {type: string, default: alpine}\njobs:\n  b:\n    container:\n      image: ${{ inputs.image }}\n      credentials: {username: u, password: '${{ secrets.P }}'}\n";
+    let workflow = "on: [pull_request]\njobs:\n  one:\n    if: vars.x\n    uses: ./.github/workflows/called.yml\n    with: {image: 'node:${{ matrix.v }}'}\n    strategy: {matrix: {v: [20, 22]}}\n    secrets: inherit\n  two:\n    uses: ./.github/workflows/called.yml\n    secrets: {p: '${{ secrets.HUB }}'}\n  three:\n    uses: ./.github/workflows/called.yml\n";
+    let tree = repository(workflow, &[(".github/workflows/called.yml", called)]);
+    assert_eq!(
+        lines(&tree),
+        [
+            "[one / b]",
+            "container node:20 host as u/${{ secrets.P }}",
+            "[one / b]",
+            "container node:22 host as u/${{ secrets.P }}",
+            "[two / b]",
+            "container alpine host as u/${{ secrets.HUB }}",
+            "[three / b]",
+            "container alpine host as u/",
+        ]
+    );
+    with(&tree, |cx, jobs| {
+        assert_eq!(guards(&jobs[0].guards), "vars.x");
+        assert_eq!(jobs[0].forks, Forks::WithoutSecrets);
+        let alone = super::lower(cx, &RepoPath::new(".github/workflows/called.yml").unwrap());
+        assert!(alone.is_empty(), "its callers have its jobs");
+    });
+}
+
+#[test]
+fn a_workflow_that_nobody_calls_is_lowered_with_its_defaults() {
+    let text = "on:\n  workflow_call:\n    inputs:\n      image: {type: string, default: alpine}\njobs:\n  b: {container: '${{ inputs.image }}'}\n";
+    assert_eq!(
+        lines(&repository(text, &[])),
+        ["[b]", "container alpine host"]
+    );
+}
+
+#[test]
+fn calls_in_a_circle_end() {
+    let text =
+        "on: push\njobs:\n  a: {uses: ./.github/workflows/ci.yml}\n  b: {steps: [{uses: ./x}]}\n";
+    let action = "runs: {using: composite, steps: [{uses: ./x}, {uses: ./x}]}";
+    let tree = repository(text, &[("x/action.yml", action)]);
+    with(&tree, |cx, jobs| {
+        assert!(!jobs.is_empty());
+        assert!(!cx.take_notes().0.is_empty());
+    });
+}
+
+#[test]
+fn what_an_action_does_depends_on_its_inputs() {
+    for (step, expected) in [
+        (
+            "uses: docker/setup-buildx-action@v3",
+            "action moby/buildkit:buildx-stable-1 client",
+        ),
+        (
+            "uses: docker/setup-buildx-action@v3\n    with: {driver-opts: 'network=host,image=m/b:1'}",
+            "action m/b:1 client",
+        ),
+        (
+            "uses: docker/setup-buildx-action@v3\n    with: {driver: docker}",
+            "",
+        ),
+        (
+            "uses: docker/setup-qemu-action@v3\n    with: {image: 'q/b:1'}",
+            "action q/b:1 client",
+        ),
+        ("uses: Helm/Kind-Action@v1", "action kindest/node client"),
+        (
+            "uses: helm/kind-action@v1\n    with: {install_only: true}",
+            "",
+        ),
+        (
+            "uses: helm/kind-action@v1\n    with: {install_only: '${{ vars.I }}'}",
+            "action kindest/node client if not ${{ vars.I }}",
+        ),
+        (
+            "uses: aquasecurity/trivy-action@v1\n    with: {scan-type: fs}",
+            "",
+        ),
+        ("uses: actions/checkout@v4", ""),
+    ] {
+        let seen = job(&format!("steps:\n  - {step}"));
+        assert_eq!(seen.first().map_or("", String::as_str), expected, "{step}");
+    }
+}
+
+#[test]
+fn a_docker_actions_own_client_does_not_see_the_jobs_login() {
+    let text = "on: push\njobs:\n  j:\n    steps:\n      - uses: supercharge/mongodb-github-action@v1\n        with: {mongodb-version: 7}\n      - uses: docker/setup-qemu-action@v3\n";
+    with(&repository(text, &[]), |cx, jobs| {
+        let effects = &jobs[0].effects;
+        let seen: Vec<String> = effects.iter().map(|e| line(cx, e)).collect();
+        assert_eq!(
+            seen,
+            [
+                "action docker:cli host no syntax",
+                "action mongo:7 client",
+                "action docker.io/tonistiigi/binfmt:latest client",
+            ]
+        );
+        let client = |effect: &Effect| match &effect.kind {
+            Kind::Pull { puller, .. } => puller.clone(),
+            _ => Puller::Host,
+        };
+        assert_ne!(client(&effects[1]), client(&effects[2]));
+    });
+}
+
+#[test]
+fn an_unknown_action_is_noted_once_and_pulls_nothing() {
+    let text = "on: push\njobs:\n  j:\n    steps:\n      - uses: who/knows@v1\n      - uses: who/knows@v2\n";
+    with(&repository(text, &[]), |cx, jobs| {
+        assert!(jobs[0].effects.is_empty());
+        let (_, unlisted) = cx.take_notes();
+        assert_eq!(unlisted.len(), 1);
+        assert_eq!(
+            (unlisted[0].name.as_str(), unlisted[0].line),
+            ("who/knows", 5)
+        );
+    });
+}
+
+#[test]
+fn what_is_no_workflow_is_said_to_be_none() {
+    for (text, why) in [
+        ("", "empty"),
+        ("- a\n", "not a mapping"),
+        ("jobs: {}\n", "no `on`"),
+        ("on: push\n", "no mapping `jobs`"),
+        ("on: push\njobs: {a: 1}\n", "job `a` is not a mapping"),
+        (
+            "on: push\njobs: {a: {steps: [{uses: ./no}]}}\n",
+            "no `action.yml`",
+        ),
+        (
+            "on: push\njobs: {a: {steps: [{uses: ../../x}]}}\n",
+            "another repository's checkout",
+        ),
+        (
+            "on: push\njobs: {a: {uses: ./.github/workflows/no.yml}}\n",
+            "not in this repository",
+        ),
+    ] {
+        with(&repository(text, &[]), |cx, _| {
+            let (unread, _) = cx.take_notes();
+            assert!(
+                unread.iter().any(|u| u.message.contains(why)),
+                "{text}: {unread:?}"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_pull_points_at_the_image_as_written() {
+    let text = "on: push\njobs:\n  j:\n    container: \"node:22\"\n    steps:\n      - uses: docker://alpine\n";
+    with(&repository(text, &[]), |cx, jobs| {
+        let written: Vec<String> = jobs[0]
+            .effects
+            .iter()
+            .map(|e| {
+                cx.sources
+                    .get(e.span.file)
+                    .slice(e.span.start, e.span.end)
+                    .to_owned()
+            })
+            .collect();
+        assert_eq!(written, ["node:22", "alpine"]);
+    });
+}
+
+#[test]
+fn a_checkout_in_a_folder_is_found_there() {
+    let text = "on: push\njobs:\n  j:\n    steps:\n      - uses: actions/checkout@v4\n        with: {path: src}\n      - uses: actions/checkout@v4\n        with: {repository: o/r, path: other}\n      - uses: ./src/a\n      - uses: ./other/b\n";
+    let action = "runs: {using: composite, steps: [{uses: docker/setup-qemu-action@v3}]}";
+    let tree = repository(text, &[("a/action.yml", action)]);
+    assert_eq!(
+        lines(&tree)[1],
+        "action docker.io/tonistiigi/binfmt:latest client"
+    );
+    with(&tree, |cx, _| {
+        assert_eq!(cx.take_notes().0.len(), 1);
+    });
+}
