@@ -42,6 +42,8 @@ pub struct JobRun<'c> {
     pub trace: Trace,
     /// `docker buildx` builds with a builder in a container, which does not see local images.
     pub container_builder: bool,
+    /// Where the client in hand looks for credentials before it looks where Docker keeps them.
+    pub first_stores: Vec<Store>,
     /// How deep scripts have called each other.
     pub depth: usize,
     guards: Vec<Guard>,
@@ -61,6 +63,7 @@ impl<'c> JobRun<'c> {
             step: "".into(),
             trace: Trace::default(),
             container_builder: false,
+            first_stores: Vec::new(),
             depth: 0,
             guards: Vec::new(),
             shared_guards: Rc::from([]),
@@ -95,7 +98,9 @@ impl<'c> JobRun<'c> {
 
     /// A pull by a client in the job that reads Docker's credentials.
     pub fn docker_pull(&mut self, span: Span, image: Text, by: By, freshness: Freshness) {
-        let puller = Puller::Client(vec![self.docker_store()]);
+        let mut stores = self.first_stores.clone();
+        stores.push(self.docker_store());
+        let puller = Puller::Client(stores);
         self.emit(
             span,
             Kind::Pull {

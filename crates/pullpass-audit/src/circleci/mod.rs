@@ -26,8 +26,8 @@ mod table;
 mod tests;
 mod workflow;
 
-use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::context::Context;
@@ -46,6 +46,8 @@ struct Lowering<'c, 'd> {
     resolver: Resolver<'c, 'd>,
     /// The root's jobs by name, for the places of their names.
     job_keys: OnceCell<HashMap<&'d str, Node<'d>>>,
+    /// The root's commands that were called, by name.
+    called: RefCell<HashSet<String>>,
 }
 
 /// The jobs of one configuration file.
@@ -104,6 +106,7 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
             root: Rc::new(Frame::of(&scope, None)),
         },
         job_keys: OnceCell::new(),
+        called: RefCell::default(),
     };
     let mut done = Done::default();
     let workflows = root
@@ -117,5 +120,6 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
             }
         }
     }
+    lowering.note_unused_logins();
     done.into_jobs()
 }

@@ -3,11 +3,13 @@
 
 use std::rc::Rc;
 
-use crate::effect::{By, Guard};
+use crate::effect::{By, Guard, Kind};
+use crate::reference::{DOCKER_HUB, canonical_registry};
 use crate::run::JobRun;
 use crate::shell;
 use crate::source::Span;
 use crate::text::Text;
+use crate::yaml::Node;
 
 use super::Lowering;
 use super::folders::Folders;
@@ -145,6 +147,9 @@ impl<'c, 'd> Lowering<'c, 'd> {
             .find(self.cx, self.shelf, "commands", name);
         match found {
             Found::Here(node, scope) => {
+                if Rc::ptr_eq(&scope, &self.resolver.root.scope) {
+                    self.called.borrow_mut().insert(name.to_owned());
+                }
                 let span = named.use_span();
                 let pin = scope.pin(span);
                 let mut frame = self.resolver.bind(node, &scope, arguments, &[], pin);
@@ -285,6 +290,38 @@ impl<'c, 'd> Lowering<'c, 'd> {
         if self.cx.first_time(&format!("{} {note}", source.path)) {
             self.cx
                 .note_unread(source, value.node.use_span().start, note);
+        }
+    }
+
+    /// Notes the commands of the root that sign in to Docker Hub and that nothing calls.
+    pub(super) fn note_unused_logins(&self) {
+        let root = &self.resolver.root;
+        let commands = root.scope.root.get("commands").map(Node::entries);
+        for entry in commands.unwrap_or_default() {
+            let Some(name) = entry.key.as_str() else {
+                continue;
+            };
+            if self.called.borrow().contains(name) || !entry.value.is_mapping() {
+                continue;
+            }
+            let frame = self.resolver.bind(entry.value, &root.scope, None, &[], None);
+            let body = Value::new(entry.value, &Rc::new(frame));
+            let Some(steps) = body.get("steps") else {
+                continue;
+            };
+            let mut run = JobRun::new(self.cx);
+            let mut walk = Walk {
+                folders: Folders::new(""),
+                shell: Text::default(),
+            };
+            self.steps(&mut run, &mut walk, &steps);
+            let signs_in = run.effects().iter().any(|effect| {
+                matches!(&effect.kind, Kind::Login { registry, .. }
+                    if registry.known().is_some_and(|r| canonical_registry(r) == DOCKER_HUB))
+            });
+            if signs_in {
+                self.cx.note_unused(entry.key.use_span(), name);
+            }
         }
     }
 

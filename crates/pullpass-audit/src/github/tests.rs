@@ -78,6 +78,7 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
         Kind::Opaque { what, .. } => format!("opaque {what}"),
         Kind::Provide { image } => format!("provide {}", image.as_str()),
         Kind::Logout { .. } => "logout".to_owned(),
+        Kind::Push { image } => format!("push {}", cx.holes.show(image.as_str())),
     };
     let condition = if effect.guards.is_empty() {
         String::new()

@@ -10,7 +10,7 @@ use super::{Arg, Done, Flow, Function, Input, Leave, Shell};
 use crate::effect::Guard;
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::Text;
+use crate::text::{Mapped, Text};
 
 /// One command with its arguments, ready to be looked at.
 pub(super) struct Call<'a> {

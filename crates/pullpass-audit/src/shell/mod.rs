@@ -15,8 +15,10 @@ pub mod syntax;
 
 mod builtins;
 mod commands;
+mod compose;
 mod condition;
 mod control;
+mod docker;
 mod exec;
 mod flags;
 mod follow;
@@ -30,8 +32,6 @@ mod wrappers;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_docker;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,0 +1,536 @@
+//! The commands of `docker`, and of the clients that copy its command line: podman and nerdctl.
+
+use super::exec::Call;
+use super::flags::{self, Order, Parsed};
+use super::tools::spec;
+use super::{Arg, Done, Input, Shell};
+use crate::bake::{self, Bake};
+use crate::dockerfile::{self, Build};
+use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
+use crate::reference::{DOCKER_HUB, canonical_registry};
+use crate::run::JobRun;
+use crate::source::Span;
+use crate::text::{HoleKind, Mapped, Text, is_hole};
+
+/// The builder image of the driver `docker-container` (buildx's documentation of `create`).
+const BUILDKIT: &str = "moby/buildkit:buildx-stable-1";
+
+/// A program with docker's command line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    Docker,
+    Podman,
+    Nerdctl,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Nerdctl => "nerdctl",
+        }
+    }
+
+    /// The store that it writes logins to.
+    fn store(self, run: &JobRun<'_>) -> Store {
+        match self {
+            Self::Docker | Self::Nerdctl => run.docker_store(),
+            Self::Podman => Store::Containers,
+        }
+    }
+}
+
+impl Shell {
+    /// Executes a container client; `None` when the program is none.
+    pub(super) fn client(
+        &mut self,
+        run: &mut JobRun<'_>,
+        name: &str,
+        call: &Call<'_>,
+    ) -> Option<Done> {
+        let (program, words): (Program, &[&str]) = match name {
+            "docker" | "docker.io" => (Program::Docker, &[]),
+            "docker-compose" | "docker-compose-v1" => (Program::Docker, &["compose"]),
+            "podman-compose" => (Program::Podman, &["compose"]),
+            "docker-buildx" | "buildx" => (Program::Docker, &["buildx"]),
+            "podman" | "podman-remote" => (Program::Podman, &[]),
+            "nerdctl" | "finch" => (Program::Nerdctl, &[]),
+            _ => return None,
+        };
+        let args: Vec<Arg> = words
+            .iter()
+            .map(|word| Arg::new(Text::from(*word), call.span))
+            .chain(call.rest().iter().cloned())
+            .collect();
+        let stores = match program {
+            Program::Podman => vec![Store::Containers],
+            _ => Vec::new(),
+        };
+        let outer = std::mem::replace(&mut run.first_stores, stores);
+        self.docker(run, program, &args, call.span);
+        run.first_stores = outer;
+        Some(Done::UNKNOWN)
+    }
+
+    fn docker(&mut self, run: &mut JobRun<'_>, program: Program, args: &[Arg], span: Span) {
+        let global = flags::parse(run, args, spec("docker"), Order::FlagsFirst);
+        let outer = run.env.get("DOCKER_CONFIG").cloned();
+        if let Some(folder) = global.value(&["--config"]) {
+            run.env
+                .insert("DOCKER_CONFIG".to_owned(), folder.text.clone());
+        }
+        self.auth_config(run, span);
+        self.sub_command(run, program, &global.rest, span);
+        if global.value(&["--config"]).is_some() {
+            match outer {
+                Some(folder) => run.env.insert("DOCKER_CONFIG".to_owned(), folder),
+                None => run.env.remove("DOCKER_CONFIG"),
+            };
+        }
+    }
+
+    /// `DOCKER_AUTH_CONFIG` holds the text of a `config.json`, and counts in its place.
+    fn auth_config(&mut self, run: &mut JobRun<'_>, span: Span) {
+        let Some(text) = run.env.get("DOCKER_AUTH_CONFIG").cloned() else {
+            return;
+        };
+        let already = run.effects().iter().any(|effect| {
+            matches!(&effect.kind, Kind::Login { how, .. } if how.contains("configuration"))
+        });
+        if !already {
+            let input = Input::Known(std::rc::Rc::new(Mapped::at(span, text.as_str())));
+            let store = run.docker_store();
+            self.credentials(run, &input, store, span);
+        }
+    }
+
+    fn sub_command(&mut self, run: &mut JobRun<'_>, program: Program, words: &[Arg], span: Span) {
+        let word = |at: usize| words.get(at).map_or("", Arg::as_str);
+        let after = |count: usize| words.get(count..).unwrap_or_default();
+        match (word(0), word(1)) {
+            ("image" | "container" | "builder", "pull" | "run" | "create" | "build" | "tag" | "load"
+            | "import" | "commit" | "push" | "save") => {
+                self.verb(run, program, word(1), after(2), span);
+            }
+            ("image" | "container" | "builder", _) => {}
+            ("buildx", verb) => self.buildx(run, program, verb, after(2), span),
+            ("compose", _) => self.compose(run, after(1), span),
+            ("stack", "deploy" | "up") => self.stack(run, after(2), span),
+            ("service", "create") => {
+                let parsed = flags::parse(run, after(2), spec("other"), Order::FlagsFirst);
+                self.asks(run, parsed.rest.iter().take(1), Freshness::Always);
+            }
+            ("plugin", "install") => {
+                let parsed = flags::parse(run, after(2), spec("other"), Order::Mixed);
+                self.asks(run, parsed.rest.iter().take(1), Freshness::Always);
+            }
+            ("manifest", "inspect") => {
+                let parsed = flags::parse(run, after(2), spec("other"), Order::Mixed);
+                // With two words the first one is a list that was made here.
+                self.asks(run, parsed.rest.iter().take(1), Freshness::Always);
+            }
+            ("manifest", "create") => {
+                let parsed = flags::parse(run, after(2), spec("other"), Order::Mixed);
+                self.asks(run, parsed.rest.iter().skip(1), Freshness::Missing);
+                self.provides(run, parsed.rest.first());
+            }
+            ("manifest", "push") => {
+                let parsed = flags::parse(run, after(2), spec("other"), Order::Mixed);
+                pushes(run, parsed.rest.iter().rev().take(1));
+            }
+            ("kube", "play") | ("play", "kube") => run.opaque(
+                span,
+                format!("{} kube play", program.name()),
+                "the images stand in a Kubernetes file, which is not read",
+                By::Run,
+            ),
+            ("scan" | "sbom", image) if !image.is_empty() => {
+                let parsed = flags::parse(run, after(1), spec("other"), Order::Mixed);
+                self.asks(run, parsed.rest.iter().take(1), Freshness::Missing);
+            }
+            (verb, _) => self.verb(run, program, verb, after(1), span),
+        }
+    }
+
+    fn verb(
+        &mut self,
+        run: &mut JobRun<'_>,
+        program: Program,
+        verb: &str,
+        args: &[Arg],
+        span: Span,
+    ) {
+        let other = |run: &JobRun<'_>| flags::parse(run, args, spec("other"), Order::Mixed);
+        match verb {
+            "pull" => {
+                let parsed = flags::parse(run, args, spec("pull"), Order::Mixed);
+                let declared = declared(&parsed, "--creds");
+                // Docker takes one image, podman many.
+                for image in &parsed.rest {
+                    self.ask(run, image, Freshness::Always, declared.clone());
+                }
+            }
+            "run" | "create" => self.start(run, args),
+            "build" | "b" => self.build(run, program, args, span, false),
+            "bake" => self.bake(run, args, span),
+            "tag" => {
+                let parsed = other(run);
+                for target in parsed.rest.iter().skip(1) {
+                    self.provides(run, Some(target));
+                }
+            }
+            "import" | "commit" => {
+                let parsed = other(run);
+                self.provides(run, parsed.rest.get(1));
+            }
+            "load" => {
+                let image = run.cx.holes.of(&self.shown(run, span), HoleKind::Output);
+                run.emit(span, Kind::Provide { image });
+            }
+            "push" => pushes(run, other(run).rest.iter().take(1)),
+            "login" => self.login(run, program, args, span),
+            "logout" => {
+                let parsed = flags::parse(run, args, spec("login"), Order::Mixed);
+                let registry = parsed.rest.first().map(|arg| arg.text.clone());
+                let store = program.store(run);
+                run.emit(
+                    span,
+                    Kind::Logout {
+                        registry: registry.unwrap_or_default(),
+                        store,
+                    },
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// A place's text in the words of the file, for a name that is unknown but always the same.
+    fn shown(&self, run: &JobRun<'_>, span: Span) -> String {
+        let source = run.cx.sources.get(span.file);
+        format!("$({})", source.slice(span.start, span.end))
+    }
+
+    fn asks<'a>(
+        &mut self,
+        run: &mut JobRun<'_>,
+        images: impl Iterator<Item = &'a Arg>,
+        freshness: Freshness,
+    ) {
+        for image in images {
+            self.ask(run, image, freshness, Declared::None);
+        }
+    }
+
+    fn ask(
+        &mut self,
+        run: &mut JobRun<'_>,
+        image: &Arg,
+        freshness: Freshness,
+        declared: Declared,
+    ) {
+        if is_local(run, &image.text) {
+            return;
+        }
+        let mut stores = run.first_stores.clone();
+        stores.push(run.docker_store());
+        run.emit(
+            image.span,
+            Kind::Pull {
+                image: image.text.clone(),
+                by: By::Run,
+                puller: Puller::Client(stores),
+                declared,
+                freshness,
+            },
+        );
+    }
+
+    fn provides(&mut self, run: &mut JobRun<'_>, image: Option<&Arg>) {
+        if let Some(image) = image {
+            run.emit(
+                image.span,
+                Kind::Provide {
+                    image: image.text.clone(),
+                },
+            );
+        }
+    }
+
+    /// `docker run`, `docker create`.
+    fn start(&mut self, run: &mut JobRun<'_>, args: &[Arg]) {
+        let parsed = flags::parse(run, args, spec("run"), Order::FlagsFirst);
+        let freshness = match parsed.value(&["--pull"]).map(Arg::as_str) {
+            Some("never") => return,
+            Some("always" | "newer" | "true") => Freshness::Always,
+            _ => Freshness::Missing,
+        };
+        self.asks(run, parsed.rest.iter().take(1), freshness);
+    }
+
+    fn login(&mut self, run: &mut JobRun<'_>, program: Program, args: &[Arg], span: Span) {
+        let parsed = flags::parse(run, args, spec("login"), Order::Mixed);
+        let username = parsed
+            .value(&["-u", "--username"])
+            .map(|arg| arg.text.clone());
+        let from_input = parsed.has(&["--password-stdin"]);
+        let password = match parsed.value(&["-p", "--password"]) {
+            Some(arg) => Some(arg.text.clone()),
+            None if from_input => self.secret_on_input(run, span),
+            None => None,
+        };
+        let written = parsed.rest.first().map(|arg| arg.text.clone());
+        let written = written.unwrap_or_default();
+        // What is handed over in one variable cannot be taken apart.
+        let given = username.is_some() || password.is_some() || from_input;
+        let unclear = args.iter().any(|arg| arg.may_be_flags(run))
+            || !given && parsed.rest.iter().any(|arg| arg.bare && !arg.text.is_known());
+        let empty = |text: &Option<Text>| text.as_ref().is_some_and(Text::is_empty);
+        let broken = if password.is_none() && !given && !unclear {
+            Some("it asks a terminal for a user name and a password, and a build has none")
+        } else if password.is_none() && !unclear && !parsed.has(&["--secret", "--get-login"]) {
+            Some("it asks a terminal for the password, and a build has none")
+        } else if empty(&password) {
+            Some("no password is given, or it is empty here")
+        } else if empty(&username) {
+            Some("no user name is given, or it is empty here")
+        } else {
+            None
+        };
+        let registry = match &username {
+            Some(user) if written.is_one_hole() => registry_of_user(run, user, written),
+            _ => written,
+        };
+        let store = program.store(run);
+        run.emit(
+            span,
+            Kind::Login {
+                registry,
+                username,
+                password,
+                store,
+                how: format!("{} login", program.name()).into(),
+                broken: broken.map(Into::into),
+            },
+        );
+    }
+
+    /// `docker build`, `docker buildx build`.
+    fn build(
+        &mut self,
+        run: &mut JobRun<'_>,
+        program: Program,
+        args: &[Arg],
+        span: Span,
+        buildx: bool,
+    ) {
+        let parsed = flags::parse(run, args, spec("build"), Order::Mixed);
+        let Some(context) = parsed.rest.last() else {
+            return;
+        };
+        let mut build = Build::of(span, self.path(run, &context.text));
+        let file = parsed.value(&["-f", "--file"]);
+        build.dockerfile = file.map(|arg| self.path(run, &arg.text));
+        let reads_input = context.as_str() == "-" && file.is_none()
+            || file.is_some_and(|file| file.as_str() == "-");
+        let substituted = file
+            .and_then(|file| self.processes.get(&file.text))
+            .cloned();
+        let input = match (reads_input, substituted) {
+            (_, Some(printed)) => Some(printed),
+            (true, None) => Some(self.input.clone()),
+            (false, None) => None,
+        };
+        if let Some(Input::Known(text)) = input {
+            build.inline = Some(text.as_ref().clone());
+        } else if let Some(written) = file.and_then(|file| self.written_file(run, &file.text)) {
+            build.inline = Some(written);
+        }
+        build.args = arguments(&parsed);
+        build.target = parsed.value(&["--target"]).map(|arg| arg.text.clone());
+        build.tags = parsed.texts(&["-t", "--tag"]);
+        build.contexts = parsed
+            .all(&["--build-context"])
+            .into_iter()
+            .filter_map(|arg| {
+                let (name, value) = arg.as_str().split_once('=')?;
+                Some((name.to_owned(), Text::from(value)))
+            })
+            .collect();
+        build.pull = parsed.has(&["--pull", "--pull-always"])
+            && !parsed
+                .value(&["--pull"])
+                .is_some_and(|arg| matches!(arg.as_str(), "never" | "missing" | "newer"));
+        let builder = parsed
+            .value(&["--builder"])
+            .map(|arg| arg.text.clone())
+            .or_else(|| run.env.get("BUILDX_BUILDER").cloned());
+        // `docker build` uses the engine's own builder, whatever `buildx use` says.
+        build.container_builder = match &builder {
+            Some(name) => name.as_str() != "default",
+            None => buildx && run.container_builder,
+        } && program == Program::Docker;
+        let output: Vec<Text> = parsed.texts(&["-o", "--output"]);
+        let to_docker = output.iter().any(|o| {
+            let text = o.as_str();
+            text.contains("type=docker") && !text.contains("dest=")
+        });
+        build.load = !build.container_builder || parsed.has(&["--load"]) || to_docker;
+        if parsed.has(&["--push"]) || output.iter().any(|o| o.as_str().contains("push=true")) {
+            for tag in parsed.all(&["-t", "--tag"]) {
+                run.emit(
+                    span,
+                    Kind::Push {
+                        image: tag.text.clone(),
+                    },
+                );
+            }
+        }
+        dockerfile::build(run, &build);
+    }
+
+    /// A file that the script wrote itself.
+    fn written_file(&self, run: &JobRun<'_>, path: &Text) -> Option<Mapped> {
+        let path = self.locate(run, path)?;
+        let written = self.written.borrow();
+        written.get(&path).map(|text| text.as_ref().clone())
+    }
+
+    fn bake(&mut self, run: &mut JobRun<'_>, args: &[Arg], span: Span) {
+        let parsed = flags::parse(run, args, spec("bake"), Order::Mixed);
+        let files = parsed.texts(&["-f", "--file"]);
+        let bake = Bake {
+            span,
+            files: files.iter().map(|file| self.path(run, file)).collect(),
+            targets: parsed.rest.iter().map(|arg| arg.text.clone()).collect(),
+            set: parsed.texts(&["--set"]),
+            pull: parsed.has(&["--pull"]),
+            load: parsed.has(&["--load"]) || !run.container_builder,
+            container_builder: run.container_builder,
+        };
+        bake::bake(run, &bake);
+    }
+
+    fn buildx(
+        &mut self,
+        run: &mut JobRun<'_>,
+        program: Program,
+        verb: &str,
+        args: &[Arg],
+        span: Span,
+    ) {
+        match verb {
+            "build" | "b" => self.build(run, program, args, span, true),
+            "bake" | "f" => self.bake(run, args, span),
+            "create" => {
+                let parsed = flags::parse(run, args, spec("create-builder"), Order::Mixed);
+                let driver = parsed.value(&["--driver"]).map_or("docker-container", Arg::as_str);
+                let own = driver != "docker";
+                if parsed.has(&["--use"]) {
+                    run.container_builder = own;
+                }
+                if driver != "docker-container" {
+                    return;
+                }
+                let given = parsed.all(&["--driver-opt"]).into_iter().find_map(|arg| {
+                    let options = arg.as_str().trim_matches('"');
+                    options
+                        .split(',')
+                        .find_map(|option| option.strip_prefix("image=").map(Text::from))
+                });
+                // A builder's first start asks for the image even when it is there.
+                let image = given.unwrap_or_else(|| Text::from(BUILDKIT));
+                run.docker_pull(span, image, By::Run, Freshness::Always);
+            }
+            "use" => {
+                let parsed = flags::parse(run, args, spec("create-builder"), Order::Mixed);
+                run.container_builder = parsed.word(0) != "default";
+            }
+            "imagetools" => {
+                let rest = args.get(1..).unwrap_or_default();
+                let parsed = flags::parse(run, rest, spec("other"), Order::Mixed);
+                self.asks(run, parsed.rest.iter(), Freshness::Always);
+                pushes(run, parsed.all(&["-t", "--tag"]).into_iter());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `--build-arg NAME=value`, or `NAME` for the value of the environment.
+pub(super) fn arguments(parsed: &Parsed) -> Vec<(String, Option<Text>)> {
+    parsed
+        .all(&["--build-arg"])
+        .into_iter()
+        .filter_map(|arg| match arg.as_str().split_once('=') {
+            Some((name, value)) => Some((name.to_owned(), Some(Text::from(value)))),
+            None if arg.as_str().contains(is_hole) => None,
+            None => Some((arg.as_str().to_owned(), None)),
+        })
+        .collect()
+}
+
+fn pushes<'a>(run: &mut JobRun<'_>, images: impl Iterator<Item = &'a Arg>) {
+    for image in images {
+        run.emit(
+            image.span,
+            Kind::Push {
+                image: image.text.clone(),
+            },
+        );
+    }
+}
+
+fn declared(parsed: &Parsed, flag: &str) -> Declared {
+    let Some(given) = parsed.value(&[flag]) else {
+        return Declared::None;
+    };
+    let (username, password) = match given.as_str().split_once(':') {
+        Some((user, password)) => (Text::from(user), Text::from(password)),
+        None => (given.text.clone(), given.text.clone()),
+    };
+    Declared::Credential {
+        username,
+        password,
+        span: given.span,
+        sometimes_empty: false,
+    }
+}
+
+/// Whether an image is given by what a command prints about images that are already there.
+fn is_local(run: &JobRun<'_>, image: &Text) -> bool {
+    if !image.is_one_hole() {
+        return false;
+    }
+    let written = run.show(image);
+    let inner = written.trim_start_matches(['$', '(', '`', '"', ' ']);
+    let mut words = inner.split_whitespace();
+    let program = words.next().unwrap_or("");
+    matches!(program, "docker" | "podman" | "nerdctl" | "buildah")
+        && matches!(
+            words.next(),
+            Some("build" | "images" | "image" | "inspect" | "load" | "import" | "commit" | "buildx" | "ps")
+        )
+}
+
+/// The registry that a user name is known to belong to, when the registry itself is in a variable.
+fn registry_of_user(run: &JobRun<'_>, user: &Text, written: Text) -> Text {
+    let end = match user.as_str() {
+        "AWS" => ".amazonaws.com",
+        "_json_key" | "_json_key_base64" | "oauth2accesstoken" | "_dcgcloud_token" => ".gcr.io",
+        "00000000-0000-0000-0000-000000000000" => ".azurecr.io",
+        _ => {
+            // `docker login $REGISTRY` where the variable is known to be empty is Docker Hub.
+            let shown = run.show(&written);
+            return if canonical_registry(&shown) == DOCKER_HUB {
+                Text::default()
+            } else {
+                written
+            };
+        }
+    };
+    let mut registry = written;
+    registry.push(end);
+    registry
+}

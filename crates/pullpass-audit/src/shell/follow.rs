@@ -1,0 +1,447 @@
+//! Scripts, and the task runners that hold them: a quarter of the jobs that use docker hide it in a
+//! script or a make target. Nothing outside of the repository is ever followed.
+
+use std::rc::Rc;
+
+use super::exec::Call;
+use super::flags::{self, Order, Spec};
+use super::{Arg, Done, Input, Shell, trigger};
+use crate::effect::By;
+use crate::recipes::{self, Runner};
+use crate::run::{Cwd, JobRun};
+use crate::source::{RepoPath, Span};
+use crate::text::Text;
+
+/// Endings of scripts in other languages, which are not read.
+const OTHER_LANGUAGES: [&str; 14] = [
+    ".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".lua", ".go", ".groovy", ".ps1", ".bat", ".jar",
+];
+
+/// Sub-commands of `npm`, `yarn`, `pnpm` and `bun` that run no script of `package.json` which matters.
+const PACKAGE_COMMANDS: [&str; 34] = [
+    "install", "i", "ci", "add", "remove", "rm", "uninstall", "un", "update", "up", "upgrade", "init", "create",
+    "config", "set", "get", "cache", "list", "ls", "link", "unlink", "audit", "outdated", "publish", "pack", "login",
+    "logout", "whoami", "version", "info", "view", "why", "dedupe", "prune",
+];
+
+impl Shell {
+    /// `bash`, `sh`: a script in an argument, in a file or on standard input.
+    pub(super) fn shell_program(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let mut args = call.rest();
+        while let Some((first, rest)) = args.split_first() {
+            let text = first.as_str();
+            match text {
+                "-o" | "+o" | "-O" | "+O" | "--rcfile" | "--init-file" => {
+                    args = rest.get(1..).unwrap_or_default();
+                }
+                "-s" => return self.script_on_input(run, rest),
+                "-" | "--" => {
+                    return self.file_of_shell(run, rest, call.span);
+                }
+                _ if text.starts_with('-') && !text.starts_with("--") && text.contains('c') => {
+                    // `-c` may be followed by further flags.
+                    let rest = skip_options(rest);
+                    let Some((script, rest)) = rest.split_first() else {
+                        return Done::UNKNOWN;
+                    };
+                    let (zero, arguments) = match rest.split_first() {
+                        Some((zero, arguments)) => (Some(zero.text.clone()), texts(arguments)),
+                        None => (None, Vec::new()),
+                    };
+                    return self.process(run, Rc::new(script.script()), |inner| {
+                        inner.zero = zero;
+                        inner.arguments = Some(Rc::new(arguments));
+                    });
+                }
+                // `-euo pipefail`
+                _ if text.starts_with('-') && !text.starts_with("--") && text.ends_with('o') => {
+                    args = rest.get(1..).unwrap_or_default();
+                }
+                _ if text.starts_with(['-', '+']) => args = rest,
+                _ => return self.file_of_shell(run, args, call.span),
+            }
+        }
+        self.script_on_input(run, &[])
+    }
+
+    fn file_of_shell(&mut self, run: &mut JobRun<'_>, args: &[Arg], span: Span) -> Done {
+        match args.first() {
+            None => self.script_on_input(run, &[]),
+            Some(file) => {
+                // `bash <(printf ...)`
+                if let Some(Input::Known(text)) = self.processes.get(&file.text).cloned() {
+                    return self.process(run, text, |_| {});
+                }
+                self.script_file(run, args, span).unwrap_or(Done::UNKNOWN)
+            }
+        }
+    }
+
+    fn script_on_input(&mut self, run: &mut JobRun<'_>, arguments: &[Arg]) -> Done {
+        let Input::Known(text) = self.input.clone() else {
+            return Done::UNKNOWN;
+        };
+        let arguments = texts(arguments);
+        self.process(run, text, |inner| {
+            inner.input = Input::Unknown;
+            inner.arguments = Some(Rc::new(arguments));
+        })
+    }
+
+    /// Runs a file of the repository; `None` when it is not there, or no shell script.
+    pub(super) fn script_file(
+        &mut self,
+        run: &mut JobRun<'_>,
+        args: &[Arg],
+        span: Span,
+    ) -> Option<Done> {
+        let (file, rest) = args.split_first()?;
+        let path = self.locate(run, &file.text)?;
+        let Some(text) = self.read_at(run, &path) else {
+            if path.name().ends_with(".sh") && path.name().contains("docker") {
+                run.opaque(
+                    span,
+                    format!("the script `{path}`"),
+                    "it is not in this repository; it may be made while the job runs",
+                    By::Run,
+                );
+            }
+            return None;
+        };
+        if !is_shell(&path, &text.text) {
+            // It is run, and it is none of the tools: nothing of it can be followed.
+            return Some(Done::UNKNOWN);
+        }
+        if !trigger::may_matter(&text.text) {
+            return Some(Done::UNKNOWN);
+        }
+        let arguments = arguments_of_script(rest);
+        let zero = Text::from(format!("{}/{path}", self.root(run).as_str()));
+        let note = format!("runs `{path}`");
+        run.traced(span, note, |run| {
+            self.process(run, text, |inner| {
+                inner.file = Some(path);
+                inner.zero = Some(zero);
+                inner.arguments = arguments;
+            });
+        });
+        Some(Done::UNKNOWN)
+    }
+
+    /// `source file`: in this same process.
+    pub(super) fn source(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let Some((file, rest)) = call.rest().split_first() else {
+            return Done::UNKNOWN;
+        };
+        if let Some(Input::Known(text)) = self.processes.get(&file.text).cloned() {
+            return self.nested_text(run, text);
+        }
+        let Some(path) = self.locate(run, &file.text) else {
+            return Done::UNKNOWN;
+        };
+        let Some(text) = self.read_at(run, &path) else {
+            return Done::UNKNOWN;
+        };
+        if run.cwd == Cwd::Elsewhere && self.file.is_none() && !file.text.is_known() {
+            return Done::UNKNOWN;
+        }
+        let note = format!("sources `{path}`");
+        let outer = self.file.replace(path);
+        let arguments = (!rest.is_empty()).then(|| arguments_of_script(rest));
+        let outer_arguments = arguments.map(|new| std::mem::replace(&mut self.arguments, new));
+        let mut done = Done::UNKNOWN;
+        run.traced(call.span, note, |run| {
+            done = self.nested_text(run, text);
+        });
+        if let Some(arguments) = outer_arguments {
+            self.arguments = arguments;
+        }
+        self.file = outer;
+        match done.flow {
+            super::Flow::Leaves(super::Leave::Return { .. })
+            | super::Flow::MayLeave(super::Leave::Return { .. }, _) => Done::UNKNOWN,
+            _ => done,
+        }
+    }
+
+    /// `make`, `just`, `npm run`; `None` when it is no task runner.
+    pub(super) fn task_runner(
+        &mut self,
+        run: &mut JobRun<'_>,
+        name: &str,
+        call: &Call<'_>,
+    ) -> Option<Done> {
+        match name {
+            "make" | "gmake" => {
+                let request = make(run, call);
+                self.recipes(run, &request, "make");
+            }
+            "just" => {
+                let request = just(run, call);
+                self.recipes(run, &request, "just");
+            }
+            "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
+            "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => {
+                let parsed = flags::parse(run, call.rest(), &Spec::default(), Order::Mixed);
+                for target in parsed.rest.iter().filter(|arg| !arg.as_str().contains('*')) {
+                    let request = request(Runner::Npm, call.span, vec![target.text.clone()]);
+                    self.recipes(run, &request, "npm run");
+                }
+            }
+            _ => return None,
+        }
+        Some(Done::UNKNOWN)
+    }
+
+    fn package_script(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
+        let flags = Spec::values("--prefix -C --cwd --dir -w --workspace --filter -F --loglevel --script-shell");
+        let mut parsed = flags::parse(run, call.rest(), &flags, Order::FlagsFirst);
+        let mut words = std::mem::take(&mut parsed.rest);
+        if name == "yarn" && words.first().is_some_and(|w| w.as_str() == "workspace") {
+            words.drain(..words.len().min(2));
+        }
+        let Some(first) = words.first().cloned() else {
+            return;
+        };
+        let explicit = matches!(first.as_str(), "run" | "run-script" | "rum" | "urn");
+        let mut rest: Vec<Arg> = words.split_off(1);
+        if matches!(first.as_str(), "exec" | "x" | "dlx") {
+            let inner = flags::parse(run, &rest, &flags, Order::FlagsFirst);
+            self.recall(run, &inner.rest, call.span);
+            return;
+        }
+        let target = if explicit {
+            let inner = flags::parse(run, &rest, &flags, Order::FlagsFirst);
+            let Some((target, more)) = inner.rest.split_first() else {
+                return;
+            };
+            let target = target.clone();
+            rest = more.to_vec();
+            for (names, value) in [(["--prefix", "-C"], inner.value(&["--prefix", "-C"]))] {
+                if parsed.value(&names).is_none()
+                    && let Some(value) = value
+                {
+                    parsed.rest.push(value.clone());
+                }
+            }
+            target
+        } else {
+            match (name, first.as_str()) {
+                ("npm", "t" | "tst") => Arg::new(Text::from("test"), first.span),
+                (_, "test" | "start" | "stop" | "restart") => first.clone(),
+                ("npm", _) => return,
+                (_, other) if PACKAGE_COMMANDS.contains(&other) => return,
+                _ => first.clone(),
+            }
+        };
+        if let Some(at) = rest.iter().position(|arg| arg.as_str() == "--") {
+            rest.remove(at);
+        }
+        let mut request = request(Runner::Npm, call.span, vec![target.text.clone()]);
+        request.directory = parsed
+            .value(&["--prefix", "-C", "--cwd", "--dir"])
+            .or_else(|| parsed.rest.first())
+            .map(|arg| self.path(run, &arg.text));
+        request.arguments = texts(&rest);
+        let label = if explicit || name == "npm" {
+            format!("{name} run")
+        } else {
+            name.to_owned()
+        };
+        if !self.recipes(run, &request, &label) && !explicit && name != "npm" {
+            // No script of that name: a program of a dependency.
+            let mut args = vec![target];
+            args.extend(rest);
+            self.recall(run, &args, call.span);
+        }
+    }
+
+    /// Runs what a task runner would run. `false` when it knows no such task.
+    fn recipes(&mut self, run: &mut JobRun<'_>, request: &recipes::Call, shown: &str) -> bool {
+        let shown = match request.targets.as_slice() {
+            [] => shown.to_owned(),
+            targets => {
+                let targets: Vec<String> = targets.iter().map(|t| run.show(t)).collect();
+                format!("{shown} {}", targets.join(" "))
+            }
+        };
+        let found = match recipes::recipes(run, request) {
+            Ok(found) => found,
+            Err(why) => {
+                if mentions_clients(run, request) {
+                    run.opaque(request.span, shown, why, By::Run);
+                }
+                return false;
+            }
+        };
+        run.traced(request.span, format!("runs `{shown}`"), |run| {
+            for recipe in found {
+                if !trigger::may_matter(&recipe.script.text) {
+                    continue;
+                }
+                let cwd = std::mem::replace(&mut run.cwd, Cwd::Inside(recipe.cwd.clone()));
+                let before: Vec<(String, Option<Text>)> = recipe
+                    .env
+                    .iter()
+                    .map(|(name, _)| (name.clone(), run.env.get(name).cloned()))
+                    .collect();
+                run.env.extend(recipe.env);
+                run.traced(recipe.span, recipe.note, |run| {
+                    self.process(run, Rc::new(recipe.script), |_| {});
+                });
+                for (name, value) in before {
+                    match value {
+                        Some(value) => run.env.insert(name, value),
+                        None => run.env.remove(&name),
+                    };
+                }
+                run.cwd = cwd;
+            }
+        });
+        true
+    }
+}
+
+/// Whether the file of a task runner that could not be followed says anything of containers. A
+/// Makefile that compiles is nobody's worry.
+fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
+    let names: &[&str] = match request.runner {
+        Runner::Make => &["GNUmakefile", "makefile", "Makefile"],
+        Runner::Just => &["justfile", "Justfile", ".justfile"],
+        Runner::Npm => return false,
+    };
+    let folder = match (&request.directory, &run.cwd) {
+        (Some(folder), _) => run.resolve(folder),
+        (None, Cwd::Inside(folder)) => Some(folder.clone()),
+        (None, Cwd::Elsewhere) => None,
+    };
+    let Some(folder) = folder else {
+        return false;
+    };
+    let given = request.file.as_ref().and_then(Text::known);
+    let names: Vec<&str> = match given {
+        Some(file) => vec![file],
+        None => names.to_vec(),
+    };
+    names.iter().any(|name| {
+        folder
+            .join(name)
+            .and_then(|path: RepoPath| run.cx.sources.load(&path).ok())
+            .is_some_and(|source| source.text.contains("docker") || source.text.contains("podman"))
+    })
+}
+
+fn request(runner: Runner, span: Span, targets: Vec<Text>) -> recipes::Call {
+    recipes::Call {
+        runner,
+        span,
+        directory: None,
+        file: None,
+        targets,
+        variables: Vec::new(),
+        arguments: Vec::new(),
+    }
+}
+
+/// `NAME=value` among the words of a task runner.
+fn variable(arg: &Arg) -> Option<(String, Text)> {
+    let (name, value) = arg.as_str().split_once('=')?;
+    let name = name.trim_end_matches([':', '?', '+']);
+    super::redirect::is_name(name).then(|| (name.to_owned(), Text::from(value)))
+}
+
+fn make(run: &JobRun<'_>, call: &Call<'_>) -> recipes::Call {
+    let flags = Spec::values(
+        "-C --directory -f --file --makefile -I --include-dir -o --old-file -W --what-if --eval",
+    );
+    let parsed = flags::parse(run, call.rest(), &flags, Order::Mixed);
+    let number = |arg: &&Arg| !arg.as_str().bytes().all(|b| b.is_ascii_digit());
+    let mut out = request(Runner::Make, call.span, Vec::new());
+    for arg in parsed.rest.iter().filter(number) {
+        match variable(arg) {
+            Some(assignment) => out.variables.push(assignment),
+            None => out.targets.push(arg.text.clone()),
+        }
+    }
+    out.directory = parsed
+        .value(&["-C", "--directory"])
+        .map(|arg| arg.text.clone());
+    out.file = parsed
+        .value(&["-f", "--file", "--makefile"])
+        .map(|arg| arg.text.clone());
+    out
+}
+
+fn just(run: &JobRun<'_>, call: &Call<'_>) -> recipes::Call {
+    let flags = Spec::values(
+        "-f --justfile -d --working-directory --shell --shell-arg --dotenv-filename --dotenv-path --color --chooser",
+    );
+    let mut args = call.rest().to_vec();
+    let mut variables = Vec::new();
+    while let Some(at) = args.iter().position(|arg| arg.as_str() == "--set") {
+        let mut taken = args.drain(at..(at + 3).min(args.len())).skip(1);
+        if let (Some(name), Some(value)) = (taken.next(), taken.next()) {
+            variables.push((name.as_str().to_owned(), value.text));
+        }
+    }
+    let parsed = flags::parse(run, &args, &flags, Order::FlagsFirst);
+    let mut words = parsed.rest.as_slice();
+    while let Some((first, rest)) = words.split_first()
+        && let Some(assignment) = variable(first)
+    {
+        variables.push(assignment);
+        words = rest;
+    }
+    let mut out = request(Runner::Just, call.span, Vec::new());
+    out.variables = variables;
+    out.directory = parsed
+        .value(&["-d", "--working-directory"])
+        .map(|arg| arg.text.clone());
+    out.file = parsed
+        .value(&["-f", "--justfile"])
+        .map(|arg| arg.text.clone());
+    // Which of the words are recipes and which are arguments of a recipe, the justfile says.
+    out.targets = texts(words);
+    out
+}
+
+fn texts(args: &[Arg]) -> Vec<Text> {
+    args.iter().map(|arg| arg.text.clone()).collect()
+}
+
+/// `$1`, `$2`, …: not known when an unquoted variable may be several of them.
+fn arguments_of_script(args: &[Arg]) -> Option<Rc<Vec<Text>>> {
+    let unclear = args.iter().any(|arg| arg.bare && !arg.text.is_known());
+    (!unclear).then(|| Rc::new(texts(args)))
+}
+
+fn skip_options(mut args: &[Arg]) -> &[Arg] {
+    while let Some((first, rest)) = args.split_first() {
+        match first.as_str() {
+            "-o" | "+o" => args = rest.get(1..).unwrap_or_default(),
+            "--" => return rest,
+            text if text.len() > 1 && text.starts_with('-') && !text.contains(' ') => args = rest,
+            _ => break,
+        }
+    }
+    args
+}
+
+/// Whether a file is a shell script: its first line says so, or says nothing.
+fn is_shell(path: &RepoPath, text: &str) -> bool {
+    match text.strip_prefix("#!") {
+        Some(rest) => {
+            let line = rest.lines().next().unwrap_or("");
+            let program = line
+                .split_whitespace()
+                .map(|word| word.rsplit('/').next().unwrap_or(word))
+                .find(|word| *word != "env" && !word.starts_with('-') && !word.contains('='))
+                .unwrap_or("");
+            program.ends_with("sh") || program == "busybox"
+        }
+        None => !OTHER_LANGUAGES
+            .iter()
+            .any(|ending| path.name().ends_with(ending)),
+    }
+}
+

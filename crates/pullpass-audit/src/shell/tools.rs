@@ -1,0 +1,497 @@
+//! The table of command-line tools (`data/tools.toml`): flags, wrappers, and what well-known tools
+//! pull on their own. It is data because it grows with the field and not with the program.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::exec::Call;
+use super::flags::{self, Order, Parsed, Spec};
+use super::{Arg, Done, Shell};
+use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
+use crate::run::JobRun;
+use crate::source::{RepoPath, Span};
+use crate::text::{HoleKind, Text};
+
+const TEXT: &str = include_str!("../../data/tools.toml");
+
+/// Everything that the table says.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    flags: HashMap<String, Spec>,
+    wrapper: Vec<Wrapper>,
+    tool: Vec<Tool>,
+}
+
+/// A command that runs another command.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wrapper {
+    names: Vec<String>,
+    pub(super) flags: Spec,
+    /// `NAME=value` may stand before the command.
+    #[serde(default)]
+    pub(super) assignments: bool,
+    /// Words before the command.
+    #[serde(default)]
+    pub(super) skip: usize,
+    /// Numbers may stand before the command.
+    #[serde(default)]
+    pub(super) numbers: bool,
+    /// The command stands behind this word.
+    #[serde(default)]
+    pub(super) after: Option<String>,
+    /// The command stands behind one of these sub-commands, divided by `|`.
+    #[serde(default)]
+    pub(super) words: Option<String>,
+    /// These flags carry a script.
+    #[serde(default)]
+    pub(super) script: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Where {
+    #[default]
+    Docker,
+    Containers,
+    None,
+}
+
+/// A tool that pulls, pushes or signs in on its own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tool {
+    names: Vec<String>,
+    /// Where it was learnt; for the reader of the table.
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by people and by the test of the table"))]
+    source: String,
+    flags: Spec,
+    #[serde(default)]
+    store: Where,
+    /// Only what begins with `docker://` is an image of a registry.
+    #[serde(default)]
+    transport: bool,
+    /// A first word that looks like no image is something else: a folder, an archive.
+    #[serde(default)]
+    image_like: bool,
+    does: Vec<Deed>,
+}
+
+/// What a sub-command does.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deed {
+    words: String,
+    /// The words may stand behind others.
+    #[serde(default)]
+    anywhere: bool,
+    /// Not when one of these flags is given.
+    #[serde(default)]
+    unless: String,
+    /// Only when one of these flags is given.
+    #[serde(default)]
+    only: String,
+    /// Files, one of which must contain `mentions`.
+    #[serde(default)]
+    files: Vec<String>,
+    #[serde(default)]
+    mentions: String,
+    #[serde(default)]
+    pull: Vec<String>,
+    /// What is there is not asked for again.
+    #[serde(default)]
+    missing: bool,
+    /// Flags that carry `user:password`.
+    #[serde(default)]
+    credential: String,
+    #[serde(default)]
+    push: Vec<String>,
+    #[serde(default)]
+    provide: Vec<String>,
+    #[serde(default)]
+    login: Option<LoginSpec>,
+    #[serde(default)]
+    logout: bool,
+    #[serde(default)]
+    opaque: Option<String>,
+    /// Prints a command that signs in; `aws ecr get-login` is run by its output.
+    #[serde(default)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader of the table: it is the output that counts"))]
+    prints: Option<String>,
+    #[serde(default)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader of the table: nothing at all"))]
+    nothing: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LoginSpec {
+    registry: String,
+    username: String,
+    password: String,
+    stdin: String,
+}
+
+impl Default for LoginSpec {
+    fn default() -> Self {
+        Self {
+            registry: "{1}".to_owned(),
+            username: "-u --username".to_owned(),
+            password: "-p --password".to_owned(),
+            stdin: "--password-stdin".to_owned(),
+        }
+    }
+}
+
+struct Index {
+    table: Table,
+    tools: HashMap<String, usize>,
+    wrappers: HashMap<String, Vec<usize>>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    // A test reads the table; an error cannot come this far.
+    let table: Table = toml::from_str(TEXT).unwrap_or_default();
+    let mut tools = HashMap::new();
+    let mut wrappers: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, tool) in table.tool.iter().enumerate() {
+        for name in &tool.names {
+            tools.insert(name.clone(), index);
+        }
+    }
+    for (index, wrapper) in table.wrapper.iter().enumerate() {
+        for name in &wrapper.names {
+            wrappers.entry(name.clone()).or_default().push(index);
+        }
+    }
+    Index {
+        table,
+        tools,
+        wrappers,
+    }
+});
+
+static NO_FLAGS: LazyLock<Spec> = LazyLock::new(Spec::default);
+
+/// The names of all tools that pull or sign in.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let index: &'static Index = &INDEX;
+    index.tools.keys().map(String::as_str)
+}
+
+/// The flags of a command that is read in code.
+pub(super) fn spec(command: &str) -> &'static Spec {
+    INDEX.table.flags.get(command).unwrap_or(&NO_FLAGS)
+}
+
+/// What a name says of a command that runs another; a name may have several forms.
+pub(super) fn wrappers(name: &str) -> impl Iterator<Item = &'static Wrapper> {
+    let index: &'static Index = &INDEX;
+    let found = index.wrappers.get(name).map_or(&[][..], Vec::as_slice);
+    found.iter().filter_map(|&at| index.table.wrapper.get(at))
+}
+
+impl Shell {
+    /// Executes a tool of the table; `None` when it is none of them.
+    pub(super) fn tool(
+        &mut self,
+        run: &mut JobRun<'_>,
+        name: &str,
+        call: &Call<'_>,
+    ) -> Option<Done> {
+        let index: &'static Index = &INDEX;
+        let tool = index.table.tool.get(*index.tools.get(name)?)?;
+        let mut parsed = flags::parse(run, call.rest(), &tool.flags, Order::Mixed);
+        let Some((deed, words)) = tool.does.iter().find_map(|deed| {
+            let words = deed.applies(run, &parsed)?;
+            Some((deed, words))
+        }) else {
+            return Some(Done::UNKNOWN);
+        };
+        parsed.rest.drain(..words.min(parsed.rest.len()));
+        let line = Line {
+            tool,
+            deed,
+            parsed: &parsed,
+            span: call.span,
+            name,
+        };
+        line.perform(self, run);
+        Some(Done::UNKNOWN)
+    }
+}
+
+impl Deed {
+    /// How many words the sub-command takes, when it is this one.
+    fn applies(&self, run: &JobRun<'_>, parsed: &Parsed) -> Option<usize> {
+        let has = |flag: &str| match flag.split_once('=') {
+            Some((name, value)) => parsed.value(&[name]).is_some_and(|v| v.as_str() == value),
+            None => parsed.has(&[flag]),
+        };
+        if self.unless.split_whitespace().any(has)
+            || !self.only.is_empty() && !self.only.split_whitespace().any(has)
+        {
+            return None;
+        }
+        if !self.mentions.is_empty()
+            && !self.files.iter().any(|file| {
+                RepoPath::new(file)
+                    .and_then(|path| run.cx.sources.load(&path).ok())
+                    .is_some_and(|source| source.text.contains(&self.mentions))
+            })
+        {
+            return None;
+        }
+        self.words.split('|').find_map(|words| {
+            let words: Vec<&str> = words.split_whitespace().collect();
+            if self.anywhere {
+                let first = words.first()?;
+                let is = |arg: &Arg| {
+                    arg.as_str() == *first || arg.as_str().ends_with(&format!(":{first}"))
+                };
+                return parsed.rest.iter().any(is).then_some(0);
+            }
+            words
+                .iter()
+                .enumerate()
+                .all(|(at, word)| parsed.word(at) == *word)
+                .then_some(words.len())
+        })
+    }
+}
+
+/// A tool's command line, with the row that describes it.
+struct Line<'l> {
+    tool: &'static Tool,
+    deed: &'static Deed,
+    parsed: &'l Parsed,
+    span: Span,
+    name: &'l str,
+}
+
+impl Line<'_> {
+    fn perform(&self, shell: &Shell, run: &mut JobRun<'_>) {
+        let store = match self.tool.store {
+            Where::Docker => run.docker_store(),
+            Where::Containers | Where::None => Store::Containers,
+        };
+        if let Some(login) = &self.deed.login {
+            let registry = self
+                .values(run, &login.registry)
+                .into_iter()
+                .next()
+                .map(|(text, _)| text)
+                .unwrap_or_default();
+            let flag = |names: &str| {
+                let names: Vec<&str> = names.split_whitespace().collect();
+                self.parsed.value(&names).map(|arg| arg.text.clone())
+            };
+            let from_input = login
+                .stdin
+                .split_whitespace()
+                .any(|name| self.parsed.has(&[name]));
+            let password = flag(&login.password).or_else(|| {
+                from_input
+                    .then(|| shell.secret_on_input(run, self.span))
+                    .flatten()
+            });
+            run.emit(
+                self.span,
+                Kind::Login {
+                    registry,
+                    username: flag(&login.username),
+                    password,
+                    store,
+                    how: format!("{} {}", self.name, self.deed.words.split('|').next().unwrap_or(""))
+                        .trim_end()
+                        .into(),
+                    broken: None,
+                },
+            );
+            return;
+        }
+        if self.deed.logout {
+            let registry = self.parsed.rest.first().map(|arg| arg.text.clone());
+            let registry = registry.unwrap_or_default();
+            run.emit(self.span, Kind::Logout { registry, store });
+            return;
+        }
+        let stores = match self.tool.store {
+            Where::Docker => vec![run.docker_store()],
+            Where::Containers => vec![Store::Containers, run.docker_store()],
+            Where::None => Vec::new(),
+        };
+        let freshness = if self.deed.missing {
+            Freshness::Missing
+        } else {
+            Freshness::Always
+        };
+        for pattern in &self.deed.pull {
+            for (image, span) in self.images(run, pattern) {
+                let declared = self.declared();
+                let puller = Puller::Client(stores.clone());
+                run.emit(
+                    span,
+                    Kind::Pull {
+                        image,
+                        by: By::Run,
+                        puller,
+                        declared,
+                        freshness,
+                    },
+                );
+            }
+        }
+        for pattern in &self.deed.provide {
+            for (image, span) in self.images(run, pattern) {
+                run.emit(span, Kind::Provide { image });
+            }
+        }
+        for pattern in &self.deed.push {
+            for (image, span) in self.images(run, pattern) {
+                run.emit(span, Kind::Push { image });
+            }
+        }
+        if let Some(why) = &self.deed.opaque {
+            let what = format!("{} {}", self.name, self.parsed.word(0));
+            run.opaque(self.span, what.trim_end(), why.as_str(), By::Run);
+        }
+    }
+
+    fn declared(&self) -> Declared {
+        let names: Vec<&str> = self.deed.credential.split_whitespace().collect();
+        let Some(given) = self.parsed.value(&names) else {
+            return Declared::None;
+        };
+        let (username, password) = match given.as_str().split_once(':') {
+            Some((user, password)) => (Text::from(user), Text::from(password)),
+            None => (given.text.clone(), given.text.clone()),
+        };
+        Declared::Credential {
+            username,
+            password,
+            span: given.span,
+            sometimes_empty: false,
+        }
+    }
+
+    /// The images that a pattern means, without what is no image of a registry.
+    fn images(&self, run: &JobRun<'_>, pattern: &str) -> Vec<(Text, Span)> {
+        let all = self.values(run, pattern).into_iter();
+        all.filter_map(|(text, span)| {
+            let written = text.as_str();
+            if self.tool.transport {
+                let image = written.strip_prefix("docker://")?;
+                return Some((Text::from(image), span));
+            }
+            let other = written.contains("://")
+                || ["dir:", "oci:", "docker-archive:", "docker-daemon:", "containers-storage:"]
+                    .iter()
+                    .any(|scheme| written.starts_with(scheme));
+            let path = self.tool.image_like
+                && (written.starts_with(['.', '/', '~'])
+                    || run.resolve(&text).is_some_and(|path| {
+                        run.cx.sources.exists(&path) || !run.cx.sources.tree().list(&path).is_empty()
+                    }));
+            (!other && !path && !written.is_empty()).then_some((text, span))
+        })
+        .collect()
+    }
+
+    fn values(&self, run: &JobRun<'_>, pattern: &str) -> Vec<(Text, Span)> {
+        if pattern == "{*}" {
+            let all = self.parsed.rest.iter();
+            return all.map(|arg| (arg.text.clone(), arg.span)).collect();
+        }
+        let mut span = self.span;
+        let text = self.render(run, pattern, &mut span, 0);
+        if text.is_empty() {
+            return Vec::new();
+        }
+        vec![(text, span)]
+    }
+
+    /// A pattern with its slots filled; `span` becomes the place of an argument that is all of it.
+    fn render(&self, run: &JobRun<'_>, pattern: &str, span: &mut Span, depth: usize) -> Text {
+        let mut out = Text::default();
+        let mut rest = pattern;
+        while let Some((before, after)) = rest.split_once('{') {
+            out.push(before);
+            let end = closing(after);
+            let (slot, tail) = (
+                after.get(..end).unwrap_or(""),
+                after.get(end + 1..).unwrap_or(""),
+            );
+            rest = tail;
+            let (name, default) = slot.split_once('|').unwrap_or((slot, ""));
+            if name == "?" {
+                let unknown = run.cx.holes.of("?", HoleKind::Expression);
+                out.push(unknown.as_str());
+                continue;
+            }
+            let found = match name.parse::<usize>() {
+                Ok(index) => self.parsed.rest.get(index.wrapping_sub(1)),
+                Err(_) => self.parsed.value(&[name]),
+            };
+            match found {
+                Some(arg) => {
+                    out.push(arg.as_str());
+                    if before.is_empty() && tail.is_empty() {
+                        *span = arg.span;
+                    }
+                }
+                None if depth < 4 => {
+                    let default = self.render(run, default, span, depth + 1);
+                    out.push(default.as_str());
+                }
+                None => {}
+            }
+        }
+        out.push(rest);
+        out
+    }
+}
+
+/// Where the brace closes that was opened before `text`.
+fn closing(text: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => return at,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_can_be_read() {
+        let table: Table = toml::from_str(TEXT).unwrap();
+        assert!(table.tool.len() > 20 && table.wrapper.len() > 10);
+        for tool in &table.tool {
+            assert!(tool.source.starts_with("https://"), "{:?}", tool.names);
+            for deed in &tool.does {
+                let acts = !deed.pull.is_empty()
+                    || !deed.push.is_empty()
+                    || !deed.provide.is_empty()
+                    || deed.login.is_some()
+                    || deed.logout
+                    || deed.opaque.is_some()
+                    || deed.prints.is_some();
+                assert!(acts != deed.nothing, "{:?} {:?}", tool.names, deed.words);
+            }
+        }
+        for command in ["docker", "run", "build", "pull", "login", "bake", "create-builder", "other", "compose", "compose-up", "compose-run"] {
+            assert!(table.flags.contains_key(command), "{command}");
+        }
+    }
+}

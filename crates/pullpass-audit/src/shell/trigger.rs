@@ -1,0 +1,30 @@
+//! Most scripts of a CI compile and test and pull nothing. Telling them apart without parsing them
+//! is what keeps the audit of a thousand repositories under a second.
+
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
+use super::tools;
+
+/// Words that may lead to a pull although no tool's name is among them: other scripts, task
+/// runners, and what hands values on to later steps.
+const LEADS: [&str; 18] = [
+    "docker", "podman", "compose", "make", "just", "npm", "yarn", "pnpm", "bun", "run-s", "run-p",
+    "_ENV", ".sh", "source", "eval", "xargs", "container_", "oci_",
+];
+
+static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = LEADS.into_iter().chain(tools::names());
+    // Variables in capitals hold the names of clients: `$DOCKER`.
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(words)
+        .ok()
+});
+
+/// Whether executing a script may have an effect that counts. A `/` may name a script.
+pub(super) fn may_matter(text: &str) -> bool {
+    memchr::memchr(b'/', text.as_bytes()).is_some()
+        || WORDS.as_ref().is_none_or(|words| words.is_match(text))
+}
