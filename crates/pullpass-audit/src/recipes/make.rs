@@ -6,8 +6,8 @@ mod reader;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Call, Recipe};
-use crate::run::{Cwd, JobRun};
+use super::{Call, Failure, Recipe};
+use crate::run::JobRun;
 use crate::source::RepoPath;
 use crate::text::{Mapped, Text, is_hole};
 
@@ -23,7 +23,7 @@ const MAX_CHAIN: usize = 64;
 /// Scripts that one call may run.
 const MAX_RECIPES: usize = 2_000;
 
-pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, String> {
+pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Failure> {
     let cwd = super::directory(run, call)?;
     let path = super::file(run, call, &cwd, &NAMES, false)?;
     let source = run.cx.sources.load(&path).map_err(|e| e.message)?;
@@ -61,15 +61,15 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Stri
         goals
     };
     if goals.is_empty() {
-        return Err(format!("`{path}` has no target"));
+        return Err(Failure::Unresolved(format!("`{path}` has no target")));
     }
     for goal in goals {
         let known = Text::new(goal.as_str()).is_known();
         if !known {
-            return Err(format!(
+            return Err(Failure::Unresolved(format!(
                 "which target `make {}` means is known only when the build runs",
                 run.cx.holes.show(&goal)
-            ));
+            )));
         }
         order.goal.clone_from(&goal);
         if !order.target(&goal, 0) {
@@ -78,7 +78,8 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Stri
             } else {
                 ""
             };
-            return Err(format!("no target `{goal}` in `{path}`{maybe}"));
+            let why = format!("no target `{goal}` in `{path}`{maybe}");
+            return Err(Failure::NoSuchName(why));
         }
     }
     Ok(order.out)
@@ -271,9 +272,10 @@ impl<'m> Order<'m, '_, '_> {
             self.out.push(Recipe {
                 script,
                 cwd: self.cwd.clone(),
-                env: self.env.clone(),
+                env: self.env.clone().into(),
+                guards: std::rc::Rc::from([]),
                 span: rule.span,
-                note: note.clone(),
+                note: note.clone().into(),
             });
         }
     }
