@@ -191,7 +191,10 @@ impl<'m> Order<'m, '_, '_> {
                 matched = stem;
             } else if explicit.is_empty() {
                 let default = self.index.explicit.get(".DEFAULT");
-                match default.and_then(|rules| rules.last()).filter(|_| depth == 0) {
+                match default
+                    .and_then(|rules| rules.last())
+                    .filter(|_| depth == 0)
+                {
                     Some(rule) => chosen.push(rule),
                     None => return false,
                 }
@@ -263,7 +266,7 @@ impl<'m> Order<'m, '_, '_> {
         let scripts = if apart {
             lines
         } else {
-            lines.into_iter().reduce(join).into_iter().collect()
+            lines.into_iter().reduce(super::join).into_iter().collect()
         };
         for script in scripts {
             if self.out.len() >= MAX_RECIPES {
@@ -297,7 +300,9 @@ impl<'m> Order<'m, '_, '_> {
             let written = written.replace("\\\n", " ");
             let mut value = self.scope.value(&written, 0);
             let leads = edits.iter().all(|e| e.1 <= start) && start == skipped;
-            let glued = text.get(end..).is_some_and(|t| t.starts_with(char::is_alphanumeric));
+            let glued = text
+                .get(end..)
+                .is_some_and(|t| t.starts_with(char::is_alphanumeric));
             if leads && glued && !value.is_empty() && value.chars().all(is_hole) {
                 // `$(Q)docker …`: a switch for silence that nobody sets.
                 value.clear();
@@ -349,16 +354,6 @@ fn without_prefixes(value: &str) -> String {
         .map(|l| l.get(prefix(l)..).unwrap_or(l))
         .collect();
     lines.join("\n")
-}
-
-/// Two lines as one script.
-fn join(mut first: Mapped, second: Mapped) -> Mapped {
-    let end = second.whole().start;
-    if !first.text.ends_with('\n') {
-        first.push("\n", end, false);
-    }
-    first.append(&second);
-    first
 }
 
 #[cfg(test)]

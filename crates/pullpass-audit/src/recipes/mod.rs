@@ -140,7 +140,9 @@ fn directory(run: &JobRun<'_>, call: &Call) -> Result<RepoPath, String> {
         None => Ok(cwd.clone()),
         Some(given) => run.resolve(given).ok_or_else(|| {
             let shown = run.show(given);
-            format!("the folder `{shown}` is not in this repository, or not known before the build runs")
+            format!(
+                "the folder `{shown}` is not in this repository, or not known before the build runs"
+            )
         }),
     }
 }
@@ -178,7 +180,11 @@ fn file(
     } else {
         ""
     };
-    Err(format!("no {} in {}{above}", names.join(" or "), place(folder)))
+    Err(format!(
+        "no {} in {}{above}",
+        names.join(" or "),
+        place(folder)
+    ))
 }
 
 /// A folder, for a sentence.
@@ -188,6 +194,16 @@ fn place(folder: &RepoPath) -> String {
     } else {
         format!("`{folder}`")
     }
+}
+
+/// Two lines as one script.
+fn join(mut first: Mapped, second: Mapped) -> Mapped {
+    let end = second.whole().start;
+    if !first.text.ends_with('\n') {
+        first.push("\n", end, false);
+    }
+    first.append(&second);
+    first
 }
 
 /// A word as the shell has to be given it.

@@ -181,7 +181,9 @@ fn root_of(run: &JobRun<'_>, folder: &RepoPath) -> Option<Package> {
 fn patterns(run: &JobRun<'_>, root: &Package) -> Vec<String> {
     let strings = |node: Node<'_>| -> Vec<String> {
         let items = node.items().take(200);
-        items.filter_map(|n| n.as_str().map(str::to_owned)).collect()
+        items
+            .filter_map(|n| n.as_str().map(str::to_owned))
+            .collect()
     };
     if let Some(node) = root.field("workspaces") {
         return strings(node.get("packages").unwrap_or(node));
@@ -218,7 +220,13 @@ fn members(run: &JobRun<'_>, cwd: &RepoPath, wanted: &Text) -> Result<Vec<Packag
         .into_iter()
         .partition(|p| p.starts_with('!'));
     for pattern in with {
-        find(run, &root.folder, pattern.trim_matches('/'), 0, &mut folders);
+        find(
+            run,
+            &root.folder,
+            pattern.trim_matches('/'),
+            0,
+            &mut folders,
+        );
     }
     let excluded = |folder: &RepoPath| {
         let path = folder.as_str();

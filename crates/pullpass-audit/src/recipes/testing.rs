@@ -9,9 +9,9 @@ use crate::text::Text;
 
 /// The repository of one test.
 pub(super) fn tree(files: &[(&str, &str)]) -> MemoryTree {
-    files
-        .iter()
-        .fold(MemoryTree::new(), |tree, (path, text)| tree.with(path, *text))
+    files.iter().fold(MemoryTree::new(), |tree, (path, text)| {
+        tree.with(path, *text)
+    })
 }
 
 /// A call as words: `-C FOLDER`, `-f FILE`, `-w WORKSPACE`, `NAME=value`, targets, and further
@@ -68,7 +68,13 @@ pub(super) fn with<R>(
 /// What a call runs, one line for each line of a script; `FOLDER$ ` before it when that is not the
 /// root, `[if …] ` when it is under a condition. A failure is a line that begins with `! `.
 pub(super) fn runs(files: &[(&str, &str)], runner: Runner, words: &str) -> String {
-    with(&tree(files), runner, words, |_| {}, |run, found| shown(run, &found))
+    with(
+        &tree(files),
+        runner,
+        words,
+        |_| {},
+        |run, found| shown(run, &found),
+    )
 }
 
 pub(super) fn shown(run: &JobRun<'_>, found: &Result<Vec<Recipe>, super::Failure>) -> String {
@@ -99,30 +105,42 @@ pub(super) fn shown(run: &JobRun<'_>, found: &Result<Vec<Recipe>, super::Failure
 
 /// The source text that `word` of the scripts is said to be written as, with its file and line.
 pub(super) fn written(files: &[(&str, &str)], runner: Runner, words: &str, word: &str) -> String {
-    with(&tree(files), runner, words, |_| {}, |run, found| {
-        for recipe in found.unwrap() {
-            if let Some(at) = recipe.script.text.find(word) {
-                let span = recipe.script.span(at, at + word.len());
-                let source = run.cx.sources.get(span.file);
-                let line = source.position(span.start).line;
-                let text = source.slice(span.start, span.end);
-                return format!("{}:{line}: {text}", source.path);
+    with(
+        &tree(files),
+        runner,
+        words,
+        |_| {},
+        |run, found| {
+            for recipe in found.unwrap() {
+                if let Some(at) = recipe.script.text.find(word) {
+                    let span = recipe.script.span(at, at + word.len());
+                    let source = run.cx.sources.get(span.file);
+                    let line = source.position(span.start).line;
+                    let text = source.slice(span.start, span.end);
+                    return format!("{}:{line}: {text}", source.path);
+                }
             }
-        }
-        panic!("no `{word}` in the scripts");
-    })
+            panic!("no `{word}` in the scripts");
+        },
+    )
 }
 
 /// A call's environment: `NAME=value` of the last recipe, sorted.
 pub(super) fn environment(files: &[(&str, &str)], runner: Runner, words: &str) -> Vec<String> {
-    with(&tree(files), runner, words, |_| {}, |run, found| {
-        let found = found.unwrap();
-        let env = found.last().map(|r| r.env.clone()).unwrap_or_default();
-        let mut all: Vec<String> = env
-            .iter()
-            .map(|(name, value)| format!("{name}={}", run.show(value)))
-            .collect();
-        all.sort();
-        all
-    })
+    with(
+        &tree(files),
+        runner,
+        words,
+        |_| {},
+        |run, found| {
+            let found = found.unwrap();
+            let env = found.last().map(|r| r.env.clone()).unwrap_or_default();
+            let mut all: Vec<String> = env
+                .iter()
+                .map(|(name, value)| format!("{name}={}", run.show(value)))
+                .collect();
+            all.sort();
+            all
+        },
+    )
 }

@@ -102,9 +102,7 @@ impl<'r, 'c> Scope<'r, 'c> {
         self.fuel.set(fuel - 1);
         let inside = match written.as_bytes() {
             [b'$', b'$'] => return "$".to_owned(),
-            [b'$', b'(' | b'{', .., b')' | b'}'] => {
-                written.get(2..written.len() - 1).unwrap_or("")
-            }
+            [b'$', b'(' | b'{', .., b')' | b'}'] => written.get(2..written.len() - 1).unwrap_or(""),
             [b'$', _, ..] => written.get(1..).unwrap_or(""),
             _ => return written.to_owned(),
         };
@@ -133,7 +131,12 @@ impl<'r, 'c> Scope<'r, 'c> {
     }
 
     fn named(&self, name: &str, depth: usize) -> String {
-        let inner = self.inner.borrow().iter().rev().find_map(|v| v.get(name).cloned());
+        let inner = self
+            .inner
+            .borrow()
+            .iter()
+            .rev()
+            .find_map(|v| v.get(name).cloned());
         let variable = match self.given.get(name) {
             Some(value) if !self.overridden.contains(name) && inner.is_none() => {
                 return value.as_str().to_owned();

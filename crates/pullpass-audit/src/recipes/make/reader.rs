@@ -172,7 +172,13 @@ impl Makefile {
         }
     }
 
-    fn define(&mut self, text: &str, from: usize, header: &str, scope: &mut Scope<'_, '_>) -> usize {
+    fn define(
+        &mut self,
+        text: &str,
+        from: usize,
+        header: &str,
+        scope: &mut Scope<'_, '_>,
+    ) -> usize {
         let header = header.trim();
         let (name, operator) = match split_assignment(header) {
             Some(a) => (a.name, a.operator),
@@ -182,7 +188,10 @@ impl Makefile {
         let mut nested = 0_usize;
         let mut body_end = text.len();
         while at < text.len() {
-            let end = text.get(at..).and_then(|t| t.find('\n')).map_or(text.len(), |n| at + n + 1);
+            let end = text
+                .get(at..)
+                .and_then(|t| t.find('\n'))
+                .map_or(text.len(), |n| at + n + 1);
             let line = text.get(at..end).unwrap_or("").trim();
             if line == "endef" || line.starts_with("endef ") {
                 if nested == 0 {
@@ -514,7 +523,11 @@ fn joined(raw: &str) -> String {
             out.push_str(line.trim_end());
             out.push(' ');
         } else {
-            out.push_str(if out.is_empty() { line } else { line.trim_start() });
+            out.push_str(if out.is_empty() {
+                line
+            } else {
+                line.trim_start()
+            });
         }
     }
     out

@@ -19,14 +19,23 @@ const SHOP: &str = r#"{
 fn a_script_runs_between_its_hooks() {
     let files = [("package.json", SHOP)];
     for (words, expected) in [
-        ("test", "docker compose up -d\njest --runInBand\ndocker compose down"),
-        ("e2e", r#"docker run --rm "cypress/included:13" && echo "done""#),
+        (
+            "test",
+            "docker compose up -d\njest --runInBand\ndocker compose down",
+        ),
+        (
+            "e2e",
+            r#"docker run --rm "cypress/included:13" && echo "done""#,
+        ),
         // A hook can be asked for by its own name.
         ("pretest", "docker compose up -d"),
         ("", ""),
         ("bad", "!name no script `bad` in `package.json`"),
         ("eslint", "!name no script `eslint` in `package.json`"),
-        ("$WHICH", "! which script `$WHICH` means is known only when the build runs"),
+        (
+            "$WHICH",
+            "! which script `$WHICH` means is known only when the build runs",
+        ),
     ] {
         assert_eq!(runs(&files, Npm, words), expected, "{words}");
     }
@@ -45,7 +54,10 @@ fn yarn_from_its_second_version_runs_no_hooks() {
         let out = runs(&[("package.json", &text)], Npm, "test");
         assert_eq!(out.contains("compose"), hooks, "{manager}");
     }
-    let files = [("package.json", SHOP), (".yarnrc.yml", "nodeLinker: node-modules\n")];
+    let files = [
+        ("package.json", SHOP),
+        (".yarnrc.yml", "nodeLinker: node-modules\n"),
+    ];
     assert_eq!(runs(&files, Npm, "test"), "jest --runInBand");
 }
 
@@ -79,7 +91,10 @@ fn a_script_is_pointed_at_in_the_json() {
         written(&files, Npm, "e2e", "cypress/included:13"),
         "package.json:9: cypress/included:13"
     );
-    assert_eq!(written(&files, Npm, "e2e", "docker"), "package.json:9: docker");
+    assert_eq!(
+        written(&files, Npm, "e2e", "docker"),
+        "package.json:9: docker"
+    );
     assert_eq!(written(&files, Npm, "test", "jest"), "package.json:7: jest");
 }
 
@@ -100,11 +115,26 @@ fn workspace(root: &str, pnpm: &str, words: &str) -> String {
     let files = [
         ("package.json", root),
         ("pnpm-workspace.yaml", pnpm),
-        ("packages/api/package.json", r#"{"name": "@acme/api", "scripts": {"up": "api"}}"#),
-        ("packages/web/package.json", r#"{"name": "@acme/web", "scripts": {"up": "web"}}"#),
-        ("packages/old/package.json", r#"{"name": "@acme/old", "scripts": {"up": "old"}}"#),
-        ("tools/a/b/cli/package.json", r#"{"name": "cli", "scripts": {"up": "cli"}}"#),
-        ("tools/a/node_modules/x/package.json", r#"{"name": "x", "scripts": {"up": "x"}}"#),
+        (
+            "packages/api/package.json",
+            r#"{"name": "@acme/api", "scripts": {"up": "api"}}"#,
+        ),
+        (
+            "packages/web/package.json",
+            r#"{"name": "@acme/web", "scripts": {"up": "web"}}"#,
+        ),
+        (
+            "packages/old/package.json",
+            r#"{"name": "@acme/old", "scripts": {"up": "old"}}"#,
+        ),
+        (
+            "tools/a/b/cli/package.json",
+            r#"{"name": "cli", "scripts": {"up": "cli"}}"#,
+        ),
+        (
+            "tools/a/node_modules/x/package.json",
+            r#"{"name": "x", "scripts": {"up": "x"}}"#,
+        ),
         ("packages/none/readme", ""),
     ];
     runs(&files, Npm, words)
@@ -124,13 +154,28 @@ fn a_package_of_the_workspace_is_found_by_name_or_folder() {
             ("-w web... up", "packages/web$ web"),
             ("-w {packages/web} up", "packages/web$ web"),
             ("-w @acme/* up", "packages/api$ api\npackages/web$ web"),
-            ("-w * up", "packages/api$ api\npackages/web$ web\ntools/a/b/cli$ cli"),
+            (
+                "-w * up",
+                "packages/api$ api\npackages/web$ web\ntools/a/b/cli$ cli",
+            ),
             ("-C packages/api -w web up", "packages/web$ web"),
-            ("-w old up", "! no package `old` in the workspace of the repository's root"),
-            ("-w x up", "! no package `x` in the workspace of the repository's root"),
-            ("-w web down", "!name no script `down` in `packages/web/package.json`"),
+            (
+                "-w old up",
+                "! no package `old` in the workspace of the repository's root",
+            ),
+            (
+                "-w x up",
+                "! no package `x` in the workspace of the repository's root",
+            ),
+            (
+                "-w web down",
+                "!name no script `down` in `packages/web/package.json`",
+            ),
             ("-w * down", "!name no script `down` in these packages"),
-            ("-w $P up", "! which package `$P` means is known only when the build runs"),
+            (
+                "-w $P up",
+                "! which package `$P` means is known only when the build runs",
+            ),
         ] {
             assert_eq!(workspace(root, pnpm, words), expected, "{words}");
         }
@@ -144,7 +189,13 @@ fn a_package_of_the_workspace_is_found_by_name_or_folder() {
 #[test]
 fn nonsense_is_survived() {
     for text in [
-        "", "[]", "{", "null", "{\"scripts\": []}", "{\"scripts\": {\"x\": {}}}", "\u{0}",
+        "",
+        "[]",
+        "{",
+        "null",
+        "{\"scripts\": []}",
+        "{\"scripts\": {\"x\": {}}}",
+        "\u{0}",
         "{\"workspaces\": {\"packages\": {}}}",
     ] {
         let files = [("package.json", text)];
@@ -163,6 +214,9 @@ fn patterns_that_fan_out_end() {
             files.push((format!("p{a}/q{b}/r/s/t/package.json"), "{}".to_owned()));
         }
     }
-    let files: Vec<(&str, &str)> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(p, t)| (p.as_str(), t.as_str()))
+        .collect();
     assert!(runs(&files, Npm, "-w nope x").starts_with('!'));
 }
