@@ -343,7 +343,10 @@ impl<'m, 'c> Order<'m, 'c> {
         let note: Rc<str> = note.into();
         let mut scripts = Vec::new();
         if whole {
-            scripts.extend(lines.into_iter().reduce(super::join));
+            scripts.extend(lines.into_iter().reduce(|mut all, line| {
+                super::join(&mut all, &line);
+                all
+            }));
         } else {
             let mut open: Option<Mapped> = None;
             for mut line in lines {
@@ -354,7 +357,10 @@ impl<'m, 'c> Order<'m, 'c> {
                 }
                 let goes_on = line.text.ends_with('\\');
                 let all = match open.take() {
-                    Some(before) => super::join(before, line),
+                    Some(mut before) => {
+                        super::join(&mut before, &line);
+                        before
+                    }
                     None => line,
                 };
                 if goes_on {

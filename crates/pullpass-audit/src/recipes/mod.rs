@@ -187,6 +187,12 @@ fn file(
     ))
 }
 
+/// Whether the job is known to run on something else than Linux, where nearly all containers run.
+fn on_other_system(run: &JobRun<'_>) -> bool {
+    let system = run.env.get("RUNNER_OS").and_then(Text::known);
+    system.is_some_and(|system| system != "Linux")
+}
+
 /// A folder, for a sentence.
 fn place(folder: &RepoPath) -> String {
     if folder.is_root() {
@@ -196,14 +202,12 @@ fn place(folder: &RepoPath) -> String {
     }
 }
 
-/// Two lines as one script.
-fn join(mut first: Mapped, second: Mapped) -> Mapped {
-    let end = second.whole().start;
-    if !first.text.ends_with('\n') {
-        first.push("\n", end, false);
+/// Adds a line to a script.
+fn join(script: &mut Mapped, line: &Mapped) {
+    if !script.text.ends_with('\n') {
+        script.push("\n", line.whole().start, false);
     }
-    first.append(&second);
-    first
+    script.append(line);
 }
 
 /// A word as the shell has to be given it.

@@ -144,7 +144,7 @@ impl Scope<'_, '_> {
                 let value = self.environment(first).map(Text::as_str);
                 return value.unwrap_or_else(|| argument(1)).to_owned();
             }
-            "os" if !self.on_other_system() => return "linux".to_owned(),
+            "os" if !super::super::on_other_system(self.run) => return "linux".to_owned(),
             "os_family" => return "unix".to_owned(),
             "justfile_directory" | "justfile_dir" => return relative(&self.cwd, self.root),
             "justfile" => return join(&relative(&self.cwd, self.root), "justfile"),
@@ -244,12 +244,6 @@ impl Scope<'_, '_> {
             }
             _ => unknown(),
         }
-    }
-
-    /// Whether the job is known to run on something else than Linux, where nearly all containers run.
-    pub(super) fn on_other_system(&self) -> bool {
-        let system = self.run.env.get("RUNNER_OS");
-        system.is_some_and(|s| s.known().is_some_and(|s| s != "Linux"))
     }
 }
 
