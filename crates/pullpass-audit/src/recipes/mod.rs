@@ -84,7 +84,8 @@ pub struct Call {
     /// `--workspace`, `--filter`, `yarn workspace`: a package's name, its folder (`./packages/app`),
     /// or a pattern of names (`@acme/*`; `*` means all). Npm only.
     pub workspace: Option<Text>,
-    /// Targets, recipes or the one script's name, in order; empty: the default.
+    /// Targets, recipes (for just also their parameters: which words are which, the justfile says), or
+    /// the one script's name or pattern (`build:*`, pnpm's `/^build:/`), in order; empty: the default.
     pub targets: Vec<Text>,
     /// `NAME=value` on the command line.
     pub variables: Vec<(String, Text)>,

@@ -16,6 +16,9 @@ const NAME: &str = "package.json";
 /// Packages of one workspace that are looked at; only hostile input has more.
 const MAX_PACKAGES: usize = 500;
 
+/// Scripts that one pattern may mean.
+const MAX_SCRIPTS: usize = 100;
+
 /// How deep `**` of a workspace's pattern goes.
 const MAX_DEPTH: usize = 6;
 
@@ -44,6 +47,20 @@ impl Package {
     fn script(&self, name: &str) -> Option<Node<'_>> {
         let script = self.field("scripts")?.get(name)?;
         (script.style() == Style::Double).then_some(script)
+    }
+
+    /// The scripts that a name or pattern means, in the file's order.
+    fn scripts(&self, wanted: &str) -> Vec<(String, Node<'_>)> {
+        if let Some(script) = self.script(wanted) {
+            return vec![(wanted.to_owned(), script)];
+        }
+        let all = self.field("scripts").map(Node::entries).unwrap_or_default();
+        all.iter()
+            .filter_map(|entry| entry.key.as_str())
+            .filter(|name| means(wanted, name))
+            .take(MAX_SCRIPTS)
+            .filter_map(|name| Some((name.to_owned(), self.script(name)?)))
+            .collect()
     }
 
     fn name(&self) -> &str {
@@ -102,10 +119,9 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     };
     let root = root_of(run, &cwd);
     let mut out = Vec::new();
-    for package in &packages {
-        let Some(script) = package.script(target) else {
-            continue;
-        };
+    let each = packages.iter();
+    let each = each.flat_map(|p| p.scripts(target).into_iter().map(move |found| (p, found)));
+    for (package, (target, script)) in each {
         let file = &package.document.source().path;
         let hooks = package.has_hooks(run, root.as_ref());
         let hook = |when: &str| {
@@ -113,7 +129,7 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
             let script = package.script(&name).filter(|_| hooks)?;
             Some((name, script))
         };
-        let steps = [hook("pre"), Some((target.to_owned(), script)), hook("post")];
+        let steps = [hook("pre"), Some((target.clone(), script)), hook("post")];
         for (name, script) in steps.into_iter().flatten() {
             let Some(mut mapped) = script.mapped() else {
                 continue;
@@ -144,6 +160,31 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
         )));
     }
     Ok(out)
+}
+
+/// Whether a pattern means a script: npm-run-all's `build:*` (a star stops at a colon), or pnpm's
+/// `/^build:.+$/`, of which the common forms are read.
+fn means(pattern: &str, name: &str) -> bool {
+    let inside = pattern.strip_prefix('/').and_then(|p| p.strip_suffix('/'));
+    let Some(expression) = inside.filter(|p| !p.is_empty()) else {
+        let path = |text: &str| text.replace(':', "/");
+        return pattern.contains('*') && fast_glob::glob_match(path(pattern), path(name));
+    };
+    let anchored = expression.strip_prefix('^');
+    let rest = anchored.unwrap_or(expression);
+    let ended = rest.strip_suffix('$');
+    let rest = ended.unwrap_or(rest);
+    let group = rest.strip_prefix('(').and_then(|r| r.strip_suffix(')'));
+    let rest = group.unwrap_or(rest);
+    rest.split('|').any(|choice| {
+        let literal = choice.replace(".+", "?*").replace(".*", "*");
+        if literal.contains(['(', ')', '[', ']', '{', '}', '\\', '.', '+', '^', '$']) {
+            return false;
+        }
+        let before = if anchored.is_some() { "" } else { "*" };
+        let after = if ended.is_some() { "" } else { "*" };
+        fast_glob::glob_match(format!("{before}{literal}{after}"), name)
+    })
 }
 
 fn add_arguments(script: &mut Mapped, arguments: &[Text]) {

@@ -29,8 +29,10 @@ fn call(run: &JobRun<'_>, runner: Runner, words: &str) -> Call {
         arguments: Vec::new(),
     };
     let text = |word: &str| match word.split_once('$') {
-        Some((before, name)) => Text::new(format!("{before}{}", run.variable(name).as_str())),
-        None => Text::from(word),
+        Some((before, name)) if name.starts_with(char::is_alphabetic) => {
+            Text::new(format!("{before}{}", run.variable(name).as_str()))
+        }
+        _ => Text::from(word),
     };
     let mut words = words.split_whitespace();
     while let Some(word) = words.next() {

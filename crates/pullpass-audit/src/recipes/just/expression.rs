@@ -221,7 +221,9 @@ impl Scope<'_, '_> {
                     .map_or_else(unknown, |(_, e)| e.to_owned())
             }
             "without_extension" => {
-                let at = first.rfind('.').filter(|&at| !first[at..].contains('/'));
+                let at = first
+                    .rfind('.')
+                    .filter(|&at| !first.get(at..).unwrap_or("").contains('/'));
                 at.and_then(|at| first.get(..at))
                     .unwrap_or(first)
                     .to_owned()

@@ -378,7 +378,9 @@ impl<'r, 'c> Scope<'r, 'c> {
                 let text = tail(0);
                 of_known(&[&text], &|| {
                     words(&text, |w| {
-                        let at = w.rfind('.').filter(|&at| !w[at..].contains('/'));
+                        let at = w
+                            .rfind('.')
+                            .filter(|&at| !w.get(at..).unwrap_or("").contains('/'));
                         at.and_then(|at| w.get(..at)).unwrap_or(w).to_owned()
                     })
                 })
@@ -446,7 +448,9 @@ impl<'r, 'c> Scope<'r, 'c> {
                 let text = tail(0);
                 of_known(&[&text], &|| {
                     let of = |w: &str| {
-                        let at = w.rfind('.').filter(|&at| !w[at..].contains('/'));
+                        let at = w
+                            .rfind('.')
+                            .filter(|&at| !w.get(at..).unwrap_or("").contains('/'));
                         at.and_then(|at| w.get(at..)).unwrap_or("").to_owned()
                     };
                     let found: Vec<String> = text

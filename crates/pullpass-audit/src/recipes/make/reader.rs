@@ -506,6 +506,14 @@ fn either(scope: &Scope<'_, '_>, name: &str, old: &Variable, new: Variable) -> V
     if client(old) {
         return old.clone();
     }
+    // An option that is given or not (`--pull`) is likelier to do no harm than a word that nobody knows.
+    let option = |v: &Variable| v.value.trim_start().starts_with('-');
+    if option(&new) && old.value.trim().is_empty() {
+        return new;
+    }
+    if option(old) && new.value.trim().is_empty() {
+        return old.clone();
+    }
     let hole = scope
         .run
         .cx
@@ -560,10 +568,7 @@ fn definition_end(text: &str, from: usize) -> (usize, usize) {
 fn target_assignment(rest: &str) -> Option<(Assignment, bool)> {
     let mut assignment = split_assignment(rest.trim())?;
     let mut exported = false;
-    loop {
-        let Some((word, name)) = assignment.name.split_once([' ', '\t']) else {
-            break;
-        };
+    while let Some((word, name)) = assignment.name.split_once([' ', '\t']) {
         match word {
             "export" => exported = true,
             "override" | "private" => {}

@@ -111,6 +111,24 @@ fn scripts_see_what_the_package_says_of_itself() {
     );
 }
 
+#[test]
+fn a_pattern_means_every_script_that_fits() {
+    let text = r#"{"scripts": {"test": "t", "test:a": "ta", "test:b": "tb", "test:b:c": "tbc", "prebuild": "p", "pretest:a": "pta"}}"#;
+    let files = [("package.json", text)];
+    for (words, expected) in [
+        ("test:*", "pta\nta\ntb"),
+        ("test:**", "pta\nta\ntb\ntbc"),
+        ("/^test:.+$/", "pta\nta\ntb\ntbc"),
+        ("/^(test|prebuild)$/", "t\np"),
+        ("/b:/", "tbc"),
+        ("/(x/", "!name no script `/(x/` in `package.json`"),
+        ("//", "!name no script `//` in `package.json`"),
+        ("none:*", "!name no script `none:*` in `package.json`"),
+    ] {
+        assert_eq!(runs(&files, Npm, words), expected, "{words}");
+    }
+}
+
 fn workspace(root: &str, pnpm: &str, words: &str) -> String {
     let files = [
         ("package.json", root),
