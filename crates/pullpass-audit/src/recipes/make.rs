@@ -248,6 +248,10 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             .filter(|(_, rule)| !self.open.contains(&rule.span))
             .filter_map(|(pattern, rule)| Some((*rule, stem(pattern, name)?)))
             .collect();
+        // `%` is for what no other pattern fits.
+        if fitting.iter().any(|(_, stem)| stem.len() < name.len()) {
+            fitting.retain(|(_, stem)| stem.len() < name.len());
+        }
         fitting.sort_by_key(|(_, stem)| stem.len());
         let first = fitting.first().copied();
         let best = fitting.into_iter().find(|(rule, stem)| {
@@ -271,13 +275,20 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     }
 
     fn add_needs(&self, plan: &mut Plan<'m>, rule: &Rule, stem: Option<&str>) {
+        let mut own = Vec::new();
         for need in &rule.needs {
-            if plan.needs.len() >= MAX_RECIPES || !self.scope.run.cx.spend() {
-                return;
+            if plan.needs.len() + own.len() >= MAX_RECIPES || !self.scope.run.cx.spend() {
+                break;
             }
-            plan.needs
-                .push((with_stem(need, stem), Rc::clone(&rule.guards)));
+            own.push((with_stem(need, stem), Rc::clone(&rule.guards)));
         }
+        // Make puts the prerequisites of the rule with the recipe before those of other rules.
+        let at = if rule.lines.is_empty() || rule.targets.iter().any(|t| t.contains('%')) {
+            plan.needs.len()
+        } else {
+            0
+        };
+        plan.needs.splice(at..at, own);
     }
 
     fn can_be_had(&self, name: &str) -> bool {

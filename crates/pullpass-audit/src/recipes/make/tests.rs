@@ -161,6 +161,7 @@ fn the_default_goal_is_the_first_target_or_the_one_named() {
         ("a: ; a\n", "a"),
         ("X = 1\n\na::\n\ta\na::\n\tb\n", "a\nb"),
         ("a:\n\tone\na:\n\ttwo\n", "two"),
+        ("a: x\na: y\n\ta $<\nx y:\n\t$@\n", "y\nx\na y"),
         ("a b &: c\n\tboth\nc:\n\tc\n", "c\nboth"),
     ] {
         assert_eq!(make(text, ""), expected, "{text}");
@@ -358,7 +359,7 @@ fn rules_for_patterns_are_found() {
         ),
         ("%:\n\tany $@\nx-%:\n\tclose $*", "x-1", "close 1"),
         (
-            "x-%: missing.%\n\tno\n%: Makefile\n\tyes $@",
+            "x-%: missing.%\n\tno\nx%: Makefile\n\tyes $@",
             "x-1",
             "yes x-1",
         ),
