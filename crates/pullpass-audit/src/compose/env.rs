@@ -72,6 +72,13 @@ impl<'r, 'c> Environment<'r, 'c> {
     }
 }
 
+/// What a `.env` file of the repository sets: other tools read such files, too.
+pub(crate) fn variables_of(run: &JobRun<'_>, path: &RepoPath) -> BTreeMap<String, Text> {
+    let mut environment = Environment::new(run);
+    environment.read(path);
+    environment.files
+}
+
 impl Variables for Environment<'_, '_> {
     fn value(&self, name: &str) -> Option<Text> {
         self.run

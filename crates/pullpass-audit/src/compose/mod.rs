@@ -5,7 +5,7 @@
 //! command ─► project (files, overrides, include, extends) ─► services that start ─► builds, pulls
 //! ```
 
-mod env;
+pub(crate) mod env;
 mod interpolate;
 mod project;
 mod service;

@@ -7,9 +7,13 @@ mod just;
 mod make;
 mod npm;
 
+use std::fmt;
+use std::rc::Rc;
+
+use crate::effect::Guard;
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{Mapped, Text};
+use crate::text::{Mapped, Text, is_hole};
 
 /// One script that a task runner runs.
 #[derive(Clone, Debug)]
@@ -19,11 +23,40 @@ pub struct Recipe {
     /// The folder it runs in.
     pub cwd: RepoPath,
     /// Variables it adds to the environment.
-    pub env: Vec<(String, Text)>,
+    pub env: Rc<[(String, Text)]>,
+    /// Conditions of the runner's own file (`ifdef CI`) under which it runs.
+    pub guards: Rc<[Guard]>,
     /// Where the rule or entry is written.
     pub span: Span,
     /// For the story: "`make test` runs this recipe".
-    pub note: String,
+    pub note: Rc<str>,
+}
+
+impl Recipe {
+    /// Does something in the state that the recipe runs in, and leaves that state again: what a
+    /// recipe sets ends with it.
+    pub fn enter<R>(&self, run: &mut JobRun<'_>, act: impl FnOnce(&mut JobRun<'_>) -> R) -> R {
+        let cwd = std::mem::replace(&mut run.cwd, Cwd::Inside(self.cwd.clone()));
+        let env = run.env.clone();
+        run.env.extend(self.env.iter().cloned());
+        let result = run.traced(self.span, Rc::clone(&self.note), |run| {
+            under(run, &self.guards, Box::new(act))
+        });
+        run.env = env;
+        run.cwd = cwd;
+        result
+    }
+}
+
+fn under<R>(
+    run: &mut JobRun<'_>,
+    guards: &[Guard],
+    act: Box<dyn FnOnce(&mut JobRun<'_>) -> R + '_>,
+) -> R {
+    match guards.split_first() {
+        Some((guard, rest)) => run.guarded(guard.clone(), |run| under(run, rest, act)),
+        None => act(run),
+    }
 }
 
 /// Which task runner.
@@ -48,7 +81,11 @@ pub struct Call {
     pub directory: Option<Text>,
     /// `-f`, `--justfile`.
     pub file: Option<Text>,
-    /// Targets, recipes or the one script's name, in order; empty: the default.
+    /// `--workspace`, `--filter`, `yarn workspace`: a package's name, its folder (`./packages/app`),
+    /// or a pattern of names (`@acme/*`; `*` means all). Npm only.
+    pub workspace: Option<Text>,
+    /// Targets, recipes (for just also their parameters: which words are which, the justfile says), or
+    /// the one script's name or pattern (`build:*`, pnpm's `/^build:/`), in order; empty: the default.
     pub targets: Vec<Text>,
     /// `NAME=value` on the command line.
     pub variables: Vec<(String, Text)>,
@@ -56,11 +93,38 @@ pub struct Call {
     pub arguments: Vec<Text>,
 }
 
-/// The scripts that a call runs, dependencies first.
+/// Why no recipes can be given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// The runner's file is known, and nothing in it has this name. What that means depends on how the
+    /// name was given: `yarn eslint` and `pnpm eslint` then run a program of a dependency, so the
+    /// caller looks at that command instead; after `npm run` or `make` it is a mistake.
+    NoSuchName(String),
+    /// Something could not be found or resolved.
+    Unresolved(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchName(why) | Self::Unresolved(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::Unresolved(why)
+    }
+}
+
+/// The scripts that a call runs, dependencies first. None when what is called has no script.
 ///
 /// # Errors
-/// A sentence that says what could not be found or resolved.
-pub fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, String> {
+/// [`Failure`], whose words say what could not be found or resolved.
+pub fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Failure> {
     match call.runner {
         Runner::Make => make::recipes(run, call),
         Runner::Just => just::recipes(run, call),
@@ -77,7 +141,9 @@ fn directory(run: &JobRun<'_>, call: &Call) -> Result<RepoPath, String> {
         None => Ok(cwd.clone()),
         Some(given) => run.resolve(given).ok_or_else(|| {
             let shown = run.show(given);
-            format!("the folder `{shown}` is not in this repository, or not known before the build runs")
+            format!(
+                "the folder `{shown}` is not in this repository, or not known before the build runs"
+            )
         }),
     }
 }
@@ -110,10 +176,50 @@ fn file(
         }
         at = at.parent();
     }
-    let place = if folder.is_root() {
+    let above = if upwards && !folder.is_root() {
+        " or a folder above it"
+    } else {
+        ""
+    };
+    Err(format!(
+        "no {} in {}{above}",
+        names.join(" or "),
+        place(folder)
+    ))
+}
+
+/// Whether the job is known to run on something else than Linux, where nearly all containers run.
+fn on_other_system(run: &JobRun<'_>) -> bool {
+    let system = run.env.get("RUNNER_OS").and_then(Text::known);
+    system.is_some_and(|system| system != "Linux")
+}
+
+/// A folder, for a sentence.
+fn place(folder: &RepoPath) -> String {
+    if folder.is_root() {
         "the repository's root".to_owned()
     } else {
         format!("`{folder}`")
-    };
-    Err(format!("no {} in {place}", names.join(" or ")))
+    }
 }
+
+/// Adds a line to a script.
+fn join(script: &mut Mapped, line: &Mapped) {
+    if !script.text.ends_with('\n') {
+        script.push("\n", line.whole().start, false);
+    }
+    script.append(line);
+}
+
+/// A word as the shell has to be given it.
+fn quoted(word: &Text) -> String {
+    let plain = |c: char| c.is_alphanumeric() || is_hole(c) || "_-./:=@%+,".contains(c);
+    if !word.is_empty() && word.as_str().chars().all(plain) {
+        word.as_str().to_owned()
+    } else {
+        format!("'{}'", word.as_str().replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod testing;

@@ -16,6 +16,9 @@ const MAX_VALUE: usize = 64 * 1024;
 /// References that one call of make may unfold; empty values cost work without growing.
 const FUEL: u32 = 200_000;
 
+/// Bytes that all values of one call may have together, those in between counted.
+const MAX_WORK: usize = 32 * 1024 * 1024;
+
 /// How deep references may stand in each other.
 const MAX_NESTING: usize = 64;
 
@@ -45,6 +48,9 @@ pub(super) struct Scope<'r, 'c> {
     /// Names that are being unfolded.
     open: RefCell<Vec<String>>,
     fuel: Cell<u32>,
+    work: Cell<usize>,
+    /// What `$(eval …)` made and nobody has read yet.
+    pub(super) evaluated: RefCell<Vec<String>>,
 }
 
 impl<'r, 'c> Scope<'r, 'c> {
@@ -58,11 +64,33 @@ impl<'r, 'c> Scope<'r, 'c> {
             inner: RefCell::default(),
             open: RefCell::default(),
             fuel: Cell::new(FUEL),
+            work: Cell::new(MAX_WORK),
+            evaluated: RefCell::default(),
         }
     }
 
     fn output(&self, written: &str) -> Text {
-        self.run.cx.holes.of(written, HoleKind::Output)
+        let written: String = written.chars().take(500).collect();
+        self.run.cx.holes.of(&written, HoleKind::Output)
+    }
+
+    /// Takes the work of making `bytes` of text.
+    fn work(&self, bytes: usize) -> bool {
+        let left = self.work.get().checked_sub(bytes);
+        self.work.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    /// Adds a file to `MAKEFILE_LIST`, by the name that it is included by.
+    pub(super) fn note_file(&mut self, name: &str) {
+        let list = self.variables.entry("MAKEFILE_LIST".to_owned());
+        let list = list.or_insert_with(|| Variable {
+            value: String::new(),
+            recursive: false,
+        });
+        if list.value.len() < MAX_VALUE {
+            list.value = format!("{} {name}", list.value).trim_start().to_owned();
+        }
     }
 
     /// Whether a name has a value, be it an unknown one.
@@ -71,6 +99,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             || self.inner.borrow().iter().any(|v| v.contains_key(name))
             || self.variables.contains_key(name)
             || self.run.env.contains_key(name)
+            || name == "CI"
     }
 
     /// A text with every reference in it unfolded.
@@ -79,6 +108,9 @@ impl<'r, 'c> Scope<'r, 'c> {
     }
 
     fn unfold(&self, text: &str, depth: usize) -> String {
+        if !text.contains('$') {
+            return text.to_owned();
+        }
         let mut out = String::new();
         let mut rest = text;
         while let Some(at) = rest.find('$') {
@@ -90,21 +122,22 @@ impl<'r, 'c> Scope<'r, 'c> {
             rest = after;
         }
         push(&mut out, rest);
+        if !self.work(out.len()) {
+            return self.output(text).as_str().to_owned();
+        }
         out
     }
 
     /// What one reference (`$(NAME)`, `$@`, `$$`) stands for.
     pub(super) fn value(&self, written: &str, depth: usize) -> String {
         let fuel = self.fuel.get();
-        if fuel == 0 || depth > MAX_NESTING {
+        if fuel == 0 || depth > MAX_NESTING || self.work.get() == 0 {
             return self.output(written).as_str().to_owned();
         }
         self.fuel.set(fuel - 1);
         let inside = match written.as_bytes() {
             [b'$', b'$'] => return "$".to_owned(),
-            [b'$', b'(' | b'{', .., b')' | b'}'] => {
-                written.get(2..written.len() - 1).unwrap_or("")
-            }
+            [b'$', b'(' | b'{', .., b')' | b'}'] => written.get(2..written.len() - 1).unwrap_or(""),
             [b'$', _, ..] => written.get(1..).unwrap_or(""),
             _ => return written.to_owned(),
         };
@@ -133,7 +166,12 @@ impl<'r, 'c> Scope<'r, 'c> {
     }
 
     fn named(&self, name: &str, depth: usize) -> String {
-        let inner = self.inner.borrow().iter().rev().find_map(|v| v.get(name).cloned());
+        let inner = self
+            .inner
+            .borrow()
+            .iter()
+            .rev()
+            .find_map(|v| v.get(name).cloned());
         let variable = match self.given.get(name) {
             Some(value) if !self.overridden.contains(name) && inner.is_none() => {
                 return value.as_str().to_owned();
@@ -159,7 +197,11 @@ impl<'r, 'c> Scope<'r, 'c> {
     fn outside(&self, name: &str) -> String {
         match name {
             // The shell follows `make …` in a recipe, with the folder and the variables it has then.
-            "MAKE" => "make".to_owned(),
+            "MAKE" => self.make(),
+            // GitHub and CircleCI both set it so.
+            "CI" if !self.run.env.contains_key(name) => "true".to_owned(),
+            // Set on Windows alone.
+            "OS" if !self.run.env.contains_key(name) => String::new(),
             "MAKEFLAGS" | "MFLAGS" | "MAKEOVERRIDES" | "" => String::new(),
             // Recipes run in this folder, so for every path it is as good as its absolute name.
             "CURDIR" => ".".to_owned(),
@@ -167,6 +209,25 @@ impl<'r, 'c> Scope<'r, 'c> {
             "SHELL" => "/bin/sh".to_owned(),
             "RM" => "rm -f".to_owned(),
             _ => self.run.variable(name).as_str().to_owned(),
+        }
+    }
+
+    /// `$(MAKE)`: another make, that takes over the variables of the command line.
+    fn make(&self) -> String {
+        let given = self.given.iter().take(100);
+        let given = given.map(|(name, value)| format!(" {name}={}", super::super::quoted(value)));
+        format!("make{}", given.collect::<String>())
+    }
+
+    /// The name of a file or folder without what leads to it.
+    fn name_of(&self, path: &str) -> String {
+        match path.rsplit('/').next().unwrap_or("") {
+            "." if self.cwd.is_root() => {
+                // Under which name the repository is checked out, its files do not say.
+                self.output("$(notdir $(CURDIR))").as_str().to_owned()
+            }
+            "." => self.cwd.name().to_owned(),
+            name => name.to_owned(),
         }
     }
 
@@ -191,13 +252,24 @@ impl<'r, 'c> Scope<'r, 'c> {
         };
         Some(match name {
             "shell" => {
-                if tail(0).trim() == "pwd" {
-                    ".".to_owned()
-                } else {
-                    unknown()
+                let command = tail(0);
+                match command.trim() {
+                    "pwd" => ".".to_owned(),
+                    "uname" | "uname -s" if !super::super::on_other_system(self.run) => {
+                        "Linux".to_owned()
+                    }
+                    _ => unknown(),
                 }
             }
-            "eval" | "info" | "warning" | "error" => String::new(),
+            "eval" => {
+                let made = tail(0);
+                let mut evaluated = self.evaluated.borrow_mut();
+                if evaluated.len() < 10_000 {
+                    evaluated.push(made);
+                }
+                String::new()
+            }
+            "info" | "warning" | "error" => String::new(),
             "if" => {
                 let condition = get(0);
                 let condition = condition.trim();
@@ -278,6 +350,9 @@ impl<'r, 'c> Scope<'r, 'c> {
                 let (patterns, text) = (get(0), tail(1));
                 of_known(&[&patterns, &text], &|| {
                     let patterns: Vec<&str> = patterns.split_whitespace().take(100).collect();
+                    if !self.work(text.len() * patterns.len().max(1)) {
+                        return unknown();
+                    }
                     let keep = text.split_whitespace().filter(|w| {
                         patterns.iter().any(|p| stem(p, w).is_some()) == (name == "filter")
                     });
@@ -293,9 +368,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "notdir" => {
                 let text = tail(0);
-                of_known(&[&text], &|| {
-                    words(&text, |w| w.rsplit('/').next().unwrap_or("").to_owned())
-                })
+                of_known(&[&text], &|| words(&text, |w| self.name_of(w)))
             }
             "dir" => words(&tail(0), |w| match w.rfind('/') {
                 Some(at) => w.get(..=at).unwrap_or("").to_owned(),
@@ -305,7 +378,9 @@ impl<'r, 'c> Scope<'r, 'c> {
                 let text = tail(0);
                 of_known(&[&text], &|| {
                     words(&text, |w| {
-                        let at = w.rfind('.').filter(|&at| !w[at..].contains('/'));
+                        let at = w
+                            .rfind('.')
+                            .filter(|&at| !w.get(at..).unwrap_or("").contains('/'));
                         at.and_then(|at| w.get(..at)).unwrap_or(w).to_owned()
                     })
                 })
@@ -346,8 +421,73 @@ impl<'r, 'c> Scope<'r, 'c> {
                     .collect();
                 self.with(&bound, || self.named(&called, depth))
             }
-            "suffix" | "words" | "wordlist" | "join" | "findstring" | "origin" | "flavor"
-            | "file" | "guile" | "let" | "intcmp" => unknown(),
+            "words" => {
+                let text = tail(0);
+                of_known(&[&text], &|| text.split_whitespace().count().to_string())
+            }
+            "wordlist" => {
+                let (from, to, list) = (get(0), get(1), tail(2));
+                of_known(&[&from, &to, &list], &|| {
+                    let from: usize = from.trim().parse().unwrap_or(1);
+                    let to: usize = to.trim().parse().unwrap_or(0);
+                    let list = list
+                        .split_whitespace()
+                        .take(to)
+                        .skip(from.saturating_sub(1));
+                    list.collect::<Vec<_>>().join(" ")
+                })
+            }
+            "findstring" => {
+                let (part, text) = (get(0), tail(1));
+                of_known(&[&part, &text], &|| {
+                    let found = text.contains(&part);
+                    if found { part.clone() } else { String::new() }
+                })
+            }
+            "suffix" => {
+                let text = tail(0);
+                of_known(&[&text], &|| {
+                    let of = |w: &str| {
+                        let at = w
+                            .rfind('.')
+                            .filter(|&at| !w.get(at..).unwrap_or("").contains('/'));
+                        at.and_then(|at| w.get(at..)).unwrap_or("").to_owned()
+                    };
+                    let found: Vec<String> = text
+                        .split_whitespace()
+                        .map(of)
+                        .filter(|s| !s.is_empty())
+                        .collect();
+                    found.join(" ")
+                })
+            }
+            "join" => {
+                let (left, right) = (get(0), tail(1));
+                of_known(&[&left, &right], &|| {
+                    let mut right = right.split_whitespace();
+                    let joined: Vec<String> = left
+                        .split_whitespace()
+                        .map(|w| format!("{w}{}", right.next().unwrap_or("")))
+                        .collect();
+                    let rest = right.map(str::to_owned);
+                    joined.into_iter().chain(rest).collect::<Vec<_>>().join(" ")
+                })
+            }
+            "origin" => {
+                let name = tail(0);
+                let name = name.trim();
+                let from = if self.given.contains_key(name) {
+                    "command line"
+                } else if self.variables.contains_key(name) {
+                    "file"
+                } else if self.run.env.contains_key(name) {
+                    "environment"
+                } else {
+                    return Some(unknown());
+                };
+                from.to_owned()
+            }
+            "flavor" | "file" | "guile" | "let" | "intcmp" => unknown(),
             _ => return None,
         })
     }

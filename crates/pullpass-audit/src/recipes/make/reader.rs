@@ -3,8 +3,11 @@
 //! Ours rather than `makefile-lossless`: a recipe must be expanded, keep the place of each byte and
 //! be read within bounds, which leaves a syntax tree little to do.
 
-use crate::source::{RepoPath, Source, Span};
-use crate::text::{Mapped, is_hole};
+use std::rc::Rc;
+
+use crate::effect::Guard;
+use crate::source::{FileId, RepoPath, Source, Span};
+use crate::text::{HoleKind, Mapped, is_hole};
 
 use super::expand::{Scope, Variable, arguments};
 
@@ -14,6 +17,17 @@ const MAX_RULES: usize = 20_000;
 /// Files that may be included, in all.
 const MAX_INCLUDES: usize = 200;
 
+/// How deep `$(eval …)` may make text that has `$(eval …)` in it.
+const MAX_EVALS: usize = 16;
+
+/// A line of a recipe, not yet expanded.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) text: Mapped,
+    /// The conditions around it that cannot be decided.
+    pub(super) guards: Rc<[Guard]>,
+}
+
 /// One rule.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
@@ -21,25 +35,35 @@ pub(super) struct Rule {
     pub(super) needs: Vec<String>,
     /// `targets: pattern: prerequisites`.
     pub(super) pattern: Option<String>,
-    /// Logical lines, not yet expanded.
-    pub(super) lines: Vec<Mapped>,
+    pub(super) lines: Vec<Line>,
     pub(super) span: Span,
     /// It adds to what stands before it (`::`, or a branch that cannot be decided).
     pub(super) adds: bool,
+    /// The conditions around it that cannot be decided.
+    pub(super) guards: Rc<[Guard]>,
+}
+
+/// A variable that is set for some targets only.
+pub(super) struct TargetVariable {
+    pub(super) target: String,
+    pub(super) assignment: Assignment,
+    pub(super) exported: bool,
 }
 
 /// Everything that the makefiles say.
 #[derive(Default)]
 pub(super) struct Makefile {
     pub(super) rules: Vec<Rule>,
-    /// Variables of one target: target, name, operator, value.
-    pub(super) target_variables: Vec<(String, Assignment)>,
+    pub(super) target_variables: Vec<TargetVariable>,
     pub(super) exported: Vec<String>,
+    pub(super) not_exported: Vec<String>,
     pub(super) exports_all: bool,
     pub(super) one_shell: bool,
-    /// Rules are made by `$(eval …)`, so some may not be seen.
-    pub(super) evals: bool,
+    /// Why a target may be there though it is not seen.
+    pub(super) unseen: Option<&'static str>,
     included: usize,
+    /// Files that are being read: an include in a circle ends here.
+    reading: Vec<FileId>,
     /// The rule that recipe lines now belong to.
     open: Option<usize>,
     conditions: Vec<Condition>,
@@ -56,17 +80,76 @@ pub(super) struct Assignment {
 struct Condition {
     /// Whether the lines here count; `None`: cannot be decided.
     now: Option<bool>,
-    /// A branch before this one surely counted.
+    /// No branch after this one counts.
     taken: bool,
+    /// What this branch stands under, when that cannot be decided.
+    guards: Vec<Guard>,
+    /// That no branch before the next one is taken, as far as that cannot be decided.
+    passed: Vec<Guard>,
+    /// `ifndef NAME`: what is set inside is a default.
+    default_of: Option<String>,
+}
+
+/// Where a text is written.
+#[derive(Clone, Copy)]
+enum Origin<'s> {
+    File(&'s Source),
+    /// `$(eval …)` made it; all of it counts as written there.
+    Made(Span),
+}
+
+impl Origin<'_> {
+    fn span(self, start: usize, end: usize) -> Span {
+        match self {
+            Self::File(source) => Span::new(source.id, start, end),
+            Self::Made(span) => span,
+        }
+    }
+
+    /// A part of the text with its places; `prefix` is taken off each continuation line.
+    fn mapped(self, start: usize, raw: &str, prefix: char) -> Mapped {
+        let mut out = Mapped::empty(self.span(start, start).file);
+        let mut at = start;
+        for piece in raw.split_inclusive('\n') {
+            let from = if piece.starts_with(prefix) {
+                prefix.len_utf8()
+            } else {
+                0
+            };
+            let text = piece.get(from..).unwrap_or("");
+            let line = text.trim_end_matches(['\r', '\n']);
+            let offset = self.span(at + from, at + from).start;
+            let linear = matches!(self, Self::File(_));
+            out.push(line, offset, linear);
+            if text.ends_with('\n') {
+                out.push("\n", offset.saturating_add(narrow(line.len())), linear);
+            }
+            at += piece.len();
+        }
+        out
+    }
+}
+
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 impl Makefile {
     /// Reads one file and what it includes.
     pub(super) fn read(&mut self, source: &Source, scope: &mut Scope<'_, '_>, depth: usize) {
-        let text: &str = &source.text;
+        if self.reading.contains(&source.id) {
+            return;
+        }
+        self.reading.push(source.id);
         let outer = std::mem::take(&mut self.conditions);
+        self.lines(&source.text, Origin::File(source), scope, depth);
+        self.reading.pop();
+        self.conditions = outer;
+    }
+
+    fn lines(&mut self, text: &str, origin: Origin<'_>, scope: &mut Scope<'_, '_>, depth: usize) {
         self.open = None;
-        let mut at = 0;
+        let mut at = if text.starts_with('\u{feff}') { 3 } else { 0 };
         while at < text.len() && scope.run.cx.spend() {
             let start = at;
             at = logical_end(text, start);
@@ -74,7 +157,7 @@ impl Makefile {
             let prefix = recipe_prefix(scope);
             if raw.starts_with(prefix) && self.open.is_some() {
                 if self.counts() {
-                    self.recipe_line(source, start, raw, prefix);
+                    self.add_line(origin.mapped(start, raw, prefix));
                 }
                 continue;
             }
@@ -85,18 +168,45 @@ impl Makefile {
                 continue;
             }
             let (word, rest) = first_word(trimmed);
-            if self.condition(word, rest.trim(), scope) || !self.counts() {
+            if self.condition(word, rest.trim(), scope) {
                 continue;
             }
-            if word == "define" {
-                at = self.define(text, at, rest, scope);
+            if let Some(header) = definition(trimmed) {
+                let end = definition_end(text, at);
+                if self.counts() {
+                    let body = text.get(at..end.0).unwrap_or("");
+                    self.define(header, body, trimmed.starts_with("export"), scope);
+                }
+                at = end.1;
+                self.open = None;
+                continue;
+            }
+            if !self.counts() {
                 continue;
             }
             self.open = None;
-            let span = Span::new(source.id, start, start + raw.trim_end().len());
-            self.line(trimmed, span, source, start, scope, depth);
+            let end = start + raw.trim_end().len();
+            self.line(trimmed, raw, start..end, origin, scope, depth);
+            self.made(origin.span(start, end), scope, depth);
         }
-        self.conditions = outer;
+    }
+
+    /// Reads what `$(eval …)` made in the line that was just read.
+    fn made(&mut self, span: Span, scope: &mut Scope<'_, '_>, depth: usize) {
+        let made = scope.evaluated.take();
+        if made.is_empty() {
+            return;
+        }
+        let open = self.open;
+        for text in made {
+            if text.contains(is_hole) || depth >= MAX_EVALS {
+                self.unseen = Some("it makes some by `$(eval)` of what only the build run knows");
+            }
+            if depth < MAX_EVALS {
+                self.lines(&text, Origin::Made(span), scope, depth + 1);
+            }
+        }
+        self.open = open;
     }
 
     fn counts(&self) -> bool {
@@ -107,112 +217,94 @@ impl Makefile {
         self.conditions.iter().any(|c| c.now.is_none())
     }
 
+    fn guards(&self) -> Rc<[Guard]> {
+        let all = self.conditions.iter().filter(|c| c.now.is_none());
+        all.flat_map(|c| c.guards.iter().cloned()).collect()
+    }
+
     /// `ifeq`, `ifdef`, `else`, `endif`. `false` when the line is none of these.
     fn condition(&mut self, word: &str, rest: &str, scope: &Scope<'_, '_>) -> bool {
-        match word {
-            "ifeq" | "ifneq" | "ifdef" | "ifndef" => {
-                let now = if self.counts() {
-                    decide(word, rest, scope)
-                } else {
-                    Some(false)
-                };
-                if self.conditions.len() < 1000 {
-                    self.conditions.push(Condition {
-                        now,
-                        taken: now == Some(true),
-                    });
-                }
-            }
+        let (word, rest, mut passed, taken) = match word {
+            "ifeq" | "ifneq" | "ifdef" | "ifndef" => (word, rest, Vec::new(), false),
             "else" => {
                 let Some(last) = self.conditions.pop() else {
                     return true;
                 };
                 let (word, rest) = first_word(rest);
-                let now = if last.taken || !self.counts() {
-                    Some(false)
-                } else if word.starts_with("if") {
-                    decide(word, rest, scope)
-                } else {
-                    last.now.map(|_| true)
-                };
-                self.conditions.push(Condition {
-                    now,
-                    taken: last.taken || now == Some(true),
-                });
+                (word, rest, last.passed, last.taken)
             }
             "endif" => {
                 self.conditions.pop();
+                return true;
             }
             _ => return false,
+        };
+        // Deeper nesting is in hostile input only; the pops then end too many, which loses lines.
+        if self.conditions.len() >= 1000 {
+            return true;
         }
+        let mut condition = Condition {
+            now: Some(false),
+            taken: true,
+            guards: Vec::new(),
+            passed: Vec::new(),
+            default_of: None,
+        };
+        if !taken && self.counts() {
+            let decided = if word.starts_with("if") {
+                decide(word, rest, scope)
+            } else {
+                Some(true)
+            };
+            condition.now = decided;
+            condition.taken = decided == Some(true);
+            condition.guards.clone_from(&passed);
+            if decided == Some(true) && !passed.is_empty() {
+                condition.now = None;
+            }
+            if decided.is_none() {
+                let guard = guard(word, rest, scope);
+                passed.push(guard.not());
+                condition.guards.push(guard);
+                condition.default_of = (word == "ifndef").then(|| rest.trim().to_owned());
+            }
+            condition.passed = passed;
+        }
+        self.conditions.push(condition);
         true
     }
 
-    fn recipe_line(&mut self, source: &Source, start: usize, raw: &str, prefix: char) {
-        let mut mapped = Mapped::empty(source.id);
-        let mut at = start;
-        for piece in raw.split_inclusive('\n') {
-            let from = if piece.starts_with(prefix) {
-                prefix.len_utf8()
-            } else {
-                0
-            };
-            let text = piece.get(from..).unwrap_or("");
-            let offset = u32::try_from(at + from).unwrap_or(u32::MAX);
-            mapped.push(text, offset, true);
-            at += piece.len();
-        }
-        self.add_line(mapped);
-    }
-
-    fn add_line(&mut self, line: Mapped) {
+    fn add_line(&mut self, text: Mapped) {
+        let guards = self.guards();
         let rule = self.open.and_then(|i| self.rules.get_mut(i));
         if let Some(rule) = rule.filter(|r| r.lines.len() < 5_000) {
-            rule.lines.push(line);
+            rule.lines.push(Line { text, guards });
         }
     }
 
-    fn define(&mut self, text: &str, from: usize, header: &str, scope: &mut Scope<'_, '_>) -> usize {
-        let header = header.trim();
+    fn define(&mut self, header: &str, body: &str, exported: bool, scope: &mut Scope<'_, '_>) {
         let (name, operator) = match split_assignment(header) {
             Some(a) => (a.name, a.operator),
             None => (header.to_owned(), "="),
         };
-        let mut at = from;
-        let mut nested = 0_usize;
-        let mut body_end = text.len();
-        while at < text.len() {
-            let end = text.get(at..).and_then(|t| t.find('\n')).map_or(text.len(), |n| at + n + 1);
-            let line = text.get(at..end).unwrap_or("").trim();
-            if line == "endef" || line.starts_with("endef ") {
-                if nested == 0 {
-                    body_end = at;
-                    at = end;
-                    break;
-                }
-                nested -= 1;
-            } else if line.starts_with("define ") {
-                nested += 1;
-            }
-            at = end;
-        }
-        let body = text.get(from..body_end).unwrap_or("");
-        let value = body.trim_end_matches(['\n', '\r']).to_owned();
+        let body = body.replace("\r\n", "\n");
         let assignment = Assignment {
-            name: scope.expand(&name),
+            name: scope.expand(name.trim()),
             operator,
-            value,
+            value: body.strip_suffix('\n').unwrap_or(&body).to_owned(),
         };
-        set(scope, &assignment);
-        at
+        if exported {
+            self.exported.push(assignment.name.clone());
+        }
+        self.set(scope, &assignment);
     }
 
     fn line(
         &mut self,
         line: &str,
-        span: Span,
-        source: &Source,
-        start: usize,
+        raw: &str,
+        range: std::ops::Range<usize>,
+        origin: Origin<'_>,
         scope: &mut Scope<'_, '_>,
         depth: usize,
     ) {
@@ -231,7 +323,18 @@ impl Makefile {
                     self.include(&names, scope, depth);
                     return;
                 }
-                "unexport" | "undefine" | "vpath" => return,
+                "unexport" => {
+                    let names = scope.expand(rest);
+                    let names = names.split_whitespace().take(1_000);
+                    self.not_exported.extend(names.map(str::to_owned));
+                    return;
+                }
+                "undefine" => {
+                    let name = scope.expand(rest.trim());
+                    scope.variables.remove(&name);
+                    return;
+                }
+                "vpath" => return,
                 _ => break,
             }
             line = rest.trim();
@@ -248,51 +351,53 @@ impl Makefile {
                 scope.overridden.insert(name.clone());
             }
             let assignment = Assignment { name, ..assignment };
-            set(scope, &assignment);
+            self.set(scope, &assignment);
             return;
         }
         if exported {
             self.exports_all |= line.is_empty();
             let names = scope.expand(line);
-            self.exported
-                .extend(names.split_whitespace().map(str::to_owned));
+            let names = names.split_whitespace().take(1_000);
+            self.exported.extend(names.map(str::to_owned));
             return;
         }
-        if line.starts_with("$(eval") || line.starts_with("$(foreach") || line.starts_with("${eval")
-        {
-            self.evals = true;
-            return;
+        if outside_references(line, ":").is_some() {
+            self.rule(line, raw, range, origin, scope);
+        } else if line.contains('$') {
+            // `$(call …)` may give a rule, and `$(eval …)` is called in such a line.
+            let expanded = scope.expand(line).replace('$', "$$");
+            if outside_references(&expanded, ":").is_some() && !expanded.contains('\n') {
+                self.rule(&expanded, "", range, origin, scope);
+            }
         }
-        self.rule(line, span, source, start, scope);
     }
 
     fn rule(
         &mut self,
         line: &str,
-        span: Span,
-        source: &Source,
-        start: usize,
+        raw: &str,
+        range: std::ops::Range<usize>,
+        origin: Origin<'_>,
         scope: &Scope<'_, '_>,
     ) {
         let Some(colon) = outside_references(line, ":") else {
             return;
         };
-        let targets = scope.expand(line.get(..colon).unwrap_or(""));
+        let targets = line.get(..colon).unwrap_or("");
+        // `a b &: c` makes both at once.
+        let targets = scope.expand(targets.strip_suffix('&').unwrap_or(targets));
         let targets: Vec<String> = targets.split_whitespace().map(str::to_owned).collect();
         let rest = line.get(colon + 1..).unwrap_or("");
         let double = rest.starts_with(':');
         let rest = rest.strip_prefix(':').unwrap_or(rest);
-        if let Some(assignment) = split_assignment(rest.trim())
-            .filter(|a| !a.name.trim_start_matches("export ").contains(' '))
-        {
-            let name = assignment.name.trim_start_matches("export ").to_owned();
+        if let Some((assignment, exported)) = target_assignment(rest) {
             for target in targets.into_iter().take(1000) {
-                let assignment = Assignment {
-                    name: name.clone(),
-                    ..assignment.clone()
-                };
                 if self.target_variables.len() < MAX_RULES {
-                    self.target_variables.push((target, assignment));
+                    self.target_variables.push(TargetVariable {
+                        target,
+                        assignment: assignment.clone(),
+                        exported,
+                    });
                 }
             }
             return;
@@ -318,26 +423,33 @@ impl Makefile {
             needs: needs.split_whitespace().map(str::to_owned).collect(),
             pattern,
             lines: Vec::new(),
-            span,
+            span: origin.span(range.start, range.end),
             adds: double || self.undecided(),
+            guards: self.guards(),
         });
         self.open = Some(self.rules.len() - 1);
-        if let Some(at) = semicolon {
-            let recipe = rest.get(at + 1..).unwrap_or("").trim_start();
-            // The line as read may have lost continuations; its words stand in the source as they are.
-            let written = source.text.get(start..).unwrap_or("");
-            let offset = written.find(recipe).map_or(start, |n| start + n);
-            let from = Span::new(source.id, offset, offset + recipe.len());
-            self.add_line(Mapped::verbatim(from, recipe));
+        if semicolon.is_some()
+            && let Some(at) = outside_references(raw, ";#")
+        {
+            let recipe = raw.get(at + 1..).unwrap_or("");
+            let blank = recipe.len() - recipe.trim_start().len();
+            let start = range.start + at + 1 + blank;
+            let recipe = recipe.trim();
+            self.add_line(origin.mapped(start, recipe, recipe_prefix(scope)));
         }
     }
 
     fn include(&mut self, names: &str, scope: &mut Scope<'_, '_>, depth: usize) {
         for name in names.split_whitespace() {
             if name.contains(is_hole) || depth >= 16 {
+                self.unseen = Some("it includes files that only the build run knows");
                 continue;
             }
-            for file in scope.glob(name) {
+            let files = scope.glob(name);
+            if files.is_empty() && !name.contains('*') {
+                self.unseen = Some("it includes files that are not in this repository");
+            }
+            for file in files {
                 self.included += 1;
                 if self.included > MAX_INCLUDES {
                     return;
@@ -345,19 +457,139 @@ impl Makefile {
                 let path: Option<RepoPath> = scope.cwd.join(&file);
                 let source = path.and_then(|p| scope.run.cx.sources.load(&p).ok());
                 if let Some(source) = source {
+                    scope.note_file(&file);
                     self.read(&source, scope, depth + 1);
                 }
             }
         }
         self.open = None;
     }
+
+    /// Sets a variable. Under a condition that cannot be decided it has either of two values.
+    fn set(&self, scope: &mut Scope<'_, '_>, assignment: &Assignment) {
+        let name = &assignment.name;
+        let old = scope.variables.get(name);
+        let Some(mut new) = assigned(scope, old, assignment) else {
+            return;
+        };
+        let is_default = |c: &Condition| c.default_of.as_deref() == Some(name.as_str());
+        if let Some(old) = old
+            && assignment.operator != "+="
+            && self.undecided()
+            && !self.conditions.iter().any(is_default)
+            && (old.value != new.value || old.recursive != new.recursive)
+        {
+            new = either(scope, name, old, new);
+        }
+        scope.variables.insert(name.clone(), new);
+    }
 }
 
-fn set(scope: &mut Scope<'_, '_>, assignment: &Assignment) {
-    let old = scope.variables.get(&assignment.name);
-    if let Some(new) = assigned(scope, old, assignment) {
-        scope.variables.insert(assignment.name.clone(), new);
+/// One of two values, nobody knows which.
+fn either(scope: &Scope<'_, '_>, name: &str, old: &Variable, new: Variable) -> Variable {
+    // `@`, `sudo` and the like stand in front of a command, and do not change what it pulls.
+    let harmless = |v: &Variable| matches!(v.value.trim(), "" | "@" | "sudo" | "sudo -E" | "time");
+    // By which client containers are run does not change it either.
+    let client = |v: &Variable| {
+        let mut words = v.value.split_whitespace().filter(|w| *w != "sudo");
+        words.next().is_some_and(|w| w.starts_with("docker"))
+    };
+    if harmless(old) && harmless(&new) {
+        return Variable {
+            value: String::new(),
+            recursive: false,
+        };
     }
+    if client(&new) {
+        return new;
+    }
+    if client(old) {
+        return old.clone();
+    }
+    // An option that is given or not (`--pull`) is likelier to do no harm than a word that nobody knows.
+    let option = |v: &Variable| v.value.trim_start().starts_with('-');
+    if option(&new) && old.value.trim().is_empty() {
+        return new;
+    }
+    if option(old) && new.value.trim().is_empty() {
+        return old.clone();
+    }
+    let hole = scope
+        .run
+        .cx
+        .holes
+        .of(&format!("$({name})"), HoleKind::Variable);
+    Variable {
+        value: hole.as_str().to_owned(),
+        recursive: false,
+    }
+}
+
+/// What `define` defines: the rest of its line.
+fn definition(line: &str) -> Option<&str> {
+    let mut line = line;
+    loop {
+        let (word, rest) = line.split_once([' ', '\t'])?;
+        line = rest.trim();
+        match word {
+            "define" => return Some(line),
+            "export" | "override" | "private" => {}
+            _ => return None,
+        }
+    }
+}
+
+/// Where the body of a `define` ends, and where the lines after it begin.
+fn definition_end(text: &str, from: usize) -> (usize, usize) {
+    let mut at = from;
+    let mut nested = 0_usize;
+    while at < text.len() {
+        let start = at;
+        let end = text.get(at..).and_then(|t| t.find('\n'));
+        at = end.map_or(text.len(), |n| start + n + 1);
+        let line = text.get(start..at).unwrap_or("").trim();
+        let is = |word: &str| {
+            let rest = line.strip_prefix(word);
+            rest.is_some_and(|r| r.is_empty() || r.starts_with([' ', '\t', '#']))
+        };
+        if is("endef") {
+            if nested == 0 {
+                return (start, at);
+            }
+            nested -= 1;
+        } else if is("define") {
+            nested += 1;
+        }
+    }
+    (text.len(), text.len())
+}
+
+/// `NAME = value` behind a target's colon, and whether it is exported.
+fn target_assignment(rest: &str) -> Option<(Assignment, bool)> {
+    let mut assignment = split_assignment(rest.trim())?;
+    let mut exported = false;
+    while let Some((word, name)) = assignment.name.split_once([' ', '\t']) {
+        match word {
+            "export" => exported = true,
+            "override" | "private" => {}
+            _ => return None,
+        }
+        assignment.name = name.trim().to_owned();
+    }
+    (!assignment.name.contains([';', '|'])).then_some((assignment, exported))
+}
+
+/// A condition that cannot be decided, in the words of the file.
+fn guard(word: &str, rest: &str, scope: &Scope<'_, '_>) -> Guard {
+    let (word, holds) = match word {
+        "ifneq" => ("ifeq", false),
+        "ifndef" => ("ifdef", false),
+        _ => (word, true),
+    };
+    let text = scope.run.cx.holes.show(rest.trim());
+    let text: String = text.chars().take(300).collect();
+    let guard = Guard::when(format!("{word} {text}"));
+    if holds { guard } else { guard.not() }
 }
 
 /// What a variable is after an assignment; `None` when it stays as it is.
@@ -413,7 +645,9 @@ fn decide(word: &str, rest: &str, scope: &Scope<'_, '_>) -> Option<bool> {
             return None;
         }
         let value = scope.expand(&format!("$({name})"));
-        return Some(value.is_empty() != (word == "ifdef"));
+        // A value that only the build run knows may be empty.
+        let decided = value.is_empty() || !value.chars().all(is_hole);
+        return decided.then(|| value.is_empty() != (word == "ifdef"));
     }
     let rest = rest.trim();
     let inside = rest.strip_prefix('(').unwrap_or(rest);
@@ -514,7 +748,11 @@ fn joined(raw: &str) -> String {
             out.push_str(line.trim_end());
             out.push(' ');
         } else {
-            out.push_str(if out.is_empty() { line } else { line.trim_start() });
+            out.push_str(if out.is_empty() {
+                line
+            } else {
+                line.trim_start()
+            });
         }
     }
     out
