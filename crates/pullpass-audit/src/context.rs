@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::dockerfile::reader::{self, Dockerfile};
-use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::shell::syntax::Script;
+use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::Holes;
 use crate::yaml::Document;
 

@@ -304,7 +304,9 @@ impl<'c, 'd> Lowering<'c, 'd> {
             if self.called.borrow().contains(name) || !entry.value.is_mapping() {
                 continue;
             }
-            let frame = self.resolver.bind(entry.value, &root.scope, None, &[], None);
+            let frame = self
+                .resolver
+                .bind(entry.value, &root.scope, None, &[], None);
             let body = Value::new(entry.value, &Rc::new(frame));
             let Some(steps) = body.get("steps") else {
                 continue;

@@ -87,7 +87,11 @@ pub struct Draft {
 
 impl Draft {
     fn of_pull(pull: &Pull, message: String, help: impl Into<String>, fix: Fixable) -> Self {
-        let message = if pull.reached { message } else { message.replace("is pulled", "would be pulled") };
+        let message = if pull.reached {
+            message
+        } else {
+            message.replace("is pulled", "would be pulled")
+        };
         let mut related: Vec<(Place, String)> = pull
             .trace
             .iter()

@@ -103,8 +103,8 @@ impl Shell {
                 }
                 Done::UNKNOWN
             }
-            "shopt" | "wait" | "sleep" | "umask" | "ulimit" | "mkdir" | "rm" | "touch" | "chmod"
-            | "chown" | "alias" | "disown" => Done::UNKNOWN,
+            "shopt" | "wait" | "sleep" | "umask" | "ulimit" | "mkdir" | "rm" | "touch"
+            | "chmod" | "chown" | "alias" | "disown" => Done::UNKNOWN,
             "echo" => {
                 self.echo(call);
                 Done::known(true)
@@ -299,7 +299,9 @@ impl Shell {
                 }
                 match chars.next() {
                     Some('%') => out.push('%'),
-                    Some('s' | 'b' | 'd' | 'q') => out.push_str(args.next().map_or("", Arg::as_str)),
+                    Some('s' | 'b' | 'd' | 'q') => {
+                        out.push_str(args.next().map_or("", Arg::as_str))
+                    }
                     _ => return self.print_unknown(),
                 }
             }
@@ -397,7 +399,9 @@ impl Shell {
                 let what = unescaped(what);
                 let class = match what.as_str() {
                     "[:space:]" => " \t\n\r".to_owned(),
-                    _ if what.contains(['[', '-']) && what.len() > 1 => return self.print_unknown(),
+                    _ if what.contains(['[', '-']) && what.len() > 1 => {
+                        return self.print_unknown();
+                    }
                     _ => what,
                 };
                 text.text.replace(|c| class.contains(c), "")
@@ -408,7 +412,9 @@ impl Shell {
                 match (from.next(), to.next(), from.next(), to.next()) {
                     (Some(a), Some(b), None, None) => text.text.replace(a, &b.to_string()),
                     _ => match args.as_slice() {
-                        ["[:upper:]" | "A-Z", "[:lower:]" | "a-z"] => text.text.to_ascii_lowercase(),
+                        ["[:upper:]" | "A-Z", "[:lower:]" | "a-z"] => {
+                            text.text.to_ascii_lowercase()
+                        }
                         _ => return self.print_unknown(),
                     },
                 }
@@ -430,7 +436,8 @@ impl Shell {
             return;
         };
         let shown = run.show(&to.text);
-        if shown.contains(".docker") && !shown.contains("cli-plugins")
+        if shown.contains(".docker")
+            && !shown.contains("cli-plugins")
             && run.show(&from.text).contains("config")
         {
             let input = match self.read(run, &from.text) {

@@ -72,9 +72,9 @@ impl Shell {
             // `$(command -v docker) build .`
             let mut words = inner.split_whitespace();
             return match words.next() {
-                Some("command" | "which" | "type") => words
-                    .find(|word| !word.starts_with('-'))
-                    .map(str::to_owned),
+                Some("command" | "which" | "type") => {
+                    words.find(|word| !word.starts_with('-')).map(str::to_owned)
+                }
                 _ => None,
             };
         }

@@ -21,7 +21,10 @@ impl Shell {
             "build" => Verb::Build,
             "push" => {
                 // Which images are pushed stands in the files; what counts is that the login is used.
-                let image = run.cx.holes.of("$(docker compose images)", HoleKind::Output);
+                let image = run
+                    .cx
+                    .holes
+                    .of("$(docker compose images)", HoleKind::Output);
                 return run.emit(span, Kind::Push { image });
             }
             _ => return,

@@ -11,8 +11,8 @@ use crate::text::Text;
 
 /// Commands that are asked for their status, not for what they do.
 const TESTS: [&str; 17] = [
-    "[", "[[", "test", "grep", "egrep", "fgrep", "command", "which", "type", "hash", "true", "false",
-    ":", "cmp", "diff", "pgrep", "expr",
+    "[", "[[", "test", "grep", "egrep", "fgrep", "command", "which", "type", "hash", "true",
+    "false", ":", "cmp", "diff", "pgrep", "expr",
 ];
 
 impl Shell {
@@ -71,13 +71,12 @@ impl Shell {
                         )
                     || name == "git" && matches!(word(1), "diff" | "rev-parse" | "show-ref" | "ls-remote")
             }
-            CommandKind::Group(list) | CommandKind::Subshell(list) => list
-                .items
-                .last()
-                .is_some_and(|item| {
+            CommandKind::Group(list) | CommandKind::Subshell(list) => {
+                list.items.last().is_some_and(|item| {
                     self.within_limit()
                         && self.is_test_like(run, item.rest.last().map_or(&item.first, |(_, p)| p))
-                }),
+                })
+            }
             _ => false,
         }
     }
@@ -121,9 +120,11 @@ impl Shell {
 
 /// A function whose name asks a question.
 fn asks(name: &str) -> bool {
-    ["is_", "is-", "has_", "has-", "should", "need", "check", "can_"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    [
+        "is_", "is-", "has_", "has-", "should", "need", "check", "can_",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
 }
 
 /// The guard that a condition's text means: negations are taken off, so that `[ -z "$X" ]` and

@@ -209,7 +209,9 @@ impl Shell {
             Some(words) => Some(self.arguments_of(run, words)),
             None => self.arguments.as_ref().map(|all| {
                 let span = self.place(body.span);
-                all.iter().map(|text| Arg::new(text.clone(), span)).collect()
+                all.iter()
+                    .map(|text| Arg::new(text.clone(), span))
+                    .collect()
             }),
         };
         let known = args
@@ -320,9 +322,7 @@ impl Shell {
             let field = if index + 1 == names.len() {
                 std::mem::take(&mut rest)
             } else {
-                let (first, others) = rest
-                    .split_once(char::is_whitespace)
-                    .unwrap_or((rest, ""));
+                let (first, others) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
                 rest = others.trim_start();
                 first
             };

@@ -109,8 +109,11 @@ impl Shell {
         let word = |at: usize| words.get(at).map_or("", Arg::as_str);
         let after = |count: usize| words.get(count..).unwrap_or_default();
         match (word(0), word(1)) {
-            ("image" | "container" | "builder", "pull" | "run" | "create" | "build" | "tag" | "load"
-            | "import" | "commit" | "push" | "save") => {
+            (
+                "image" | "container" | "builder",
+                "pull" | "run" | "create" | "build" | "tag" | "load" | "import" | "commit" | "push"
+                | "save",
+            ) => {
                 self.verb(run, program, word(1), after(2), span);
             }
             ("image" | "container" | "builder", _) => {}
@@ -223,13 +226,7 @@ impl Shell {
         }
     }
 
-    fn ask(
-        &mut self,
-        run: &mut JobRun<'_>,
-        image: &Arg,
-        freshness: Freshness,
-        declared: Declared,
-    ) {
+    fn ask(&mut self, run: &mut JobRun<'_>, image: &Arg, freshness: Freshness, declared: Declared) {
         if is_local(run, &image.text) {
             return;
         }
@@ -285,7 +282,11 @@ impl Shell {
         // What is handed over in one variable cannot be taken apart.
         let given = username.is_some() || password.is_some() || from_input;
         let unclear = args.iter().any(|arg| arg.may_be_flags(run))
-            || !given && parsed.rest.iter().any(|arg| arg.bare && !arg.text.is_known());
+            || !given
+                && parsed
+                    .rest
+                    .iter()
+                    .any(|arg| arg.bare && !arg.text.is_known());
         let empty = |text: &Option<Text>| text.as_ref().is_some_and(Text::is_empty);
         let broken = if password.is_none() && !given && !unclear {
             Some("it asks a terminal for a user name and a password, and a build has none")
@@ -425,7 +426,9 @@ impl Shell {
             "bake" | "f" => self.bake(run, args, span),
             "create" => {
                 let parsed = flags::parse(run, args, spec("create-builder"), Order::Mixed);
-                let driver = parsed.value(&["--driver"]).map_or("docker-container", Arg::as_str);
+                let driver = parsed
+                    .value(&["--driver"])
+                    .map_or("docker-container", Arg::as_str);
                 let own = driver != "docker";
                 if parsed.has(&["--use"]) {
                     run.container_builder = own;
@@ -510,7 +513,17 @@ fn is_local(run: &JobRun<'_>, image: &Text) -> bool {
     matches!(program, "docker" | "podman" | "nerdctl" | "buildah")
         && matches!(
             words.next(),
-            Some("build" | "images" | "image" | "inspect" | "load" | "import" | "commit" | "buildx" | "ps")
+            Some(
+                "build"
+                    | "images"
+                    | "image"
+                    | "inspect"
+                    | "load"
+                    | "import"
+                    | "commit"
+                    | "buildx"
+                    | "ps"
+            )
         )
 }
 

@@ -195,7 +195,10 @@ impl Shell {
         }
         if let CommandKind::Function { name, body } = &command.kind {
             // Keeping a body is a copy of it; a loop around a definition must pay for each.
-            if run.cx.spend_shell(body.span.end.saturating_sub(body.span.start) as usize) {
+            if run
+                .cx
+                .spend_shell(body.span.end.saturating_sub(body.span.start) as usize)
+            {
                 let function = Function {
                     text: Rc::clone(&self.text),
                     file: self.file.clone(),

@@ -93,7 +93,11 @@ impl Parsed {
     /// The value of a flag; the last one counts.
     pub(super) fn value(&self, names: &[&str]) -> Option<&Arg> {
         let found = |(name, _): &&(String, Option<Arg>)| names.contains(&name.as_str());
-        self.flags.iter().rev().filter(found).find_map(|(_, value)| value.as_ref())
+        self.flags
+            .iter()
+            .rev()
+            .filter(found)
+            .find_map(|(_, value)| value.as_ref())
     }
 
     /// The values of a flag that may be given several times.
@@ -107,7 +111,10 @@ impl Parsed {
 
     /// The same, as texts.
     pub(super) fn texts(&self, names: &[&str]) -> Vec<Text> {
-        self.all(names).into_iter().map(|arg| arg.text.clone()).collect()
+        self.all(names)
+            .into_iter()
+            .map(|arg| arg.text.clone())
+            .collect()
     }
 
     /// The `index`th word that is no flag.

@@ -7,21 +7,53 @@ use super::exec::Call;
 use super::flags::{self, Order, Spec};
 use super::{Arg, Done, Input, Shell, trigger};
 use crate::effect::By;
-use crate::recipes::{self, Runner};
+use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
 use crate::text::Text;
 
 /// Endings of scripts in other languages, which are not read.
 const OTHER_LANGUAGES: [&str; 14] = [
-    ".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".lua", ".go", ".groovy", ".ps1", ".bat", ".jar",
+    ".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".lua", ".go", ".groovy", ".ps1",
+    ".bat", ".jar",
 ];
 
 /// Sub-commands of `npm`, `yarn`, `pnpm` and `bun` that run no script of `package.json` which matters.
 const PACKAGE_COMMANDS: [&str; 34] = [
-    "install", "i", "ci", "add", "remove", "rm", "uninstall", "un", "update", "up", "upgrade", "init", "create",
-    "config", "set", "get", "cache", "list", "ls", "link", "unlink", "audit", "outdated", "publish", "pack", "login",
-    "logout", "whoami", "version", "info", "view", "why", "dedupe", "prune",
+    "install",
+    "i",
+    "ci",
+    "add",
+    "remove",
+    "rm",
+    "uninstall",
+    "un",
+    "update",
+    "up",
+    "upgrade",
+    "init",
+    "create",
+    "config",
+    "set",
+    "get",
+    "cache",
+    "list",
+    "ls",
+    "link",
+    "unlink",
+    "audit",
+    "outdated",
+    "publish",
+    "pack",
+    "login",
+    "logout",
+    "whoami",
+    "version",
+    "info",
+    "view",
+    "why",
+    "dedupe",
+    "prune",
 ];
 
 impl Shell {
@@ -183,7 +215,7 @@ impl Shell {
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
             "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => {
                 let parsed = flags::parse(run, call.rest(), &Spec::default(), Order::Mixed);
-                for target in parsed.rest.iter().filter(|arg| !arg.as_str().contains('*')) {
+                for target in &parsed.rest {
                     let request = request(Runner::Npm, call.span, vec![target.text.clone()]);
                     self.recipes(run, &request, "npm run");
                 }
@@ -194,11 +226,21 @@ impl Shell {
     }
 
     fn package_script(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
-        let flags = Spec::values("--prefix -C --cwd --dir -w --workspace --filter -F --loglevel --script-shell");
+        let flags = Spec::values(
+            "--prefix -C --cwd --dir -w --workspace --filter -F --loglevel --script-shell",
+        );
         let mut parsed = flags::parse(run, call.rest(), &flags, Order::FlagsFirst);
         let mut words = std::mem::take(&mut parsed.rest);
+        let mut workspace = parsed
+            .value(&["-w", "--workspace", "--filter", "-F"])
+            .map(|arg| arg.text.clone());
         if name == "yarn" && words.first().is_some_and(|w| w.as_str() == "workspace") {
-            words.drain(..words.len().min(2));
+            workspace = words.drain(..words.len().min(2)).nth(1).map(|arg| arg.text);
+        }
+        if parsed.has(&["--workspaces", "-ws"])
+            || name == "pnpm" && parsed.has(&["-r", "--recursive"])
+        {
+            workspace = Some(Text::from("*"));
         }
         let Some(first) = words.first().cloned() else {
             return;
@@ -217,13 +259,13 @@ impl Shell {
             };
             let target = target.clone();
             rest = more.to_vec();
-            for (names, value) in [(["--prefix", "-C"], inner.value(&["--prefix", "-C"]))] {
-                if parsed.value(&names).is_none()
-                    && let Some(value) = value
-                {
-                    parsed.rest.push(value.clone());
-                }
-            }
+            workspace = inner
+                .value(&["-w", "--workspace", "--filter", "-F"])
+                .map(|arg| arg.text.clone())
+                .or(workspace);
+            parsed
+                .rest
+                .extend(inner.value(&["--prefix", "-C"]).cloned());
             target
         } else {
             match (name, first.as_str()) {
@@ -243,6 +285,7 @@ impl Shell {
             .or_else(|| parsed.rest.first())
             .map(|arg| self.path(run, &arg.text));
         request.arguments = texts(&rest);
+        request.workspace = workspace;
         let label = if explicit || name == "npm" {
             format!("{name} run")
         } else {
@@ -269,33 +312,17 @@ impl Shell {
             Ok(found) => found,
             Err(why) => {
                 if mentions_clients(run, request) {
-                    run.opaque(request.span, shown, why, By::Run);
+                    run.opaque(request.span, shown, why.to_string(), By::Run);
                 }
-                return false;
+                return !matches!(why, Failure::NoSuchName(_));
             }
         };
         run.traced(request.span, format!("runs `{shown}`"), |run| {
-            for recipe in found {
-                if !trigger::may_matter(&recipe.script.text) {
-                    continue;
+            for recipe in &found {
+                if trigger::may_matter(&recipe.script.text) {
+                    let script = Rc::new(recipe.script.clone());
+                    recipe.enter(run, |run| self.process(run, script, |_| {}));
                 }
-                let cwd = std::mem::replace(&mut run.cwd, Cwd::Inside(recipe.cwd.clone()));
-                let before: Vec<(String, Option<Text>)> = recipe
-                    .env
-                    .iter()
-                    .map(|(name, _)| (name.clone(), run.env.get(name).cloned()))
-                    .collect();
-                run.env.extend(recipe.env);
-                run.traced(recipe.span, recipe.note, |run| {
-                    self.process(run, Rc::new(recipe.script), |_| {});
-                });
-                for (name, value) in before {
-                    match value {
-                        Some(value) => run.env.insert(name, value),
-                        None => run.env.remove(&name),
-                    };
-                }
-                run.cwd = cwd;
             }
         });
         true
@@ -336,6 +363,7 @@ fn request(runner: Runner, span: Span, targets: Vec<Text>) -> recipes::Call {
         runner,
         span,
         directory: None,
+        workspace: None,
         file: None,
         targets,
         variables: Vec::new(),
@@ -444,4 +472,3 @@ fn is_shell(path: &RepoPath, text: &str) -> bool {
             .any(|ending| path.name().ends_with(ending)),
     }
 }
-

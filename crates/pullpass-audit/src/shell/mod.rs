@@ -1,6 +1,416 @@
-//! stub
+//! Shell scripts: what their commands pull, and as whom they sign in.
+//!
+//! Most pulls of a CI are written in shell, and most of what decides them is too: variables,
+//! functions, conditions, scripts that call scripts. So the shell is executed, only with values of
+//! which a part may be unknown and with effects that are noted instead of made.
+//!
+//! ```text
+//! Mapped ─► trigger? ─► syntax::parse ─► exec (lists, guards) ─► words (values) ─► commands
+//!              no: nothing                control                 param, pattern     │ wrappers ─► again
+//!                                                                                    │ follow: scripts ─► again
+//!                                                                                    ▼ Pull, Login, Provide, Opaque
+//! ```
+
 pub mod syntax;
-use crate::run::JobRun;
-use crate::text::Mapped;
-/// x
-pub fn run_script(run: &mut JobRun<'_>, script: &Mapped) { let _ = (run, script); }
+
+mod builtins;
+mod commands;
+mod compose;
+mod condition;
+mod control;
+mod docker;
+mod exec;
+mod flags;
+mod follow;
+mod param;
+mod pattern;
+mod redirect;
+mod tools;
+mod trigger;
+mod words;
+mod wrappers;
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::context::Context;
+use crate::run::{Cwd, JobRun};
+use crate::source::{RepoPath, Span};
+use crate::text::{HoleKind, Mapped, Text, is_hole};
+use syntax::{Command, Span as Range};
+
+/// How deep commands may stand in commands, over all scripts that call each other. The stack of a
+/// worker thread is 2 MB; a level takes a few kilobytes.
+const MAX_NESTING: usize = 110;
+
+/// Longer values are given up: only hostile input doubles a variable until it fills memory.
+const MAX_VALUE: usize = 64 * 1024;
+
+/// Follows a script in the job's state. Variables that it sets stay set in `run.env` for the caller
+/// to keep or to drop; the working folder likewise.
+pub fn run_script(run: &mut JobRun<'_>, script: &Mapped) {
+    if trigger::may_matter(&script.text) {
+        Shell::new(Rc::new(script.clone())).script(run);
+    }
+}
+
+/// One process that interprets shell commands, and what it knows beyond the job's state.
+struct Shell {
+    /// The text that is being executed; places in the tree are places in it.
+    text: Rc<Mapped>,
+    /// `$1`, `$2`, ...; `None` when they cannot be known.
+    arguments: Option<Rc<Vec<Text>>>,
+    /// `$0`, when it can be known.
+    zero: Option<Text>,
+    /// The file that is being executed, when it is one.
+    file: Option<RepoPath>,
+    arrays: BTreeMap<String, Vec<Text>>,
+    functions: BTreeMap<String, Function>,
+    /// `trap '...' EXIT`
+    at_exit: Option<Mapped>,
+    /// What the commands print, where someone reads it.
+    output: Option<Output>,
+    /// What the commands read.
+    input: Input,
+    /// What the commands in `<(...)` print, by the hole that stands for the file.
+    processes: BTreeMap<Text, Input>,
+    /// Files that the script has written itself.
+    written: Rc<RefCell<BTreeMap<RepoPath, Rc<Mapped>>>>,
+    /// Folders that `cd -` and `popd` go back to.
+    folders: Vec<Cwd>,
+    nesting: usize,
+}
+
+#[derive(Clone)]
+struct Function {
+    text: Rc<Mapped>,
+    file: Option<RepoPath>,
+    body: Rc<Command>,
+}
+
+/// What a command finds on standard input.
+#[derive(Clone)]
+enum Input {
+    /// Nothing, or nothing that can be known.
+    Unknown,
+    /// This, to the last character but for its holes.
+    Known(Rc<Mapped>),
+}
+
+impl Input {
+    fn known(&self) -> Option<&Rc<Mapped>> {
+        match self {
+            Self::Known(text) => Some(text),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// What commands have printed so far.
+#[derive(Default)]
+struct Output {
+    text: Option<Mapped>,
+    unknown: bool,
+}
+
+impl Output {
+    fn add(&mut self, piece: Mapped, at: Span) {
+        match &mut self.text {
+            None => self.text = Some(piece),
+            Some(text) if text.text.len() + piece.text.len() > MAX_VALUE => self.unknown = true,
+            Some(text) if text.file() == piece.file() => text.append(&piece),
+            Some(text) => *text = Mapped::at(at, format!("{}{}", text.text, piece.text)),
+        }
+    }
+}
+
+/// One argument of a command, after expansion.
+#[derive(Clone, Debug)]
+struct Arg {
+    /// Its value.
+    text: Text,
+    /// Where it is written.
+    span: Span,
+    /// The same value with the place of each of its letters, where it is written in one piece:
+    /// the script of `bash -c`.
+    mapped: Option<Rc<Mapped>>,
+    /// An unquoted expansion: it may be several words, or none.
+    bare: bool,
+}
+
+impl Arg {
+    fn new(text: Text, span: Span) -> Self {
+        Self {
+            text,
+            span,
+            mapped: None,
+            bare: false,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        self.text.as_str()
+    }
+
+    fn script(&self) -> Mapped {
+        match &self.mapped {
+            Some(mapped) => mapped.as_ref().clone(),
+            None => Mapped::at(self.span, self.text.as_str()),
+        }
+    }
+
+    /// Whether it is an unknown value that probably holds flags, if anything.
+    fn may_be_flags(&self, run: &JobRun<'_>) -> bool {
+        if !self.bare || !self.as_str().chars().all(is_hole) {
+            return false;
+        }
+        let name = run.show(&self.text).to_ascii_lowercase();
+        [
+            "opt", "arg", "flag", "param", "extra", "[@]", "$@", "$*", "env",
+        ]
+        .iter()
+        .any(|word| name.contains(word))
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Debug)]
+struct Done {
+    /// Where the script goes on.
+    flow: Flow,
+    /// Whether it succeeded, when that is known.
+    ok: Option<bool>,
+}
+
+impl Done {
+    const UNKNOWN: Self = Self {
+        flow: Flow::Next,
+        ok: None,
+    };
+
+    fn known(ok: bool) -> Self {
+        Self {
+            flow: Flow::Next,
+            ok: Some(ok),
+        }
+    }
+}
+
+/// Where the script goes on after a command.
+#[derive(Clone, Debug)]
+enum Flow {
+    /// With the next command.
+    Next,
+    /// It leaves what it is in.
+    Leaves(Leave),
+    /// It leaves when this condition holds, else it goes on.
+    MayLeave(Leave, crate::effect::Guard),
+}
+
+/// What is left, and whether the job goes on as if nothing were wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Leave {
+    Exit { ok: bool },
+    Return { ok: bool },
+    Loop,
+}
+
+/// The part of a shell's state that a branch, a subshell or a loop may change.
+struct State {
+    env: BTreeMap<String, Text>,
+    exported: BTreeMap<String, Text>,
+    arrays: BTreeMap<String, Vec<Text>>,
+    cwd: Cwd,
+}
+
+impl Shell {
+    fn new(text: Rc<Mapped>) -> Self {
+        Self {
+            text,
+            arguments: Some(Rc::default()),
+            zero: None,
+            file: None,
+            arrays: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            at_exit: None,
+            output: None,
+            input: Input::Unknown,
+            processes: BTreeMap::new(),
+            written: Rc::default(),
+            folders: Vec::new(),
+            nesting: 0,
+        }
+    }
+
+    /// Executes the whole text.
+    fn script(&mut self, run: &mut JobRun<'_>) -> Done {
+        let text = Rc::clone(&self.text);
+        let Some(script) = run.cx.script(&text.text) else {
+            return Done::UNKNOWN;
+        };
+        let done = self.list(run, &script.items);
+        if let Some(trap) = self.at_exit.take() {
+            self.nested_text(run, Rc::new(trap));
+        }
+        done
+    }
+
+    /// Executes another text in this same process: `eval`, a trap.
+    fn nested_text(&mut self, run: &mut JobRun<'_>, text: Rc<Mapped>) -> Done {
+        let before = std::mem::replace(&mut self.text, text);
+        let trap = self.at_exit.take();
+        let done = run.deeper(|run| self.script(run)).unwrap_or(Done::UNKNOWN);
+        self.at_exit = self.at_exit.take().or(trap);
+        self.text = before;
+        done
+    }
+
+    /// Where a part of the tree is written.
+    fn place(&self, range: Range) -> Span {
+        self.text.span(range.start as usize, range.end as usize)
+    }
+
+    /// A part of the tree in the words of the file, blanks collapsed.
+    fn words_of(&self, run: &JobRun<'_>, range: Range) -> String {
+        let text = run.cx.holes.show(range.of(&self.text.text));
+        let mut out = String::with_capacity(text.len());
+        for word in text.split_whitespace().filter(|word| *word != "\\") {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(word);
+            if out.len() > 300 {
+                break;
+            }
+        }
+        out
+    }
+
+    fn state(&self, run: &JobRun<'_>) -> State {
+        // Copying is work too: thousands of branches over thousands of variables must add up.
+        for _ in 0..run.env.len() / 64 {
+            if !run.cx.spend() {
+                break;
+            }
+        }
+        State {
+            env: run.env.clone(),
+            exported: run.exported.clone(),
+            arrays: self.arrays.clone(),
+            cwd: run.cwd.clone(),
+        }
+    }
+
+    fn restore(&mut self, run: &mut JobRun<'_>, state: State) {
+        run.env = state.env;
+        run.cwd = state.cwd;
+        self.arrays = state.arrays;
+    }
+
+    /// Goes back to where a branch began. What a subshell hands on to later steps stays handed on;
+    /// what another branch does has not happened in this one.
+    fn rewind(&mut self, run: &mut JobRun<'_>, state: State) {
+        run.exported.clone_from(&state.exported);
+        self.restore(run, state);
+    }
+
+    /// The state after either of two branches: what they agree on stays, the rest is not known.
+    fn merge(&mut self, run: &mut JobRun<'_>, other: State) {
+        agree(run.cx, &mut run.env, &other.env);
+        agree(run.cx, &mut run.exported, &other.exported);
+        self.arrays
+            .retain(|name, value| other.arrays.get(name) == Some(value));
+        if run.cwd != other.cwd {
+            run.cwd = Cwd::Elsewhere;
+        }
+    }
+
+    /// Does something that leaves variables and folder as they were.
+    fn apart<R>(
+        &mut self,
+        run: &mut JobRun<'_>,
+        act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> R,
+    ) -> R {
+        let before = self.state(run);
+        let result = act(self, run);
+        self.restore(run, before);
+        result
+    }
+
+    /// Goes one level deeper into the tree; `None` when that is too deep.
+    fn within<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> Option<R> {
+        if self.nesting >= MAX_NESTING {
+            return None;
+        }
+        self.nesting += 1;
+        let result = act(self);
+        self.nesting -= 1;
+        Some(result)
+    }
+
+    /// Does something and gives what it printed.
+    fn capture(
+        &mut self,
+        run: &mut JobRun<'_>,
+        act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> Done,
+    ) -> (Done, Input) {
+        let before = self.output.replace(Output::default());
+        let done = act(self, run);
+        let output = std::mem::replace(&mut self.output, before).unwrap_or_default();
+        let input = match output {
+            Output {
+                unknown: false,
+                text: Some(text),
+            } => Input::Known(Rc::new(text)),
+            Output {
+                unknown: false,
+                text: None,
+            } => Input::Known(Rc::new(Mapped::empty(self.text.file()))),
+            Output { unknown: true, .. } => Input::Unknown,
+        };
+        (done, input)
+    }
+
+    /// A command prints something known.
+    fn print(&mut self, piece: Mapped, at: Span) {
+        if let Some(output) = &mut self.output {
+            output.add(piece, at);
+        }
+    }
+
+    /// A command prints something that is not known.
+    fn print_unknown(&mut self) {
+        if let Some(output) = &mut self.output {
+            output.unknown = true;
+        }
+    }
+
+    fn set(&mut self, run: &mut JobRun<'_>, name: &str, value: Text) {
+        let value = if value.as_str().len() > MAX_VALUE {
+            run.cx.holes.of(&format!("${name}"), HoleKind::Variable)
+        } else {
+            value
+        };
+        self.arrays.remove(name);
+        run.env.insert(name.to_owned(), value);
+    }
+}
+
+/// Keeps what two branches agree on; the rest becomes the hole `$NAME`.
+fn agree(cx: &Context<'_>, mine: &mut BTreeMap<String, Text>, other: &BTreeMap<String, Text>) {
+    let differ: Vec<String> = mine
+        .iter()
+        .filter(|(name, value)| other.get(*name) != Some(value))
+        .map(|(name, _)| name)
+        .chain(other.keys().filter(|name| !mine.contains_key(*name)))
+        .cloned()
+        .collect();
+    for name in differ {
+        let hole = cx.holes.of(&format!("${name}"), HoleKind::Variable);
+        mine.insert(name, hole);
+    }
+}

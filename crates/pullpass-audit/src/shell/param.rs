@@ -9,7 +9,13 @@ use crate::text::{HoleKind, Text, is_hole};
 
 /// Variables that every CI sets: absent here means only that their value is not written down.
 const SET_BY_CI: [&str; 7] = [
-    "CIRCLE_", "GITHUB_", "RUNNER_", "CI_", "BUILD_", "ACTIONS_", "SEMAPHORE_",
+    "CIRCLE_",
+    "GITHUB_",
+    "RUNNER_",
+    "CI_",
+    "BUILD_",
+    "ACTIONS_",
+    "SEMAPHORE_",
 ];
 
 impl Shell {
@@ -21,14 +27,16 @@ impl Shell {
     ) -> Value {
         let name = param.name.as_str();
         if param.indirect {
-            return Value::One(match self.lookup(run, name).as_ref().and_then(Text::known) {
-                Some(target) if param.op == ParamOp::None => {
-                    let target = target.to_owned();
-                    self.lookup(run, &target)
-                        .unwrap_or_else(|| run.variable(&target))
-                }
-                _ => self.hole(run, range),
-            });
+            return Value::One(
+                match self.lookup(run, name).as_ref().and_then(Text::known) {
+                    Some(target) if param.op == ParamOp::None => {
+                        let target = target.to_owned();
+                        self.lookup(run, &target)
+                            .unwrap_or_else(|| run.variable(&target))
+                    }
+                    _ => self.hole(run, range),
+                },
+            );
         }
         if let Some(all) = self.list_of(param) {
             return match (all, &param.op) {

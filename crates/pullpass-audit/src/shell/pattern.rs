@@ -60,7 +60,11 @@ impl Pattern {
     }
 
     fn literal_char(&mut self, c: char) {
-        self.0.push(if is_hole(c) { Piece::Unclear } else { Piece::Char(c) });
+        self.0.push(if is_hole(c) {
+            Piece::Unclear
+        } else {
+            Piece::Char(c)
+        });
     }
 
     fn is_clear(&self) -> bool {
@@ -133,7 +137,12 @@ fn whole(pattern: &[Piece], text: &[char]) -> bool {
 
 /// What is left of `text` without the part at its start (or end) that matches. `None` when it
 /// cannot be known.
-pub(super) fn without(pattern: &Pattern, text: &str, from_end: bool, longest: bool) -> Option<String> {
+pub(super) fn without(
+    pattern: &Pattern,
+    text: &str,
+    from_end: bool,
+    longest: bool,
+) -> Option<String> {
     let chars: Vec<char> = text.chars().collect();
     if !pattern.is_clear() || chars.len() > MAX_LENGTH {
         return None;
@@ -172,10 +181,7 @@ pub(super) fn without(pattern: &Pattern, text: &str, from_end: bool, longest: bo
         }
     }
     // Nothing matched; a hole could have.
-    chars
-        .iter()
-        .all(|c| !is_hole(*c))
-        .then(|| text.to_owned())
+    chars.iter().all(|c| !is_hole(*c)).then(|| text.to_owned())
 }
 
 /// `text` with matches replaced. `None` when it cannot be known.

@@ -7,9 +7,9 @@ use crate::source::{MemoryTree, RepoPath, Sources};
 use crate::text::{Mapped, Text};
 
 fn tree(files: &[(&str, &str)]) -> MemoryTree {
-    files
-        .iter()
-        .fold(MemoryTree::new(), |tree, (path, text)| tree.with(path, *text))
+    files.iter().fold(MemoryTree::new(), |tree, (path, text)| {
+        tree.with(path, *text)
+    })
 }
 
 /// One line per effect of a script that stands in a file of this repository.
@@ -20,7 +20,10 @@ fn effects_in(files: &[(&str, &str)], script: &str) -> Vec<String> {
     let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
     let mut run = JobRun::new(&cx);
     super::run_script(&mut run, &Mapped::verbatim(source.whole(), &*source.text));
-    run.finish().iter().map(|effect| line(&cx, effect)).collect()
+    run.finish()
+        .iter()
+        .map(|effect| line(&cx, effect))
+        .collect()
 }
 
 fn effects(script: &str) -> Vec<String> {
@@ -47,7 +50,9 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
                 Freshness::Missing => "",
             };
             let store = match puller {
-                Puller::Client(stores) if stores.first() == Some(&Store::Containers) => " as podman",
+                Puller::Client(stores) if stores.first() == Some(&Store::Containers) => {
+                    " as podman"
+                }
                 _ => "",
             };
             let given = match declared {
@@ -98,17 +103,35 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
 fn images_are_found_however_the_command_is_written() {
     let table: &[(&str, &[&str])] = &[
         ("docker pull alpine:3", &["alpine:3 always"]),
-        ("docker image pull --quiet --platform linux/arm64 alpine", &["alpine always"]),
-        ("docker --config /tmp/x -l debug pull alpine", &["alpine always"]),
+        (
+            "docker image pull --quiet --platform linux/arm64 alpine",
+            &["alpine always"],
+        ),
+        (
+            "docker --config /tmp/x -l debug pull alpine",
+            &["alpine always"],
+        ),
         ("sudo -E docker pull alpine", &["alpine always"]),
         ("/usr/bin/docker pull alpine", &["alpine always"]),
-        ("time sudo -u root env A=b docker pull alpine", &["alpine always"]),
+        (
+            "time sudo -u root env A=b docker pull alpine",
+            &["alpine always"],
+        ),
         ("timeout -k 5 300 docker pull alpine", &["alpine always"]),
         ("retry 3 docker pull alpine", &["alpine always"]),
         ("retry -t 3 -- docker pull alpine", &["alpine always"]),
-        ("docker run --rm -it -v $PWD:/src -w /src -e A=b node:20 npm test", &["node:20"]),
-        ("docker run -itd -p8080:80 --name web --network=host nginx", &["nginx"]),
-        ("docker run --rm \\\n  --volume /a:/b \\\n  postgres:16 \\\n  psql", &["postgres:16"]),
+        (
+            "docker run --rm -it -v $PWD:/src -w /src -e A=b node:20 npm test",
+            &["node:20"],
+        ),
+        (
+            "docker run -itd -p8080:80 --name web --network=host nginx",
+            &["nginx"],
+        ),
+        (
+            "docker run --rm \\\n  --volume /a:/b \\\n  postgres:16 \\\n  psql",
+            &["postgres:16"],
+        ),
         ("docker run --pull always redis", &["redis always"]),
         ("docker run --pull=never redis", &[]),
         ("docker container create --cpus 2 busybox", &["busybox"]),
@@ -117,42 +140,87 @@ fn images_are_found_however_the_command_is_written() {
         ("docker run $(docker build -q .)", &[]),
         ("IMAGE=alpine:3; docker pull $IMAGE", &["alpine:3 always"]),
         ("V=3; docker pull \"alpine:${V}\"", &["alpine:3 always"]),
-        ("for i in alpine debian:12; do docker pull $i; done", &["alpine always", "debian:12 always"]),
+        (
+            "for i in alpine debian:12; do docker pull $i; done",
+            &["alpine always", "debian:12 always"],
+        ),
         ("f() { docker pull \"$1\"; }\nf alpine", &["alpine always"]),
         ("bash -c 'docker pull alpine'", &["alpine always"]),
-        ("bash -euxo pipefail -c \"docker pull alpine\"", &["alpine always"]),
+        (
+            "bash -euxo pipefail -c \"docker pull alpine\"",
+            &["alpine always"],
+        ),
         ("sh -ec 'docker pull $0' debian", &["debian always"]),
         ("bash <<EOF\ndocker pull alpine\nEOF", &["alpine always"]),
         ("echo 'docker pull alpine' | sh", &["alpine always"]),
-        ("printf '%s\\n' a/b c/d | xargs -n1 docker pull", &["a/b always", "c/d always"]),
+        (
+            "printf '%s\\n' a/b c/d | xargs -n1 docker pull",
+            &["a/b always", "c/d always"],
+        ),
         ("echo a/b | xargs -I{} docker pull {}:1", &["a/b:1 always"]),
-        ("cat <<EOF | while read -r i; do docker pull $i; done\na/b\nc/d\nEOF", &["a/b always", "c/d always"]),
+        (
+            "cat <<EOF | while read -r i; do docker pull $i; done\na/b\nc/d\nEOF",
+            &["a/b always", "c/d always"],
+        ),
         ("(cd x && docker pull alpine)", &["alpine always"]),
-        ("docker pull alpine & docker pull debian & wait", &["alpine always", "debian always"]),
+        (
+            "docker pull alpine & docker pull debian & wait",
+            &["alpine always", "debian always"],
+        ),
         ("X=$(docker run --rm alpine date)", &["alpine"]),
         ("eval \"docker pull alpine\"", &["alpine always"]),
         ("$DOCKER pull alpine", &["alpine always"]),
         ("${CONTAINER_ENGINE} pull alpine", &["alpine always"]),
         ("$(command -v docker) pull alpine", &["alpine always"]),
-        ("find . -name x -exec docker run alpine cat {} \\;", &["alpine"]),
-        ("docker service create --replicas 2 --name w nginx", &["nginx always"]),
+        (
+            "find . -name x -exec docker run alpine cat {} \\;",
+            &["alpine"],
+        ),
+        (
+            "docker service create --replicas 2 --name w nginx",
+            &["nginx always"],
+        ),
         ("docker manifest inspect alpine", &["alpine always"]),
-        ("docker buildx imagetools inspect alpine", &["alpine always"]),
-        ("docker buildx create --use --driver-opt image=moby/buildkit:v0.12", &["moby/buildkit:v0.12 always"]),
+        (
+            "docker buildx imagetools inspect alpine",
+            &["alpine always"],
+        ),
+        (
+            "docker buildx create --use --driver-opt image=moby/buildkit:v0.12",
+            &["moby/buildkit:v0.12 always"],
+        ),
         ("docker buildx create --driver kubernetes", &[]),
         ("nerdctl -n k8s.io pull alpine", &["alpine always"]),
-        ("podman pull --creds a:b alpine", &["alpine always as podman with its own credential"]),
-        ("skopeo copy docker://alpine:3 dir:out", &["alpine:3 always as podman"]),
+        (
+            "podman pull --creds a:b alpine",
+            &["alpine always as podman with its own credential"],
+        ),
+        (
+            "skopeo copy docker://alpine:3 dir:out",
+            &["alpine:3 always as podman"],
+        ),
         ("skopeo copy dir:in docker://me/app", &[]),
-        ("skopeo inspect --creds $A:$B docker://alpine", &["alpine always as podman with its own credential"]),
+        (
+            "skopeo inspect --creds $A:$B docker://alpine",
+            &["alpine always as podman with its own credential"],
+        ),
         ("crane copy alpine ghcr.io/me/alpine", &["alpine always"]),
         ("buildah from --name x debian", &["debian as podman"]),
-        ("kind create cluster --image kindest/node:v1.30.0", &["kindest/node:v1.30.0"]),
+        (
+            "kind create cluster --image kindest/node:v1.30.0",
+            &["kindest/node:v1.30.0"],
+        ),
         ("kind create cluster", &["kindest/node:?"]),
         ("trivy image --severity HIGH me/app:1", &["me/app:1"]),
         ("trivy fs .", &[]),
-        ("npx wp-env start", &["wordpress:?", "mariadb:?", "wordpress:cli-?"]),
-        ("docker ps; docker images alpine; docker inspect alpine; docker exec x pull", &[]),
+        (
+            "npx wp-env start",
+            &["wordpress:?", "mariadb:?", "wordpress:cli-?"],
+        ),
+        (
+            "docker ps; docker images alpine; docker inspect alpine; docker exec x pull",
+            &[],
+        ),
         ("echo docker pull alpine", &[]),
         ("# docker pull alpine", &[]),
         ("ssh host docker pull alpine", &[]),
@@ -208,7 +276,10 @@ fn logins_say_where_with_what_and_why_they_cannot_work() {
             "docker login -u $U -p ''",
             "login [] $U/ by docker login BROKEN: no password is given, or it is empty here",
         ),
-        ("docker login $CREDENTIALS", "login [$CREDENTIALS] -/- by docker login"),
+        (
+            "docker login $CREDENTIALS",
+            "login [$CREDENTIALS] -/- by docker login",
+        ),
         (
             "docker --config /tmp/c login -u $U -p $T",
             "login [] $U/$T by docker login in /tmp/c",
@@ -242,7 +313,10 @@ fn a_configuration_in_the_environment_signs_in() {
     let script = "export DOCKER_AUTH_CONFIG='{\"auths\": {\"https://index.docker.io/v1/\": {\"auth\": \"eA==\"}}}'\n\
                   docker pull a/b";
     let all = effects(script);
-    assert!(all[0].starts_with("login [https://index.docker.io/v1/]"), "{all:?}");
+    assert!(
+        all[0].starts_with("login [https://index.docker.io/v1/]"),
+        "{all:?}"
+    );
     assert_eq!(all[1], "pull a/b always");
 }
 
@@ -253,7 +327,12 @@ fn what_is_built_or_tagged_or_loaded_is_provided() {
             &[("Dockerfile", "FROM debian:12\n")],
             "docker build -t app:$TAG --build-arg A=b .\ndocker tag app:$TAG me/app\ndocker push me/app"
         ),
-        ["pull debian:12", "provide app:$TAG", "provide me/app", "push me/app"]
+        [
+            "pull debian:12",
+            "provide app:$TAG",
+            "provide me/app",
+            "push me/app"
+        ]
     );
     assert_eq!(
         effects("docker load -i x.tar"),
@@ -291,12 +370,21 @@ fn builds_find_their_dockerfile() {
     for (script, expected) in [
         ("docker build a", "pull a/a"),
         ("cd a && docker build .", "pull a/a"),
-        ("docker build -f a/other.Dockerfile --build-arg V=2 .", "pull a/b:2"),
-        ("docker build -fa/other.Dockerfile a --no-cache -t x", "pull a/b:1"),
+        (
+            "docker build -f a/other.Dockerfile --build-arg V=2 .",
+            "pull a/b:2",
+        ),
+        (
+            "docker build -fa/other.Dockerfile a --no-cache -t x",
+            "pull a/b:1",
+        ),
         ("docker build - < a/Dockerfile", "pull a/a"),
         ("docker build - <<EOF\nFROM c/d\nEOF", "pull c/d"),
         ("docker build -f - . <<'EOF'\nFROM c/d\nEOF", "pull c/d"),
-        ("cat > D <<EOF\nFROM e/f\nEOF\ndocker build -f D .", "pull e/f"),
+        (
+            "cat > D <<EOF\nFROM e/f\nEOF\ndocker build -f D .",
+            "pull e/f",
+        ),
         ("docker-compose version; docker buildx b a", "pull a/a"),
     ] {
         assert_eq!(effects_in(&files, script)[0], expected, "{script}");
@@ -319,7 +407,10 @@ fn compose_commands_reach_their_services() {
         assert_eq!(effects_in(&files, script), all, "{script}");
     }
     for (script, expected) in [
-        ("docker compose run --rm -e A=b web x y", &["pull me/web", "pull postgres:16"][..]),
+        (
+            "docker compose run --rm -e A=b web x y",
+            &["pull me/web", "pull postgres:16"][..],
+        ),
         ("docker compose run --no-deps web db", &["pull me/web"]),
         ("docker compose up --no-deps db", &["pull postgres:16"]),
         ("docker compose pull db", &["pull postgres:16 always"]),
@@ -338,9 +429,15 @@ fn compose_commands_reach_their_services() {
 #[test]
 fn scripts_of_the_repository_are_followed_and_nothing_else() {
     let files = [
-        ("ci/a.sh", "#!/bin/bash\ncd \"$(dirname \"$0\")\"\n. ./lib.sh\npull_it \"$1\"\n"),
+        (
+            "ci/a.sh",
+            "#!/bin/bash\ncd \"$(dirname \"$0\")\"\n. ./lib.sh\npull_it \"$1\"\n",
+        ),
         ("ci/lib.sh", "pull_it() { docker pull \"$1\"; }\n"),
-        ("ci/tool", "#!/usr/bin/env python3\nprint('docker pull no')\n"),
+        (
+            "ci/tool",
+            "#!/usr/bin/env python3\nprint('docker pull no')\n",
+        ),
         ("b.sh", "docker pull from/b\nexit 1\ndocker pull never\n"),
     ];
     for (script, expected) in [
@@ -350,13 +447,18 @@ fn scripts_of_the_repository_are_followed_and_nothing_else() {
         ("sudo ./ci/a.sh me/app", &["pull me/app always"]),
         ("$PWD/ci/a.sh me/app", &["pull me/app always"]),
         ("./ci/tool", &[]),
-        ("sh b.sh && docker pull c/c", &["pull from/b always", "pull c/c always"]),
+        (
+            "sh b.sh && docker pull c/c",
+            &["pull from/b always", "pull c/c always"],
+        ),
         ("source ci/lib.sh\npull_it d/d", &["pull d/d always"]),
         ("bash ../../etc/passwd", &[]),
         ("/etc/init.d/docker start", &[]),
         (
             "bash scripts/docker-up.sh",
-            &["opaque the script `scripts/docker-up.sh`: it is not in this repository; it may be made while the job runs"],
+            &[
+                "opaque the script `scripts/docker-up.sh`: it is not in this repository; it may be made while the job runs",
+            ],
         ),
     ] {
         assert_eq!(effects_in(&files, script), expected, "{script}");
@@ -367,7 +469,11 @@ fn scripts_of_the_repository_are_followed_and_nothing_else() {
 fn a_script_that_calls_itself_ends() {
     let files = [("a.sh", "docker pull a/a\n./a.sh\n")];
     let all = effects_in(&files, "./a.sh");
-    assert!(!all.is_empty() && all.len() <= crate::run::MAX_DEPTH, "{}", all.len());
+    assert!(
+        !all.is_empty() && all.len() <= crate::run::MAX_DEPTH,
+        "{}",
+        all.len()
+    );
 }
 
 #[test]
@@ -397,13 +503,18 @@ fn places_point_at_the_image() {
     let mut run = JobRun::new(&cx);
     super::run_script(&mut run, &Mapped::verbatim(source.whole(), &*source.text));
     let effects = run.finish();
-    assert_eq!(source.slice(effects[0].span.start, effects[0].span.end), "alpine:3");
+    assert_eq!(
+        source.slice(effects[0].span.start, effects[0].span.end),
+        "alpine:3"
+    );
     let _ = Sources::new(&tree);
 }
 
 #[test]
 fn a_condition_of_the_pull_and_of_the_login_is_the_same_condition() {
-    let all = effects("if [ -n \"$T\" ]; then docker login -u u -p $T; fi\n[[ -z $T ]] || docker pull alpine\n");
+    let all = effects(
+        "if [ -n \"$T\" ]; then docker login -u u -p $T; fi\n[[ -z $T ]] || docker pull alpine\n",
+    );
     assert!(all[0].ends_with("[if [ -n \"$T\" ]]"), "{all:?}");
     let all = effects("test \"$A\" != b || docker pull alpine");
     assert_eq!(all, ["pull alpine always [if [ \"$A\" = b ]]"]);

@@ -66,7 +66,10 @@ enum Where {
 struct Tool {
     names: Vec<String>,
     /// Where it was learnt; for the reader of the table.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by people and by the test of the table"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "read by people and by the test of the table")
+    )]
     source: String,
     flags: Spec,
     #[serde(default)]
@@ -119,10 +122,19 @@ struct Deed {
     opaque: Option<String>,
     /// Prints a command that signs in; `aws ecr get-login` is run by its output.
     #[serde(default)]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader of the table: it is the output that counts"))]
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "for the reader of the table: it is the output that counts"
+        )
+    )]
     prints: Option<String>,
     #[serde(default)]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader of the table: nothing at all"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the reader of the table: nothing at all")
+    )]
     nothing: bool,
 }
 
@@ -305,9 +317,13 @@ impl Line<'_> {
                     username: flag(&login.username),
                     password,
                     store,
-                    how: format!("{} {}", self.name, self.deed.words.split('|').next().unwrap_or(""))
-                        .trim_end()
-                        .into(),
+                    how: format!(
+                        "{} {}",
+                        self.name,
+                        self.deed.words.split('|').next().unwrap_or("")
+                    )
+                    .trim_end()
+                    .into(),
                     broken: None,
                 },
             );
@@ -388,13 +404,20 @@ impl Line<'_> {
                 return Some((Text::from(image), span));
             }
             let other = written.contains("://")
-                || ["dir:", "oci:", "docker-archive:", "docker-daemon:", "containers-storage:"]
-                    .iter()
-                    .any(|scheme| written.starts_with(scheme));
+                || [
+                    "dir:",
+                    "oci:",
+                    "docker-archive:",
+                    "docker-daemon:",
+                    "containers-storage:",
+                ]
+                .iter()
+                .any(|scheme| written.starts_with(scheme));
             let path = self.tool.image_like
                 && (written.starts_with(['.', '/', '~'])
                     || run.resolve(&text).is_some_and(|path| {
-                        run.cx.sources.exists(&path) || !run.cx.sources.tree().list(&path).is_empty()
+                        run.cx.sources.exists(&path)
+                            || !run.cx.sources.tree().list(&path).is_empty()
                     }));
             (!other && !path && !written.is_empty()).then_some((text, span))
         })
@@ -490,7 +513,19 @@ mod tests {
                 assert!(acts != deed.nothing, "{:?} {:?}", tool.names, deed.words);
             }
         }
-        for command in ["docker", "run", "build", "pull", "login", "bake", "create-builder", "other", "compose", "compose-up", "compose-run"] {
+        for command in [
+            "docker",
+            "run",
+            "build",
+            "pull",
+            "login",
+            "bake",
+            "create-builder",
+            "other",
+            "compose",
+            "compose-up",
+            "compose-run",
+        ] {
             assert!(table.flags.contains_key(command), "{command}");
         }
     }

@@ -9,9 +9,27 @@ use super::tools;
 
 /// Words that may lead to a pull although no tool's name is among them: other scripts, task
 /// runners, and what hands values on to later steps.
-const LEADS: [&str; 18] = [
-    "docker", "podman", "compose", "make", "just", "npm", "yarn", "pnpm", "bun", "run-s", "run-p",
-    "_ENV", ".sh", "source", "eval", "xargs", "container_", "oci_",
+const LEADS: [&str; 20] = [
+    "docker",
+    "podman",
+    "nerdctl",
+    "finch",
+    "compose",
+    "make",
+    "just",
+    "npm",
+    "yarn",
+    "pnpm",
+    "bun",
+    "run-s",
+    "run-p",
+    "_ENV",
+    ".sh",
+    "source",
+    "eval",
+    "xargs",
+    "container_",
+    "oci_",
 ];
 
 static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {

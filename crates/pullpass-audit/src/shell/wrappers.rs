@@ -51,7 +51,12 @@ impl Shell {
         known.then_some(Done::UNKNOWN)
     }
 
-    fn wrapped(&mut self, run: &mut JobRun<'_>, wrapper: &Wrapper, call: &Call<'_>) -> Option<Done> {
+    fn wrapped(
+        &mut self,
+        run: &mut JobRun<'_>,
+        wrapper: &Wrapper,
+        call: &Call<'_>,
+    ) -> Option<Done> {
         if let Some(flags) = &wrapper.script {
             let names: Vec<&str> = flags.split_whitespace().collect();
             let parsed = flags::parse(run, call.rest(), &wrapper.flags, Order::Mixed);

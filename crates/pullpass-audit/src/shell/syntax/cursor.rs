@@ -263,7 +263,12 @@ impl<'t> Parser<'t> {
     }
 
     /// Runs `inner` on `start..end` only, and leaves the cursor behind it.
-    pub(crate) fn within<T>(&mut self, start: usize, end: usize, inner: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn within<T>(
+        &mut self,
+        start: usize,
+        end: usize,
+        inner: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         let outer_end = self.end;
         let outer_open = std::mem::take(&mut self.open);
         self.pos = start;
