@@ -280,6 +280,12 @@ pub struct Effect {
     pub step: Rc<str>,
     /// How it came about.
     pub trace: Trace,
+    /// The items of step lists that it happens in, the outermost first: where a file can be given
+    /// another step before it. Only those that are written in the repository.
+    pub within: Rc<[Span]>,
+    /// For a pull by the CI system: the mapping that a credential is written in, or the image itself
+    /// where it stands alone (`container: x`). None where the files have no such place.
+    pub slot: Option<Span>,
 }
 
 /// Who can start a job, as far as secrets are concerned.

@@ -36,32 +36,83 @@ use source::{RepoPath, Tree};
 /// How deep folders under `.circleci/` are searched for configurations.
 const CIRCLECI_DEPTH: usize = 4;
 
-/// Audits one repository: every file under `.circleci/` that is a configuration, and every workflow
-/// under `.github/workflows/`, with whatever they run, build or bring up.
-#[must_use]
-pub fn audit(tree: &dyn Tree, options: &Options, policy: &Policy) -> Audit {
-    let mut circleci = Vec::new();
-    let mut workflows = Vec::new();
-    if let Some(folder) = RepoPath::new(".circleci") {
-        configurations(tree, &folder, CIRCLECI_DEPTH, &mut circleci);
-    }
-    if let Some(folder) = RepoPath::new(".github/workflows") {
-        configurations(tree, &folder, 0, &mut workflows);
-    }
-    audit_paths(tree, &circleci, &workflows, options, policy)
+/// A repository that has been read: its jobs, and the files they came from.
+pub struct Survey<'t> {
+    /// The files, and what could not be known of them.
+    pub cx: Context<'t>,
+    /// What CI runs, in the order of the files.
+    pub jobs: Vec<Job>,
+    /// CI files that were looked at.
+    pub files: usize,
 }
 
-/// Audits one CI file on its own (`pullpass audit FILE`, or standard input). `tree` may hold the
-/// repository around it, or nothing but the file. What has `jobs` with `steps` under `on:` is a
-/// workflow, anything else a CircleCI configuration; a path under `.github` or `.circleci` decides first.
+impl<'t> Survey<'t> {
+    /// Reads every file under `.circleci/` that is a configuration, and every workflow under
+    /// `.github/workflows/`, with whatever they run, build or bring up.
+    #[must_use]
+    pub fn of_repository(tree: &'t dyn Tree, options: &'t Options) -> Self {
+        let mut circleci = Vec::new();
+        let mut workflows = Vec::new();
+        if let Some(folder) = RepoPath::new(".circleci") {
+            configurations(tree, &folder, CIRCLECI_DEPTH, &mut circleci);
+        }
+        if let Some(folder) = RepoPath::new(".github/workflows") {
+            configurations(tree, &folder, 0, &mut workflows);
+        }
+        Self::of_paths(tree, &circleci, &workflows, options)
+    }
+
+    /// Reads one CI file on its own. `tree` may hold the repository around it, or nothing but the
+    /// file. What has `jobs` with `steps` under `on:` is a workflow, anything else a CircleCI
+    /// configuration; a path under `.github` or `.circleci` decides first.
+    #[must_use]
+    pub fn of_file(tree: &'t dyn Tree, path: &RepoPath, options: &'t Options) -> Self {
+        let paths = [path.clone()];
+        if is_workflow(tree, path) {
+            Self::of_paths(tree, &[], &paths, options)
+        } else {
+            Self::of_paths(tree, &paths, &[], options)
+        }
+    }
+
+    fn of_paths(
+        tree: &'t dyn Tree,
+        circleci: &[RepoPath],
+        workflows: &[RepoPath],
+        options: &'t Options,
+    ) -> Self {
+        let cx = Context::new(tree, options);
+        let mut jobs: Vec<Job> = Vec::new();
+        for path in circleci {
+            jobs.extend(circleci::lower(&cx, path));
+        }
+        for path in workflows {
+            jobs.extend(github::lower(&cx, path));
+        }
+        Self {
+            cx,
+            jobs,
+            files: circleci.len() + workflows.len(),
+        }
+    }
+
+    /// Judges what was read. What could not be read is handed over, and so is listed once.
+    #[must_use]
+    pub fn audit(&self, policy: &Policy) -> Audit {
+        report::report(&self.cx, &self.jobs, self.files, policy)
+    }
+}
+
+/// Audits one repository ([`Survey::of_repository`]).
+#[must_use]
+pub fn audit(tree: &dyn Tree, options: &Options, policy: &Policy) -> Audit {
+    Survey::of_repository(tree, options).audit(policy)
+}
+
+/// Audits one CI file on its own ([`Survey::of_file`]).
 #[must_use]
 pub fn audit_file(tree: &dyn Tree, path: &RepoPath, options: &Options, policy: &Policy) -> Audit {
-    let paths = [path.clone()];
-    if is_workflow(tree, path) {
-        audit_paths(tree, &[], &paths, options, policy)
-    } else {
-        audit_paths(tree, &paths, &[], options, policy)
-    }
+    Survey::of_file(tree, path, options).audit(policy)
 }
 
 fn is_workflow(tree: &dyn Tree, path: &RepoPath) -> bool {
@@ -91,22 +142,4 @@ fn configurations(tree: &dyn Tree, folder: &RepoPath, depth: usize, out: &mut Ve
             configurations(tree, &path, depth - 1, out);
         }
     }
-}
-
-fn audit_paths(
-    tree: &dyn Tree,
-    circleci: &[RepoPath],
-    workflows: &[RepoPath],
-    options: &Options,
-    policy: &Policy,
-) -> Audit {
-    let cx = Context::new(tree, options);
-    let mut jobs: Vec<Job> = Vec::new();
-    for path in circleci {
-        jobs.extend(circleci::lower(&cx, path));
-    }
-    for path in workflows {
-        jobs.extend(github::lower(&cx, path));
-    }
-    report::report(&cx, &jobs, circleci.len() + workflows.len(), policy)
 }

@@ -48,6 +48,7 @@ pub struct JobRun<'c> {
     pub depth: usize,
     guards: Vec<Guard>,
     shared_guards: Rc<[Guard]>,
+    within: Rc<[Span]>,
     effects: Vec<Effect>,
 }
 
@@ -67,6 +68,7 @@ impl<'c> JobRun<'c> {
             depth: 0,
             guards: Vec::new(),
             shared_guards: Rc::from([]),
+            within: Rc::from([]),
             effects: Vec::new(),
         }
     }
@@ -85,6 +87,11 @@ impl<'c> JobRun<'c> {
 
     /// Adds an effect.
     pub fn emit(&mut self, span: Span, kind: Kind) {
+        self.emit_at(span, kind, None);
+    }
+
+    /// Adds a pull by the CI system, with the place where its credential is written.
+    pub fn emit_at(&mut self, span: Span, kind: Kind, slot: Option<Span>) {
         if self.effects.len() < MAX_EFFECTS {
             self.effects.push(Effect {
                 kind,
@@ -92,6 +99,8 @@ impl<'c> JobRun<'c> {
                 guards: Rc::clone(&self.shared_guards),
                 step: Rc::clone(&self.step),
                 trace: self.trace.clone(),
+                within: Rc::clone(&self.within),
+                slot,
             });
         }
     }
@@ -170,6 +179,15 @@ impl<'c> JobRun<'c> {
         let before = std::mem::replace(&mut self.trace, trace);
         let result = act(self);
         self.trace = before;
+        result
+    }
+
+    /// Does something inside of the item of a step list that is written at `span`.
+    pub fn inside<R>(&mut self, span: Span, act: impl FnOnce(&mut Self) -> R) -> R {
+        let deeper: Rc<[Span]> = self.within.iter().copied().chain([span]).collect();
+        let before = std::mem::replace(&mut self.within, deeper);
+        let result = act(self);
+        self.within = before;
         result
     }
 

@@ -502,8 +502,8 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// Keys and values as written, merge keys among them.
-    fn pairs(self) -> impl Iterator<Item = (Node<'d>, Node<'d>)> {
+    /// Keys and values as written: merge keys among them, keys that are written twice both there.
+    pub fn pairs(self) -> impl Iterator<Item = (Node<'d>, Node<'d>)> {
         let (first, count) = match self.raw() {
             Some(Raw {
                 data: Data::Mapping { first, count },

@@ -184,6 +184,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             };
             let declared = self.declared(entry);
             let (from, _) = self.resolver.follow(&image);
+            let slot = entry.frame.pin.is_none().then(|| entry.node.span());
             let same = from.node.identity() == image.node.identity();
             self.through_alias(run, &image, |run| {
                 let kind = Kind::Pull {
@@ -194,10 +195,12 @@ impl<'c, 'd> Lowering<'c, 'd> {
                     freshness: Freshness::Always,
                 };
                 if same || from.frame.pin.is_some() {
-                    run.emit(image.span(), kind);
+                    run.emit_at(image.span(), kind, slot);
                 } else {
                     let note = "the image is given here";
-                    run.traced(from.use_span(), note, |run| run.emit(image.span(), kind));
+                    run.traced(from.use_span(), note, |run| {
+                        run.emit_at(image.span(), kind, slot)
+                    });
                 }
             });
         });

@@ -57,7 +57,13 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 if !self.cx.spend() {
                     return;
                 }
-                self.step(run, walk, &steps.at(item));
+                let item = steps.at(item);
+                if item.frame.pin.is_some() {
+                    self.step(run, walk, &item);
+                } else {
+                    let span = item.node.use_span();
+                    run.inside(span, |run| self.step(run, walk, &item));
+                }
             }
         });
     }

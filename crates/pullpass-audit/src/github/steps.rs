@@ -118,7 +118,7 @@ impl Steps {
                 return;
             }
             if step.is_mapping() {
-                self.step(run, step);
+                run.inside(step.use_span(), |run| self.step(run, step));
             }
         }
     }

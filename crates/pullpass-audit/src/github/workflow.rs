@@ -493,7 +493,7 @@ fn containers(run: &mut JobRun<'_>, frame: &Frame, job: Node<'_>) {
         }
     } else if let Value::Map(entries) = scope.value(services) {
         for (_, value) in entries.iter() {
-            place_value(run, &scope, services.span(), value, None, By::Service);
+            place_value(run, &scope, services.span(), value, None, By::Service, None);
         }
     } else {
         let what = run.show(&scope.text(services));
@@ -517,7 +517,15 @@ fn place(run: &mut JobRun<'_>, scope: &Scope<'_>, node: Node<'_>, by: By) {
     let declared = credentials.map(|c| credential(scope, c));
     for (guards, value) in scope.choices(written) {
         steps::under(run, &guards, |run| {
-            place_value(run, scope, span, &value, declared.clone(), by);
+            place_value(
+                run,
+                scope,
+                span,
+                &value,
+                declared.clone(),
+                by,
+                Some(node.span()),
+            );
         });
     }
 }
@@ -529,6 +537,7 @@ fn place_value(
     value: &Value,
     declared: Option<Declared>,
     by: By,
+    slot: Option<Span>,
 ) {
     // `container: ${{ matrix.container }}` may stand for a whole mapping.
     let (image, declared) = match value {
@@ -559,7 +568,7 @@ fn place_value(
     if image.is_empty() {
         return;
     }
-    run.emit(
+    run.emit_at(
         span,
         Kind::Pull {
             image,
@@ -568,6 +577,7 @@ fn place_value(
             declared: declared.unwrap_or(Declared::None),
             freshness: Freshness::Always,
         },
+        slot,
     );
 }
 
