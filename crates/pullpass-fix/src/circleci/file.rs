@@ -1,0 +1,277 @@
+//! What is known of a configuration beside its jobs: the workflow entries that a context can be
+//! named on, and the scopes that its names live in.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use pullpass_audit::effect::Provider;
+use pullpass_audit::source::RepoPath;
+use pullpass_audit::yaml::{Document, Node, Style as Written};
+
+use crate::edit::Edit;
+use crate::meaning::{Intent, Value};
+use crate::repo::Repo;
+use crate::style::{self, Style, Yaml};
+use crate::{FixOptions, Part};
+
+/// The name in `$NAME` and `${NAME}`.
+pub(super) fn variable(reference: &str) -> Option<&str> {
+    let rest = reference.strip_prefix('$')?;
+    let name = rest
+        .strip_prefix('{')
+        .and_then(|r| r.strip_suffix('}'))
+        .unwrap_or(rest);
+    let fine = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    fine.then_some(name)
+}
+
+/// The configurations of a repository.
+pub(super) struct Files {
+    documents: HashMap<RepoPath, Rc<Document>>,
+}
+
+impl Files {
+    pub(super) fn of(repo: &Repo<'_, '_>) -> Self {
+        let mut documents = HashMap::new();
+        for job in repo
+            .survey
+            .jobs
+            .iter()
+            .filter(|j| j.provider == Provider::CircleCi)
+        {
+            let source = repo.survey.cx.sources.get(job.file);
+            if !documents.contains_key(&source.path)
+                && let Some(document) = repo.survey.cx.yaml(&source.path)
+            {
+                documents.insert(source.path.clone(), document);
+            }
+        }
+        Self { documents }
+    }
+
+    /// Names the wished contexts on every workflow entry that runs one of `jobs`. Gives the contexts
+    /// that are named, and says under `review` where one could not be.
+    pub(super) fn contexts(
+        &self,
+        path: &RepoPath,
+        jobs: &BTreeSet<String>,
+        wishes: &FixOptions,
+        parts: &mut Vec<Part>,
+        review: &mut Option<String>,
+    ) -> Vec<String> {
+        let Some(document) = self
+            .documents
+            .get(path)
+            .filter(|_| !wishes.contexts.is_empty())
+        else {
+            return Vec::new();
+        };
+        let style = Style::of(document);
+        let workflows = document.root().and_then(|r| r.get("workflows"));
+        let mut part = Part {
+            path: path.clone(),
+            edits: Vec::new(),
+            intents: Vec::new(),
+        };
+        for workflow in workflows.map(Node::entries).unwrap_or_default() {
+            let Some(list) = workflow.value.get("jobs") else {
+                continue;
+            };
+            for (index, item) in list.items().enumerate() {
+                let call = Call::of(list, index, item);
+                if !call.name().is_some_and(|name| jobs.contains(name)) {
+                    continue;
+                }
+                if call
+                    .name_contexts(&wishes.contexts, &style, &mut part)
+                    .is_none()
+                {
+                    review.get_or_insert_with(|| {
+                        "a workflow names its contexts in a way that is not edited; name the new one there".to_owned()
+                    });
+                }
+            }
+        }
+        if !part.edits.is_empty() {
+            parts.push(part);
+        }
+        wishes.contexts.clone()
+    }
+}
+
+/// One item of a workflow's `jobs`.
+struct Call<'d> {
+    list: Node<'d>,
+    index: usize,
+    item: Node<'d>,
+}
+
+impl<'d> Call<'d> {
+    fn of(list: Node<'d>, index: usize, item: Node<'d>) -> Self {
+        Self { list, index, item }
+    }
+
+    fn name(&self) -> Option<&'d str> {
+        match self.item.as_str() {
+            Some(name) => Some(name),
+            None => self.item.pairs().next()?.0.as_str(),
+        }
+    }
+
+    /// Adds the edit; `None` when the entry is written in a way that is not edited.
+    fn name_contexts(&self, names: &[String], style: &Style<'_>, part: &mut Part) -> Option<()> {
+        let text = style.text;
+        let value = match names {
+            [one] => Yaml::text(one),
+            many => Yaml::List(many.iter().map(Yaml::text).collect()),
+        };
+        if self.item.is_alias() {
+            return None;
+        }
+        if let Some(name) = self.item.as_str() {
+            let end = style::value_end(text, self.item);
+            if self.list.style() == Written::Flow {
+                part.edits.push(Edit::insert(
+                    end,
+                    format!(": {}", style.flow(&Yaml::map([("context", value.clone())]))),
+                ));
+            } else {
+                let start = self.item.use_span().start as usize;
+                let lines = style.entry(style::column(text, start) + style.step, "context", &value);
+                part.edits.push(Edit::insert(end, ":"));
+                part.edits.push(Edit::insert(
+                    style::line_end(text, end),
+                    style.lines_after(&lines),
+                ));
+            }
+            let call = Yaml::map([(name, Yaml::map([("context", value)]))]);
+            part.intents.push(Intent::RemoveItem {
+                at: self.list.span().start,
+                index: self.index,
+            });
+            part.intents.push(Intent::InsertItem {
+                at: self.list.span().start,
+                index: self.index,
+                value: call.meaning(style),
+            });
+            return Some(());
+        }
+        let mut pairs = self.item.pairs();
+        let (key, given) = pairs.next().filter(|_| self.item.is_mapping())?;
+        if pairs.next().is_some() || given.is_alias() {
+            return None;
+        }
+        if given.is_null() {
+            let colon =
+                text.get(key.span().end as usize..)?.find(':')? + key.span().end as usize + 1;
+            let indent = style::column(text, key.span().start as usize) + style.step;
+            let lines = style.entry(indent, "context", &value);
+            part.edits.push(Edit::insert(
+                style::line_end(text, colon),
+                style.lines_after(&lines),
+            ));
+            part.intents.push(Intent::Replace {
+                at: given.span().start,
+                value: Yaml::map([("context", value)]).meaning(style),
+            });
+            return Some(());
+        }
+        if !given.is_mapping() {
+            return None;
+        }
+        match given.get("context") {
+            None => {
+                let at = given.span().start;
+                if given.style() == Written::Flow {
+                    let entry = format!("context: {}, ", style.flow(&value));
+                    let first = given.pairs().next()?.0.span().start as usize;
+                    part.edits.push(Edit::insert(first, entry));
+                } else {
+                    let first = given.pairs().next()?.0.use_span().start as usize;
+                    let start = style::line_start(text, first);
+                    if !text.get(start..first)?.bytes().all(|b| b == b' ') {
+                        return None;
+                    }
+                    let lines = style.entry(first - start, "context", &value);
+                    part.edits.push(Edit::insert(start, style.lines(&lines)));
+                }
+                part.intents.push(Intent::AddKey {
+                    at,
+                    key: "context".to_owned(),
+                    value: value.meaning(style),
+                });
+            }
+            Some(known) => self.more_contexts(known, given, names, style, part)?,
+        }
+        Some(())
+    }
+
+    fn more_contexts(
+        &self,
+        known: Node<'d>,
+        given: Node<'d>,
+        names: &[String],
+        style: &Style<'_>,
+        part: &mut Part,
+    ) -> Option<()> {
+        let text = style.text;
+        let there: Vec<&str> = known
+            .one_or_many()
+            .into_iter()
+            .filter_map(Node::as_str)
+            .collect();
+        let new: Vec<&String> = names
+            .iter()
+            .filter(|n| !there.contains(&n.as_str()))
+            .collect();
+        if new.is_empty() {
+            return Some(());
+        }
+        let own = given
+            .pairs()
+            .any(|(key, _)| key.as_str() == Some("context"));
+        if !own
+            || known.is_alias()
+            || known.anchor().is_some()
+            || there.iter().any(|n| n.contains("<<"))
+        {
+            return None;
+        }
+        let scalar = |name: &String| Yaml::text(name).meaning(style);
+        if known.is_sequence() {
+            let last = known.items().last()?;
+            let at = known.span().start;
+            let end = style::value_end(text, last);
+            for name in &new {
+                if known.style() == Written::Flow {
+                    part.edits.push(Edit::insert(end, format!(", {name}")));
+                } else {
+                    let dash = style::column(text, style::dash(text, last)?);
+                    let lines = style.item(dash, &Yaml::text(*name));
+                    part.edits.push(Edit::insert(
+                        style::line_end(text, end),
+                        style.lines_after(&lines),
+                    ));
+                }
+                part.intents.push(Intent::InsertItem {
+                    at,
+                    index: known.items().count(),
+                    value: scalar(name),
+                });
+            }
+            return Some(());
+        }
+        let end = style::value_end(text, known);
+        let more: String = new.iter().map(|n| format!(", {n}")).collect();
+        part.edits
+            .push(Edit::insert(known.span().start as usize, "["));
+        part.edits.push(Edit::insert(end, format!("{more}]")));
+        let mut list = vec![Value::of(known)];
+        list.extend(new.into_iter().map(scalar));
+        part.intents.push(Intent::Replace {
+            at: known.span().start,
+            value: Rc::new(Value::List(list)),
+        });
+        Some(())
+    }
+}

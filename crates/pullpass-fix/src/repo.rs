@@ -1,0 +1,137 @@
+//! A surveyed repository as a front end of `fix` sees it: its jobs with their effects, and for each
+//! effect the verdict that the audit gave it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use pullpass_audit::Survey;
+use pullpass_audit::effect::{Effect, Job};
+use pullpass_audit::finding::Audit;
+use pullpass_audit::source::{RepoPath, Source, Span};
+use pullpass_audit::yaml::Document;
+
+use crate::At;
+
+/// Rules whose findings an edit can mend.
+const MENDED: [&str; 7] = [
+    "anonymous-pull",
+    "login-after-pull",
+    "login-cannot-work",
+    "login-conditional",
+    "orb-version-mismatch",
+    "platform-credential",
+    "service-without-credentials",
+];
+
+type Key = (Rc<str>, String, Span, Option<String>);
+
+/// A repository, its verdicts, and which of them are to be mended.
+pub struct Repo<'s, 't> {
+    /// What was read.
+    pub survey: &'s Survey<'t>,
+    /// What was said of it.
+    pub audit: &'s Audit,
+    wanted: Vec<bool>,
+    index: HashMap<Key, usize>,
+}
+
+impl<'s, 't> Repo<'s, 't> {
+    /// Puts effects and verdicts together.
+    #[must_use]
+    pub fn new(survey: &'s Survey<'t>, audit: &'s Audit) -> Self {
+        // A pull is to be mended when a finding says so: policy and ignore comments have had their say.
+        let mut found: HashMap<(&str, u32, u32), Vec<&[String]>> = HashMap::new();
+        for finding in &audit.findings {
+            if MENDED.contains(&finding.rule) {
+                let place = &finding.place;
+                found
+                    .entry((&place.file, place.start, place.end))
+                    .or_default()
+                    .push(&finding.jobs);
+            }
+        }
+        let mut wanted = Vec::with_capacity(audit.pulls.len());
+        let mut files: HashMap<&str, Option<Rc<Source>>> = HashMap::new();
+        let mut index = HashMap::new();
+        for (number, pull) in audit.pulls.iter().enumerate() {
+            use pullpass_audit::verdict::Auth::{Anonymous, Conditional, Platform};
+            let bad = matches!(pull.auth, Anonymous | Conditional | Platform);
+            let place = (&*pull.place.file, pull.place.start, pull.place.end);
+            let named = |jobs: &&[String]| jobs.iter().any(|job| **job == *pull.job);
+            wanted.push(bad && found.get(&place).is_some_and(|f| f.iter().any(named)));
+            let source = files.entry(&pull.place.file).or_insert_with(|| {
+                let path = RepoPath::new(&pull.place.file)?;
+                survey.cx.sources.load(&path).ok()
+            });
+            if let Some(source) = source {
+                let span = Span {
+                    file: source.id,
+                    start: pull.place.start,
+                    end: pull.place.end,
+                };
+                let job = format!("{}\n{}", pull.job_file, pull.job);
+                index.insert(
+                    (
+                        Rc::from(job),
+                        pull.by.name().to_owned(),
+                        span,
+                        pull.image.clone(),
+                    ),
+                    number,
+                );
+            }
+        }
+        Self {
+            survey,
+            audit,
+            wanted,
+            index,
+        }
+    }
+
+    /// Whether anything is to be mended at all.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        !self.wanted.contains(&true)
+    }
+
+    /// Whether this pull is to be mended.
+    #[must_use]
+    pub fn wanted(&self, pull: usize) -> bool {
+        self.wanted.get(pull).copied().unwrap_or(false)
+    }
+
+    /// The number of the verdict that this effect of the job was given; none for what is no pull
+    /// after all (the image was built in the job) and for what is no pull at all.
+    #[must_use]
+    pub fn pull(&self, job: &Job, effect: &Effect) -> Option<usize> {
+        use pullpass_audit::effect::Kind;
+        let cx = &self.survey.cx;
+        let (by, image) = match &effect.kind {
+            Kind::Pull { by, image, .. } => (by, Some(cx.holes.show(image.as_str()))),
+            Kind::Opaque { by, .. } => (by, None),
+            _ => return None,
+        };
+        let file = cx.sources.get(job.file);
+        let job = format!("{}\n{}", file.path, job.name);
+        let key = (Rc::from(job), by.name().to_owned(), effect.span, image);
+        self.index.get(&key).copied()
+    }
+
+    /// The file that this job is written in, parsed.
+    #[must_use]
+    pub fn document(&self, job: &Job) -> Option<Rc<Document>> {
+        let source = self.survey.cx.sources.get(job.file);
+        self.survey.cx.yaml(&source.path)
+    }
+
+    /// A place for the person.
+    #[must_use]
+    pub fn at(&self, span: Span) -> At {
+        let source = self.survey.cx.sources.get(span.file);
+        At {
+            file: source.path.as_str().to_owned(),
+            line: source.position(span.start).line,
+        }
+    }
+}
