@@ -2,6 +2,9 @@
 
 mod file;
 mod images;
+mod logins;
+mod mend;
+mod outline;
 #[cfg(test)]
 mod tests;
 
@@ -14,5 +17,6 @@ pub fn propose(repo: &Repo<'_, '_>, wishes: &FixOptions) -> Proposal {
     let mut proposal = Proposal::default();
     let files = file::Files::of(repo);
     images::propose(repo, wishes, &files, &mut proposal);
+    logins::propose(repo, wishes, &files, &mut proposal);
     proposal
 }

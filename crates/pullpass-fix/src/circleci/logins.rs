@@ -1,0 +1,896 @@
+//! A login before the first pull that a job makes itself: by the repository's own way of signing in
+//! where its scope has one, else by a `dockerhub_login` command over the docker orb, else by a
+//! plain step.
+//!
+//! The step is put right before the first one that pulls: after `setup_remote_docker`, after
+//! whatever brings the `docker` command, and only where something is pulled. When all that a job pulls
+//! is pulled under one `when`, or in a command that sets up its own docker, the login goes there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use pullpass_audit::effect::{By, Effect, Job, Kind, Provider};
+use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
+use pullpass_audit::source::RepoPath;
+use pullpass_audit::verdict::{Auth, Cause};
+use pullpass_audit::yaml::{Node, Style as Written};
+
+use crate::edit::Edit;
+use crate::meaning::{Intent, Value};
+use crate::names::Names;
+use crate::repo::Repo;
+use crate::style::{self, Style, Yaml};
+use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
+
+use super::file::{Files, variable};
+use super::mend;
+use super::outline::{Outline, Scope, arguments, script, step_name, underscores};
+
+/// The version that is imported where no orb of the file says another.
+const ORB_VERSION: &str = "4.0.1";
+
+/// A place for a login, and what it is for.
+struct Need<'d> {
+    list: Node<'d>,
+    index: usize,
+    pulls: BTreeSet<usize>,
+    jobs: BTreeSet<String>,
+    /// The first images of the docker executors; none for a machine.
+    hosts: BTreeSet<Option<String>>,
+    /// Some pull happens whenever the login does, so that `docker` is surely there.
+    certain: bool,
+    review: Option<String>,
+    /// A login that stands after the pull, as an item of the same list.
+    later: Option<usize>,
+}
+
+pub(super) fn propose(repo: &Repo<'_, '_>, wishes: &FixOptions, files: &Files, out: &mut Proposal) {
+    let names = Names::find(repo.audit, Provider::CircleCi, wishes, variable);
+    let mut by_file: BTreeMap<RepoPath, Vec<&Job>> = BTreeMap::new();
+    for job in &repo.survey.jobs {
+        if job.provider == Provider::CircleCi {
+            let source = repo.survey.cx.sources.get(job.file);
+            by_file.entry(source.path.clone()).or_default().push(job);
+        }
+    }
+    for (path, jobs) in by_file {
+        let Some(document) = repo.survey.cx.yaml(&path) else {
+            continue;
+        };
+        let Some(outline) = Outline::of(&document) else {
+            continue;
+        };
+        let writer = Writer {
+            repo,
+            path,
+            outline: &outline,
+            style: Style::of(&document),
+            names: &names,
+            wishes,
+            files,
+            jobs: &jobs,
+        };
+        writer.propose(out);
+    }
+}
+
+/// The pulls that a job makes itself and that are to be mended, with their effects.
+type Wanted<'j> = Vec<(&'j Effect, usize)>;
+
+struct Writer<'a, 't> {
+    repo: &'a Repo<'a, 't>,
+    path: RepoPath,
+    outline: &'a Outline<'a>,
+    style: Style<'a>,
+    names: &'a Names,
+    wishes: &'a FixOptions,
+    files: &'a Files,
+    jobs: &'a [&'a Job],
+}
+
+impl<'a> Writer<'a, '_> {
+    fn propose(&self, out: &mut Proposal) {
+        let mut needs: BTreeMap<u32, Need<'a>> = BTreeMap::new();
+        for job in self.jobs {
+            let mut wanted: Wanted<'_> = Vec::new();
+            for effect in &job.effects {
+                let Some(number) = self.repo.pull(job, effect).filter(|&n| self.repo.wanted(n))
+                else {
+                    continue;
+                };
+                let Some(pull) = self.repo.audit.pulls.get(number).filter(|p| !p.by_host) else {
+                    continue;
+                };
+                let reason = match pull.cause {
+                    Cause::LoggedOut => "a `docker logout` stands between the login and this pull",
+                    Cause::OtherStore => {
+                        "the login before it keeps its credential where this program does not look"
+                    }
+                    _ => {
+                        wanted.push((effect, number));
+                        continue;
+                    }
+                };
+                out.left.push(Left {
+                    pull: number,
+                    reason: format!("{reason}: {}", pull.reason),
+                });
+            }
+            mend::misspelt(
+                self.repo,
+                job,
+                self.outline,
+                &self.style,
+                &self.path,
+                &mut wanted,
+                out,
+            );
+            if !wanted.is_empty() {
+                self.place(job, &wanted, &mut needs, out);
+            }
+        }
+        let needs: Vec<Need<'a>> = needs.into_values().collect();
+        for need in &needs {
+            self.offer(need, &needs, out);
+        }
+    }
+
+    /// Where a login that covers all of `wanted` goes.
+    fn place(
+        &self,
+        job: &Job,
+        wanted: &Wanted<'_>,
+        needs: &mut BTreeMap<u32, Need<'a>>,
+        out: &mut Proposal,
+    ) {
+        let Some((first, _)) = wanted.first() else {
+            return;
+        };
+        let mut depth = 0;
+        let mut conditions = 0;
+        let (list, index) = loop {
+            let Some((list, index)) = first
+                .within
+                .get(depth)
+                .and_then(|&span| self.outline.item(span))
+            else {
+                let reason = "the steps of this job are those of a published orb; give it `pre-steps` that sign in, or use a job of this repository";
+                for &(_, pull) in wanted {
+                    out.left.push(Left {
+                        pull,
+                        reason: reason.to_owned(),
+                    });
+                }
+                return;
+            };
+            let together = wanted
+                .iter()
+                .all(|(e, _)| e.within.get(depth) == first.within.get(depth));
+            let inner = first
+                .within
+                .get(depth + 1)
+                .and_then(|&span| self.outline.item(span));
+            let item = list.items().nth(index);
+            let is_when = item
+                .and_then(step_name)
+                .is_some_and(|name| matches!(name, "when" | "unless"));
+            let brings_docker = inner.is_some_and(|(list, index)| {
+                list.items()
+                    .take(index)
+                    .any(|i| step_name(i) == Some("setup_remote_docker"))
+            });
+            if together && inner.is_some() && (is_when || brings_docker) {
+                depth += 1;
+                conditions += usize::from(is_when);
+                continue;
+            }
+            break (list, index);
+        };
+        let host = job.effects.iter().find_map(|e| match &e.kind {
+            Kind::Pull {
+                by: By::Executor,
+                image,
+                ..
+            } => Some(self.repo.survey.cx.holes.show(image.as_str())),
+            _ => None,
+        });
+        let need = needs.entry(list.identity()).or_insert_with(|| Need {
+            list,
+            index,
+            pulls: BTreeSet::new(),
+            jobs: BTreeSet::new(),
+            hosts: BTreeSet::new(),
+            certain: false,
+            review: None,
+            later: None,
+        });
+        need.index = need.index.min(index);
+        need.pulls.extend(wanted.iter().map(|&(_, pull)| pull));
+        need.jobs.insert(job.name.to_string());
+        need.hosts.insert(host);
+        need.certain |= wanted.iter().any(|(e, _)| e.guards.len() <= conditions);
+        for &(_, number) in wanted {
+            let Some(pull) = self.repo.audit.pulls.get(number) else {
+                continue;
+            };
+            match pull.cause {
+                Cause::LoginLater => {
+                    need.later = need.later.or_else(|| self.later(job, list, index, depth))
+                }
+                Cause::LoginConditional => {
+                    need.review.get_or_insert_with(|| format!("a login is there already and depends on a condition, perhaps for builds that have no credential: {}", pull.reason));
+                }
+                Cause::LoginBroken => {
+                    need.review.get_or_insert_with(|| {
+                        format!("a login is there already and cannot work: {}", pull.reason)
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// An item after `index` in the same list that signs in to Docker Hub and does nothing else.
+    fn later(&self, job: &Job, list: Node<'a>, index: usize, depth: usize) -> Option<usize> {
+        job.effects.iter().find_map(|effect| {
+            let span = *effect.within.get(depth).filter(|_| is_hub_login(effect))?;
+            let (of, number) = self.outline.item(span)?;
+            let item = of.items().nth(number)?;
+            (of.identity() == list.identity() && number > index && self.signs_in_only(job, item))
+                .then_some(number)
+        })
+    }
+
+    /// Whether all that an item does in this job is to sign in to Docker Hub.
+    fn signs_in_only(&self, job: &Job, item: Node<'a>) -> bool {
+        let at = item.use_span();
+        let mut signs_in = false;
+        for effect in job.effects.iter().filter(|e| e.within.contains(&at)) {
+            if !is_hub_login(effect) {
+                return false;
+            }
+            signs_in = true;
+        }
+        signs_in && self.does_nothing_else(item)
+    }
+
+    /// What effects do not show: other steps of a command, other commands of a script.
+    fn does_nothing_else(&self, item: Node<'a>) -> bool {
+        let text = self.text_of(item);
+        if text.contains(['&']) && item.anchor().is_some()
+            || ["<< parameters", "<<parameters", "<< matrix", "<<matrix"]
+                .iter()
+                .any(|tag| text.contains(tag))
+        {
+            return false;
+        }
+        if let Some(script) = script(item) {
+            return is_one_command(script);
+        }
+        let Some(name) = step_name(item) else {
+            return false;
+        };
+        if matches!(name, "when" | "unless" | "run" | "steps") {
+            return false;
+        }
+        let scope = self
+            .outline
+            .item(item.use_span())
+            .map(|(list, _)| self.outline.scope_of(list));
+        let Some(scope) = scope.and_then(|s| self.outline.scopes.get(s)) else {
+            return false;
+        };
+        let definition = match name.split_once('/') {
+            None => scope.command(name),
+            Some((orb, inner)) => scope
+                .root
+                .get("orbs")
+                .and_then(|o| o.get(orb))
+                .filter(|o| o.is_mapping())
+                .and_then(|o| o.get("commands")?.get(inner)),
+        };
+        match definition {
+            Some(definition) => is_login_command(definition),
+            // A published orb's: `docker/check`.
+            None => name.contains('/'),
+        }
+    }
+
+    fn text_of(&self, item: Node<'a>) -> &'a str {
+        let start = item.use_span().start as usize;
+        self.style
+            .text
+            .get(start..style::value_end(self.style.text, item))
+            .unwrap_or("")
+    }
+
+    fn offer(&self, need: &Need<'a>, all: &[Need<'a>], out: &mut Proposal) {
+        let leave = |reason: &str, out: &mut Proposal| {
+            for &pull in &need.pulls {
+                out.left.push(Left {
+                    pull,
+                    reason: reason.to_owned(),
+                });
+            }
+        };
+        let number = self.outline.scope_of(need.list);
+        let Some(scope) = self.outline.scopes.get(number) else {
+            return;
+        };
+        let mut part = Part {
+            path: self.path.clone(),
+            edits: Vec::new(),
+            intents: Vec::new(),
+        };
+        let mut review = need.review.clone();
+        let mut summary = "sign in to Docker Hub before the first pull";
+        let mut credential = self.names.needs(Provider::CircleCi);
+        let moved = need
+            .later
+            .filter(|_| self.wishes.user_var.is_none() && self.wishes.token_var.is_none())
+            .and_then(|later| self.move_up(need, later));
+        if let Some(moved) = moved {
+            part = moved;
+            summary = "move the login before the first pull";
+            credential.clear();
+            review.get_or_insert_with(|| {
+                "the login moves up: what it needs must be there by then".to_owned()
+            });
+        } else {
+            let step = self
+                .own_way(number, need)
+                .or_else(|| self.new_way(scope, number, all, &mut part));
+            let Some(step) = step else {
+                return leave("the file is written in a way that is not edited", out);
+            };
+            let Some(edit) = self.insert(need.list, need.index, &step) else {
+                return leave(
+                    "the list of steps is written in a way that is not edited",
+                    out,
+                );
+            };
+            part.edits.push(edit);
+            part.intents.push(Intent::InsertItem {
+                at: need.list.span().start,
+                index: need.index,
+                value: step.meaning(&self.style),
+            });
+        }
+        if !need.certain {
+            review.get_or_insert_with(|| {
+                "everything it is for happens under a condition, so `docker` may not always be there".to_owned()
+            });
+        }
+        let mut parts = vec![part];
+        let contexts =
+            self.files
+                .contexts(&self.path, &need.jobs, self.wishes, &mut parts, &mut review);
+        let at = need
+            .list
+            .items()
+            .nth(need.index)
+            .map_or(need.list.span(), |item| item.use_span());
+        out.changes.push(Change {
+            summary: format!("{summary} of {}", jobs(&need.jobs)),
+            at: self.repo.at(at),
+            safety: if review.is_some() {
+                Safety::Review
+            } else {
+                Safety::Safe
+            },
+            why: review.unwrap_or_default(),
+            parts,
+            claims: need
+                .pulls
+                .iter()
+                .map(|&pull| Claim {
+                    pull,
+                    auth: Auth::Authenticated,
+                })
+                .collect(),
+            needs: credential,
+            contexts,
+        });
+    }
+
+    /// The step by which this scope already signs in, if it has one.
+    fn own_way(&self, scope: usize, need: &Need<'a>) -> Option<Step<'a>> {
+        if self.wishes.login.is_some() && self.repo.audit.logins.is_empty() {
+            return None;
+        }
+        let mut found: Option<Node<'a>> = None;
+        for job in self.jobs {
+            for effect in job.effects.iter().filter(|e| is_hub_login(e)) {
+                for &span in effect.within.iter() {
+                    let Some((list, index)) = self.outline.item(span) else {
+                        continue;
+                    };
+                    let Some(item) = list.items().nth(index) else {
+                        continue;
+                    };
+                    let shorter =
+                        found.is_none_or(|f| self.text_of(item).len() < self.text_of(f).len());
+                    // An alias works only below its anchor.
+                    let above = !item.is_alias() || self.is_above(item, need);
+                    if shorter
+                        && above
+                        && self.outline.scope_of(list) == scope
+                        && self.uses_names(effect)
+                        && self.is_wished(item)
+                        && !self.is_inside_login_command(list)
+                        && self.signs_in_only(job, item)
+                    {
+                        found = Some(item);
+                    }
+                }
+            }
+        }
+        if let Some(item) = found {
+            return Some(Step::Copy(item));
+        }
+        // A command that signs in and that nobody calls yet.
+        let root = self.outline.scopes.get(scope)?;
+        let commands = root.root.get("commands")?;
+        commands.entries().into_iter().find_map(|entry| {
+            let name = entry.key.as_str()?;
+            let required = entry
+                .value
+                .get("parameters")
+                .is_some_and(|p| p.entries().iter().any(|p| p.value.get("default").is_none()));
+            let fits = !required
+                && is_login_command(entry.value)
+                && self.signs_in_to_hub(root, entry.value);
+            fits.then(|| Step::New(Yaml::text(name)))
+        })
+    }
+
+    /// Whether a command, by its text, signs in to Docker Hub with the names that are to be used.
+    fn signs_in_to_hub(&self, scope: &Scope<'a>, definition: Node<'a>) -> bool {
+        let Some(steps) = definition.get("steps") else {
+            return false;
+        };
+        let check = scope.docker_orb().map(|(orb, _)| format!("{orb}/check"));
+        steps.items().any(|item| {
+            let text = self.text_of(item);
+            let named =
+                text.contains(self.names.user.as_str()) && text.contains(self.names.token.as_str());
+            let orb = check.is_some()
+                && step_name(item) == check.as_deref()
+                && arguments(item).is_none_or(|a| a.get("registry").is_none());
+            let run = script(item).is_some_and(|s| {
+                s.contains("docker login") && !s.contains(".io") && !s.contains(".com")
+            });
+            named && (orb || run) && self.is_wished(item)
+        })
+    }
+
+    /// Whether a login is of the form that was asked for, if one was.
+    fn is_wished(&self, item: Node<'a>) -> bool {
+        match self.wishes.login {
+            None => true,
+            Some(Login::Run) => !step_name(item).is_some_and(|n| n.contains('/')),
+            Some(Login::Orb) => step_name(item) != Some("run"),
+        }
+    }
+
+    fn is_above(&self, item: Node<'a>, need: &Need<'a>) -> bool {
+        let place = need
+            .list
+            .items()
+            .nth(need.index)
+            .map(|i| i.use_span().start);
+        place.is_some_and(|place| item.span().end <= place)
+    }
+
+    fn is_inside_login_command(&self, list: Node<'a>) -> bool {
+        self.outline.scopes.iter().any(|scope| {
+            let commands = scope
+                .root
+                .get("commands")
+                .map(Node::entries)
+                .unwrap_or_default();
+            commands.iter().any(|c| {
+                c.value
+                    .get("steps")
+                    .is_some_and(|s| s.identity() == list.identity())
+                    && is_login_command(c.value)
+            })
+        })
+    }
+
+    fn uses_names(&self, effect: &Effect) -> bool {
+        let Kind::Login {
+            username, password, ..
+        } = &effect.kind
+        else {
+            return false;
+        };
+        let cx = &self.repo.survey.cx;
+        let is = |text: &Option<pullpass_audit::text::Text>, name: &str| {
+            text.as_ref()
+                .map(|t| cx.holes.show(t.as_str()))
+                .is_some_and(|t| variable(&t) == Some(name))
+        };
+        is(username, &self.names.user) && is(password, &self.names.token)
+    }
+
+    /// A way of signing in for a scope that has none.
+    fn new_way(
+        &self,
+        scope: &Scope<'a>,
+        number: usize,
+        all: &[Need<'a>],
+        part: &mut Part,
+    ) -> Option<Step<'a>> {
+        let root = self.outline.scopes.first()?;
+        let orbs = root.root.get("version").and_then(Node::as_str) == Some("2.1");
+        let form = self.wishes.login.unwrap_or_else(|| {
+            let by_hand = self.repo.audit.logins.iter().any(|l| {
+                l.provider == Provider::CircleCi && l.registry.as_deref() == Some(DOCKER_HUB)
+            });
+            if by_hand && self.outline.docker_version().is_none() {
+                Login::Run
+            } else {
+                Login::Orb
+            }
+        });
+        if form == Login::Orb && orbs {
+            let mut more = part.clone();
+            if let Some(name) = self.declare(scope, number, all, &mut more) {
+                *part = more;
+                return Some(Step::New(Yaml::text(name)));
+            }
+        }
+        let command = format!(
+            "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
+            self.names.token, self.names.user
+        );
+        Some(Step::New(Yaml::map([(
+            "run",
+            Yaml::map([
+                ("name", Yaml::text("Sign in to Docker Hub")),
+                ("command", Yaml::text(command)),
+            ]),
+        )])))
+    }
+
+    /// Imports the docker orb and declares the command, where the scope has them not. Gives the
+    /// command's name.
+    fn declare(
+        &self,
+        scope: &Scope<'a>,
+        number: usize,
+        all: &[Need<'a>],
+        part: &mut Part,
+    ) -> Option<String> {
+        let known = scope.docker_orb();
+        let version = known
+            .map(|(_, version)| version)
+            .or_else(|| self.outline.docker_version())
+            .unwrap_or(ORB_VERSION);
+        let orb = match known {
+            Some((orb, _)) => orb.to_owned(),
+            None => {
+                let free = ["docker", "circleci-docker", "docker-orb"]
+                    .into_iter()
+                    .find(|name| !scope.declares_orb(name))?;
+                let import = Yaml::text(format!("circleci/docker@{version}"));
+                self.add_to_section(scope, "orbs", free, &import, part)?;
+                free.to_owned()
+            }
+        };
+        let name = ["dockerhub_login", "docker_hub_login", "dockerhub_sign_in"]
+            .into_iter()
+            .find(|name| scope.command(name).is_none())?;
+        let spell = |word: &str| {
+            if underscores(version) {
+                word.replace('-', "_")
+            } else {
+                word.to_owned()
+            }
+        };
+        let mut steps = Vec::new();
+        let here = all
+            .iter()
+            .filter(|n| self.outline.scope_of(n.list) == number);
+        if here
+            .flat_map(|n| &n.hosts)
+            .all(|host| can_have_helper(host.as_deref()))
+        {
+            let install = spell("install-docker-credential-helper");
+            steps.push(Yaml::text(format!("{orb}/{install}")));
+        }
+        let arguments = Yaml::Map(vec![
+            (spell("docker-username"), Yaml::text(&self.names.user)),
+            (spell("docker-password"), Yaml::text(&self.names.token)),
+        ]);
+        steps.push(Yaml::Map(vec![(format!("{orb}/check"), arguments)]));
+        let definition = Yaml::map([("steps", Yaml::List(steps))]);
+        self.add_to_section(scope, "commands", name, &definition, part)?;
+        Some(name.to_owned())
+    }
+
+    /// Adds an entry to `orbs` or `commands` of a scope, and the section where there is none.
+    fn add_to_section(
+        &self,
+        scope: &Scope<'a>,
+        section: &str,
+        name: &str,
+        value: &Yaml,
+        part: &mut Part,
+    ) -> Option<()> {
+        let text = self.style.text;
+        if scope.root.style() != Written::Block {
+            return None;
+        }
+        if let Some(known) = scope.root.get(section) {
+            let (first, second) = {
+                let mut pairs = known.pairs().map(|(key, _)| key);
+                (pairs.next()?, pairs.next())
+            };
+            if known.style() != Written::Block || known.is_alias() {
+                return None;
+            }
+            let start = self.own_line(first)?;
+            let indent = style::column(text, first.use_span().start as usize);
+            let mut lines = self.style.entry(indent, name, value);
+            let apart = second
+                .and_then(|key| self.own_line(key))
+                .is_some_and(|at| self.blank_before(at));
+            if apart {
+                lines.push(String::new());
+            }
+            part.edits
+                .push(Edit::insert(start, self.style.lines(&lines)));
+            part.intents.push(Intent::AddKey {
+                at: known.span().start,
+                key: name.to_owned(),
+                value: value.meaning(&self.style),
+            });
+            return Some(());
+        }
+        let entry = Yaml::map([(name, value.clone())]);
+        let first = scope.root.pairs().next()?.0;
+        let indent = style::column(text, first.use_span().start as usize);
+        let version = scope
+            .root
+            .pairs()
+            .find(|(key, _)| key.as_str() == Some("version"));
+        let mut lines = self.style.entry(indent, section, &entry);
+        let edit = match version {
+            Some((_, version)) if section == "orbs" && scope.is_file => {
+                let end = style::line_end(text, style::value_end(text, version));
+                if self.blank_after(end) {
+                    lines.insert(0, String::new());
+                }
+                Edit::insert(end, self.style.lines_after(&lines))
+            }
+            _ => {
+                let before = scope.root.pairs().map(|(key, _)| key).find(|key| {
+                    section == "orbs" && !scope.is_file
+                        || matches!(key.as_str(), Some("jobs" | "workflows"))
+                })?;
+                let start = self.own_line(before)?;
+                if self.blank_before(start) {
+                    lines.push(String::new());
+                }
+                Edit::insert(start, self.style.lines(&lines))
+            }
+        };
+        part.edits.push(edit);
+        part.intents.push(Intent::AddKey {
+            at: scope.root.span().start,
+            key: section.to_owned(),
+            value: entry.meaning(&self.style),
+        });
+        Some(())
+    }
+
+    /// Where lines go that are put in front of a key; none when the key is not first on its line.
+    fn own_line(&self, key: Node<'_>) -> Option<usize> {
+        let text = self.style.text;
+        let at = key.use_span().start as usize;
+        let start = style::line_start(text, at);
+        text.get(start..at)?
+            .bytes()
+            .all(|b| b == b' ')
+            .then(|| style::above(text, at))
+    }
+
+    fn blank_before(&self, at: usize) -> bool {
+        let before = self.style.text.get(..at).unwrap_or("");
+        let line = before.strip_suffix('\n').unwrap_or(before);
+        line.rsplit('\n')
+            .next()
+            .is_some_and(|l| l.trim().is_empty())
+            && !line.is_empty()
+    }
+
+    fn blank_after(&self, end: usize) -> bool {
+        let after = self.style.text.get(end..).unwrap_or("");
+        let mut lines = after.split('\n').skip(1);
+        lines.next().is_some_and(|l| l.trim().is_empty()) && lines.next().is_some()
+    }
+
+    /// Puts a step before item `index` of a list.
+    fn insert(&self, list: Node<'a>, index: usize, step: &Step<'a>) -> Option<Edit> {
+        let text = self.style.text;
+        let item = list.items().nth(index)?;
+        if list.style() == Written::Flow {
+            let flow = match step {
+                Step::New(yaml) => self.style.flow(yaml),
+                Step::Copy(node) => self.text_of(*node).to_owned(),
+            };
+            let start = item.use_span().start as usize;
+            let line = style::line_start(text, start);
+            let alone = text.get(line..start)?.bytes().all(|b| b == b' ');
+            let after = if alone {
+                format!("{}{}", self.style.eol, " ".repeat(start - line))
+            } else {
+                " ".to_owned()
+            };
+            return (!flow.contains('\n')).then(|| Edit::insert(start, format!("{flow},{after}")));
+        }
+        let dash = style::dash(text, item)?;
+        let line = style::line_start(text, dash);
+        if !text.get(line..dash)?.bytes().all(|b| b == b' ') {
+            return None;
+        }
+        let indent = dash - line;
+        let mut lines = match step {
+            Step::New(yaml) => self.style.item(indent, yaml),
+            Step::Copy(node) => self.copied(*node, indent)?,
+        };
+        let at = style::above(text, dash);
+        if index > 0 && self.blank_before(at) {
+            lines.push(String::new());
+        }
+        Some(Edit::insert(at, self.style.lines(&lines)))
+    }
+
+    /// The lines of an item, as they are, at another column.
+    fn copied(&self, node: Node<'a>, indent: usize) -> Option<Vec<String>> {
+        let text = self.style.text;
+        let mut lines = self.text_of(node).lines();
+        let mut out = vec![format!(
+            "{}- {}",
+            " ".repeat(indent),
+            lines.next()?.trim_end()
+        )];
+        let from = match style::dash(text, node) {
+            Some(dash) => style::column(text, dash),
+            None => 0,
+        };
+        for line in lines {
+            let rest = line
+                .get(from..)
+                .filter(|_| line.bytes().take(from).all(|b| b == b' '));
+            match rest {
+                Some(rest) => out.push(format!(
+                    "{}{}",
+                    " ".repeat(indent),
+                    rest.trim_end_matches('\r')
+                )),
+                None if line.trim().is_empty() => out.push(String::new()),
+                None => return None,
+            }
+        }
+        Some(out)
+    }
+
+    /// Takes the login at `later` out and puts it, as it is, before item `need.index`.
+    fn move_up(&self, need: &Need<'a>, later: usize) -> Option<Part> {
+        let text = self.style.text;
+        if need.list.style() != Written::Block {
+            return None;
+        }
+        let login = need.list.items().nth(later)?;
+        let first = need.list.items().nth(need.index)?;
+        let (dash, target) = (style::dash(text, login)?, style::dash(text, first)?);
+        let alone = |dash: usize| {
+            text.get(style::line_start(text, dash)..dash)
+                .is_some_and(|t| t.bytes().all(|b| b == b' '))
+        };
+        if !alone(dash) || !alone(target) || login.is_alias() && !self.is_above(login, need) {
+            return None;
+        }
+        let from = style::above(text, dash);
+        let end = style::line_end(text, style::value_end(text, login));
+        let to = end + text.get(end..)?.find('\n')? + 1;
+        let moved = text.get(from..to)?;
+        let at = style::above(text, target);
+        let list = need.list.span().start;
+        Some(Part {
+            path: self.path.clone(),
+            edits: vec![Edit::insert(at, moved), Edit::replace(from, to, "")],
+            intents: vec![
+                Intent::RemoveItem {
+                    at: list,
+                    index: later,
+                },
+                Intent::InsertItem {
+                    at: list,
+                    index: need.index,
+                    value: Value::of(login),
+                },
+            ],
+        })
+    }
+}
+
+/// A step to be put in.
+enum Step<'d> {
+    /// One that the file has, letter for letter.
+    Copy(Node<'d>),
+    /// A new one.
+    New(Yaml),
+}
+
+impl Step<'_> {
+    fn meaning(&self, style: &Style<'_>) -> Rc<Value> {
+        match self {
+            Self::Copy(node) => Value::of(*node),
+            Self::New(yaml) => yaml.meaning(style),
+        }
+    }
+}
+
+fn is_hub_login(effect: &Effect) -> bool {
+    match &effect.kind {
+        Kind::Login {
+            registry, broken, ..
+        } => {
+            broken.is_none()
+                && effect.guards.is_empty()
+                && canonical_registry(registry.as_str()) == DOCKER_HUB
+        }
+        _ => false,
+    }
+}
+
+/// A command whose steps sign in, or install what keeps the credential.
+fn is_login_command(definition: Node<'_>) -> bool {
+    let Some(steps) = definition.get("steps").filter(|s| s.is_sequence()) else {
+        return false;
+    };
+    let mut signs_in = false;
+    for item in steps.items() {
+        let name = step_name(item).unwrap_or("").replace('_', "-");
+        let login = script(item).map_or(name.ends_with("/check"), |s| {
+            is_one_command(s) && s.contains("login")
+        });
+        if !login && !name.ends_with("/install-docker-credential-helper") {
+            return false;
+        }
+        signs_in |= login;
+    }
+    signs_in
+}
+
+/// A script of one line, a pipe at most.
+fn is_one_command(script: &str) -> bool {
+    let joined = script.trim().replace("\\\n", " ");
+    !joined.contains(['\n', ';']) && !joined.contains("&&") && !joined.contains("||")
+}
+
+/// Whether the docker orb's credential helper can be installed: it needs Debian's packages and `sudo`.
+fn can_have_helper(host: Option<&str>) -> bool {
+    match host {
+        // A machine; CircleCI's are Ubuntu.
+        None => true,
+        Some(image) => {
+            (image.starts_with("cimg/") || image.starts_with("circleci/"))
+                && !image.contains("alpine")
+        }
+    }
+}
+
+fn jobs(names: &BTreeSet<String>) -> String {
+    let mut names = names.iter();
+    match (names.next(), names.next(), names.count()) {
+        (Some(one), None, _) => format!("job `{one}`"),
+        (Some(one), Some(two), 0) => format!("jobs `{one}` and `{two}`"),
+        (Some(one), Some(two), more) => format!("jobs `{one}`, `{two}` and {more} more"),
+        (None, ..) => "no job".to_owned(),
+    }
+}
