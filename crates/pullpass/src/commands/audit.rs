@@ -1,7 +1,6 @@
 //! `pullpass audit`
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -11,10 +10,11 @@ use pullpass_audit::context::{Options, Unread};
 use pullpass_audit::finding;
 use rayon::prelude::*;
 
+use super::orb_sources;
 use crate::baseline::{self, Baseline, Entry};
 use crate::checkout::{Checkout, Overlay};
 use crate::config::{Configs, FailOn};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::exit::ExitCode;
 use crate::render::{Format, Fragment, Human, Render, Repository, Stream, Totals};
 use crate::terminal::Terminal;
@@ -115,7 +115,9 @@ impl Audit {
 
     fn plan(&self) -> Result<Plan> {
         Ok(Plan {
-            options: Options { orbs: self.orbs()? },
+            options: Options {
+                orbs: orb_sources(&self.orb)?,
+            },
             configs: Configs::new(self.config.as_deref())?,
             fail_on: self.fail_on,
             baseline: match &self.baseline {
@@ -124,29 +126,6 @@ impl Audit {
             },
             keeps_baseline: self.write_baseline.is_some(),
         })
-    }
-
-    fn orbs(&self) -> Result<BTreeMap<String, (String, String)>> {
-        let mut orbs = BTreeMap::new();
-        for given in &self.orb {
-            let Some((name, path)) = given
-                .split_once('=')
-                .filter(|(n, p)| !n.is_empty() && !p.is_empty())
-            else {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("understand `--orb {given}`"),
-                    "it names no file",
-                    "write it as `--orb namespace/orb=FILE`",
-                ));
-            };
-            let text = fs::read_to_string(path)
-                .map_err(|e| Error::unreadable("orb", path.as_ref(), &e))?;
-            // A version, as one would copy it from a configuration, says nothing about the source.
-            let name = name.split('@').next().unwrap_or(name);
-            orbs.insert(name.to_owned(), (path.to_owned(), text));
-        }
-        Ok(orbs)
     }
 }
 

@@ -1,16 +1,19 @@
 //! The commands, one file each: its arguments first, then what it does.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write;
 
 use clap::Subcommand;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
 
 mod audit;
 mod completions;
 mod explain;
+mod fix;
 mod man;
 mod rules;
 mod schema;
@@ -18,6 +21,7 @@ mod schema;
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Audit(audit::Audit),
+    Fix(fix::Fix),
     Rules(rules::Rules),
     Explain(explain::Explain),
     Completions(completions::Completions),
@@ -29,6 +33,7 @@ impl Command {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         match self {
             Self::Audit(command) => command.run(terminal),
+            Self::Fix(command) => command.run(terminal),
             Self::Rules(command) => command.run(terminal),
             Self::Explain(command) => command.run(terminal),
             Self::Completions(command) => command.run(),
@@ -45,4 +50,28 @@ fn print(text: &[u8]) -> Result<ExitCode> {
         .and_then(|()| out.flush())
         .map_err(|error| Error::output(&error))?;
     Ok(ExitCode::Done)
+}
+
+/// Reads the sources of private orbs, given as `namespace/orb=FILE`: name to (path, text).
+fn orb_sources(given: &[String]) -> Result<BTreeMap<String, (String, String)>> {
+    let mut orbs = BTreeMap::new();
+    for given in given {
+        let Some((name, path)) = given
+            .split_once('=')
+            .filter(|(n, p)| !n.is_empty() && !p.is_empty())
+        else {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("understand `--orb {given}`"),
+                "it names no file",
+                "write it as `--orb namespace/orb=FILE`",
+            ));
+        };
+        let text =
+            fs::read_to_string(path).map_err(|e| Error::unreadable("orb", path.as_ref(), &e))?;
+        // A version, as one would copy it from a configuration, says nothing about the source.
+        let name = name.split('@').next().unwrap_or(name);
+        orbs.insert(name.to_owned(), (path.to_owned(), text));
+    }
+    Ok(orbs)
 }
