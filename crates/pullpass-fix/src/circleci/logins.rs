@@ -343,16 +343,27 @@ impl<'a> Writer<'a, '_> {
             let Some(step) = step else {
                 return leave("the file is written in a way that is not edited", out);
             };
-            let Some(edit) = self.insert(need.list, need.index, &step) else {
+            let stray = self.stray(need, scope);
+            let place = stray.map_or(need.index, |(index, _)| index);
+            let edit = match stray {
+                Some((_, item)) => self.replace(item, &step),
+                None => self.insert(need.list, place, &step),
+            };
+            let Some(edit) = edit else {
                 return leave(
                     "the list of steps is written in a way that is not edited",
                     out,
                 );
             };
             part.edits.push(edit);
+            let at = need.list.span().start;
+            if stray.is_some() {
+                summary = "mend the login before the first pull";
+                part.intents.push(Intent::RemoveItem { at, index: place });
+            }
             part.intents.push(Intent::InsertItem {
-                at: need.list.span().start,
-                index: need.index,
+                at,
+                index: place,
                 value: step.meaning(&self.style),
             });
         }
@@ -666,10 +677,13 @@ impl<'a> Writer<'a, '_> {
                 Edit::insert(end, self.style.lines_after(&lines))
             }
             _ => {
-                let before = scope.root.pairs().map(|(key, _)| key).find(|key| {
-                    section == "orbs" && !scope.is_file
-                        || matches!(key.as_str(), Some("jobs" | "workflows"))
-                })?;
+                let keys = || scope.root.pairs().map(|(key, _)| key);
+                let named = |name: &str| keys().find(|key| key.as_str() == Some(name));
+                let before = if section == "orbs" && !scope.is_file {
+                    keys().next()?
+                } else {
+                    named("jobs").or_else(|| named("workflows"))?
+                };
                 let start = self.own_line(before)?;
                 if self.blank_before(start) {
                     lines.push(String::new());
@@ -746,6 +760,39 @@ impl<'a> Writer<'a, '_> {
             lines.push(String::new());
         }
         Some(Edit::insert(at, self.style.lines(&lines)))
+    }
+
+    /// A step before the pull that was meant to sign in and calls nothing: its name is mistyped, or
+    /// is declared outside of the inline orb that it stands in. CircleCI refuses the file as it is.
+    fn stray(&self, need: &Need<'a>, scope: &Scope<'a>) -> Option<(usize, Node<'a>)> {
+        let items = need.list.items().enumerate().take(need.index);
+        items
+            .filter(|(_, item)| !item.is_alias())
+            .find(|(_, item)| {
+                let Some(name) = item.as_str().filter(|n| !n.contains("<<")) else {
+                    return false;
+                };
+                let declared = match name.split_once('/') {
+                    None => scope.command(name).is_some(),
+                    Some((orb, _)) => scope.declares_orb(orb),
+                };
+                let name = name.to_ascii_lowercase();
+                let meant = name.contains("docker") && name.contains("login");
+                meant && !declared
+            })
+    }
+
+    /// Puts a step in the place of one that is a name and nothing else.
+    fn replace(&self, item: Node<'a>, step: &Step<'a>) -> Option<Edit> {
+        let flow = match step {
+            Step::New(Yaml::Text(text)) => text.clone(),
+            Step::New(yaml @ Yaml::Map(_)) => self.style.flow(yaml),
+            Step::New(Yaml::List(_)) => return None,
+            Step::Copy(node) => self.text_of(*node).to_owned(),
+        };
+        let start = item.use_span().start as usize;
+        let end = style::value_end(self.style.text, item);
+        (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
     }
 
     /// The lines of an item, as they are, at another column.

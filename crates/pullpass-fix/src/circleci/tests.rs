@@ -4,7 +4,7 @@ use pullpass_audit::context::Options;
 use pullpass_audit::finding::Policy;
 use pullpass_audit::source::MemoryTree;
 
-use crate::{FixOptions, Plan, Scope, fix};
+use crate::{FixOptions, Login, Plan, Scope, fix};
 
 const PATH: &str = ".circleci/config.yml";
 
@@ -233,4 +233,285 @@ fn what_is_silenced_is_left_alone() {
         "    docker:\n      # pullpass: ignore[platform-credential] the vendor's is enough\n      - image: cimg/go:1.22\n",
     );
     edited(&text, &text, &wishes());
+}
+
+/// A configuration with one job `j` on a machine; `head` goes after the version.
+fn machine(head: &str, steps: &str) -> String {
+    format!(
+        "version: 2.1\n\n{head}jobs:\n  j:\n    machine:\n      image: ubuntu-2404:current\n    steps:\n{steps}\nworkflows:\n  w:\n    jobs: [j]\n"
+    )
+}
+
+const IMPORT: &str = "orbs:\n  docker: circleci/docker@4.0.1\n\n";
+const COMMAND: &str = "commands:\n  dockerhub_login:\n    steps:\n      - docker/install_docker_credential_helper\n      - docker/check:\n          docker_username: DOCKER_USER\n          docker_password: DOCKER_ACCESS_TOKEN\n\n";
+
+fn run() -> FixOptions {
+    FixOptions {
+        login: Some(Login::Run),
+        ..wishes()
+    }
+}
+
+fn review() -> FixOptions {
+    FixOptions {
+        review: true,
+        ..wishes()
+    }
+}
+
+#[test]
+fn a_login_is_put_right_before_the_first_pull() {
+    edited(
+        &machine(
+            "",
+            "      - checkout\n      # what the tests need\n      - run: docker pull alpine:3.20\n      - run: docker pull redis:7\n",
+        ),
+        &machine(
+            &format!("{IMPORT}{COMMAND}"),
+            "      - checkout\n      - dockerhub_login\n      # what the tests need\n      - run: docker pull alpine:3.20\n      - run: docker pull redis:7\n",
+        ),
+        &wishes(),
+    );
+}
+
+#[test]
+fn a_plain_step_signs_in_where_that_was_asked_for() {
+    edited(
+        &machine("", "      - run: docker pull alpine:3.20\n"),
+        &machine(
+            "",
+            "      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n      - run: docker pull alpine:3.20\n",
+        ),
+        &run(),
+    );
+}
+
+#[test]
+fn version_2_0_knows_no_orbs_and_gets_a_plain_step() {
+    let file = |step: &str| {
+        format!(
+            "version: 2\njobs:\n  build:\n    machine: true\n    steps:\n{step}      - run: docker pull alpine:3.20\n"
+        )
+    };
+    edited(
+        &file(""),
+        &file(
+            "      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n",
+        ),
+        &wishes(),
+    );
+}
+
+#[test]
+fn an_orb_that_is_imported_is_used_at_its_version_and_spelling() {
+    for (version, install, user, password) in [
+        (
+            "2.8.2",
+            "install-docker-credential-helper",
+            "docker-username",
+            "docker-password",
+        ),
+        (
+            "3.0.0",
+            "install_docker_credential_helper",
+            "docker_username",
+            "docker_password",
+        ),
+    ] {
+        let orbs = format!("orbs:\n  hub: circleci/docker@{version}\n\n");
+        let command = format!(
+            "commands:\n  dockerhub_login:\n    steps:\n      - hub/{install}\n      - hub/check:\n          {user}: DOCKER_USER\n          {password}: DOCKER_ACCESS_TOKEN\n\n"
+        );
+        edited(
+            &machine(&orbs, "      - run: docker pull alpine:3.20\n"),
+            &machine(
+                &format!("{orbs}{command}"),
+                "      - dockerhub_login\n      - run: docker pull alpine:3.20\n",
+            ),
+            &wishes(),
+        );
+    }
+}
+
+#[test]
+fn names_that_are_taken_are_avoided() {
+    edited(
+        &machine(
+            "orbs:\n  docker: me/docker@1.0.0\n\ncommands:\n  dockerhub_login:\n    steps:\n      - run: echo unrelated\n\n",
+            "      - run: docker pull alpine:3.20\n",
+        ),
+        &machine(
+            "orbs:\n  circleci-docker: circleci/docker@4.0.1\n  docker: me/docker@1.0.0\n\ncommands:\n  docker_hub_login:\n    steps:\n      - circleci-docker/install_docker_credential_helper\n      - circleci-docker/check:\n          docker_username: DOCKER_USER\n          docker_password: DOCKER_ACCESS_TOKEN\n  dockerhub_login:\n    steps:\n      - run: echo unrelated\n\n",
+            "      - docker_hub_login\n      - run: docker pull alpine:3.20\n",
+        ),
+        &wishes(),
+    );
+}
+
+#[test]
+fn an_inline_orb_gets_what_it_needs_inside_of_itself() {
+    edited(
+        "version: 2.1\norbs:\n  mine:\n    jobs:\n      b:\n        machine: true\n        steps:\n          - checkout\n          - run: docker pull alpine:3.20\nworkflows:\n  w:\n    jobs: [mine/b]\n",
+        "version: 2.1\norbs:\n  mine:\n    orbs:\n      docker: circleci/docker@4.0.1\n    commands:\n      dockerhub_login:\n        steps:\n          - docker/install_docker_credential_helper\n          - docker/check:\n              docker_username: DOCKER_USER\n              docker_password: DOCKER_ACCESS_TOKEN\n    jobs:\n      b:\n        machine: true\n        steps:\n          - checkout\n          - dockerhub_login\n          - run: docker pull alpine:3.20\nworkflows:\n  w:\n    jobs: [mine/b]\n",
+        &wishes(),
+    );
+}
+
+#[test]
+fn the_repositorys_own_login_is_called_and_not_a_second_one_written() {
+    let file = |step: &str| {
+        format!(
+            "version: 2.1\ncommands:\n  hub:\n    steps:\n      - run: echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin\njobs:\n  a:\n    machine: true\n    steps:\n      - hub\n      - run: docker pull alpine:3.20\n  b:\n    machine: true\n    steps:\n      - checkout\n{step}      - run: docker pull alpine:3.20\nworkflows:\n  w:\n    jobs: [a, b]\n"
+        )
+    };
+    edited(&file(""), &file("      - hub\n"), &wishes());
+}
+
+#[test]
+fn a_login_command_that_nobody_calls_is_called() {
+    let head = "commands:\n  hub:\n    steps:\n      - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n\n";
+    edited(
+        &machine(head, "      - run: docker pull alpine:3.20\n"),
+        &machine(head, "      - hub\n      - run: docker pull alpine:3.20\n"),
+        &wishes(),
+    );
+}
+
+#[test]
+fn a_login_after_the_pull_is_moved_up_when_that_was_asked_for() {
+    let pull = "      - run: docker pull alpine:3.20\n";
+    let login = "      - run:\n          name: Login\n          command: echo \"$P\" | docker login -u \"$U\" --password-stdin\n";
+    let before = machine(
+        "",
+        &format!("      - checkout\n{pull}{login}      - run: docker push me/app\n"),
+    );
+    edited(&before, &before, &wishes());
+    assert_eq!(plan(&before, &wishes()).withheld.len(), 1);
+    edited(
+        &before,
+        &machine(
+            "",
+            &format!("      - checkout\n{login}{pull}      - run: docker push me/app\n"),
+        ),
+        &review(),
+    );
+}
+
+#[test]
+fn what_is_pulled_under_a_condition_is_signed_in_for_there() {
+    let file = |step: &str| {
+        machine(
+            "",
+            &format!(
+                "      - checkout\n      - when:\n          condition: << pipeline.git.branch >>\n          steps:\n            - checkout\n{step}            - run: docker pull alpine:3.20\n"
+            ),
+        )
+    };
+    edited(
+        &file(""),
+        &file(
+            "            - run:\n                name: Sign in to Docker Hub\n                command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n",
+        ),
+        &run(),
+    );
+}
+
+#[test]
+fn a_command_that_sets_up_its_own_docker_signs_in_itself() {
+    let file = |step: &str| {
+        format!(
+            "version: 2.1\ncommands:\n  build:\n    steps:\n      - setup_remote_docker\n{step}      - run: docker pull alpine:3.20\njobs:\n  a:\n    docker: [{{image: 'ghcr.io/me/ci:1'}}]\n    steps: [checkout, build]\nworkflows:\n  w:\n    jobs: [a]\n"
+        )
+    };
+    edited(
+        &file(""),
+        &file(
+            "      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n",
+        ),
+        &run(),
+    );
+}
+
+#[test]
+fn steps_in_flow_style_stay_in_flow_style() {
+    let file = |head: &str, step: &str| {
+        format!(
+            "version: 2.1\n{head}jobs:\n  j:\n    machine: true\n    steps: [checkout, {step}run: docker pull alpine]\nworkflows:\n  w:\n    jobs: [j]\n"
+        )
+    };
+    let head = format!(
+        "{}{}",
+        IMPORT.trim_end_matches('\n').to_owned() + "\n",
+        COMMAND.trim_end_matches('\n').to_owned() + "\n"
+    );
+    edited(&file("", ""), &file(&head, "dockerhub_login, "), &wishes());
+}
+
+#[test]
+fn an_aliased_list_of_steps_gets_one_login_for_all_its_jobs() {
+    let file = |step: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    machine: true\n    steps: &steps\n{step}      - run: docker pull alpine\n  b:\n    machine: true\n    steps: *steps\nworkflows:\n  w:\n    jobs: [a, b]\n"
+        )
+    };
+    edited(
+        &file(""),
+        &file(
+            "      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n",
+        ),
+        &run(),
+    );
+}
+
+#[test]
+fn parameters_of_the_other_generation_of_the_orb_are_respelled() {
+    let file = |user: &str, password: &str, value: &str| {
+        machine(
+            "orbs:\n  docker: circleci/docker@3.0.1\n\n",
+            &format!(
+                "      - docker/check:\n          {user}: {value}\n          {password}: HUB_TOKEN # pragma: allowlist secret\n      - run: docker pull alpine:3.20\n"
+            ),
+        )
+    };
+    edited(
+        &file("docker-username", "docker-password", "$HUB_USER"),
+        &file("docker_username", "docker_password", "HUB_USER"),
+        &wishes(),
+    );
+}
+
+#[test]
+fn a_mistyped_login_is_mended_in_its_place() {
+    let head = "commands:\n  dockerhub_login:\n    steps:\n      - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n\n";
+    edited(
+        &machine(
+            head,
+            "      - docker_hub_login\n      - checkout\n      - run: docker pull alpine:3.20\n",
+        ),
+        &machine(
+            head,
+            "      - dockerhub_login\n      - checkout\n      - run: docker pull alpine:3.20\n",
+        ),
+        &wishes(),
+    );
+}
+
+#[test]
+fn jobs_that_do_not_pull_get_no_login() {
+    let text = machine(
+        "",
+        "      - checkout\n      - run: docker version\n      - run: docker pull ghcr.io/me/app:1\n",
+    );
+    edited(&text, &text, &wishes());
+}
+
+#[test]
+fn pulls_that_are_all_conditional_are_for_a_person_to_look_at() {
+    let text = machine(
+        "",
+        "      - run: |\n          if command -v docker; then docker pull alpine; fi\n",
+    );
+    let plan = plan(&text, &wishes());
+    assert!(plan.files.is_empty());
+    assert_eq!(plan.withheld.len(), 1, "{plan:#?}");
 }
