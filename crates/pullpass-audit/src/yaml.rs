@@ -666,7 +666,7 @@ fn align_lines(span: Span, written: &str, header: usize, value: &str) -> Mapped 
         let rest = value.get(at..).unwrap_or("");
         let body = line.trim_end_matches(['\n', '\r']);
         // The longest suffix of the line that the value goes on with, after line breaks folding made.
-        let gap = rest.len() - rest.trim_start_matches(['\n', ' ']).len();
+        let gap = rest.len() - rest.trim_start_matches(['\n', ' ', '\t']).len();
         let text = body.trim_start_matches([' ', '\t', '\'', '"']);
         let shorter = text.trim_end_matches(['\'', '"', ' ', '\t']);
         let found = [text, shorter].into_iter().find_map(|t| {
@@ -678,7 +678,7 @@ fn align_lines(span: Span, written: &str, header: usize, value: &str) -> Mapped 
             // Leading blanks that belong to the value stand right before the text.
             let own = rest
                 .get(..gap)
-                .map_or(0, |g| g.len() - g.trim_end_matches(' ').len())
+                .map_or(0, |g| g.len() - g.trim_end_matches([' ', '\t']).len())
                 .min(indent);
             let src = span.start + narrow(offset + indent);
             out.push(rest.get(..gap - own).unwrap_or(""), src, false);
@@ -826,6 +826,18 @@ mod tests {
                 mapped.span(last, last + 6).start as usize,
                 text.rfind("docker").unwrap()
             );
+        });
+    }
+
+    #[test]
+    fn a_tab_at_the_start_of_a_line_does_not_lose_the_lines_after_it() {
+        let text = "run: |\n  cat <<-X\n  \ta\n  X\n  docker pull alpine\n";
+        with(text, |doc| {
+            let mapped = doc.root().unwrap().get("run").unwrap().mapped().unwrap();
+            for word in ["\ta", "alpine"] {
+                let at = mapped.text.find(word).unwrap();
+                assert_eq!(slice_of(doc, mapped.span(at, at + word.len())), word);
+            }
         });
     }
 
