@@ -98,22 +98,6 @@ impl Edits {
         out.push_str(text.get(done..)?);
         Some(out)
     }
-
-    /// Where a range of the text before is in the text after. Text that is put at its very borders
-    /// does not belong to it.
-    #[must_use]
-    pub fn map(&self, start: usize, end: usize) -> (usize, usize) {
-        let moved = |at: usize, counts: &dyn Fn(&Edit) -> bool| {
-            let mut out = at;
-            for edit in self.0.iter().filter(|e| counts(e)) {
-                out = (out + edit.text.len()).saturating_sub(edit.end - edit.start);
-            }
-            out
-        };
-        let from = moved(start, &|e| e.end <= start);
-        let to = moved(end, &|e| e.start < end && e.end <= end);
-        (from, to.max(from))
-    }
 }
 
 #[cfg(test)]
@@ -159,19 +143,5 @@ mod tests {
             .add(&[Edit::insert(2, "before"), Edit::insert(5, "after")])
             .unwrap();
         assert_eq!(edits.apply("abcdefg").as_deref(), Some("abbeforexafterfg"));
-    }
-
-    #[test]
-    fn places_move_with_the_text() {
-        let edits = edits(&[
-            Edit::insert(2, "{"),
-            Edit::insert(4, "}"),
-            Edit::replace(0, 1, ""),
-        ]);
-        // "abcdef" -> "b{cd}ef"
-        assert_eq!(edits.apply("abcdef").as_deref(), Some("b{cd}ef"));
-        assert_eq!(edits.map(2, 4), (2, 4));
-        assert_eq!(edits.map(4, 6), (5, 7));
-        assert_eq!(edits.map(1, 2), (0, 1));
     }
 }

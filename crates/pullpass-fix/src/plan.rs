@@ -316,7 +316,7 @@ impl Checks<'_, '_> {
         };
         let survey = look(&edited, self.scope, self.options);
         let audit = survey.audit(self.policy);
-        self.verdicts(changes, &edits, &audit)?;
+        self.verdicts(changes, &audit)?;
         let again = Repo::new(&survey, &audit);
         if !again.is_fine() {
             self.nothing_more(&again)?;
@@ -353,25 +353,14 @@ impl Checks<'_, '_> {
         })
     }
 
-    fn verdicts(
-        &self,
-        changes: &[Change],
-        edits: &BTreeMap<RepoPath, (Edits, Vec<Intent>)>,
-        after: &Audit,
-    ) -> Result<(), Failed> {
-        type Key<'a> = (&'a str, &'a str, &'a str, usize, usize, Option<&'a str>);
-        let mut found: HashMap<Key<'_>, &Pull> = HashMap::new();
+    fn verdicts(&self, changes: &[Change], after: &Audit) -> Result<(), Failed> {
+        // Places move with the text; the order of a job's pulls of one image stays.
+        let mut found: HashMap<Key<'_>, Vec<&Pull>> = HashMap::new();
         for pull in &after.pulls {
-            let place = &pull.place;
-            let key = (
-                &*pull.job_file,
-                &*pull.job,
-                &*place.file,
-                place.start as usize,
-                place.end as usize,
-                pull.image.as_deref(),
-            );
-            found.insert(key, pull);
+            found.entry(key(pull)).or_default().push(pull);
+        }
+        for pulls in found.values_mut() {
+            pulls.sort_by_key(|p| std::cmp::Reverse(p.place.start));
         }
         let mut claims: HashMap<usize, (usize, Auth)> = HashMap::new();
         for (number, change) in changes.iter().enumerate() {
@@ -382,67 +371,46 @@ impl Checks<'_, '_> {
         let failed = |pull: &Pull, why: String, change: Option<usize>| {
             let mut files: BTreeSet<RepoPath> = RepoPath::new(&pull.job_file).into_iter().collect();
             let of_change = change.and_then(|n| changes.get(n));
-            files.extend(
-                of_change
-                    .into_iter()
-                    .flat_map(|c| &c.parts)
-                    .map(|p| p.path.clone()),
-            );
+            let parts = of_change.into_iter().flat_map(|c| &c.parts);
+            files.extend(parts.map(|p| p.path.clone()));
             Failed {
                 check: "a second audit finds the pulls as claimed and none worse",
                 why,
                 blame: Blame::Files(files),
             }
         };
-        for (number, pull) in self.repo.audit.pulls.iter().enumerate() {
-            let place = &pull.place;
-            let (start, end) = RepoPath::new(&place.file)
-                .and_then(|path| edits.get(&path))
-                .map_or((place.start as usize, place.end as usize), |(edits, _)| {
-                    edits.map(place.start as usize, place.end as usize)
-                });
-            let key = (
-                &*pull.job_file,
-                &*pull.job,
-                &*place.file,
-                start,
-                end,
-                pull.image.as_deref(),
-            );
-            let now = found.remove(&key);
+        let mut before: Vec<(usize, &Pull)> = self.repo.audit.pulls.iter().enumerate().collect();
+        before.sort_by_key(|(_, p)| p.place.start);
+        for (number, pull) in before {
+            let now = found.get_mut(&key(pull)).and_then(Vec::pop);
             let image = pull.image.as_deref().unwrap_or("an image");
-            match (now, claims.get(&number)) {
-                (Some(now), Some((change, auth))) if rank(now.auth) > rank(*auth) => {
-                    let why = format!(
-                        "`{image}` in job `{}` would still be {}: {}",
-                        pull.job,
-                        now.auth.name(),
-                        now.reason
-                    );
-                    return Err(failed(pull, why, Some(*change)));
-                }
-                (Some(now), None) if rank(now.auth) > rank(pull.auth) => {
-                    let why = format!(
-                        "`{image}` in job `{}` would become {}: {}",
-                        pull.job,
-                        now.auth.name(),
-                        now.reason
-                    );
-                    return Err(failed(pull, why, None));
-                }
-                (None, claim) => {
-                    let why = format!("`{image}` in job `{}` would no longer be pulled", pull.job);
-                    return Err(failed(pull, why, claim.map(|(change, _)| *change)));
-                }
-                _ => {}
+            let claim = claims.get(&number).copied();
+            let Some(now) = now else {
+                let why = format!("`{image}` in job `{}` would no longer be pulled", pull.job);
+                return Err(failed(pull, why, claim.map(|(change, _)| change)));
+            };
+            let (limit, becomes) = match claim {
+                Some((_, auth)) => (auth, "would still be"),
+                None => (pull.auth, "would become"),
+            };
+            if rank(now.auth) > rank(limit) {
+                let why = format!(
+                    "`{image}` in job `{}` {becomes} {}: {}",
+                    pull.job,
+                    now.auth.name(),
+                    now.reason
+                );
+                return Err(failed(pull, why, claim.map(|(change, _)| change)));
             }
         }
-        for pull in found.into_values() {
-            if rank(pull.auth) > rank(Auth::Authenticated) {
-                let image = pull.image.as_deref().unwrap_or("an image");
-                let why = format!("`{image}` would be pulled in job `{}`", pull.job);
-                return Err(failed(pull, why, None));
-            }
+        let new = found.into_values().flatten();
+        if let Some(pull) = new
+            .into_iter()
+            .find(|p| rank(p.auth) > rank(Auth::Authenticated))
+        {
+            let image = pull.image.as_deref().unwrap_or("an image");
+            let why = format!("`{image}` would be pulled in job `{}`", pull.job);
+            return Err(failed(pull, why, None));
         }
         Ok(())
     }
@@ -462,6 +430,15 @@ impl Checks<'_, '_> {
             }),
         }
     }
+}
+
+/// What makes two pulls, before and after, pulls of the same kind.
+type Key<'a> = (&'a str, &'a str, &'a str, &'static str, Option<&'a str>);
+
+fn key(pull: &Pull) -> Key<'_> {
+    let (file, job) = (&*pull.job_file, &*pull.job);
+    let by = pull.by.name();
+    (file, job, &pull.place.file, by, pull.image.as_deref())
 }
 
 /// How bad a verdict is.
