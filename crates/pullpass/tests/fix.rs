@@ -1,0 +1,217 @@
+//! `pullpass fix` as a program: what is printed, what is written, how it ends.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command as System;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+
+const CONFIG: &str = ".circleci/config.yml";
+const BEFORE: &str = "version: 2.1\njobs:\n  build:\n    docker:\n      - image: cimg/go:1.22 # pinned\n    steps:\n      - checkout\n";
+const AFTER: &str = "version: 2.1\njobs:\n  build:\n    docker:\n      - image: cimg/go:1.22 # pinned\n        auth:\n          username: $DOCKER_USER\n          password: $DOCKER_ACCESS_TOKEN\n    steps:\n      - checkout\n";
+
+fn repository(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join(".circleci")).unwrap();
+    fs::create_dir_all(folder.path().join(".git")).unwrap();
+    fs::write(folder.path().join(CONFIG), text).unwrap();
+    folder
+}
+
+fn pullpass(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("pullpass").unwrap();
+    command.current_dir(folder).env_remove("CLICOLOR_FORCE");
+    command
+}
+
+fn read(folder: &Path) -> String {
+    fs::read_to_string(folder.join(CONFIG)).unwrap()
+}
+
+#[test]
+fn a_diff_is_printed_and_nothing_written() {
+    let folder = repository(BEFORE);
+    pullpass(folder.path())
+        .args(["fix", "--diff"])
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains(
+            "+          username: $DOCKER_USER\n",
+        ))
+        .stderr(predicate::str::contains("DOCKER_ACCESS_TOKEN"));
+    assert_eq!(read(folder.path()), BEFORE);
+}
+
+#[test]
+fn git_applies_the_diff_whatever_the_line_endings() {
+    for text in [
+        BEFORE.to_owned(),
+        BEFORE.replace('\n', "\r\n"),
+        BEFORE
+            .replace("    steps:\n      - checkout\n", "")
+            .trim_end()
+            .to_owned()
+            + "\n",
+        BEFORE
+            .replace("    steps:\n      - checkout\n", "")
+            .trim_end()
+            .to_owned(),
+    ] {
+        let folder = repository(&text);
+        fs::remove_dir(folder.path().join(".git")).unwrap();
+        let git = |arguments: &[&str]| {
+            System::new("git")
+                .args(arguments)
+                .current_dir(folder.path())
+                .env("GIT_CONFIG_GLOBAL", "/dev/null")
+                .env("GIT_CONFIG_SYSTEM", "/dev/null")
+                .status()
+        };
+        // Where there is no git there is nothing to try.
+        let Ok(status) = git(&["init", "--quiet"]) else {
+            return;
+        };
+        assert!(status.success());
+        let output = pullpass(folder.path())
+            .args(["fix", "--diff", "--quiet"])
+            .output()
+            .unwrap();
+        fs::write(folder.path().join("fix.patch"), &output.stdout).unwrap();
+        assert!(git(&["apply", "fix.patch"]).unwrap().success(), "{text:?}");
+        let applied = read(folder.path());
+        fs::write(folder.path().join(CONFIG), &text).unwrap();
+        pullpass(folder.path())
+            .args(["fix", "--write"])
+            .assert()
+            .code(0);
+        assert_eq!(applied, read(folder.path()));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_written_file_keeps_its_mode_and_a_second_run_has_nothing_to_do() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = repository(BEFORE);
+    let path = folder.path().join(CONFIG);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    pullpass(folder.path())
+        .args(["fix", "--write"])
+        .assert()
+        .code(0);
+    assert_eq!(read(folder.path()), AFTER);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o640
+    );
+    pullpass(folder.path())
+        .args(["fix", "--diff"])
+        .assert()
+        .code(0)
+        .stdout("");
+}
+
+#[test]
+fn standard_input_is_fixed_to_standard_output() {
+    let folder = repository("version: 2.1\n");
+    pullpass(folder.path())
+        .args(["fix", "--write", "--stdin-filename", CONFIG, "-"])
+        .write_stdin(BEFORE)
+        .assert()
+        .code(0)
+        .stdout(AFTER);
+    assert_eq!(read(folder.path()), "version: 2.1\n");
+}
+
+#[test]
+fn names_and_contexts_are_taken_from_the_command_line() {
+    let folder = repository(&format!(
+        "{BEFORE}workflows:\n  all:\n    jobs:\n      - build\n"
+    ));
+    pullpass(folder.path())
+        .args([
+            "fix",
+            "--write",
+            "--user-var",
+            "U",
+            "--token-var",
+            "T",
+            "--context",
+            "hub",
+        ])
+        .assert()
+        .code(0);
+    let text = read(folder.path());
+    for part in [
+        "username: $U\n",
+        "password: $T\n",
+        "      - build:\n          context: hub\n",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn a_value_in_the_place_of_a_name_is_refused() {
+    let folder = repository(BEFORE);
+    pullpass(folder.path())
+        .args(["fix", "--diff", "--user-var", "$U"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("no `$`"));
+}
+
+#[test]
+fn a_pull_request_says_what_must_exist_first() {
+    let folder = repository(BEFORE);
+    pullpass(folder.path())
+        .args(["fix", "--pr-body"])
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains("- [ ] `DOCKER_USER`"))
+        .stdout(predicate::str::contains("| `cimg/go:1.22` | `build` |"));
+    assert_eq!(read(folder.path()), BEFORE);
+}
+
+#[test]
+fn json_tells_what_was_done_and_what_was_left() {
+    let folder = repository(BEFORE);
+    let output = pullpass(folder.path())
+        .args(["fix", "--diff", "--format", "json"])
+        .output()
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema"], "pullpass.fix/1");
+    let repository = &json["repositories"][0];
+    assert_eq!(repository["done"][0]["fix"], "safe");
+    assert_eq!(repository["done"][0]["pulls"][0]["was"], "platform");
+    assert_eq!(repository["needs"][1]["name"], "DOCKER_USER");
+}
+
+#[test]
+fn what_no_edit_can_mend_is_said_and_is_to_be_acted_on() {
+    let text = "version: 2.1\njobs:\n  build:\n    docker:\n      - image: cimg/go:1.22\n        aws_auth: {aws_access_key_id: $A}\n    steps: [checkout]\n";
+    let folder = repository(text);
+    pullpass(folder.path())
+        .args(["fix", "--write"])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("left: cimg/go:1.22"));
+    assert_eq!(read(folder.path()), text);
+}
+
+#[test]
+fn many_repositories_are_fixed_in_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        fs::create_dir_all(folder.path().join(name).join(".circleci")).unwrap();
+        fs::write(folder.path().join(name).join(CONFIG), BEFORE).unwrap();
+    }
+    pullpass(folder.path())
+        .args(["fix", "--write"])
+        .assert()
+        .code(0)
+        .stderr(predicate::str::contains("wrote 2 files in 2 repositories"));
+    assert_eq!(read(&folder.path().join("b")), AFTER);
+}
