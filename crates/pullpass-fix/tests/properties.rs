@@ -1,5 +1,10 @@
 //! What must hold for every configuration, not for the ones that somebody thought of.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy lets test functions unwrap, but not the functions they share"
+)]
+
 use proptest::prelude::*;
 use pullpass_audit::context::Options;
 use pullpass_audit::finding::Policy;
@@ -150,11 +155,16 @@ fn write(config: &Config) -> String {
                     }
                 }
                 Written::Flow => {
-                    let all: Vec<String> = images.map(|(_, i)| format!("{{image: {i}}}")).collect();
+                    let all: Vec<String> = job
+                        .images
+                        .iter()
+                        .map(|i| format!("{{image: {i}}}"))
+                        .collect();
                     out.push_str(&format!("{two}docker: [{}]\n", all.join(", ")));
                 }
                 Written::FlowWithoutBraces => {
-                    let all: Vec<String> = images.map(|(_, i)| format!("image: {i}")).collect();
+                    let all: Vec<String> =
+                        job.images.iter().map(|i| format!("image: {i}")).collect();
                     out.push_str(&format!("{two}docker: [ {} ]\n", all.join(", ")));
                 }
                 Written::Alias => {

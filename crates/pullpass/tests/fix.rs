@@ -1,5 +1,10 @@
 //! `pullpass fix` as a program: what is printed, what is written, how it ends.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy lets test functions unwrap, but not the functions they share"
+)]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command as System;

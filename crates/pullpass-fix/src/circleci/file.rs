@@ -6,10 +6,12 @@ use std::rc::Rc;
 
 use pullpass_audit::effect::Provider;
 use pullpass_audit::source::RepoPath;
+use pullpass_audit::verdict::Credential;
 use pullpass_audit::yaml::{Document, Node, Style as Written};
 
 use crate::edit::Edit;
 use crate::meaning::{Intent, Value};
+use crate::names::Names;
 use crate::repo::Repo;
 use crate::style::{self, Style, Yaml};
 use crate::{FixOptions, Part};
@@ -28,10 +30,13 @@ pub(super) fn variable(reference: &str) -> Option<&str> {
 /// The configurations of a repository.
 pub(super) struct Files {
     documents: HashMap<RepoPath, Rc<Document>>,
+    /// The contexts that hold the credential, as far as can be told: every job that uses it today
+    /// has one of them. Empty when some job has it without a context, or none has it.
+    keepers: BTreeSet<String>,
 }
 
 impl Files {
-    pub(super) fn of(repo: &Repo<'_, '_>) -> Self {
+    pub(super) fn of(repo: &Repo<'_, '_>, names: &Names) -> Self {
         let mut documents = HashMap::new();
         for job in repo
             .survey
@@ -46,7 +51,88 @@ impl Files {
                 documents.insert(source.path.clone(), document);
             }
         }
-        Self { documents }
+        let mut files = Self {
+            documents,
+            keepers: BTreeSet::new(),
+        };
+        if names.known {
+            files.keepers = files.keepers(repo, names);
+        }
+        files
+    }
+
+    fn keepers(&self, repo: &Repo<'_, '_>, names: &Names) -> BTreeSet<String> {
+        let uses = |credential: &Credential| {
+            let password = credential.password.as_deref().and_then(variable);
+            password == Some(names.token.as_str())
+        };
+        let by_image = repo
+            .audit
+            .pulls
+            .iter()
+            .filter(|p| p.by_host && p.credential.as_ref().is_some_and(uses))
+            .map(|p| (&p.job_file, &p.job));
+        let by_login = repo
+            .audit
+            .logins
+            .iter()
+            .filter(|l| uses(&l.credential))
+            .map(|l| (&l.job_file, &l.job));
+        let mut keepers = BTreeSet::new();
+        for (file, job) in by_image.chain(by_login) {
+            let path = RepoPath::new(file).unwrap_or_default();
+            let calls = self.calls(&path, job);
+            if calls.is_empty() || calls.iter().any(BTreeSet::is_empty) {
+                return BTreeSet::new();
+            }
+            keepers.extend(calls.into_iter().flatten());
+        }
+        keepers
+    }
+
+    /// The contexts of each workflow entry that runs this job.
+    fn calls(&self, path: &RepoPath, job: &str) -> Vec<BTreeSet<String>> {
+        let workflows = self
+            .documents
+            .get(path)
+            .and_then(|d| d.root()?.get("workflows"));
+        let mut calls = Vec::new();
+        for workflow in workflows.map(Node::entries).unwrap_or_default() {
+            let Some(list) = workflow.value.get("jobs") else {
+                continue;
+            };
+            for (index, item) in list.items().enumerate() {
+                let call = Call::of(list, index, item);
+                if call.name() == Some(job) {
+                    calls.push(call.contexts());
+                }
+            }
+        }
+        calls
+    }
+
+    /// Why a job may not have the credential that the repository uses elsewhere.
+    fn without_credential(
+        &self,
+        path: &RepoPath,
+        jobs: &BTreeSet<String>,
+        wishes: &FixOptions,
+    ) -> Option<String> {
+        let named = wishes.contexts.iter().any(|c| self.keepers.contains(c));
+        if self.keepers.is_empty() || named {
+            return None;
+        }
+        let job = jobs.iter().find(|job| {
+            let calls = self.calls(path, job);
+            calls
+                .iter()
+                .any(|contexts| contexts.is_disjoint(&self.keepers))
+        })?;
+        let keepers: Vec<&str> = self.keepers.iter().map(String::as_str).collect();
+        Some(format!(
+            "the jobs that use the credential today have it from the context `{}`, which job `{job}` does not have; name it with `--context`",
+            keepers.join("` or `")
+        ))
     }
 
     /// Names the wished contexts on every workflow entry that runs one of `jobs`. Gives the contexts
@@ -59,6 +145,9 @@ impl Files {
         parts: &mut Vec<Part>,
         review: &mut Option<String>,
     ) -> Vec<String> {
+        if let Some(why) = self.without_credential(path, jobs, wishes) {
+            review.get_or_insert(why);
+        }
         let Some(document) = self
             .documents
             .get(path)
@@ -109,6 +198,17 @@ struct Call<'d> {
 impl<'d> Call<'d> {
     fn of(list: Node<'d>, index: usize, item: Node<'d>) -> Self {
         Self { list, index, item }
+    }
+
+    fn contexts(&self) -> BTreeSet<String> {
+        let given = self.item.pairs().next().map(|(_, given)| given);
+        given
+            .and_then(|g| g.get("context"))
+            .map(Node::one_or_many)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|c| Some(c.as_str()?.to_owned()))
+            .collect()
     }
 
     fn name(&self) -> Option<&'d str> {

@@ -19,7 +19,7 @@ use crate::repo::Repo;
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Part, Proposal, Safety};
 
-use super::file::{Files, variable};
+use super::file::Files;
 
 /// One place for a credential, and the pulls that it would serve.
 #[derive(Default)]
@@ -32,8 +32,13 @@ struct Slot {
     review: Option<String>,
 }
 
-pub(super) fn propose(repo: &Repo<'_, '_>, wishes: &FixOptions, files: &Files, out: &mut Proposal) {
-    let names = Names::find(repo.audit, Provider::CircleCi, wishes, variable);
+pub(super) fn propose(
+    repo: &Repo<'_, '_>,
+    wishes: &FixOptions,
+    names: &Names,
+    files: &Files,
+    out: &mut Proposal,
+) {
     let mut slots: BTreeMap<(FileId, u32), Slot> = BTreeMap::new();
     for job in &repo.survey.jobs {
         if job.provider != Provider::CircleCi {
@@ -95,7 +100,7 @@ pub(super) fn propose(repo: &Repo<'_, '_>, wishes: &FixOptions, files: &Files, o
             repo,
             document: &document,
             style: Style::of(&document),
-            names: &names,
+            names,
             entries: &entries,
         };
         writer.slots(slots, files, wishes, out);

@@ -44,8 +44,13 @@ struct Need<'d> {
     later: Option<usize>,
 }
 
-pub(super) fn propose(repo: &Repo<'_, '_>, wishes: &FixOptions, files: &Files, out: &mut Proposal) {
-    let names = Names::find(repo.audit, Provider::CircleCi, wishes, variable);
+pub(super) fn propose(
+    repo: &Repo<'_, '_>,
+    wishes: &FixOptions,
+    names: &Names,
+    files: &Files,
+    out: &mut Proposal,
+) {
     let mut by_file: BTreeMap<RepoPath, Vec<&Job>> = BTreeMap::new();
     for job in &repo.survey.jobs {
         if job.provider == Provider::CircleCi {
@@ -65,7 +70,7 @@ pub(super) fn propose(repo: &Repo<'_, '_>, wishes: &FixOptions, files: &Files, o
             path,
             outline: &outline,
             style: Style::of(&document),
-            names: &names,
+            names,
             wishes,
             files,
             jobs: &jobs,

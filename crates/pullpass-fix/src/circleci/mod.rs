@@ -8,6 +8,9 @@ mod outline;
 #[cfg(test)]
 mod tests;
 
+use pullpass_audit::effect::Provider;
+
+use crate::names::Names;
 use crate::repo::Repo;
 use crate::{FixOptions, Proposal};
 
@@ -15,8 +18,9 @@ use crate::{FixOptions, Proposal};
 #[must_use]
 pub fn propose(repo: &Repo<'_, '_>, wishes: &FixOptions) -> Proposal {
     let mut proposal = Proposal::default();
-    let files = file::Files::of(repo);
-    images::propose(repo, wishes, &files, &mut proposal);
-    logins::propose(repo, wishes, &files, &mut proposal);
+    let names = Names::find(repo.audit, Provider::CircleCi, wishes, file::variable);
+    let files = file::Files::of(repo, &names);
+    images::propose(repo, wishes, &names, &files, &mut proposal);
+    logins::propose(repo, wishes, &names, &files, &mut proposal);
     proposal
 }

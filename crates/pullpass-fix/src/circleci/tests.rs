@@ -515,3 +515,27 @@ fn pulls_that_are_all_conditional_are_for_a_person_to_look_at() {
     assert!(plan.files.is_empty());
     assert_eq!(plan.withheld.len(), 1, "{plan:#?}");
 }
+
+#[test]
+fn a_job_without_the_context_that_holds_the_credential_is_for_a_person_to_look_at() {
+    let file = |context: &str, auth: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    docker:\n      - image: cimg/go:1.22\n        auth:\n          username: $U\n          password: $P\n    steps: [checkout]\n  b:\n    docker:\n      - image: redis:7\n{auth}    steps: [checkout]\nworkflows:\n  w:\n    jobs:\n      - a:\n          context: hub\n      - b{context}\n"
+        )
+    };
+    let auth = "        auth:\n          username: $U\n          password: $P\n";
+    let before = file("", "");
+    edited(&before, &before, &wishes());
+    assert!(plan(&before, &wishes()).withheld[0].why.contains("`hub`"));
+    let named = FixOptions {
+        contexts: vec!["hub".into()],
+        ..wishes()
+    };
+    edited(&before, &file(":\n          context: hub", auth), &named);
+    let has_it = file(":\n          context: [other, hub]", "");
+    edited(
+        &has_it,
+        &file(":\n          context: [other, hub]", auth),
+        &wishes(),
+    );
+}
