@@ -220,3 +220,14 @@ fn many_repositories_are_fixed_in_one_run() {
         .stderr(predicate::str::contains("wrote 2 files in 2 repositories"));
     assert_eq!(read(&folder.path().join("b")), AFTER);
 }
+
+#[test]
+fn a_diff_of_another_folder_is_named_from_its_root() {
+    let (folder, elsewhere) = (repository(BEFORE), tempfile::tempdir().unwrap());
+    pullpass(elsewhere.path())
+        .args(["fix", "--diff"])
+        .arg(folder.path())
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains("+++ b/.circleci/config.yml\n"));
+}

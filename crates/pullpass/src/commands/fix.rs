@@ -169,6 +169,7 @@ impl Fix {
                 name: &target.name,
                 prefix: target.prefix(),
                 plan,
+                among_many: plans.len() > 1,
             })
             .collect();
         self.finish(&found.targets, &planned, terminal)

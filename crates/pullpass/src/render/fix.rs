@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use pullpass_audit::source::RepoPath;
 use pullpass_fix::plan::{Done, Mended, NotMended};
 use pullpass_fix::{Needs, Plan};
 use serde::Serialize;
@@ -19,6 +20,24 @@ pub(crate) struct Planned<'p> {
     pub(crate) prefix: String,
     /// What would be done.
     pub(crate) plan: &'p Plan,
+    /// There are others.
+    pub(crate) among_many: bool,
+}
+
+impl Planned<'_> {
+    /// A file's path in a diff. `git apply` takes no absolute paths and none that lead upwards, so
+    /// what is not below the current folder is named from the repository's root.
+    fn patched(&self, path: &RepoPath) -> String {
+        let mut parts = self.prefix.split('/');
+        let below = !self.prefix.starts_with('/') && parts.all(|p| p != ".." && !p.ends_with(':'));
+        if below {
+            format!("{}{path}", self.prefix)
+        } else if self.among_many {
+            format!("{}/{path}", self.name.trim_start_matches(['/', '.']))
+        } else {
+            path.to_string()
+        }
+    }
 }
 
 /// A unified diff that `git apply` accepts, from the current folder.
@@ -26,7 +45,7 @@ pub(crate) fn diff(planned: &[Planned<'_>]) -> String {
     let mut out = String::new();
     for one in planned {
         for file in &one.plan.files {
-            let path = format!("{}{}", one.prefix, file.path);
+            let path = one.patched(&file.path);
             out.push_str(&unified(&path, &file.before, &file.after));
         }
     }
@@ -488,11 +507,7 @@ pub(crate) fn json(planned: &[Planned<'_>], written: bool) -> Result<String> {
                     .iter()
                     .map(|file| FileOut {
                         path: file.path.as_str().to_owned(),
-                        diff: unified(
-                            &format!("{}{}", one.prefix, file.path),
-                            &file.before,
-                            &file.after,
-                        ),
+                        diff: unified(&one.patched(&file.path), &file.before, &file.after),
                     })
                     .collect(),
                 done: changes(&plan.done),
