@@ -28,8 +28,6 @@ struct Slot {
     jobs: BTreeSet<String>,
     /// Why it cannot get one.
     refuse: Option<String>,
-    /// Why a person should look.
-    review: Option<String>,
 }
 
 pub(super) fn propose(
@@ -252,11 +250,16 @@ impl Writer<'_, '_> {
                 value: auth.meaning(&self.style_of(entry)),
             }],
         }];
-        let mut review = slots.iter().find_map(|s| s.review.clone());
+        let mut review = None;
+        // What stands before a tag's parameter says which registry it is.
+        let chosen_outside = |image: &str| {
+            let before = image.split("<<").next().unwrap_or("");
+            image.contains("pipeline.parameters") && !before.contains(['/', ':', '@'])
+        };
         if entry
             .get("image")
             .and_then(Node::as_str)
-            .is_some_and(|i| i.contains("pipeline.parameters"))
+            .is_some_and(chosen_outside)
         {
             review.get_or_insert_with(|| {
                 "whoever starts a pipeline can give an image of another registry".to_owned()

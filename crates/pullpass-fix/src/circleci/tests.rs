@@ -539,3 +539,18 @@ fn a_job_without_the_context_that_holds_the_credential_is_for_a_person_to_look_a
         &wishes(),
     );
 }
+
+#[test]
+fn an_image_that_whoever_starts_the_pipeline_chooses_is_for_a_person_to_look_at() {
+    let file = |image: &str, auth: &str| {
+        format!(
+            "version: 2.1\nparameters:\n  v: {{type: string, default: 'cimg/go:1.22'}}\n  t: {{type: string, default: '1.22'}}\njobs:\n  build:\n    docker:\n      - image: {image}\n{auth}    steps: [checkout]\n"
+        )
+    };
+    let auth = "        auth:\n          username: $DOCKER_USER\n          password: $DOCKER_ACCESS_TOKEN\n";
+    let tag = "cimg/go:<< pipeline.parameters.t >>";
+    edited(&file(tag, ""), &file(tag, auth), &wishes());
+    let whole = file("<< pipeline.parameters.v >>", "");
+    edited(&whole, &whole, &wishes());
+    assert_eq!(plan(&whole, &wishes()).withheld.len(), 1);
+}
