@@ -46,7 +46,7 @@ impl Shell {
     }
 
     /// Whether a pipeline is there to ask something.
-    pub(super) fn is_test_like(&self, run: &JobRun<'_>, pipeline: &Pipeline) -> bool {
+    pub(super) fn is_test_like(&self, pipeline: &Pipeline) -> bool {
         if pipeline.negated {
             return true;
         }
@@ -74,7 +74,7 @@ impl Shell {
             CommandKind::Group(list) | CommandKind::Subshell(list) => {
                 list.items.last().is_some_and(|item| {
                     self.within_limit()
-                        && self.is_test_like(run, item.rest.last().map_or(&item.first, |(_, p)| p))
+                        && self.is_test_like(item.rest.last().map_or(&item.first, |(_, p)| p))
                 })
             }
             _ => false,

@@ -77,7 +77,7 @@ impl Shell {
         let mut done = self.pipeline(run, &item.first);
         // The condition on which the left side succeeded; `None` while it does not matter.
         let mut left = self.guard_of_pipeline(run, &item.first);
-        let mut left_matters = done.ok.is_none() && self.is_test_like(run, &item.first);
+        let mut left_matters = done.ok.is_none() && self.is_test_like(&item.first);
         let mut flow = std::mem::replace(&mut done.flow, Flow::Next);
         let mut ok = done.ok;
         for (op, pipeline) in &item.rest {
@@ -95,7 +95,7 @@ impl Shell {
                     flow = next.flow;
                     ok = next.ok;
                     left = self.guard_of_pipeline(run, pipeline);
-                    left_matters = ok.is_none() && self.is_test_like(run, pipeline);
+                    left_matters = ok.is_none() && self.is_test_like(pipeline);
                 }
                 None => {
                     let guard = if runs_if { left.clone() } else { left.not() };
@@ -115,7 +115,7 @@ impl Shell {
                         Flow::Next => {}
                         other => flow = other,
                     }
-                    let also = self.is_test_like(run, pipeline) && next.ok.is_none();
+                    let also = self.is_test_like(pipeline) && next.ok.is_none();
                     if runs_if {
                         // `[ a ] && x || y` is an `if`: the test alone decides over `y`.
                         if also && left_matters {
