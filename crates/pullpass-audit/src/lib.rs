@@ -103,9 +103,11 @@ fn audit_paths(
     let cx = Context::new(tree, options);
     let mut jobs: Vec<Job> = Vec::new();
     for path in circleci {
+        cx.begin(path);
         jobs.extend(circleci::lower(&cx, path));
     }
     for path in workflows {
+        cx.begin(path);
         jobs.extend(github::lower(&cx, path));
     }
     report::report(&cx, &jobs, circleci.len() + workflows.len(), policy)
