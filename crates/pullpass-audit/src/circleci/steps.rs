@@ -328,6 +328,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             let mut walk = Walk {
                 folders: Folders::new(""),
                 shell: Text::default(),
+                open: Vec::new(),
             };
             self.steps(&mut run, &mut walk, &steps);
             let signs_in = run.effects().iter().any(|effect| {
