@@ -3,6 +3,13 @@
 //!
 //! With `PULLPASS_GENERATE=1` they are written (`scripts/generated` does that).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy takes only `#[test]` functions for tests, not what they call"
+)]
+
 mod support;
 
 use std::env;
