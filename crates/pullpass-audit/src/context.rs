@@ -11,12 +11,15 @@ use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::Holes;
 use crate::yaml::Document;
 
-/// Steps of work that one repository may take. Real ones take a few thousand; the limit only ends
-/// what was built to never end.
+/// Steps of work that one CI file may cause. Real ones cause a few thousand; the limit only ends
+/// what was built to never end, and leaves the repository's other files their share.
 const BUDGET: u64 = 2_000_000;
 
-/// Bytes of shell that one repository may have parsed, loops and calls unrolled.
+/// Bytes of shell that may be parsed before what was parsed is forgotten, loops and calls unrolled.
 const SHELL_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What is said of a file that becomes YAML only when something fills it in.
+const TEMPLATE: &str = "; it looks like a template: audit what it renders to";
 
 /// What the person asked for.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +64,8 @@ pub struct Context<'t> {
     unlisted: RefCell<BTreeMap<String, Unlisted>>,
     unused: RefCell<Vec<(Span, String)>>,
     once: RefCell<HashSet<String>>,
+    /// The CI file that is being lowered.
+    current: RefCell<RepoPath>,
     budget: Cell<u64>,
     shell: Cell<u64>,
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
@@ -80,13 +85,25 @@ impl<'t> Context<'t> {
             unlisted: RefCell::default(),
             unused: RefCell::default(),
             once: RefCell::default(),
+            current: RefCell::default(),
             budget: Cell::new(BUDGET),
             shell: Cell::new(SHELL_BYTES),
             scripts: RefCell::default(),
         }
     }
 
-    /// Takes one step of work. `false` when this repository has had its share: stop where you are.
+    /// Begins with a CI file, which gets a share of work of its own.
+    pub fn begin(&self, path: &RepoPath) {
+        self.current.replace(path.clone());
+        self.budget.set(BUDGET);
+        // Parsed scripts are kept from file to file, for they run the same ones, but not without bound.
+        if self.shell.get() < SHELL_BYTES / 2 {
+            self.scripts.borrow_mut().clear();
+            self.shell.set(SHELL_BYTES);
+        }
+    }
+
+    /// Takes one step of work. `false` when this file has had its share: stop where you are.
     #[must_use]
     pub fn spend(&self) -> bool {
         self.take(&self.budget, 1)
@@ -99,7 +116,7 @@ impl<'t> Context<'t> {
     }
 
     /// Parses a script, or gives it again: matrices and called commands run the same text many
-    /// times. `None` when this repository has had its share of parsing.
+    /// times. `None` when this file has had its share of parsing.
     pub fn script(&self, text: &str) -> Option<Rc<Script>> {
         if let Some(known) = self.scripts.borrow().get(text) {
             return Some(Rc::clone(known));
@@ -122,13 +139,12 @@ impl<'t> Context<'t> {
             }
             None => {
                 from.set(0);
-                if self.first_time("budget") {
-                    self.unread.borrow_mut().push(Unread {
-                        file: String::new(),
-                        line: 1,
-                        message: "this repository unfolds to more work than any real CI; what is listed is what was reached".to_owned(),
-                    });
-                }
+                let file = self.current.borrow();
+                self.note_unread_at(
+                    file.as_str(),
+                    1,
+                    "this file unfolds to more work than any real CI; what is listed is what was reached",
+                );
                 false
             }
         }
@@ -237,21 +253,21 @@ impl<'t> Context<'t> {
                 for duplicate in &document.duplicates {
                     self.note_unread(source, duplicate.span.start, format!("the key `{}` is written twice in one mapping; the last one counts here", duplicate.key));
                 }
+                if let Some(key) = document.strange_key {
+                    self.note_unread(
+                        source,
+                        key.start,
+                        format!("a list or mapping stands where a name should{TEMPLATE}"),
+                    );
+                }
                 Some(Rc::new(document))
             }
             Err(error) => {
-                let hint = if source.text.contains("{{") && source.text.contains("{%")
-                    || source.text.contains("{{-")
-                {
-                    "; it looks like a template: audit what it renders to"
-                } else {
-                    ""
-                };
-                self.note_unread(
-                    source,
-                    error.offset,
-                    format!("not YAML: {}{hint}", error.message),
-                );
+                let looks_like_one = ["{%", "{{-", "<%"]
+                    .iter()
+                    .any(|mark| source.text.contains(mark));
+                let hint = if looks_like_one { TEMPLATE } else { "" };
+                self.note_unread(source, error.offset, format!("{}{hint}", error.message));
                 None
             }
         }

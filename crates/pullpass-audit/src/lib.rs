@@ -84,9 +84,11 @@ impl<'t> Survey<'t> {
         let cx = Context::new(tree, options);
         let mut jobs: Vec<Job> = Vec::new();
         for path in circleci {
+            cx.begin(path);
             jobs.extend(circleci::lower(&cx, path));
         }
         for path in workflows {
+            cx.begin(path);
             jobs.extend(github::lower(&cx, path));
         }
         Self {

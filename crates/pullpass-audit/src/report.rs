@@ -64,6 +64,8 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
         unlisted,
     };
     mask(&mut audit, &literals);
+    // After masking: half of a secret would not be recognised.
+    shorten(&mut audit);
     audit
 }
 
@@ -376,6 +378,42 @@ fn mask(audit: &mut Audit, literals: &[String]) {
             arc(&mut place.text);
             string(note);
         }
+    }
+    for unread in &mut audit.unread {
+        string(&mut unread.message);
+    }
+}
+
+/// Characters of one text that are shown: an expression can be as long as a file, and a person reads
+/// its beginning at most.
+const LONGEST: usize = 1000;
+
+fn shorten(audit: &mut Audit) {
+    let string = |text: &mut String| {
+        // A text of fewer bytes has fewer characters.
+        if text.len() > LONGEST
+            && let Some((end, _)) = text.char_indices().nth(LONGEST)
+        {
+            text.truncate(end);
+            text.push('…');
+        }
+    };
+    for pull in &mut audit.pulls {
+        pull.image.iter_mut().for_each(string);
+        string(&mut pull.reason);
+        if pull.step.len() > LONGEST {
+            let mut step = pull.step.to_string();
+            string(&mut step);
+            pull.step = step.into();
+        }
+    }
+    for finding in &mut audit.findings {
+        string(&mut finding.message);
+        finding.image.iter_mut().for_each(string);
+        finding
+            .related
+            .iter_mut()
+            .for_each(|(_, note)| string(note));
     }
     for unread in &mut audit.unread {
         string(&mut unread.message);

@@ -16,10 +16,10 @@ use crate::text::Mapped;
 /// How deep merge keys are followed through each other.
 const MAX_MERGES: usize = 24;
 
-/// Why a text is not YAML.
+/// Why a text cannot be read as YAML.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct YamlError {
-    /// What the parser says.
+    /// What is wrong with it, in full words.
     pub message: String,
     /// Byte offset of the place.
     pub offset: u32,
@@ -89,6 +89,9 @@ pub struct Document {
     roots: Vec<u32>,
     /// Keys that were written twice; the last one counts, as in CircleCI and Compose.
     pub duplicates: Vec<DuplicateKey>,
+    /// The first key that is a list or a mapping. No CI system has such keys: `{{ name }}:` is a
+    /// template that happens to be YAML.
+    pub strange_key: Option<Span>,
 }
 
 /// A node of a [`Document`]; aliases are looked through.
@@ -184,6 +187,7 @@ impl<'s> Builder<'s> {
                 pool: Vec::with_capacity(guess),
                 roots: Vec::new(),
                 duplicates: Vec::new(),
+                strange_key: None,
             },
             source,
             scratch: Vec::new(),
@@ -198,7 +202,12 @@ impl<'s> Builder<'s> {
     ) -> Result<Document, YamlError> {
         for item in parser {
             let (event, span) = item.map_err(|error| YamlError {
-                message: error.info(),
+                message: match error.info() {
+                    limit if limit.contains("recursion limit") => {
+                        "nested more than 255 deep".to_owned()
+                    }
+                    other => format!("not YAML: {other}"),
+                },
                 offset: narrow(error.marker().byte_offset().unwrap_or(0)),
             })?;
             let range = span.byte_range().unwrap_or(0..0);
@@ -314,17 +323,21 @@ impl<'s> Builder<'s> {
             Data::Sequence { first: f, count: c } => (*f, *c) = (first, children),
             Data::Mapping { first: f, count: c } => {
                 (*f, *c) = (first, children / 2);
-                self.note_duplicates(id);
+                self.note_keys(id);
             }
             _ => {}
         }
     }
 
-    fn note_duplicates(&mut self, id: u32) {
+    fn note_keys(&mut self, id: u32) {
         let mapping = self.doc.node(id);
         let mut seen: HashSet<&str> = HashSet::new();
         let mut found = Vec::new();
+        let mut strange = None;
         for (key, _) in mapping.pairs() {
+            if strange.is_none() && (key.is_mapping() || key.is_sequence()) {
+                strange = Some(key.use_span());
+            }
             // Two `<<` in one mapping are common in the wild and harmless: both are merged.
             let Some(name) = key.as_str().filter(|&n| n != "<<") else {
                 continue;
@@ -337,6 +350,7 @@ impl<'s> Builder<'s> {
             }
         }
         self.doc.duplicates.extend(found);
+        self.doc.strange_key = self.doc.strange_key.or(strange);
     }
 }
 

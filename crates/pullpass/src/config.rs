@@ -369,6 +369,7 @@ pub(crate) mod schema {
 
     /// The configuration of pullpass.
     #[derive(Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
     #[schemars(title = "pullpass.toml")]
     pub(crate) struct File {
         /// What `pullpass audit` reports, and how.

@@ -9,7 +9,7 @@ use crate::run::JobRun;
 use crate::shell;
 use crate::source::Span;
 use crate::text::Text;
-use crate::yaml::Node;
+use crate::yaml::{Document, Node};
 
 use super::Lowering;
 use super::folders::Folders;
@@ -42,6 +42,8 @@ pub(super) struct Walk {
     pub(super) folders: Folders,
     /// The job's `shell`.
     pub(super) shell: Text,
+    /// The commands that are being followed: document and node. Only compared, never looked through.
+    pub(super) open: Vec<(*const Document, u32)>,
 }
 
 impl<'c, 'd> Lowering<'c, 'd> {
@@ -157,6 +159,15 @@ impl<'c, 'd> Lowering<'c, 'd> {
                     self.called.borrow_mut().insert(name.to_owned());
                 }
                 let span = named.use_span();
+                let command = (std::ptr::from_ref(node.document()), node.identity());
+                if walk.open.contains(&command) {
+                    self.cx.note_unread(
+                        named.node.document().source(),
+                        span.start,
+                        format!("the command `{shown}` calls itself, so it is not followed again"),
+                    );
+                    return;
+                }
                 let pin = scope.pin(span);
                 let mut frame = self.resolver.bind(node, &scope, arguments, &[], pin);
                 if let Origin::Table(row) = scope.origin {
@@ -172,9 +183,11 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 let Some(steps) = body.get("steps") else {
                     return;
                 };
+                walk.open.push(command);
                 run.traced(span, note, |run| {
                     run.deeper(|run| self.steps(run, walk, &steps));
                 });
+                walk.open.pop();
             }
             Found::Unlisted(_) => self.given_steps(run, walk, arguments),
             Found::Unknown { import, span } => {
@@ -321,6 +334,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             let mut walk = Walk {
                 folders: Folders::new(""),
                 shell: Text::default(),
+                open: Vec::new(),
             };
             self.steps(&mut run, &mut walk, &steps);
             let signs_in = run.effects().iter().any(|effect| {

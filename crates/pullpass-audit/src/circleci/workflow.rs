@@ -236,6 +236,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let mut walk = Walk {
             folders: Folders::new(""),
             shell: Default::default(),
+            open: Vec::new(),
         };
         say(&mut run);
         let given = call.given.as_ref();
@@ -314,6 +315,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let mut walk = Walk {
             folders: Folders::new(text(&host.working_directory).as_str()),
             shell: text(&host.shell),
+            open: Vec::new(),
         };
         run.cwd = walk.folders.of_step("");
         let list = |key: &str| given.and_then(|g| g.get(key));

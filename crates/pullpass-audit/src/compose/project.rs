@@ -374,10 +374,10 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
         .unwrap_or_else(|| first.parent());
         let mut inner = env.clone();
         let env_files = listed(item.get("env_file"));
-        if env_files.is_empty() {
-            if let Some(path) = directory.join(".env") {
-                inner.add(&path);
-            }
+        if env_files.is_empty()
+            && let Some(path) = directory.join(".env")
+        {
+            inner.add(&path);
         }
         for file in env_files.iter().filter_map(|f| folder.join(f.known()?)) {
             inner.add(&file);

@@ -497,14 +497,14 @@ impl Scope<'_> {
                 .map(Value::Bool),
             ("format", [_, ..], [pattern, rest @ ..]) => format(pattern, rest).map(Value::Text),
             ("join", [list, ..], [_, rest @ ..]) => join(list, rest.first()).map(Value::Text),
-            ("fromjson", [_], [text]) => text.known().and_then(|_| self.from_json(text)),
+            ("fromjson", [_], [text]) => text.known().and_then(|_| self.read_json(text)),
             ("tojson", [value], _) => to_json(value, 0).map(Value::Text),
             _ => None,
         };
         known.unwrap_or_else(|| self.unknown_expr(expr, HoleKind::Expression))
     }
 
-    fn from_json(&self, text: &Text) -> Option<Value> {
+    fn read_json(&self, text: &Text) -> Option<Value> {
         let document = self.embedded(text.as_str())?;
         document.root().map(|root| self.deep_value(root, 0))
     }

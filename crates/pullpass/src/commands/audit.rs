@@ -146,6 +146,11 @@ impl Plan {
         out: &mut dyn io::Write,
     ) -> Result<(Totals, BTreeSet<Entry>)> {
         let among_many = targets.len() > 1;
+        // A configuration that cannot be read ends the run, so it must before anything is written:
+        // half a document is worse than none.
+        for target in targets {
+            self.configs.of(target.root.as_deref())?;
+        }
         // Starting threads takes longer than one repository does.
         let workers = among_many
             .then(|| {

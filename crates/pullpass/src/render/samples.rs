@@ -47,6 +47,7 @@ fn pull(place: Place, image: &str, auth: Auth) -> Pull {
         runner: Runner::Hosted,
         by_host: false,
         forks: Forks::No,
+        reached: true,
     }
 }
 

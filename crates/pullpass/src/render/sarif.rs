@@ -1,6 +1,12 @@
 //! SARIF 2.1.0, for code scanning services. Only what they read: `serde-sarif` generates the whole
 //! of the standard's types, of which this needs one part in twenty.
+//!
+//! GitHub matches results across commits by the fingerprint `primaryLocationLineHash` alone. Its
+//! upload action computes that one from the files, and warns about every result that brings another
+//! value (`github/codeql-action`, `src/fingerprints.ts`); so it is left to the action, and ours stands
+//! beside it under a name of its own.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -17,14 +23,14 @@ const BASE: &str = "%SRCROOT%";
 
 #[derive(Serialize)]
 struct Text<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     markdown: Option<&'a str>,
 }
 
-fn text(text: &str) -> Text<'_> {
+fn text<'a>(text: impl Into<Cow<'a, str>>) -> Text<'a> {
     Text {
-        text,
+        text: text.into(),
         markdown: None,
     }
 }
@@ -33,9 +39,11 @@ fn text(text: &str) -> Text<'_> {
 #[serde(rename_all = "camelCase")]
 struct ReportingDescriptor<'a> {
     id: &'a str,
+    name: String,
     short_description: Text<'a>,
     full_description: Text<'a>,
     help: Text<'a>,
+    help_uri: String,
     default_configuration: Configuration,
 }
 
@@ -173,15 +181,29 @@ fn location<'a>(
     }
 }
 
+fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next()
+        .map(|first| first.to_uppercase().chain(rest).collect())
+        .unwrap_or_default()
+}
+
 fn descriptor(rule: &Rule) -> ReportingDescriptor<'_> {
     ReportingDescriptor {
         id: rule.id,
-        short_description: text(rule.summary),
-        full_description: text(rule.summary),
+        name: rule.id.split('-').map(capitalised).collect(),
+        short_description: text(format!("{}.", capitalised(rule.summary))),
+        // GitHub cuts at 1024 characters; the first paragraph says what there is to say.
+        full_description: text(rule.explanation.split("\n\n").next().unwrap_or_default()),
         help: Text {
-            text: rule.explanation,
+            text: rule.explanation.into(),
             markdown: Some(rule.explanation),
         },
+        help_uri: format!(
+            "{}/blob/main/docs/rules.md#{}",
+            env!("CARGO_PKG_REPOSITORY"),
+            rule.id
+        ),
         default_configuration: Configuration {
             level: level(rule.severity),
         },
@@ -250,7 +272,7 @@ impl Render for Sarif {
         }
         let unread = repository.audit.unread.iter().map(|unread| Notification {
             level: "warning",
-            message: text(&unread.message),
+            message: text(unread.message.as_str()),
             locations: (!unread.file.is_empty())
                 .then(|| Location {
                     id: None,
