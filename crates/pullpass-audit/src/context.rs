@@ -250,7 +250,9 @@ impl<'t> Context<'t> {
     pub fn parse(&self, source: &Rc<Source>) -> Option<Rc<Document>> {
         match Document::parse(source) {
             Ok(document) => {
-                for duplicate in &document.duplicates {
+                // npm takes the last one without a word, mostly among hundreds of dependencies.
+                let silent = source.path.name() == "package.json";
+                for duplicate in document.duplicates.iter().filter(|_| !silent) {
                     self.note_unread(source, duplicate.span.start, format!("the key `{}` is written twice in one mapping; the last one counts here", duplicate.key));
                 }
                 if let Some(key) = document.strange_key {

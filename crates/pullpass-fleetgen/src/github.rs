@@ -138,7 +138,7 @@ const JOBS: [&str; 6] = [
           --health-interval 10s
         ports:
           - «port»:5432
-      cache:
+      session-store:
         image: «service»
         «credentials»
     steps:

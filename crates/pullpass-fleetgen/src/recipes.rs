@@ -148,7 +148,7 @@ pub(crate) fn write(project: &Project, dice: &mut Dice, files: &mut Vec<File>) {
             })
             .collect();
         dependencies.sort();
-        dependencies.dedup();
+        dependencies.dedup_by(|a, b| a.split(':').next() == b.split(':').next());
         let dependencies = dependencies.join(",\n");
         let text = fill(PACKAGE, project, dice, &[("dependencies", &dependencies)]);
         files.push(File::new("package.json", text));

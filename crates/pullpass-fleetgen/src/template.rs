@@ -31,6 +31,9 @@ pub(crate) fn fill(
                     }
                     out.push('\n');
                 }
+                if !line.ends_with('\n') && out.ends_with('\n') {
+                    out.pop();
+                }
             }
             None => fill_line(line, project, dice, given, &mut out),
         }
