@@ -296,9 +296,9 @@ mod circles {
     #[test]
     fn scripts_makefiles_and_package_scripts_that_call_themselves_end() {
         let audit = Repository::new()
-            .with_script("docker pull redis; ./a.sh; make a; npm run a; just a")
-            .with("a.sh", "./b.sh; ./b.sh\n")
-            .with("b.sh", "./a.sh; ./a.sh\n")
+            .with_script("./a.sh; make a; npm run a; just a; f() { f; f; f; }; f; docker pull redis")
+            .with("a.sh", "./b.sh; . ./b.sh; ./b.sh\n")
+            .with("b.sh", "./a.sh; . ./a.sh; ./a.sh docker\n")
             .with(
                 "Makefile",
                 "include Makefile\nX=$(X)\nf=$(call f,$(1)$(1))\na: b\n\t$(MAKE) a\n\t$(call f,1) $(X)\nb: a\n\tmake -C . a\n",
@@ -307,6 +307,7 @@ mod circles {
             .with("justfile", "a: b\n  just a\nb: a\n")
             .audit();
         assert_eq!(audit.pulls(CONFIG), ["redis"]);
+        assert_eq!(audit.unread(CONFIG), [], "nothing was left out");
         audit.goes_on();
     }
 
