@@ -247,6 +247,38 @@ mod size {
             Repository::new().with_script(&script).audit().goes_on();
         }
     }
+
+    /// Each was work in the square of its length: hours, for a megabyte.
+    #[test]
+    fn what_is_opened_and_never_closed_is_read_once() {
+        const MANY: usize = 100_000;
+        for unit in [
+            "cat <<A\n",
+            "cat <<A\nA\n",
+            "x=$(cat <<A\nA)\n",
+            "<<# pipeline.parameters.off >>",
+            "\\<<",
+        ] {
+            let script = format!("docker pull redis\n{}", unit.repeat(MANY));
+            let audit = Repository::new()
+                .with(
+                    CONFIG,
+                    format!(
+                        "version: 2.1\nparameters: {{off: {{type: boolean, default: false}}}}\n\
+                         jobs:\n  build:\n    machine: true\n    steps:\n      - run: {}\n",
+                        serde_json::to_string(&script).unwrap()
+                    ),
+                )
+                .audit();
+            assert_eq!(audit.pulls(CONFIG), ["redis"], "{unit:?}");
+            audit.goes_on();
+        }
+        let image = serde_json::to_string(&"${".repeat(MANY)).unwrap();
+        config(format!(
+            "version: 2.1\njobs:\n  build:\n    docker: [{{image: {image}}}]\n    steps: [checkout]\n"
+        ))
+        .goes_on();
+    }
 }
 
 mod circles {
