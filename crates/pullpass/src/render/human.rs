@@ -77,8 +77,7 @@ impl Render for Human {
         if let Some(line) = unlisted(totals) {
             writeln!(out, "{line}")?;
         }
-        let commonest = totals.by_rule.iter().max_by_key(|(_, n)| **n);
-        if let Some((rule, _)) = commonest {
+        if let Some(rule) = totals.gravest() {
             writeln!(
                 out,
                 "\nWhat it means and how to mend it: {}",

@@ -127,6 +127,8 @@ pub(crate) struct Totals {
     pub(crate) warnings: usize,
     pub(crate) errors: usize,
     pub(crate) by_rule: BTreeMap<&'static str, usize>,
+    /// The gravest finding of each rule.
+    pub(crate) severities: BTreeMap<&'static str, Severity>,
     /// Findings that a comment or the configuration silenced.
     pub(crate) silenced: usize,
     /// Findings that the baseline holds.
@@ -166,6 +168,7 @@ impl Totals {
                 Severity::Error => totals.errors += 1,
             }
             *totals.by_rule.entry(finding.rule).or_default() += 1;
+            totals.note_severity(finding.rule, finding.severity);
             totals.failing += usize::from(repository.fail_on.is_reached_by(finding.severity));
         }
         for action in &audit.unlisted {
@@ -185,6 +188,23 @@ impl Totals {
             .zip(self.by_auth)
             .find(|(a, _)| *a == auth)
             .map_or(0, |(_, count)| count)
+    }
+
+    fn note_severity(&mut self, rule: &'static str, severity: Severity) {
+        let known = self.severities.entry(rule).or_insert(severity);
+        *known = severity.max(*known);
+    }
+
+    /// The rule to read about first: the one with the gravest finding, of several the commonest.
+    pub(crate) fn gravest(&self) -> Option<&'static str> {
+        let weight = |(rule, severity): &(&&'static str, &Severity)| {
+            let count = self.by_rule.get(**rule).copied().unwrap_or_default();
+            (**severity, count, std::cmp::Reverse(**rule))
+        };
+        self.severities
+            .iter()
+            .max_by_key(weight)
+            .map(|(rule, _)| *rule)
     }
 
     /// Findings of all severities.
@@ -210,6 +230,9 @@ impl Totals {
         self.unread += other.unread;
         for (rule, count) in other.by_rule {
             *self.by_rule.entry(rule).or_default() += count;
+        }
+        for (rule, severity) in other.severities {
+            self.note_severity(rule, severity);
         }
         for (name, count) in other.unlisted {
             *self.unlisted.entry(name).or_default() += count;

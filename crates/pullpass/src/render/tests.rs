@@ -96,6 +96,40 @@ fn human_has_good_news_for_a_repository_in_order() {
 }
 
 #[test]
+fn human_hints_at_the_gravest_rule_not_at_the_commonest() {
+    use pullpass_audit::finding::Severity;
+    let found = samples::audit().findings[0].clone();
+    let of = |rule, severity| pullpass_audit::finding::Finding {
+        rule,
+        severity,
+        ..found.clone()
+    };
+    let audit = |findings| Audit {
+        findings,
+        ..samples::audit()
+    };
+    let common = of("unresolved-pull", Severity::Info);
+    let warning = of("anonymous-pull", Severity::Warning);
+    let grave = of("login-after-pull", Severity::Error);
+    let hint = |audits: &[&Audit]| {
+        let all: Vec<(&str, &Audit)> = audits.iter().map(|a| ("app", *a)).collect();
+        let text = render(Format::Human, &all);
+        text.trim_end().rsplit(' ').next().unwrap().to_owned()
+    };
+    let many = audit(vec![
+        common.clone(),
+        common.clone(),
+        common,
+        warning.clone(),
+        warning.clone(),
+    ]);
+    let one = audit(vec![warning, grave]);
+    assert_eq!(hint(&[&many]), "anonymous-pull");
+    assert_eq!(hint(&[&many, &one]), "login-after-pull");
+    assert_eq!(hint(&[&one, &many]), "login-after-pull");
+}
+
+#[test]
 fn json_is_the_contracts_document() {
     insta::assert_snapshot!(render(Format::Json, &[("app", &samples::audit())]));
 }
