@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use crate::effect::{Forks, Job, Provider};
+use crate::effect::{Effect, Forks, Job, Provider};
 use crate::run::JobRun;
 use crate::source::Span;
 use crate::yaml::Node;
@@ -34,6 +34,15 @@ pub(super) struct Done {
 impl Done {
     pub(super) fn into_jobs(self) -> Vec<Job> {
         self.jobs
+    }
+
+    pub(super) fn push(&mut self, job: Job) {
+        self.jobs.push(job);
+    }
+
+    /// What the jobs so far do.
+    pub(super) fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.jobs.iter().flat_map(|job| &job.effects)
     }
 }
 
@@ -259,7 +268,13 @@ impl<'c, 'd> Lowering<'c, 'd> {
         });
     }
 
-    fn job(&self, name: &str, span: Span, runner: crate::effect::Runner, platform: bool) -> Job {
+    pub(super) fn job(
+        &self,
+        name: &str,
+        span: Span,
+        runner: crate::effect::Runner,
+        platform: bool,
+    ) -> Job {
         Job {
             provider: Provider::CircleCi,
             file: span.file,

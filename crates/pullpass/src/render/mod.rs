@@ -119,8 +119,10 @@ pub(crate) struct Totals {
     pub(crate) with_findings: usize,
     pub(crate) files: usize,
     pub(crate) pulls: usize,
-    /// In the order of [`Auth::ALL`].
+    /// Pulls that CI makes, in the order of [`Auth::ALL`].
     pub(crate) by_auth: [usize; Auth::ALL.len()],
+    /// What is declared and never run, in the same order.
+    pub(crate) unreached: [usize; Auth::ALL.len()],
     /// Anonymous pulls from machines whose address strangers use too.
     pub(crate) anonymous_on_hosted: usize,
     pub(crate) infos: usize,
@@ -155,8 +157,15 @@ impl Totals {
             ..Self::default()
         };
         for pull in &audit.pulls {
-            if let Some((_, count)) = totals.auths_mut().find(|(auth, _)| *auth == pull.auth) {
+            let counts = match pull.reached {
+                true => &mut totals.by_auth,
+                false => &mut totals.unreached,
+            };
+            if let Some(count) = of(counts, pull.auth) {
                 *count += 1;
+            }
+            if !pull.reached {
+                continue;
             }
             let anonymous = matches!(pull.auth, Auth::Anonymous | Auth::Impossible);
             totals.anonymous_on_hosted += usize::from(anonymous && pull.runner == Runner::Hosted);
@@ -177,17 +186,14 @@ impl Totals {
         totals
     }
 
-    fn auths_mut(&mut self) -> impl Iterator<Item = (Auth, &mut usize)> {
-        Auth::ALL.into_iter().zip(&mut self.by_auth)
+    /// How many pulls CI makes as `auth`.
+    pub(crate) fn auth(&self, auth: Auth) -> usize {
+        of(&mut self.by_auth.clone(), auth).map_or(0, |count| *count)
     }
 
-    /// How many pulls are made as `auth`.
-    pub(crate) fn auth(&self, auth: Auth) -> usize {
-        Auth::ALL
-            .into_iter()
-            .zip(self.by_auth)
-            .find(|(a, _)| *a == auth)
-            .map_or(0, |(_, count)| count)
+    /// How many pulls would be made as `auth` if what is declared were run.
+    pub(crate) fn unreached(&self, auth: Auth) -> usize {
+        of(&mut self.unreached.clone(), auth).map_or(0, |count| *count)
     }
 
     fn note_severity(&mut self, rule: &'static str, severity: Severity) {
@@ -217,7 +223,8 @@ impl Totals {
         self.with_findings += other.with_findings;
         self.files += other.files;
         self.pulls += other.pulls;
-        for ((_, count), more) in self.auths_mut().zip(other.by_auth) {
+        let counts = self.by_auth.iter_mut().chain(&mut self.unreached);
+        for (count, more) in counts.zip(other.by_auth.into_iter().chain(other.unreached)) {
             *count += more;
         }
         self.anonymous_on_hosted += other.anonymous_on_hosted;
@@ -238,6 +245,12 @@ impl Totals {
             *self.unlisted.entry(name).or_default() += count;
         }
     }
+}
+
+/// The count of one verdict.
+fn of(counts: &mut [usize; Auth::ALL.len()], auth: Auth) -> Option<&mut usize> {
+    let at = Auth::ALL.iter().position(|a| *a == auth)?;
+    counts.get_mut(at)
 }
 
 /// Fragments on their way out.

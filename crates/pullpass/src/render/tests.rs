@@ -130,6 +130,30 @@ fn human_hints_at_the_gravest_rule_not_at_the_commonest() {
 }
 
 #[test]
+fn what_no_workflow_reaches_is_said_apart() {
+    let mut audit = Audit {
+        findings: Vec::new(),
+        ..samples::audit()
+    };
+    let before = render(Format::Human, &[("app", &audit)]);
+    let mut never = audit.pulls[0].clone();
+    never.reached = false;
+    never.job = "executor spare".into();
+    audit.pulls.push(never);
+    let text = render(Format::Human, &[("app", &audit)]);
+    let line = "Not counted: 1 image of jobs and executors that no workflow runs has no credential either; `pullpass fix` gives it one too.\n";
+    assert_eq!(text.replace(line, ""), before);
+    assert!(text.contains(line), "{text}");
+    let verbose = render_with(Format::Human, human(Volume::Verbose), &[("app", &audit)]);
+    assert!(verbose.contains("of executor `spare`"), "{verbose}");
+    assert!(verbose.contains("; no workflow reaches it"), "{verbose}");
+    let document = json(Format::Json, &[("app", &audit)]);
+    assert_eq!(document["pulls"][audit.pulls.len() - 1]["reached"], false);
+    assert_eq!(document["summary"]["unreached"], 1);
+    assert_eq!(document["summary"]["pulls"], audit.pulls.len());
+}
+
+#[test]
 fn json_is_the_contracts_document() {
     insta::assert_snapshot!(render(Format::Json, &[("app", &samples::audit())]));
 }
