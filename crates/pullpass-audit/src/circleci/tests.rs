@@ -780,3 +780,48 @@ workflows: {{all: {{jobs: [build]}}}}
         audit(&config("").replace("postgres:16}]}", "postgres:16}]} # pullpass: ignore"));
     assert_eq!(silenced.latent, []);
 }
+
+#[test]
+fn a_reason_says_which_contexts_may_hold_the_credential() {
+    let reason = |workflows: &str, auth: &str| {
+        let config = format!(
+            "version: 2.1
+jobs:
+  build:
+    docker: [{{image: postgres:16, auth: {auth}}}]
+    steps: [checkout]
+{workflows}"
+        );
+        audit(&config).pulls[0].reason.clone()
+    };
+    let with = |jobs: &str| {
+        let workflows = format!("workflows: {{a: {{jobs: [{jobs}]}}}}\n");
+        reason(&workflows, "{username: $U, password: $P}")
+    };
+    let given = "a credential is given with this image; it works if `$U` and `$P` are variables of";
+    for (jobs, expected) in [
+        ("build", "the project: the job has no context"),
+        (
+            "build: {context: hub}",
+            "the context `hub` or of the project",
+        ),
+        (
+            "build: {context: [hub, aws]}",
+            "the contexts `aws`, `hub` or of the project",
+        ),
+        (
+            "build, build: {context: hub, name: again}",
+            "the project or of what each workflow gives the job: no context; the context `hub`",
+        ),
+        (
+            "build: {context: << matrix.c >>, matrix: {parameters: {c: [one, two]}}}",
+            "the project or of what each workflow gives the job: the context `one`; the context `two`",
+        ),
+    ] {
+        assert_eq!(with(jobs), format!("{given} {expected}"), "{jobs}");
+    }
+    assert_eq!(
+        reason("", "{username: robot, password: $P}"),
+        "a credential is given with this image; it works if `$P` is a variable of the project: the job has no context"
+    );
+}
