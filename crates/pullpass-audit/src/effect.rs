@@ -316,6 +316,9 @@ pub struct Job {
     pub platform_credential: bool,
     /// Conditions on the whole job.
     pub guards: Rc<[Guard]>,
+    /// The CircleCI contexts that its variables may come from: those of each workflow entry that runs
+    /// it, sorted. Empty where there are no contexts, or nothing runs it.
+    pub contexts: Rc<[Vec<String>]>,
     /// Whether CI runs it. What is declared and not run (a job that no workflow names, an executor
     /// that no job uses) is listed too, for it is what gets used next.
     pub reached: bool,

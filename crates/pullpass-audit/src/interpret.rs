@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
 use crate::reference::{self, DOCKER_HUB, Image, Reference, canonical_registry};
 use crate::source::Span;
-use crate::text::{Text, is_hole};
+use crate::text::{HoleKind, Text, is_hole};
 use crate::verdict::{Auth, Cause};
 
 /// A credential as the files give it; may carry unknown parts.
@@ -370,7 +370,62 @@ impl<'j> Walk<'_, 'j> {
                 judged.reference = Some(reference);
             }
         }
+        if judged.auth == Auth::Authenticated
+            && let Some(credential) = &judged.credential
+            && let Some(needs) = self.needs(credential)
+        {
+            judged.reason.push_str(&needs);
+        }
         self.out.pulls.push(judged);
+    }
+
+    /// Where the values of a credential's variables must come from: what is in a context, or in the
+    /// project, nobody sees from here.
+    fn needs(&self, credential: &RawCredential) -> Option<String> {
+        let mut names: Vec<String> = [&credential.username, &credential.password]
+            .into_iter()
+            .flatten()
+            .flat_map(|text| text.holes(&self.cx.holes))
+            .filter(|hole| hole.kind == HoleKind::Variable)
+            .map(|hole| format!("`{}`", hole.written))
+            .collect();
+        names.dedup();
+        if names.is_empty() {
+            return None;
+        }
+        let named = |contexts: &[String]| match contexts {
+            [one] => format!("the context `{one}`"),
+            many => format!("the contexts `{}`", many.join("`, `")),
+        };
+        let is = if names.len() == 1 {
+            "is a variable"
+        } else {
+            "are variables"
+        };
+        let names = names.join(" and ");
+        Some(match self.job.contexts.as_ref() {
+            [] => return None,
+            [only] if only.is_empty() => {
+                format!("; it works if {names} {is} of the project: the job has no context")
+            }
+            [only] => format!(
+                "; it works if {names} {is} of {} or of the project",
+                named(only)
+            ),
+            several => {
+                let all: Vec<String> = several
+                    .iter()
+                    .map(|contexts| match contexts.as_slice() {
+                        [] => "no context".to_owned(),
+                        contexts => named(contexts),
+                    })
+                    .collect();
+                format!(
+                    "; it works if {names} {is} of the project or of what each workflow gives the job: {}",
+                    all.join("; ")
+                )
+            }
+        })
     }
 
     fn unresolved(&self, image: &Text) -> String {
@@ -686,6 +741,7 @@ mod tests {
             forks: Forks::No,
             platform_credential: true,
             guards: Rc::from([]),
+            contexts: Rc::from([]),
             reached: true,
             effects: run.finish(),
         };

@@ -52,13 +52,16 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
         policy,
     };
     let found = rules::check(&seen);
+    let (found, latent): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(|f| f.reached);
     let (findings, silenced) = silence::apply(cx, found, policy);
+    let (latent, _) = silence::apply(cx, latent, policy);
     let (unread, unlisted) = cx.take_notes();
     let mut audit = Audit {
         files,
         pulls,
         logins,
         findings,
+        latent,
         silenced,
         unread,
         unlisted,
@@ -369,7 +372,7 @@ fn mask(audit: &mut Audit, literals: &[String]) {
         help,
         related,
         ..
-    } in &mut audit.findings
+    } in audit.findings.iter_mut().chain(&mut audit.latent)
     {
         arc(&mut place.text);
         string(message);
@@ -407,7 +410,7 @@ fn shorten(audit: &mut Audit) {
             pull.step = step.into();
         }
     }
-    for finding in &mut audit.findings {
+    for finding in audit.findings.iter_mut().chain(&mut audit.latent) {
         string(&mut finding.message);
         finding.image.iter_mut().for_each(string);
         finding

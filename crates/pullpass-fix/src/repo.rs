@@ -41,7 +41,7 @@ impl<'s, 't> Repo<'s, 't> {
     pub fn new(survey: &'s Survey<'t>, audit: &'s Audit) -> Self {
         // A pull is to be mended when a finding says so: policy and ignore comments have had their say.
         let mut found: HashMap<(&str, u32, u32), Vec<&[String]>> = HashMap::new();
-        for finding in &audit.findings {
+        for finding in audit.findings.iter().chain(&audit.latent) {
             if MENDED.contains(&finding.rule) {
                 let place = &finding.place;
                 found

@@ -12,6 +12,7 @@
 //! executor.rs   what CircleCI pulls for the job    │
 //! steps.rs      what its steps do (condition.rs,   │
 //!               folders.rs, orb.rs)               ─┘
+//! unreached.rs  what none of these jobs has reached
 //! ```
 
 mod condition;
@@ -24,6 +25,7 @@ mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unreached;
 mod workflow;
 
 use std::cell::{OnceCell, RefCell};
@@ -121,5 +123,6 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         }
     }
     lowering.note_unused_logins();
+    lowering.unreached(&mut done);
     done.into_jobs()
 }

@@ -332,6 +332,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
                 platform_credential: false,
                 guards: guards.as_slice().into(),
                 effects,
+                contexts: Rc::from([]),
                 reached: true,
             });
         }

@@ -82,6 +82,7 @@ pub struct Draft {
     message: String,
     help: String,
     fix: Fixable,
+    reached: bool,
     related: Vec<(Place, String)>,
 }
 
@@ -111,6 +112,7 @@ impl Draft {
             message,
             help: help.into(),
             fix,
+            reached: pull.reached,
             related,
         }
     }
@@ -124,6 +126,7 @@ impl Draft {
             message,
             help: help.into(),
             fix,
+            reached: true,
             related: Vec::new(),
         }
     }
@@ -209,6 +212,7 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
         let key = (draft.place.clone(), draft.message.clone());
         if let Some(known) = at.get(&key).and_then(|&i| out.get_mut(i)) {
             known.severity = known.severity.max(severity);
+            known.reached |= draft.reached;
             known
                 .jobs
                 .extend(draft.job.filter(|job| !known.jobs.contains(job)));
@@ -227,6 +231,7 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
             message: draft.message,
             help: draft.help,
             fix: draft.fix,
+            reached: draft.reached,
             related: draft.related,
             fingerprint: String::new(),
         });

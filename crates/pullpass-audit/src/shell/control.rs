@@ -338,9 +338,15 @@ impl Shell {
     ) -> Option<Done> {
         let function = self.functions.get(call.name())?.clone();
         let arguments: Vec<Text> = call.rest().iter().map(|arg| arg.text.clone()).collect();
+        let arguments = Rc::new(arguments);
+        let part = Some(function.body.span);
+        let Some(open) = self.open(run, &function.text, part, Some(&arguments), None) else {
+            return Some(Done::UNKNOWN);
+        };
+        let around = self.open.replace(open);
         let outer_text = std::mem::replace(&mut self.text, function.text);
         let outer_file = std::mem::replace(&mut self.file, function.file);
-        let outer_arguments = self.arguments.replace(Rc::new(arguments));
+        let outer_arguments = self.arguments.replace(arguments);
         let note = format!("calls the function `{}`", call.name());
         let done = run.deeper(|run| {
             run.traced(call.span, note, |run| {
@@ -350,6 +356,7 @@ impl Shell {
         self.text = outer_text;
         self.file = outer_file;
         self.arguments = outer_arguments;
+        self.open = around;
         let done = done.flatten().unwrap_or(Done::UNKNOWN);
         Some(match done.flow {
             Flow::Leaves(Leave::Return { ok }) => Done {

@@ -22,6 +22,7 @@ mod docker;
 mod exec;
 mod flags;
 mod follow;
+mod open;
 mod param;
 mod pattern;
 mod redirect;
@@ -82,6 +83,8 @@ struct Shell {
     written: Rc<RefCell<BTreeMap<RepoPath, Rc<Mapped>>>>,
     /// Folders that `cd -` and `popd` go back to.
     folders: Vec<Cwd>,
+    /// The innermost script that is being followed.
+    open: Option<Rc<open::Open>>,
     nesting: usize,
 }
 
@@ -242,6 +245,7 @@ impl Shell {
             processes: BTreeMap::new(),
             written: Rc::default(),
             folders: Vec::new(),
+            open: None,
             nesting: 0,
         }
     }
@@ -261,11 +265,16 @@ impl Shell {
 
     /// Executes another text in this same process: `eval`, a trap.
     fn nested_text(&mut self, run: &mut JobRun<'_>, text: Rc<Mapped>) -> Done {
+        let Some(open) = self.open(run, &text, None, self.arguments.as_ref(), None) else {
+            return Done::UNKNOWN;
+        };
+        let around = self.open.replace(open);
         let before = std::mem::replace(&mut self.text, text);
         let trap = self.at_exit.take();
         let done = run.deeper(|run| self.script(run)).unwrap_or(Done::UNKNOWN);
         self.at_exit = self.at_exit.take().or(trap);
         self.text = before;
+        self.open = around;
         done
     }
 

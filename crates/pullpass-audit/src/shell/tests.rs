@@ -466,14 +466,64 @@ fn scripts_of_the_repository_are_followed_and_nothing_else() {
 }
 
 #[test]
-fn a_script_that_calls_itself_ends() {
-    let files = [("a.sh", "docker pull a/a\n./a.sh\n")];
-    let all = effects_in(&files, "./a.sh");
-    assert!(
-        !all.is_empty() && all.len() <= crate::run::MAX_DEPTH,
-        "{}",
-        all.len()
+fn a_script_that_is_open_is_not_followed_again() {
+    let all = |files: &[(&str, &str)], script: &str| -> Vec<String> {
+        let pulled = |line: &String| line.strip_prefix("pull ").map(str::to_owned);
+        effects_in(files, script)
+            .iter()
+            .filter_map(pulled)
+            .collect()
+    };
+    for (files, script) in [
+        (vec![("a.sh", "docker pull a/a\n./a.sh\n")], "./a.sh"),
+        (vec![("a.sh", "docker pull a/a\n. ./a.sh\n")], ". ./a.sh"),
+        (vec![], "f() { docker pull a/a; g; f; }; g() { f; g; }; f"),
+        (
+            vec![
+                ("a.sh", "docker pull a/a\nbash b.sh\nbash b.sh\n"),
+                ("b.sh", "bash a.sh # docker\nmake a\n"),
+                ("Makefile", "a:\n\t./a.sh # docker\n\t$(MAKE) a\n"),
+            ],
+            "./a.sh",
+        ),
+        (
+            vec![(
+                "package.json",
+                r#"{"scripts": {"a": "docker pull a/a && npm run b", "b": "npm run a; yarn a"}}"#,
+            )],
+            "npm run a",
+        ),
+    ] {
+        let script = format!("{script}\ndocker pull z");
+        assert_eq!(all(&files, &script), ["a/a always", "z always"], "{script}");
+    }
+}
+
+#[test]
+fn a_script_that_calls_itself_otherwise_is_followed() {
+    let files = [
+        (
+            "ci.sh",
+            "case $1 in all) ./ci.sh one; $0 two;; *) docker pull a/$1;; esac\n",
+        ),
+        (
+            "in.sh",
+            "if [ \"$IN\" = yes ]; then docker pull in; else IN=yes exec ./in.sh; fi\n",
+        ),
+        (
+            "Makefile",
+            "all:\n\tdocker pull all\n\t$(MAKE) -C sub all\n",
+        ),
+        ("sub/Makefile", "include ../Makefile\n"),
+        ("deeper.sh", "docker pull deeper/$1\n./deeper.sh x$1\n"),
+    ];
+    assert_eq!(
+        effects_in(&files, "./ci.sh all"),
+        ["pull a/one always", "pull a/two always"]
     );
+    assert_eq!(effects_in(&files, "IN=no ./in.sh"), ["pull in always"]);
+    assert_eq!(effects_in(&files, "make all").len(), 2);
+    assert_eq!(effects_in(&files, "./deeper.sh y").len(), 4);
 }
 
 #[test]

@@ -63,7 +63,10 @@ pub(super) fn propose(
                 continue;
             };
             let slot = slots.entry((span.file, span.start)).or_default();
-            slot.jobs.insert(job.name.to_string());
+            // What no workflow runs is named in none, and so gets no context there.
+            if job.reached {
+                slot.jobs.insert(job.name.to_string());
+            }
             if repo.wanted(number) {
                 slot.wanted.insert(number);
             }

@@ -53,7 +53,7 @@ pub(super) fn propose(
 ) {
     let mut by_file: BTreeMap<RepoPath, Vec<&Job>> = BTreeMap::new();
     for job in &repo.survey.jobs {
-        if job.provider == Provider::CircleCi {
+        if job.provider == Provider::CircleCi && job.reached {
             let source = repo.survey.cx.sources.get(job.file);
             by_file.entry(source.path.clone()).or_default().push(job);
         }

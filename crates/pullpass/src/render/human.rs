@@ -74,11 +74,10 @@ impl Render for Human {
             writeln!(out, "{line}")?;
         }
         writeln!(out, "{}", self.verdict(totals))?;
-        if let Some(line) = unlisted(totals) {
+        for line in unreached(totals).into_iter().chain(unlisted(totals)) {
             writeln!(out, "{line}")?;
         }
-        let commonest = totals.by_rule.iter().max_by_key(|(_, n)| **n);
-        if let Some((rule, _)) = commonest {
+        if let Some(rule) = totals.gravest() {
             writeln!(
                 out,
                 "\nWhat it means and how to mend it: {}",
@@ -114,16 +113,22 @@ impl Human {
             let auth = self.paint(color(pull.auth), &format!("{:<14}", pull.auth.name()));
             let _ = writeln!(
                 out,
-                "  {place:<8} {auth}  {}  ({} of job `{}`{})",
+                "  {place:<8} {auth}  {}  ({} of {}{})",
                 clean(named(pull)),
                 pull.by.name(),
-                clean(&pull.job),
+                job(pull),
                 match pull.step.as_ref() {
                     "" => String::new(),
                     step => format!(", step `{}`", clean(step)),
                 }
             );
-            let _ = writeln!(out, "           {}", clean(&pull.reason));
+            let reason = clean(&pull.reason);
+            let never = if pull.reached {
+                ""
+            } else {
+                "; no workflow reaches it"
+            };
+            let _ = writeln!(out, "           {reason}{never}");
         }
         if !repository.audit.pulls.is_empty() {
             out.push('\n');
@@ -170,6 +175,14 @@ fn named(pull: &Pull) -> &str {
         .as_deref()
         .or(pull.image.as_deref())
         .unwrap_or("an image that cannot be known")
+}
+
+fn job(pull: &Pull) -> String {
+    let executor = pull.job.strip_prefix("executor ").filter(|_| !pull.reached);
+    match executor {
+        Some(executor) => format!("executor `{}`", clean(executor)),
+        None => format!("job `{}`", clean(&pull.job)),
+    }
 }
 
 fn color(auth: Auth) -> Style {
@@ -258,6 +271,25 @@ fn summary(totals: &Totals) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What is declared, would be pulled without a credential of the project's, and is not run.
+fn unreached(totals: &Totals) -> Option<String> {
+    let open = [
+        Auth::Anonymous,
+        Auth::Impossible,
+        Auth::Conditional,
+        Auth::Platform,
+    ];
+    let count: usize = open.iter().map(|auth| totals.unreached(*auth)).sum();
+    let (images, have, them) = match count {
+        0 => return None,
+        1 => ("1 image".to_owned(), "has", "it one"),
+        n => (format!("{n} images"), "have", "them one"),
+    };
+    Some(format!(
+        "Not counted: {images} of jobs and executors that no workflow runs {have} no credential either; `pullpass fix` gives {them} too."
+    ))
 }
 
 fn unlisted(totals: &Totals) -> Option<String> {

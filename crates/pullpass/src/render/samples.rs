@@ -58,6 +58,7 @@ fn job() -> Place {
 fn finding(rule: &'static str, severity: Severity, place: Place, message: &str) -> Finding {
     Finding {
         rule,
+        reached: true,
         severity,
         place,
         jobs: vec!["build".to_owned()],
@@ -121,6 +122,7 @@ pub(crate) fn audit() -> Audit {
             ),
             from_file,
         ],
+        latent: Vec::new(),
         silenced: 1,
         unread: vec![Unread {
             file: ".circleci/old.yml".to_owned(),
