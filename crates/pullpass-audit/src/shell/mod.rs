@@ -168,13 +168,36 @@ impl Arg {
         if !self.bare || !self.as_str().chars().all(is_hole) {
             return false;
         }
-        let name = run.show(&self.text).to_ascii_lowercase();
-        [
-            "opt", "arg", "flag", "param", "extra", "[@]", "$@", "$*", "env",
-        ]
-        .iter()
-        .any(|word| name.contains(word))
+        let shown = run.show(&self.text);
+        // `$(jq 'map("-t " + .)')` prints flags.
+        ["[@]", "$@", "$*", "\"-", "'-"]
+            .iter()
+            .any(|sign| shown.contains(sign))
+            || names_flags(&shown)
     }
+}
+
+/// Whether a variable's name says that it holds flags: `$BUILD_ARGS` does, `$TARGET_IMAGE` does not.
+fn names_flags(shown: &str) -> bool {
+    let shown = shown.to_ascii_lowercase();
+    let mut words = shown.split(|c: char| !c.is_ascii_alphanumeric());
+    let image = words.clone().any(|word| word.starts_with("image"));
+    !image
+        && words.any(|word| {
+            let many = [
+                "opts",
+                "options",
+                "args",
+                "arguments",
+                "flags",
+                "params",
+                "parameters",
+            ];
+            let one = [
+                "opt", "option", "arg", "argument", "flag", "param", "extra", "env",
+            ];
+            one.contains(&word) || many.iter().any(|end| word.ends_with(end))
+        })
 }
 
 /// How a command ended.

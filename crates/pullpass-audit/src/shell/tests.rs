@@ -519,3 +519,52 @@ fn a_condition_of_the_pull_and_of_the_login_is_the_same_condition() {
     let all = effects("test \"$A\" != b || docker pull alpine");
     assert_eq!(all, ["pull alpine always [if [ \"$A\" = b ]]"]);
 }
+
+#[test]
+fn a_prefix_that_is_not_known_runs_what_stands_behind_it() {
+    for script in [
+        "$SUDO docker pull a/b",
+        "${DRY} crane digest a/b",
+        "$DRY_RUN docker buildx imagetools inspect a/b",
+    ] {
+        assert_eq!(pulls(script), ["a/b always"], "{script}");
+    }
+    assert_eq!(pulls("$HELLO world a/b"), [""; 0]);
+    assert_eq!(pulls("echo $SUDO docker pull a/b"), [""; 0]);
+}
+
+#[test]
+fn flags_may_stand_before_a_sub_command_of_buildx() {
+    let files = [("Dockerfile", "FROM debian:12\n")];
+    assert_eq!(
+        effects_in(&files, "docker buildx --builder own build -t app ."),
+        ["pull debian:12 always"]
+    );
+    assert_eq!(
+        effects_in(&files, "docker buildx --builder default build -t app ."),
+        ["pull debian:12", "provide app"]
+    );
+}
+
+#[test]
+fn a_variable_is_taken_for_flags_by_whole_words_of_its_name() {
+    for image in ["$TARGET_IMAGE", "$ENV_IMAGE", "$OPTIMISED", "$ENVIRONMENT"] {
+        assert_eq!(
+            pulls(&format!("docker pull {image}")),
+            [format!("{image} always")]
+        );
+    }
+    for flags in [
+        "$BUILD_ARGS",
+        "$DOCKER_OPTS",
+        "$dockerflags",
+        "$EXTRA",
+        "\"${options[@]}\"",
+    ] {
+        let script = format!("docker pull {flags} a/b");
+        let last = pulls(&script).pop();
+        assert_eq!(last.as_deref(), Some("a/b always"), "{script}");
+    }
+    let script = "docker buildx imagetools create $(jq -cr '.tags | map(\"-t \" + .) | join(\" \")' <<< \"$META\") a/b";
+    assert_eq!(pulls(script), ["a/b always"]);
+}

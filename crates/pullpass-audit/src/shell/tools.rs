@@ -520,6 +520,7 @@ mod tests {
             "pull",
             "login",
             "bake",
+            "buildx",
             "create-builder",
             "other",
             "compose",
