@@ -267,7 +267,7 @@ impl Shell {
     }
 }
 
-fn is_set_by_ci(name: &str) -> bool {
+pub(super) fn is_set_by_ci(name: &str) -> bool {
     name == "CI" || SET_BY_CI.iter().any(|prefix| name.starts_with(prefix))
 }
 

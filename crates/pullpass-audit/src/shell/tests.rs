@@ -568,3 +568,56 @@ fn a_variable_is_taken_for_flags_by_whole_words_of_its_name() {
     let script = "docker buildx imagetools create $(jq -cr '.tags | map(\"-t \" + .) | join(\" \")' <<< \"$META\") a/b";
     assert_eq!(pulls(script), ["a/b always"]);
 }
+
+#[test]
+fn a_list_is_read_into_an_array() {
+    let script = "LIST='a/b c/d'\nIFS=' ' read -ra NAMES <<< \"$LIST\"\n\
+                  for name in \"${NAMES[@]}\"; do docker pull \"$name:1\"; done";
+    assert_eq!(pulls(script), ["a/b:1 always", "c/d:1 always"]);
+    let script = "IFS=, read -r -a NAMES <<< \"a/b,c/d\"\ndocker pull \"${NAMES[1]}\"";
+    assert_eq!(pulls(script), ["c/d always"]);
+    let script = "IFS=, read -ra NAMES <<< \"$LIST\"\ndocker pull \"${NAMES[1]}\"";
+    assert_eq!(pulls(script).len(), 1, "{:?}", pulls(script));
+}
+
+#[test]
+fn what_is_set_only_where_nothing_else_sets_it_is_a_default() {
+    for script in [
+        "if [ -z \"$FROM\" ]; then FROM=a/b; fi\ndocker pull \"$FROM\"",
+        "if [[ -z ${FROM:-} ]]; then\n  FROM=a/b\nfi\ndocker pull $FROM",
+        "if test -z \"$FROM\"; then FROM=a/b; else echo $FROM; fi; docker pull \"$FROM\"",
+    ] {
+        assert_eq!(pulls(script), ["a/b always"], "{script}");
+    }
+    let other = "if [ -z \"$OTHER\" ]; then FROM=a/b; fi\ndocker pull \"$FROM\"";
+    assert_eq!(pulls(other), ["$FROM always"]);
+    let set_by_ci = "if [ -z \"$CIRCLE_TAG\" ]; then CIRCLE_TAG=b; fi\ndocker pull a:$CIRCLE_TAG";
+    assert_eq!(pulls(set_by_ci), ["a:$CIRCLE_TAG always"]);
+}
+
+#[test]
+fn options_of_a_script_are_read_from_its_arguments() {
+    let script = "#!/bin/bash\nlocal=N\nwhile getopts \":hlt:d:\" opt; do\n  case $opt in\n\
+                  h) echo help; exit 0 ;;\n  l) local=Y ;;\n  t) tag=$OPTARG ;;\n  d) dir=$OPTARG ;;\n  esac\ndone\n\
+                  shift $((OPTIND - 1))\n\
+                  if [ \"$local\" = Y ]; then docker pull $1:$tag; else docker pull other/$1; fi\n";
+    let files = [("run.sh", script)];
+    for call in [
+        "./run.sh -l -t 1 -d x a/b",
+        "bash run.sh -lt1 a/b",
+        "./run.sh -t 1 -l -- a/b",
+    ] {
+        let pulled: Vec<String> = effects_in(&files, call)
+            .into_iter()
+            .filter(|line| line.starts_with("pull "))
+            .collect();
+        assert_eq!(pulled, ["pull a/b:1 always"], "{call}");
+    }
+    assert_eq!(
+        effects_in(&files, "./run.sh a/b"),
+        ["pull other/a/b always"]
+    );
+    assert_eq!(effects_in(&files, "./run.sh -h a/b"), [""; 0]);
+    // Which options there are is not known, and both ways are open.
+    assert_eq!(effects_in(&files, "./run.sh $FLAGS a/b").len(), 2);
+}
