@@ -78,6 +78,8 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
         Kind::Opaque { what, .. } => format!("opaque {what}"),
         Kind::Provide { image } => format!("provide {}", image.as_str()),
         Kind::Logout { .. } => "logout".to_owned(),
+        Kind::Load => "load".to_owned(),
+        Kind::Save { image } => format!("save {}", cx.holes.show(image.as_str())),
         Kind::Push { image } => format!("push {}", cx.holes.show(image.as_str())),
     };
     let condition = if effect.guards.is_empty() {

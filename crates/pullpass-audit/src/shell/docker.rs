@@ -10,7 +10,7 @@ use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::reference::{DOCKER_HUB, canonical_registry};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Mapped, Text, is_hole};
+use crate::text::{Mapped, Text, is_hole};
 
 /// The builder image of the driver `docker-container` (buildx's documentation of `create`).
 const BUILDKIT: &str = "moby/buildkit:buildx-stable-1";
@@ -209,9 +209,12 @@ impl Shell {
                 let parsed = other(run);
                 self.provides(run, parsed.rest.get(1));
             }
-            "load" => {
-                let image = run.cx.holes.of(&self.shown(run, span), HoleKind::Output);
-                run.emit(span, Kind::Provide { image });
+            "load" => run.emit(span, Kind::Load),
+            "save" => {
+                for image in other(run).rest {
+                    let kind = Kind::Save { image: image.text };
+                    run.emit(image.span, kind);
+                }
             }
             "push" => pushes(run, other(run).rest.iter().take(1)),
             "login" => self.login(run, program, args, span),
@@ -229,12 +232,6 @@ impl Shell {
             }
             _ => {}
         }
-    }
-
-    /// A place's text in the words of the file, for a name that is unknown but always the same.
-    fn shown(&self, run: &JobRun<'_>, span: Span) -> String {
-        let source = run.cx.sources.get(span.file);
-        format!("$({})", source.slice(span.start, span.end))
     }
 
     fn asks<'a>(
@@ -400,6 +397,7 @@ impl Shell {
             text.contains("type=docker") && !text.contains("dest=")
         });
         build.load = !build.container_builder || parsed.has(&["--load"]) || to_docker;
+        build.archive = output.iter().any(|o| dockerfile::is_archive(o.as_str()));
         if parsed.has(&["--push"]) || output.iter().any(|o| o.as_str().contains("push=true")) {
             for tag in parsed.all(&["-t", "--tag"]) {
                 run.emit(

@@ -88,6 +88,8 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
         }
         Kind::Logout { registry, .. } => format!("logout [{}]", show(registry)),
         Kind::Provide { image } => format!("provide {}", show(image)),
+        Kind::Load => "load".to_owned(),
+        Kind::Save { image } => format!("save {}", show(image)),
         Kind::Push { image } => format!("push {}", show(image)),
         Kind::Opaque { what, why, .. } => format!("opaque {what}: {why}"),
     };
@@ -335,8 +337,18 @@ fn what_is_built_or_tagged_or_loaded_is_provided() {
         ]
     );
     assert_eq!(
-        effects("docker load -i x.tar"),
-        ["provide $(docker load -i x.tar)"]
+        effects(
+            "docker save -o x.tar a/b c\ndocker image save $X | gzip > x\ndocker load -i x.tar"
+        ),
+        ["save a/b", "save c", "save $X", "load"]
+    );
+    let files = [("Dockerfile", "FROM debian:12\n")];
+    assert_eq!(
+        effects_in(
+            &files,
+            "docker buildx build -t app -o type=docker,dest=/tmp/x.tar ."
+        ),
+        ["pull debian:12", "provide app", "save app"]
     );
     assert_eq!(effects("docker commit c me/app"), ["provide me/app"]);
 }
@@ -618,6 +630,14 @@ fn options_of_a_script_are_read_from_its_arguments() {
         ["pull other/a/b always"]
     );
     assert_eq!(effects_in(&files, "./run.sh -h a/b"), [""; 0]);
+    let script = "while getopts v: o; do case $o in v) V=$OPTARG ;; esac; done\n\
+                  if [ -v V ]; then docker pull a/b:$V; else docker pull a/b; fi\n";
+    let versions = [("run.sh", script)];
+    assert_eq!(
+        effects_in(&versions, "./run.sh -v 1"),
+        ["pull a/b:1 always"]
+    );
+    assert_eq!(effects_in(&versions, "./run.sh").len(), 2);
     // Which options there are is not known, and both ways are open.
     assert_eq!(effects_in(&files, "./run.sh $FLAGS a/b").len(), 2);
 }
