@@ -641,3 +641,16 @@ fn options_of_a_script_are_read_from_its_arguments() {
     // Which options there are is not known, and both ways are open.
     assert_eq!(effects_in(&files, "./run.sh $FLAGS a/b").len(), 2);
 }
+
+#[test]
+fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
+    let tasks = "from invoke import task\n\n@task\ndef dev_env(c):\n    c.run('docker compose up')\n\n@task\ndef lint(c):\n    c.run('ruff')\n";
+    let files = [("tasks.py", tasks)];
+    assert_eq!(
+        effects_in(&files, "invoke dev-env --endpoints=all\ninv lint"),
+        [
+            "opaque invoke: it runs tasks that are written in Python, which is not read, and they mention docker"
+        ]
+    );
+    assert_eq!(effects("invoke dev-env"), [""; 0]);
+}
