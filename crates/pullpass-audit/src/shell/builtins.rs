@@ -50,6 +50,8 @@ impl Shell {
                 if let Some(all) = &self.arguments {
                     let rest = all.iter().skip(count).cloned().collect();
                     self.arguments = Some(Rc::new(rest));
+                    self.argument_places =
+                        self.argument_places.iter().copied().skip(count).collect();
                 }
                 Done::known(true)
             }
@@ -221,6 +223,7 @@ impl Shell {
             None => return,
         };
         let all = rest.get(from..).unwrap_or_default();
+        self.argument_places = super::follow::places(all);
         self.arguments = if all.iter().any(|arg| arg.bare && !arg.text.is_known()) {
             None
         } else {

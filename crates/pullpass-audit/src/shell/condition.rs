@@ -7,7 +7,7 @@ use super::syntax::{CommandKind, List, Pipeline, Span as Range, Word};
 use super::{Arg, Done, Shell};
 use crate::effect::Guard;
 use crate::run::JobRun;
-use crate::text::Text;
+use crate::text::{HoleKind, Text};
 
 /// Commands that are asked for their status, not for what they do.
 const TESTS: [&str; 17] = [
@@ -225,6 +225,15 @@ fn evaluate(run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
         [op, word] => match op.as_str() {
             "-n" => emptiness(&word.text).map(|empty| !empty),
             "-z" => emptiness(&word.text),
+            // What is set in one branch only may be unset, and its own hole stands for that.
+            "-v" => {
+                let value = run.env.get(word.as_str())?;
+                let hole = run
+                    .cx
+                    .holes
+                    .of(&format!("${}", word.as_str()), HoleKind::Variable);
+                (*value != hole).then_some(true)
+            }
             // A file that is in the repository is there; one that is not may be made by the build.
             "-f" | "-e" | "-r" | "-s" => run
                 .resolve(&word.text)

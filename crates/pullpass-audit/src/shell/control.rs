@@ -420,6 +420,8 @@ impl Shell {
         let outer_text = std::mem::replace(&mut self.text, function.text);
         let outer_file = std::mem::replace(&mut self.file, function.file);
         let outer_arguments = self.arguments.replace(Rc::new(arguments));
+        let places = super::follow::places(call.rest());
+        let outer_places = std::mem::replace(&mut self.argument_places, places);
         let note = format!("calls the function `{}`", call.name());
         let done = run.deeper(|run| {
             run.traced(call.span, note, |run| {
@@ -429,6 +431,7 @@ impl Shell {
         self.text = outer_text;
         self.file = outer_file;
         self.arguments = outer_arguments;
+        self.argument_places = outer_places;
         let done = done.flatten().unwrap_or(Done::UNKNOWN);
         Some(match done.flow {
             Flow::Leaves(Leave::Return { ok }) => Done {

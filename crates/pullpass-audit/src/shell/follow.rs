@@ -77,12 +77,13 @@ impl Shell {
                         return Done::UNKNOWN;
                     };
                     let (zero, arguments) = match rest.split_first() {
-                        Some((zero, arguments)) => (Some(zero.text.clone()), texts(arguments)),
-                        None => (None, Vec::new()),
+                        Some((zero, arguments)) => (Some(zero.text.clone()), arguments),
+                        None => (None, rest),
                     };
                     return self.process(run, Rc::new(script.script()), |inner| {
                         inner.zero = zero;
-                        inner.arguments = Some(Rc::new(arguments));
+                        inner.arguments = Some(Rc::new(texts(arguments)));
+                        inner.argument_places = places(arguments);
                     });
                 }
                 // `-euo pipefail`
@@ -155,6 +156,7 @@ impl Shell {
                 inner.file = Some(path);
                 inner.zero = Some(zero);
                 inner.arguments = arguments;
+                inner.argument_places = places(rest);
             });
         });
         Some(Done::UNKNOWN)
@@ -327,6 +329,11 @@ impl Shell {
         });
         true
     }
+}
+
+/// Where the arguments of a script or a function are written.
+pub(super) fn places(arguments: &[Arg]) -> Rc<[Span]> {
+    arguments.iter().map(|arg| arg.span).collect()
 }
 
 /// Whether the file of a task runner that could not be followed says anything of containers. A

@@ -654,3 +654,78 @@ fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
     );
     assert_eq!(effects("invoke dev-env"), [""; 0]);
 }
+
+#[test]
+fn a_list_of_flags_hides_no_image() {
+    for script in [
+        "docker run \"${ARGS[@]}\" a/b x y",
+        "docker run $@ a/b x",
+        "ARGS=(--rm); if [ -t 0 ]; then ARGS+=(-it); fi; ARGS+=(-e A=b)\ndocker run \"${ARGS[@]}\" a/b x",
+        "ARGS=(-q); [ -n \"$X\" ] && ARGS+=(-it); docker run \"${ARGS[@]}\" a/b x",
+    ] {
+        assert_eq!(pulls(script), ["a/b"], "{script}");
+    }
+    assert_eq!(pulls("docker run \"${IMAGES[@]}\""), ["${IMAGES[@]}"]);
+    let files = [("run.sh", "docker run \"$@\"\n")];
+    assert_eq!(effects_in(&files, "./run.sh $X"), ["pull $@"]);
+    let files = [("own/Dockerfile", "FROM a/b\n")];
+    let script = "ARGS=(--pull -f own/Dockerfile)\nif [ -n \"$A\" ]; then ARGS+=(--label \"$A\"); fi\n\
+                  ARGS+=(-t app)\ndocker build \"${ARGS[@]}\" .\n[ ${#ARGS[@]} = 5 ] && docker pull c/d";
+    assert_eq!(
+        effects_in(&files, script)[..2],
+        ["pull a/b always", "provide app"]
+    );
+}
+
+#[test]
+fn what_a_script_is_handed_is_found_where_it_is_written() {
+    let retry = "#!/bin/sh\nwhile true; do\n  if \"$@\"; then exit 0; fi\ndone\n";
+    let function = "fetch() { docker pull \"$2\"; }\n";
+    let script = format!("{function}./retry.sh docker pull a/b\nfetch x c/d\n");
+    let tree = tree(&[("retry.sh", retry), ("ci.txt", &script)]);
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
+    let mut run = JobRun::new(&cx);
+    super::run_script(&mut run, &Mapped::verbatim(source.whole(), &*source.text));
+    let written: Vec<String> = run
+        .finish()
+        .iter()
+        .map(|effect| {
+            let file = cx.sources.get(effect.span.file);
+            format!(
+                "{} {}",
+                file.path,
+                file.slice(effect.span.start, effect.span.end)
+            )
+        })
+        .collect();
+    assert_eq!(written, ["ci.txt a/b", "ci.txt c/d"]);
+}
+
+#[test]
+fn a_make_target_that_is_known_in_part_is_one_of_those_that_fit() {
+    let makefile = "build-%-image:\n\tdocker pull a/$*\nbuild-linux:\n\tgo build\nbuild-docker:\n\tdocker pull c/d\nother:\n\tdocker pull e/f\n";
+    let files = [("Makefile", makefile)];
+    assert_eq!(
+        effects_in(&files, "make build-$X"),
+        ["pull c/d always [if `make build-$X` is `make build-docker`]"]
+    );
+    assert_eq!(
+        effects_in(&files, "make build-$X-image"),
+        ["pull a/$X always"]
+    );
+    assert_eq!(
+        effects_in(&files, "make $X"),
+        ["opaque make $X: which target `make $X` means is known only when the build runs"]
+    );
+    // `./out/x` and `out/x` are one target.
+    let files = [(
+        "Makefile",
+        "./out/x: ./y\n\tdocker pull a/b\ny:\n\tdocker pull c/d\n",
+    )];
+    assert_eq!(
+        effects_in(&files, "make out/x"),
+        ["pull c/d always", "pull a/b always"]
+    );
+}
