@@ -242,6 +242,7 @@ impl Places<'_> {
                 .collect(),
             runner: job.runner,
             by_host: judged.by_host,
+            has_slot: effect.is_some_and(|e| e.slot.is_some()),
             forks: job.forks,
             reached: job.reached,
         }

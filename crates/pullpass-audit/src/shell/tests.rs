@@ -643,19 +643,6 @@ fn options_of_a_script_are_read_from_its_arguments() {
 }
 
 #[test]
-fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
-    let tasks = "from invoke import task\n\n@task\ndef dev_env(c):\n    c.run('docker compose up')\n\n@task\ndef lint(c):\n    c.run('ruff')\n";
-    let files = [("tasks.py", tasks)];
-    assert_eq!(
-        effects_in(&files, "invoke dev-env --endpoints=all\ninv lint"),
-        [
-            "opaque invoke: it runs tasks that are written in Python, which is not read, and they mention docker"
-        ]
-    );
-    assert_eq!(effects("invoke dev-env"), [""; 0]);
-}
-
-#[test]
 fn a_list_of_flags_hides_no_image() {
     for script in [
         "docker run \"${ARGS[@]}\" a/b x y",
@@ -701,6 +688,19 @@ fn what_a_script_is_handed_is_found_where_it_is_written() {
         })
         .collect();
     assert_eq!(written, ["ci.txt a/b", "ci.txt c/d"]);
+}
+
+#[test]
+fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
+    let tasks = "from invoke import task\n\n@task\ndef dev_env(c):\n    c.run('docker compose up')\n\n@task\ndef lint(c):\n    c.run('ruff')\n";
+    let files = [("tasks.py", tasks)];
+    assert_eq!(
+        effects_in(&files, "invoke dev-env --endpoints=all\ninv lint"),
+        [
+            "opaque invoke: it runs tasks that are written in Python, which is not read, and they mention docker"
+        ]
+    );
+    assert_eq!(effects("invoke dev-env"), [""; 0]);
 }
 
 #[test]
