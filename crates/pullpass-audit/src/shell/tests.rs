@@ -466,6 +466,7 @@ fn scripts_of_the_repository_are_followed_and_nothing_else() {
         ("source ci/lib.sh\npull_it d/d", &["pull d/d always"]),
         ("bash ../../etc/passwd", &[]),
         ("/etc/init.d/docker start", &[]),
+        ("curl https://x -o get-docker.sh; sh ./get-docker.sh", &[]),
         (
             "bash scripts/docker-up.sh",
             &[
