@@ -251,6 +251,13 @@ pub enum Kind {
         /// The image as written.
         image: Text,
     },
+    /// Brings images out of an archive, which does not say which.
+    Load,
+    /// Puts an image into an archive, for another job to load.
+    Save {
+        /// The image as written.
+        image: Text,
+    },
     /// Sends an image to a registry: what a login may be there for, when nothing is pulled.
     Push {
         /// The image as written.

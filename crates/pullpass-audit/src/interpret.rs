@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use crate::archive::{Archives, FromArchive};
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
 use crate::reference::{self, DOCKER_HUB, Image, Reference, canonical_registry};
@@ -85,15 +86,17 @@ struct Present {
     guards: Rc<[Guard]>,
 }
 
-/// Judges every pull of a job.
+/// Judges every pull of a job. `archives` is what the jobs of the repository hand to each other.
 #[must_use]
-pub fn interpret(cx: &Context<'_>, job: &Job) -> Judgement {
+pub fn interpret(cx: &Context<'_>, job: &Job, archives: &Archives) -> Judgement {
     let mut walk = Walk {
         cx,
         job,
+        archives,
         active: Vec::new(),
         present: Vec::new(),
         loaded: false,
+        unnamed: false,
         out: Judgement::default(),
     };
     for (index, effect) in job.effects.iter().enumerate() {
@@ -105,10 +108,13 @@ pub fn interpret(cx: &Context<'_>, job: &Job) -> Judgement {
 struct Walk<'a, 'j> {
     cx: &'a Context<'a>,
     job: &'j Job,
+    archives: &'a Archives,
     active: Vec<Active<'j>>,
     present: Vec<Present>,
-    /// An image of unknown name came out of an archive.
+    /// Images came out of an archive.
     loaded: bool,
+    /// An image was made of whose name nothing is known.
+    unnamed: bool,
     out: Judgement,
 }
 
@@ -206,11 +212,13 @@ impl<'j> Walk<'_, 'j> {
                     self.make_present(reference.canonical_text(), &effect.guards)
                 }
                 Image::Unknown => {
-                    self.loaded |= image.is_one_hole();
+                    self.unnamed |= image.is_one_hole();
                     self.make_present(image.as_str().to_owned(), &effect.guards);
                 }
                 Image::Nothing | Image::Invalid(_) => {}
             },
+            Kind::Load => self.loaded = true,
+            Kind::Save { .. } => {}
             Kind::Push { image } => {
                 if let Image::Named(reference) = reference::parse(image) {
                     self.use_logins(&reference.registry);
@@ -327,9 +335,28 @@ impl<'j> Walk<'_, 'j> {
             }
             Image::Named(reference) => {
                 let name = reference.canonical_text();
+                let mut doubt = None;
                 if !by_host {
-                    if freshness == Freshness::Missing && self.is_present(&name, &effect.guards) {
-                        return;
+                    if freshness == Freshness::Missing {
+                        if self.is_present(&name, &effect.guards) {
+                            return;
+                        }
+                        if self.unnamed && !reference.repository.starts_with("library/") {
+                            doubt = Some(
+                                "an image was made before under a name that cannot be known, and this may be it",
+                            );
+                        }
+                        if self.loaded {
+                            match self.archives.hold(&reference) {
+                                FromArchive::Yes => return,
+                                FromArchive::No => {}
+                                FromArchive::Unknown => {
+                                    doubt = Some(
+                                        "an archive was loaded before, and whether this image came out of it cannot be known",
+                                    )
+                                }
+                            }
+                        }
                     }
                     self.make_present(name, &effect.guards);
                 }
@@ -353,12 +380,9 @@ impl<'j> Walk<'_, 'j> {
                             ),
                         )
                     };
-                } else if self.loaded
-                    && freshness == Freshness::Missing
-                    && !reference.repository.starts_with("library/")
-                {
+                } else if let Some(doubt) = doubt {
                     self.use_all_logins();
-                    judged.reason = "an archive was loaded before, and whether this image came out of it cannot be known".to_owned();
+                    doubt.clone_into(&mut judged.reason);
                 } else {
                     match puller {
                         Puller::Host => self.judge_declared(&mut judged, declared),
@@ -745,7 +769,7 @@ mod tests {
             reached: true,
             effects: run.finish(),
         };
-        interpret(&cx, &job)
+        interpret(&cx, &job, &Archives::of(std::slice::from_ref(&job)))
             .pulls
             .iter()
             .map(|p| {
@@ -878,6 +902,69 @@ mod tests {
         });
         // The name of what was provided is unknown, so what is run may be it.
         assert!(seen.is_empty(), "{seen:?}");
+    }
+
+    #[test]
+    fn what_may_be_what_was_made_under_an_unknown_name_is_unknown() {
+        let seen = judge(|run, f| {
+            let image = run.cx.holes.of("$IMAGE", HoleKind::Variable);
+            run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+            pull(run, f, "me/app:ci");
+            pull(run, f, "alpine");
+        });
+        assert_eq!(
+            seen,
+            ["me/app:ci unknown Unresolved", "alpine anonymous NoLogin"]
+        );
+    }
+
+    #[test]
+    fn what_comes_out_of_an_archive_is_not_pulled() {
+        let save = |run: &mut JobRun<'_>, f, image: &str| {
+            let image = Text::from(image);
+            run.emit(Span::new(f, 0, 1), Kind::Save { image });
+        };
+        let load = |run: &mut JobRun<'_>, f| run.emit(Span::new(f, 0, 1), Kind::Load);
+        // What is saved is known, and so everything else is pulled.
+        let seen = judge(|run, f| {
+            save(run, f, "app:ci");
+            save(run, f, "me/all");
+            load(run, f);
+            for image in ["app:ci", "me/all:1", "app:other", "google/sdk", "debian"] {
+                pull(run, f, image);
+            }
+        });
+        assert_eq!(
+            seen,
+            [
+                "app:other anonymous NoLogin",
+                "google/sdk anonymous NoLogin",
+                "debian anonymous NoLogin"
+            ]
+        );
+        // What is saved is not known: what the repository builds may be it, and others may be, too.
+        let seen = judge(|run, f| {
+            let provide = Kind::Provide {
+                image: "app:ci".into(),
+            };
+            run.emit(Span::new(f, 0, 1), provide);
+            let unknown = run.cx.holes.of("$IMAGE", HoleKind::Variable);
+            save(run, f, unknown.as_str());
+            load(run, f);
+            pull(run, f, "app:ci");
+            pull(run, f, "google/sdk");
+            pull(run, f, "debian");
+        });
+        assert_eq!(
+            seen,
+            ["google/sdk unknown Unresolved", "debian anonymous NoLogin"]
+        );
+        // An archive from elsewhere.
+        let seen = judge(|run, f| {
+            load(run, f);
+            pull(run, f, "me/app");
+        });
+        assert_eq!(seen, ["me/app unknown Unresolved"]);
     }
 
     #[test]

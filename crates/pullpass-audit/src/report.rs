@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::archive::Archives;
 use crate::context::Context;
 use crate::effect::{Job, Kind};
 use crate::finding::{Audit, Finding, Policy};
@@ -20,7 +21,9 @@ const EXCERPT: usize = 400;
 /// Builds the audit of one repository.
 #[must_use]
 pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> Audit {
+    let archives = Archives::of(jobs);
     let mut build = Build {
+        archives: &archives,
         places: Places {
             cx,
             names: HashMap::new(),
@@ -114,6 +117,7 @@ type Key = (FileId, Arc<str>, Span, Option<String>);
 
 struct Build<'c> {
     places: Places<'c>,
+    archives: &'c Archives,
     pulls: Vec<Pull>,
     known: HashMap<Key, usize>,
     logins: Vec<Login>,
@@ -123,7 +127,7 @@ struct Build<'c> {
 impl Build<'_> {
     fn job(&mut self, job: &Job) {
         let cx = self.places.cx;
-        let judgement = interpret(cx, job);
+        let judgement = interpret(cx, job, self.archives);
         let name: Arc<str> = job.name.as_ref().into();
         let job_file = self.places.name(job.file);
         // Two entries of one run at the same place (a loop, a script called twice) are one pull; two
@@ -241,6 +245,7 @@ impl Places<'_> {
                 .collect(),
             runner: job.runner,
             by_host: judged.by_host,
+            has_slot: effect.is_some_and(|e| e.slot.is_some()),
             forks: job.forks,
             reached: job.reached,
         }

@@ -1,7 +1,7 @@
 //! One job as it runs: the variables, the folder and the conditions in force, and the effects so
 //! far. Front ends drive it; the shell, Dockerfile, Compose and Bake readers add to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 use crate::context::Context;
@@ -50,6 +50,8 @@ pub struct JobRun<'c> {
     shared_guards: Rc<[Guard]>,
     within: Rc<[Span]>,
     effects: Vec<Effect>,
+    /// What could not be known, and why: each is said once.
+    said: HashSet<(Rc<str>, Rc<str>)>,
 }
 
 impl<'c> JobRun<'c> {
@@ -70,6 +72,7 @@ impl<'c> JobRun<'c> {
             shared_guards: Rc::from([]),
             within: Rc::from([]),
             effects: Vec::new(),
+            said: HashSet::new(),
         }
     }
 
@@ -122,7 +125,8 @@ impl<'c> JobRun<'c> {
         );
     }
 
-    /// Something that may pull, of which nothing more can be said.
+    /// Something that may pull, of which nothing more can be said. Once in a job is enough: to read
+    /// the same fifty times helps nobody.
     pub fn opaque(
         &mut self,
         span: Span,
@@ -130,14 +134,12 @@ impl<'c> JobRun<'c> {
         why: impl Into<Rc<str>>,
         by: By,
     ) {
-        self.emit(
-            span,
-            Kind::Opaque {
-                what: what.into(),
-                why: why.into(),
-                by,
-            },
-        );
+        let (what, why): (Rc<str>, Rc<str>) = (what.into(), why.into());
+        let said = (Rc::clone(&what), Rc::clone(&why));
+        let kind = Kind::Opaque { what, why, by };
+        if self.said.insert(said) {
+            self.emit(span, kind);
+        }
     }
 
     /// Where the Docker client keeps credentials now: as `DOCKER_CONFIG` says.

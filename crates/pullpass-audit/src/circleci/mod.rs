@@ -75,7 +75,7 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         None if root.get("jobs").is_none() => {
             note(
                 root,
-                "no `version` and no `jobs`: CircleCI 1.0, which no longer runs, or no configuration; it was not read",
+                "it has no `version` and no `jobs`, so it is a part of which a script makes a configuration, or is for CircleCI 1.0, which no longer runs; it was not read",
             );
             return Vec::new();
         }

@@ -311,6 +311,11 @@ fn conditions_are_computed_when_known_and_guards_when_not() {
             "",
         ),
         (
+            "condition: {matches: {pattern: ',', value: << parameters.text >>}}",
+            "when",
+            "-",
+        ),
+        (
             "condition: << pipeline.parameters.p >>",
             "when",
             " [<< pipeline.parameters.p >>]",
@@ -824,4 +829,24 @@ jobs:
         reason("", "{username: robot, password: $P}"),
         "a credential is given with this image; it works if `$P` is a variable of the project: the job has no context"
     );
+}
+
+#[test]
+fn a_job_of_an_orb_builds_the_repositorys_dockerfile() {
+    let config = "version: 2.1\norbs: {hmpps: ministryofjustice/hmpps@8.1}\nworkflows:\n  w:\n    jobs: [hmpps/build_docker]\n";
+    let tree = MemoryTree::new()
+        .with(".circleci/config.yml", config)
+        .with("Dockerfile", "FROM debian:12\n");
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let jobs = lower(&cx, &RepoPath::new(".circleci/config.yml").unwrap());
+    let pulls: Vec<String> = jobs[0]
+        .effects
+        .iter()
+        .filter_map(|effect| match &effect.kind {
+            Kind::Pull { image, .. } => Some(cx.holes.show(image.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pulls, ["cimg/python:3.10", "debian:12"]);
 }

@@ -13,7 +13,7 @@ use super::{Build, Place};
 use crate::reference::{Image, parse};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Text, is_hole, may_be};
 
 /// Arguments that BuildKit sets itself: they name a platform, never an image.
 const PLATFORM: [&str; 10] = [
@@ -52,6 +52,8 @@ pub(super) struct Plan {
 /// What a name in `FROM` or `--from` means.
 enum Origin {
     Stage(usize),
+    /// One of several stages; which one is known only when the build runs.
+    OneOf(Vec<usize>),
     Context(Text),
     Image,
 }
@@ -240,10 +242,27 @@ impl Planner<'_, '_> {
     fn origin_of_base(&self, index: usize, name: &str) -> Origin {
         match self.names.get(name.to_ascii_lowercase().as_str()) {
             Some(&stage) if stage < index => Origin::Stage(stage),
-            _ => self
-                .context(name)
-                .map_or(Origin::Image, |c| Origin::Context(c.clone())),
+            _ => match (self.context(name), self.possible(name, index)) {
+                (Some(context), _) => Origin::Context(context.clone()),
+                (None, stages) if !stages.is_empty() => Origin::OneOf(stages),
+                (None, _) => Origin::Image,
+            },
         }
+    }
+
+    /// The stages that a name with an unknown part may mean: `FROM base-$TARGETARCH`.
+    fn possible(&self, name: &str, before: usize) -> Vec<usize> {
+        if !name.contains(is_hole) {
+            return Vec::new();
+        }
+        let name = name.to_ascii_lowercase();
+        let fitting = self.names.iter();
+        let mut stages: Vec<usize> = fitting
+            .filter(|&(stage, &index)| index < before && may_be(&name, stage))
+            .map(|(_, &index)| index)
+            .collect();
+        stages.sort_unstable();
+        stages
     }
 
     /// What a `--from` means.
@@ -295,10 +314,10 @@ impl Planner<'_, '_> {
             let Some(stage) = self.file.stages.get(index) else {
                 continue;
             };
-            if let Origin::Stage(base) =
-                self.origin_of_base(index, self.base(&stage.from).0.as_str())
-            {
-                open.push(base);
+            match self.origin_of_base(index, self.base(&stage.from).0.as_str()) {
+                Origin::Stage(base) => open.push(base),
+                Origin::OneOf(stages) => open.extend(stages),
+                Origin::Context(_) | Origin::Image => {}
             }
             for word in self.uses(index) {
                 if let Origin::Stage(used) = self.origin_of_use(&word.raw) {
@@ -386,7 +405,7 @@ impl Planner<'_, '_> {
     ) {
         let span = self.span(word);
         match origin {
-            Origin::Stage(_) => {}
+            Origin::Stage(_) | Origin::OneOf(_) => {}
             Origin::Context(context) => self.pull_of_context(&context, span, story, guard, plan),
             Origin::Image => {
                 // A number that is no stage is refused by docker, never looked for in a registry.

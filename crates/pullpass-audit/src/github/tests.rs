@@ -78,6 +78,8 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
         Kind::Opaque { what, .. } => format!("opaque {what}"),
         Kind::Provide { image } => format!("provide {}", image.as_str()),
         Kind::Logout { .. } => "logout".to_owned(),
+        Kind::Load => "load".to_owned(),
+        Kind::Save { image } => format!("save {}", cx.holes.show(image.as_str())),
         Kind::Push { image } => format!("push {}", cx.holes.show(image.as_str())),
     };
     let condition = if effect.guards.is_empty() {
@@ -725,4 +727,64 @@ fn a_checkout_in_a_folder_is_found_there() {
     with(&tree, |cx, _| {
         assert_eq!(cx.take_notes().0.len(), 1);
     });
+}
+
+#[test]
+fn an_action_that_runs_another_one_is_followed() {
+    let retried = |action: &str, with: &str| {
+        let with = with.replace('\n', "\n      ");
+        job(&format!(
+            "steps:\n- uses: Wandalen/wretry.action@v3\n  with:\n    action: {action}\n    with: |\n      {with}"
+        ))
+    };
+    assert_eq!(
+        retried(
+            "docker/login-action@v3",
+            "username: me\npassword: ${{ secrets.TOKEN }}"
+        ),
+        ["login \"\" me/${{ secrets.TOKEN }} by docker/login-action"]
+    );
+    assert_eq!(retried("actions/checkout@v4", "path: x"), [""; 0]);
+    assert_eq!(
+        retried("${{ inputs.action }}", "a: b"),
+        ["opaque uses: Wandalen/wretry.action if ${{ inputs.action }}"]
+    );
+}
+
+#[test]
+fn a_build_into_an_archive_saves_its_image() {
+    let text = "on: push\njobs:\n  j:\n    steps:\n      - uses: docker/build-push-action@v6\n        with: {context: ., tags: 'app:ci', outputs: 'type=docker,dest=/tmp/app.tar'}\n";
+    let tree = repository(text, &[("Dockerfile", "FROM debian:12\n")]);
+    assert_eq!(
+        lines(&tree)[1..],
+        [
+            "dockerfile debian:12 client",
+            "provide app:ci",
+            "save app:ci"
+        ]
+    );
+}
+
+#[test]
+fn a_tag_made_of_a_branch_is_a_legal_one() {
+    assert_eq!(
+        job("steps:\n- uses: pypa/gh-action-pypi-publish@release/v1")[0],
+        "action ghcr.io/pypa/gh-action-pypi-publish:release-v1 client"
+    );
+}
+
+#[test]
+fn what_cannot_be_known_is_said_once_in_a_job() {
+    let twice = "- uses: devcontainers/ci@v0.3\n";
+    assert_eq!(
+        job(&format!(
+            "steps:\n{twice}{twice}- run: earthly +a\n- run: earthly +b"
+        )),
+        [
+            "opaque uses: devcontainers/ci",
+            "run docker.io/earthly/buildkitd:? client",
+            "opaque earthly",
+            "run docker.io/earthly/buildkitd:? client"
+        ]
+    );
 }

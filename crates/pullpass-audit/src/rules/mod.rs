@@ -157,7 +157,9 @@ fn anonymous_severity(pull: &Pull) -> Severity {
 
 /// Whether a login can be put in front of the pull without breaking a build that passes today.
 fn login_fix(pull: &Pull) -> Fixable {
-    if pull.forks == Forks::WithoutSecrets {
+    if pull.by_host && !pull.has_slot {
+        Fixable::None
+    } else if pull.forks == Forks::WithoutSecrets {
         Fixable::Review
     } else {
         Fixable::Safe
@@ -167,6 +169,9 @@ fn login_fix(pull: &Pull) -> Fixable {
 /// What to do about a pull that nothing authenticates, in the words of its CI system.
 fn login_help(pull: &Pull) -> &'static str {
     match (pull.provider, pull.by_host) {
+        (Provider::CircleCi, true) if !pull.has_slot => {
+            "an orb chooses this image and gives it no `auth`: where the job can be given an executor, give it one of your own that has `auth`"
+        }
         (Provider::CircleCi, true) => {
             "add `auth: {username: $DOCKER_USER, password: $DOCKER_ACCESS_TOKEN}` to the image"
         }
@@ -329,6 +334,20 @@ mod tests {
                 rule.id
             );
         }
+    }
+
+    #[test]
+    fn an_image_that_an_orb_chooses_has_no_place_for_a_credential() {
+        let config = "version: 2.1\norbs: {hmpps: ministryofjustice/hmpps@8.1}\njobs:\n  own:\n    docker: [image: cimg/go:1]\n    steps: [checkout]\nworkflows: {w: {jobs: [hmpps/helm_lint, own]}}\n";
+        let tree = MemoryTree::new().with(".circleci/config.yml", config);
+        let audit = crate::audit(&tree, &Options::default(), &Policy::default());
+        let found: Vec<(bool, bool)> = audit
+            .findings
+            .iter()
+            .filter(|f| f.rule == "platform-credential")
+            .map(|f| (f.help.starts_with("an orb"), f.fix == Fixable::None))
+            .collect();
+        assert_eq!(found, [(false, false), (true, true)]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! For people: each finding with the lines that prove it, then what all of it comes to.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
+use pullpass_audit::context::Unread;
 use pullpass_audit::finding::{Finding, Severity};
 use pullpass_audit::verdict::{Auth, Place, Pull};
 
@@ -14,6 +16,9 @@ use crate::terminal::Volume;
 
 /// Steps of one story that are shown; what is between the first and the last few matters least.
 const MAX_STEPS: usize = 6;
+
+/// Places that are listed of those for which the same message holds.
+const SAME: usize = 3;
 
 /// The renderer.
 #[derive(Clone, Copy, Debug)]
@@ -49,12 +54,25 @@ impl Render for Human {
             self.pulls(repository, &mut fragment.now);
         }
         let unread = &mut fragment.later[0];
-        for entry in &repository.audit.unread {
-            let place = match entry.file.as_str() {
+        for (message, places) in by_message(&repository.audit.unread) {
+            let mut places = places.iter().map(|entry| match entry.file.as_str() {
                 "" => repository.name.to_owned(),
                 file => format!("{}{file}:{}", repository.prefix, entry.line),
-            };
-            let _ = writeln!(unread, "  {}: {}", clean(&place), clean(&entry.message));
+            });
+            let first = places.next().unwrap_or_default();
+            let _ = writeln!(unread, "  {}: {}", clean(&first), clean(message));
+            let others = places.len();
+            let shown: Vec<String> = places
+                .take(SAME)
+                .map(|place| clean(&place).into_owned())
+                .collect();
+            if others > 0 {
+                let more = match others.saturating_sub(SAME) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let _ = writeln!(unread, "    the same: {}{more}", shown.join(", "));
+            }
         }
         fragment
     }
@@ -86,6 +104,20 @@ impl Render for Human {
         }
         Ok(())
     }
+}
+
+/// What could not be understood, each message once, with all the places that it holds for.
+fn by_message(unread: &[Unread]) -> Vec<(&str, Vec<&Unread>)> {
+    let mut out: Vec<(&str, Vec<&Unread>)> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for entry in unread {
+        let at = *known.entry(&entry.message).or_insert(out.len());
+        match out.get_mut(at) {
+            Some((_, places)) => places.push(entry),
+            None => out.push((&entry.message, vec![entry])),
+        }
+    }
+    out
 }
 
 impl Human {

@@ -46,6 +46,7 @@ fn pull(place: Place, image: &str, auth: Auth) -> Pull {
         }],
         runner: Runner::Hosted,
         by_host: false,
+        has_slot: false,
         forks: Forks::No,
         reached: true,
     }
