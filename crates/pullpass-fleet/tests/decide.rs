@@ -132,7 +132,10 @@ fn with(change: impl FnOnce(&mut Observed)) -> Observed {
 #[test]
 fn what_is_right_is_left_alone() {
     assert_eq!(step(service_id(), &settled()), Step::Converged);
-    assert_eq!(step(Identity::OrganizationToken, &settled()), Step::Converged);
+    assert_eq!(
+        step(Identity::OrganizationToken, &settled()),
+        Step::Converged
+    );
 }
 
 #[test]
@@ -159,7 +162,10 @@ fn onboarding_goes_from_a_name_to_a_member_before_builds_get_anything() {
         Step::LookAtAccount,
     );
     expect(&|o| o.account = Account::Absent, Step::AwaitSignUp);
-    expect(&|o| o.account = Account::Unconfirmed, Step::AwaitConfirmation);
+    expect(
+        &|o| o.account = Account::Unconfirmed,
+        Step::AwaitConfirmation,
+    );
     expect(
         &|o| o.account = Account::Foreign,
         Step::Blocked(Blocked::ForeignAccount),
@@ -182,7 +188,10 @@ fn onboarding_goes_from_a_name_to_a_member_before_builds_get_anything() {
         },
         Step::Invite,
     );
-    expect(&|o| o.membership = Membership::Invited, Step::AwaitInvitation);
+    expect(
+        &|o| o.membership = Membership::Invited,
+        Step::AwaitInvitation,
+    );
     expect(&|o| o.membership = Membership::Expired, Step::Invite);
     let member = |plain, in_team| Membership::Member { plain, in_team };
     expect(&|o| o.membership = member(false, true), Step::Demote);
@@ -264,7 +273,10 @@ fn a_token_is_renewed_when_it_is_old_or_ends_soon() {
             }]);
         })
     };
-    assert_eq!(step(service_id(), &ends(NOW + 7 * DAY + 1)), Step::Converged);
+    assert_eq!(
+        step(service_id(), &ends(NOW + 7 * DAY + 1)),
+        Step::Converged
+    );
     assert_eq!(
         step(service_id(), &ends(NOW + 7 * DAY)),
         Step::Mint(Generation(4))
@@ -283,7 +295,12 @@ fn the_next_generation_is_above_every_token_that_was_ever_seen() {
 
 #[test]
 fn what_a_target_lost_is_proven_and_brought_again() {
-    for holding in [Holding::Missing, Holding::Placeholder, Holding::Other, holds(2, NOW)] {
+    for holding in [
+        Holding::Missing,
+        Holding::Placeholder,
+        Holding::Other,
+        holds(2, NOW),
+    ] {
         let mut observed = with(|o| {
             o.targets.insert(Target::GitHub, holding);
         });
@@ -394,7 +411,8 @@ fn a_grace_begins_when_the_last_target_was_written() {
 
 #[test]
 fn a_token_that_never_reached_the_store_is_fenced_off_and_deleted() {
-    let lost = |created| with(|o| o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, created)]));
+    let lost =
+        |created| with(|o| o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, created)]));
     assert_eq!(
         step(service_id(), &lost(NOW - 59)),
         Step::Wait(at(NOW + 1), Why::AnotherOperator)
@@ -409,7 +427,10 @@ fn a_token_that_never_reached_the_store_is_fenced_off_and_deleted() {
 fn with_no_slot_left_a_lost_token_makes_room_unless_a_target_may_hold_it() {
     let lost = |holding| Observed {
         tokens: Some(vec![token(1, 0)]),
-        targets: BTreeMap::from([(Target::CircleCi, holding), (Target::GitHub, Holding::Missing)]),
+        targets: BTreeMap::from([
+            (Target::CircleCi, holding),
+            (Target::GitHub, Holding::Missing),
+        ]),
         slots: Some(Slots { limit: 2, used: 2 }),
         learnt: Learnt {
             fenced: BTreeSet::from([TokenId(1)]),
@@ -504,7 +525,10 @@ fn a_member_who_was_promoted_is_made_a_plain_member_again() {
     });
     assert_eq!(step(service_id(), &promoted), Step::Demote);
     // An organisation's token is no member.
-    assert_eq!(step(Identity::OrganizationToken, &promoted), Step::Converged);
+    assert_eq!(
+        step(Identity::OrganizationToken, &promoted),
+        Step::Converged
+    );
     let removed = with(|o| o.membership = Membership::None);
     assert_eq!(step(service_id(), &removed), Step::LookAtAccount);
 }
@@ -546,7 +570,11 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
     ] {
         assert!(ends.ends_a_run() && !ends.changes(), "{ends:?}");
     }
-    for looks in [Step::LookAtAccount, Step::LookAtTokens, Step::Prove(Attempt(1))] {
+    for looks in [
+        Step::LookAtAccount,
+        Step::LookAtTokens,
+        Step::Prove(Attempt(1)),
+    ] {
         assert!(!looks.ends_a_run() && !looks.changes(), "{looks:?}");
     }
     for changes in [
