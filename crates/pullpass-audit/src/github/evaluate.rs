@@ -142,6 +142,25 @@ pub(super) struct Frame {
     pub(super) action: Option<Rc<str>>,
 }
 
+/// Who starts the run that an expression is evaluated for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Starter {
+    /// Whoever may.
+    Anyone,
+    /// A pull request from a fork, which gets no secrets.
+    Fork,
+    /// A pull request of the repository's own, with its secrets.
+    Insider,
+    /// Another event than a pull request, with the secrets.
+    Event,
+}
+
+impl Starter {
+    fn has_secrets(self) -> bool {
+        matches!(self, Self::Insider | Self::Event)
+    }
+}
+
 /// Everything that an expression can see at one place.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'s> {
@@ -151,8 +170,8 @@ pub(super) struct Scope<'s> {
     pub(super) frame: &'s Frame,
     /// The `env` context.
     pub(super) env: &'s BTreeMap<String, Text>,
-    /// Evaluate as for a pull request from a fork.
-    pub(super) fork: bool,
+    /// Evaluate for a run that this starts.
+    pub(super) starter: Starter,
     /// Evaluate for a decision, where a mere default proves nothing.
     pub(super) deciding: bool,
 }
@@ -316,7 +335,13 @@ impl Scope<'_> {
             path.push(name.to_owned());
             let parts: Vec<&str> = path.iter().map(String::as_str).collect();
             if let Some(value) = self.well_known(&parts) {
-                return value;
+                let value = self.with_its_secrets(value);
+                // Variables are texts, and so are the inputs of an action.
+                let text = parts.first() == Some(&"env") || self.frame.action.is_some();
+                return match value {
+                    Value::Bool(_) if text => Value::Text(value.as_text()),
+                    other => other,
+                };
             }
         }
         let whole = self.eval(of);
@@ -364,7 +389,18 @@ impl Scope<'_> {
                 .as_ref()
                 .map(|action| Value::text(&format!("{}/{action}", frame.workspace))),
             ["github", "server_url"] => Some(Value::text("https://github.com")),
-            ["github", rest @ ..] if self.fork => self.of_a_fork(rest),
+            ["github", rest @ ..] if self.starter == Starter::Fork => self.of_a_fork(rest),
+            ["github", "event", "pull_request", "head", "repo", "fork"]
+                if self.starter.has_secrets() =>
+            {
+                Some(Value::Bool(false))
+            }
+            ["github", "event", "pull_request", ..] if self.starter == Starter::Event => {
+                Some(Value::Null)
+            }
+            ["github", "event_name"] if self.starter == Starter::Insider => {
+                Some(Value::text("pull_request"))
+            }
             ["github", "event_name"] => match &*frame.events {
                 [only] => Some(Value::text(only)),
                 _ => None,
@@ -393,6 +429,32 @@ impl Scope<'_> {
                 ..,
             ] => Some(Value::Null),
             _ => None,
+        }
+    }
+
+    /// In a run that has the secrets, what is nothing but a secret is not empty, and what was made of
+    /// one before (`env: {X: ${{ secrets.Y != '' }}}`) is looked at again.
+    fn with_its_secrets(&self, value: Value) -> Value {
+        let Value::Text(text) = &value else {
+            return value;
+        };
+        if !self.starter.has_secrets() || !text.is_one_hole() {
+            return value;
+        }
+        let Some(hole) = text.holes(&self.cx.holes).next() else {
+            return value;
+        };
+        if hole.kind == HoleKind::Secret {
+            return Value::Text(Text::new(format!("?{}", text.as_str())));
+        }
+        let written = match pieces(&hole.written).as_slice() {
+            [only] => Expr::parse(only.inner),
+            _ => None,
+        };
+        // An expression that is a context's property is as unknown as it was, and would come here again.
+        match written.filter(|expr| expr.path().is_none() && self.cx.spend()) {
+            Some(expr) => self.eval(&expr),
+            None => value,
         }
     }
 
@@ -441,7 +503,7 @@ impl Scope<'_> {
         let paths =
             [left.path(), right.path()].map(|p| p.map(|p| p.join(".").to_ascii_lowercase()));
         let [a, b] = &paths;
-        if self.fork {
+        if self.starter != Starter::Anyone {
             // A fork's pull request comes from another repository with another owner.
             let head = |p: &Option<String>| {
                 p.as_deref().is_some_and(|p| {
@@ -459,7 +521,10 @@ impl Scope<'_> {
                     })
             };
             if head(a) && base(b, right) || head(b) && base(a, left) {
-                return Some(false);
+                return Some(self.starter == Starter::Insider);
+            }
+            if self.starter.has_secrets() {
+                return self.known_of_insiders(&paths, left, right);
             }
         } else if !self.frame.events.is_empty() {
             let literal = match (a.as_deref(), b.as_deref(), left, right) {
@@ -477,6 +542,33 @@ impl Scope<'_> {
             }
         }
         None
+    }
+
+    /// Comparisons that are decided by the run having secrets: Dependabot did not start it.
+    fn known_of_insiders(
+        &self,
+        [a, b]: &[Option<String>; 2],
+        left: &Expr,
+        right: &Expr,
+    ) -> Option<bool> {
+        let (path, literal) = match (a, b, left, right) {
+            (Some(path), _, _, Expr::Str(literal)) | (_, Some(path), Expr::Str(literal), _) => {
+                (path.as_str(), literal.as_str())
+            }
+            _ => return None,
+        };
+        let is = |other: &str| literal.eq_ignore_ascii_case(other);
+        match path {
+            "github.actor" | "github.triggering_actor" | "github.event.pull_request.user.login"
+                if is("dependabot[bot]") =>
+            {
+                Some(false)
+            }
+            "github.event_name" if self.starter == Starter::Event && is("pull_request") => {
+                Some(false)
+            }
+            _ => None,
+        }
     }
 
     fn call(&self, expr: &Expr, name: &str, args: &[Expr]) -> Value {
