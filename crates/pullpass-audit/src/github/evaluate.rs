@@ -16,6 +16,9 @@ use super::expression::{Expr, Op, parse_number, pieces};
 /// How deep values nest: further down they count as unknown.
 const MAX_DEPTH: usize = 40;
 
+/// How often a value is looked at again for what it was made of.
+const MAX_LOOKS: u8 = 4;
+
 /// A value of GitHub's expression language. What is unknown is a text with a hole in it.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Value {
@@ -172,6 +175,8 @@ pub(super) struct Scope<'s> {
     pub(super) env: &'s BTreeMap<String, Text>,
     /// Evaluate for a run that this starts.
     pub(super) starter: Starter,
+    /// How often what was resolved before has been looked at again: `A: ${{ env.A || 'x' }}` has no end.
+    pub(super) looked_again: u8,
     /// Evaluate for a decision, where a mere default proves nothing.
     pub(super) deciding: bool,
 }
@@ -452,8 +457,15 @@ impl Scope<'_> {
             _ => None,
         };
         // An expression that is a context's property is as unknown as it was, and would come here again.
-        match written.filter(|expr| expr.path().is_none() && self.cx.spend()) {
-            Some(expr) => self.eval(&expr),
+        let may = self.looked_again < MAX_LOOKS && self.cx.spend();
+        match written.filter(|expr| expr.path().is_none() && may) {
+            Some(expr) => {
+                let again = Scope {
+                    looked_again: self.looked_again + 1,
+                    ..*self
+                };
+                again.eval(&expr)
+            }
             None => value,
         }
     }
@@ -564,6 +576,8 @@ impl Scope<'_> {
             {
                 Some(false)
             }
+            // Its copies have no secrets. What it is called, a checkout does not know.
+            "github.repository" | "github.repository_owner" => Some(true),
             "github.event_name" if self.starter == Starter::Event && is("pull_request") => {
                 Some(false)
             }

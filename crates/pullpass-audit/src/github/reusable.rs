@@ -75,6 +75,7 @@ pub(super) fn lower<'c>(
         frame,
         env,
         starter: Starter::Anyone,
+        looked_again: 0,
         deciding: false,
     };
     let declared = root.get("on").and_then(|on| on.get("workflow_call"));

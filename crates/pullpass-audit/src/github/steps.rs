@@ -107,6 +107,7 @@ impl Steps {
             frame: &self.frame,
             env: &run.env,
             starter: Starter::Anyone,
+            looked_again: 0,
             deciding: false,
         }
     }

@@ -327,7 +327,7 @@ fn conditions_become_guards() {
 fn a_condition_that_only_leaves_out_runs_without_secrets_is_known() {
     let known = |on: &str, condition: &str| -> bool {
         let text = format!(
-            "on: {on}\nenv:\n  TOKEN: ${{{{ secrets.T }}}}\njobs:\n  j:\n    env:\n      THERE: ${{{{ secrets.T != '' }}}}\n    steps:\n      - uses: docker/setup-qemu-action@v3\n        if: {condition}\n"
+            "on: {on}\nenv:\n  TOKEN: ${{{{ secrets.T }}}}\njobs:\n  j:\n    env:\n      THERE: ${{{{ secrets.T != '' }}}}\n      LOOP: ${{{{ env.LOOP || vars.X }}}}\n    steps:\n      - uses: docker/setup-qemu-action@v3\n        if: {condition}\n"
         );
         with(&repository(&text, &[]), |_, jobs| {
             let guards = &jobs[0].effects[0].guards;
@@ -366,8 +366,14 @@ fn a_condition_that_only_leaves_out_runs_without_secrets_is_known() {
             "github.actor != 'dependabot[bot]' && env.THERE == 'true'",
             true,
         ),
+        (
+            both,
+            "github.repository == 'me/app' && github.repository_owner == 'me'",
+            true,
+        ),
         (both, "github.event_name != 'pull_request'", false),
         (both, "github.actor != 'me'", false),
+        (both, "env.LOOP == 'x'", false),
         (both, "env.TOKEN == ''", false),
         (
             both,

@@ -184,6 +184,7 @@ pub(super) fn plain_scope<R>(
         frame,
         env: &env,
         starter: Starter::Anyone,
+        looked_again: 0,
         deciding: false,
     })
 }
@@ -233,6 +234,7 @@ pub(super) fn add_env(
         frame,
         env: outer,
         starter: Starter::Anyone,
+        looked_again: 0,
         deciding: false,
     };
     for entry in node.map(Node::entries).unwrap_or_default() {
@@ -261,6 +263,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             frame,
             env,
             starter: Starter::Anyone,
+            looked_again: 0,
             deciding: false,
         }
     }
@@ -479,6 +482,7 @@ fn containers(run: &mut JobRun<'_>, frame: &Frame, job: Node<'_>) {
         frame,
         env: &env,
         starter: Starter::Anyone,
+        looked_again: 0,
         deciding: false,
     };
     if let Some(container) = job.get("container") {
