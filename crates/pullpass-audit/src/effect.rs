@@ -127,6 +127,9 @@ pub struct Guard {
     pub text: Rc<str>,
     /// Whether it must hold, or must not.
     pub holds: bool,
+    /// It holds in every run that gets the secrets of CI: what it leaves out (a fork's pull request)
+    /// could not sign in anyway.
+    pub with_secrets: bool,
 }
 
 impl Guard {
@@ -136,6 +139,7 @@ impl Guard {
         Self {
             text: text.into(),
             holds: true,
+            with_secrets: false,
         }
     }
 
@@ -145,6 +149,7 @@ impl Guard {
         Self {
             text: Rc::clone(&self.text),
             holds: !self.holds,
+            with_secrets: false,
         }
     }
 }

@@ -135,6 +135,11 @@ fn includes(guards: &[Guard], all: &[Guard]) -> bool {
     all.iter().all(|g| guards.contains(g))
 }
 
+/// Whether a login happens wherever this pull does and there is a secret to sign in with.
+fn covers(login: &[Guard], pull: &[Guard]) -> bool {
+    login.iter().all(|g| g.with_secrets || pull.contains(g))
+}
+
 fn excludes(a: &[Guard], b: &[Guard]) -> bool {
     a.iter().any(|g| b.contains(&g.not()))
 }
@@ -568,7 +573,7 @@ impl<'j> Walk<'_, 'j> {
             l.effect
                 .guards
                 .iter()
-                .filter(|g| !guards.contains(g))
+                .filter(|g| !g.with_secrets && !guards.contains(g))
                 .cloned()
                 .collect()
         });
@@ -581,18 +586,28 @@ impl<'j> Walk<'_, 'j> {
         if let Some(login) = good
             .iter()
             .rev()
-            .find(|l| includes(guards, &l.effect.guards))
+            .find(|l| covers(&l.effect.guards, guards))
             .or_else(|| good.last().filter(|_| exhaustive(cases.collect())))
         {
             judged.auth = Auth::Authenticated;
             judged.cause = Cause::Fine;
-            judged.reason = format!("{} signs in to Docker Hub before it", login.how);
+            let where_it_can = login
+                .effect
+                .guards
+                .iter()
+                .any(|g| g.with_secrets && !guards.contains(g));
+            let rest = if where_it_can {
+                ", in every run that gets the secrets"
+            } else {
+                ""
+            };
+            judged.reason = format!("{} signs in to Docker Hub before it{rest}", login.how);
             judged.decided_by = Some(login.effect.span);
             judged.credential = Some(login.credential.clone());
         } else if let Some(login) = in_force
             .iter()
             .rev()
-            .find(|l| l.registry.is_none() && includes(guards, &l.effect.guards))
+            .find(|l| l.registry.is_none() && covers(&l.effect.guards, guards))
         {
             judged.reason = format!(
                 "{} signs in before it, and whether to Docker Hub cannot be known",
@@ -602,7 +617,11 @@ impl<'j> Walk<'_, 'j> {
         } else if let Some(login) = good.last() {
             judged.auth = Auth::Conditional;
             judged.cause = Cause::LoginConditional;
-            let condition = login.effect.guards.iter().find(|g| !guards.contains(g));
+            let condition = login
+                .effect
+                .guards
+                .iter()
+                .find(|g| !g.with_secrets && !guards.contains(g));
             judged.reason = match condition {
                 Some(g) if g.holds => format!(
                     "{} signs in only when `{}`",
@@ -859,6 +878,23 @@ mod tests {
                 "busybox authenticated Fine",
                 "node anonymous NoLogin"
             ]
+        );
+    }
+
+    #[test]
+    fn a_login_that_is_left_out_only_where_there_is_no_secret_authenticates() {
+        let seen = judge(|run, f| {
+            let there = Guard {
+                with_secrets: true,
+                ..Guard::when("env.THERE == 'true'")
+            };
+            run.guarded(there.clone(), |run| login(run, f, ""));
+            pull(run, f, "alpine");
+            run.guarded(there.not(), |run| pull(run, f, "busybox"));
+        });
+        assert_eq!(
+            seen,
+            ["alpine authenticated Fine", "busybox anonymous NoLogin"]
         );
     }
 

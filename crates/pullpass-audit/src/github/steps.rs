@@ -12,7 +12,7 @@ use crate::yaml::Node;
 
 use super::action;
 use super::condition::Condition;
-use super::evaluate::{Frame, Scope};
+use super::evaluate::{Frame, Scope, Starter};
 use super::expression::pieces;
 use super::known;
 use super::table::{self, Known};
@@ -106,7 +106,8 @@ impl Steps {
             cx: run.cx,
             frame: &self.frame,
             env: &run.env,
-            fork: false,
+            starter: Starter::Anyone,
+            looked_again: 0,
             deciding: false,
         }
     }

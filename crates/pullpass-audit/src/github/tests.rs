@@ -326,6 +326,73 @@ fn conditions_become_guards() {
 }
 
 #[test]
+fn a_condition_that_only_leaves_out_runs_without_secrets_is_known() {
+    let known = |on: &str, condition: &str| -> bool {
+        let text = format!(
+            "on: {on}\nenv:\n  TOKEN: ${{{{ secrets.T }}}}\njobs:\n  j:\n    env:\n      THERE: ${{{{ secrets.T != '' }}}}\n      LOOP: ${{{{ env.LOOP || vars.X }}}}\n    steps:\n      - uses: docker/setup-qemu-action@v3\n        if: {condition}\n"
+        );
+        with(&repository(&text, &[]), |_, jobs| {
+            let guards = &jobs[0].effects[0].guards;
+            assert!(!guards.is_empty(), "{condition}");
+            guards.iter().all(|g| g.with_secrets)
+        })
+    };
+    let both = "[push, pull_request]";
+    for (on, condition, expected) in [
+        (both, "env.THERE == 'true'", true),
+        (both, "env.TOKEN != ''", true),
+        (both, "env.TOKEN", true),
+        (
+            both,
+            "github.event.pull_request.head.repo.fork != true",
+            true,
+        ),
+        (both, "\"!github.event.pull_request.head.repo.fork\"", true),
+        (
+            both,
+            "github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository",
+            true,
+        ),
+        (
+            "pull_request",
+            "github.event.pull_request.head.repo.full_name == github.repository",
+            true,
+        ),
+        (
+            both,
+            "github.event.pull_request.head.repo.full_name == github.repository",
+            false,
+        ),
+        (
+            both,
+            "github.actor != 'dependabot[bot]' && env.THERE == 'true'",
+            true,
+        ),
+        (
+            both,
+            "github.repository == 'me/app' && github.repository_owner == 'me'",
+            true,
+        ),
+        (both, "github.event_name != 'pull_request'", false),
+        (both, "github.actor != 'me'", false),
+        (both, "env.LOOP == 'x'", false),
+        (both, "env.TOKEN == ''", false),
+        (
+            both,
+            "env.THERE == 'true' && github.ref == 'refs/heads/main'",
+            false,
+        ),
+        (
+            "pull_request_target",
+            "github.event.pull_request.head.repo.fork != true",
+            false,
+        ),
+    ] {
+        assert_eq!(known(on, condition), expected, "{on}: {condition}");
+    }
+}
+
+#[test]
 fn a_condition_of_the_whole_job_is_none_of_its_steps() {
     let text = "on: [push, pull_request]\njobs:\n  j:\n    if: github.ref == 'x'\n    steps:\n      - uses: docker/setup-qemu-action@v3\n        if: github.ref == 'x'\n";
     with(&repository(text, &[]), |_, jobs| {

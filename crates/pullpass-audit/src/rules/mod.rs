@@ -155,11 +155,12 @@ fn anonymous_severity(pull: &Pull) -> Severity {
     }
 }
 
-/// Whether a login can be put in front of the pull without breaking a build that passes today.
+/// Whether the pull can be authenticated without breaking a build that passes today. A login can be
+/// left out for forks, the credential of an image that the runner pulls cannot.
 fn login_fix(pull: &Pull) -> Fixable {
     if pull.by_host && !pull.has_slot {
         Fixable::None
-    } else if pull.forks == Forks::WithoutSecrets {
+    } else if pull.by_host && pull.forks == Forks::WithoutSecrets {
         Fixable::Review
     } else {
         Fixable::Safe
