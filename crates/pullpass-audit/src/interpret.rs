@@ -84,6 +84,8 @@ struct Active<'j> {
 struct Present {
     image: String,
     guards: Rc<[Guard]>,
+    /// The job makes it, and does not only pull it.
+    made: bool,
 }
 
 /// Judges every pull of a job. `archives` is what the jobs of the repository hand to each other.
@@ -214,11 +216,11 @@ impl<'j> Walk<'_, 'j> {
             }
             Kind::Provide { image } => match reference::parse(image) {
                 Image::Named(reference) => {
-                    self.make_present(reference.canonical_text(), &effect.guards)
+                    self.make_present(reference.canonical_text(), &effect.guards, true)
                 }
                 Image::Unknown => {
                     self.unnamed |= image.is_one_hole();
-                    self.make_present(image.as_str().to_owned(), &effect.guards);
+                    self.make_present(image.as_str().to_owned(), &effect.guards, true);
                 }
                 Image::Nothing | Image::Invalid(_) => {}
             },
@@ -256,11 +258,19 @@ impl<'j> Walk<'_, 'j> {
         }
     }
 
-    fn make_present(&mut self, image: String, guards: &Rc<[Guard]>) {
+    fn make_present(&mut self, image: String, guards: &Rc<[Guard]>, made: bool) {
         self.present.push(Present {
             image,
             guards: Rc::clone(guards),
+            made,
         });
+    }
+
+    /// Whether the job makes an image on some path that the pull may be on, too.
+    fn is_made_sometimes(&self, image: &str, guards: &[Guard]) -> bool {
+        self.present
+            .iter()
+            .any(|p| p.made && p.image == image && !excludes(&p.guards, guards))
     }
 
     fn is_present(&self, image: &str, guards: &[Guard]) -> bool {
@@ -334,8 +344,14 @@ impl<'j> Walk<'_, 'j> {
                 }
                 self.use_all_logins();
                 judged.reason = self.unresolved(image);
+                if let Declared::Aws(span) = declared {
+                    judged.auth = Auth::NotApplicable;
+                    judged.cause = Cause::OtherHost;
+                    "`aws_auth` takes it from Amazon ECR".clone_into(&mut judged.reason);
+                    judged.decided_by = Some(*span);
+                }
                 if !by_host {
-                    self.make_present(image.as_str().to_owned(), &effect.guards);
+                    self.make_present(image.as_str().to_owned(), &effect.guards, false);
                 }
             }
             Image::Named(reference) => {
@@ -351,6 +367,11 @@ impl<'j> Walk<'_, 'j> {
                                 "an image was made before under a name that cannot be known, and this may be it",
                             );
                         }
+                        if self.is_made_sometimes(&name, &effect.guards) {
+                            doubt = Some(
+                                "this job makes the image itself on some paths, and whether it is pulled on the others cannot be known",
+                            );
+                        }
                         if self.loaded {
                             match self.archives.hold(&reference) {
                                 FromArchive::Yes => return,
@@ -363,7 +384,7 @@ impl<'j> Walk<'_, 'j> {
                             }
                         }
                     }
-                    self.make_present(name, &effect.guards);
+                    self.make_present(name, &effect.guards, false);
                 }
                 if !reference.is_hub() {
                     self.use_logins(&reference.registry.clone());
@@ -952,6 +973,49 @@ mod tests {
             seen,
             ["me/app:ci unknown Unresolved", "alpine anonymous NoLogin"]
         );
+    }
+
+    #[test]
+    fn what_aws_signs_in_to_is_not_docker_hub() {
+        let seen = judge(|run, f| {
+            let span = Span::new(f, 0, 1);
+            let mut image = run.cx.holes.of("$ECR", HoleKind::Variable);
+            image.push("/me/app");
+            let kind = Kind::Pull {
+                image,
+                by: By::Executor,
+                puller: Puller::Host,
+                declared: Declared::Aws(span),
+                freshness: Freshness::Always,
+            };
+            run.emit(span, kind);
+        });
+        assert_eq!(seen, ["$ECR/me/app not-applicable OtherHost"]);
+    }
+
+    #[test]
+    fn what_the_job_makes_on_some_paths_may_not_be_pulled_on_the_others() {
+        let seen = judge(|run, f| {
+            let provide = |run: &mut JobRun<'_>| {
+                let image = Text::from("me/app");
+                run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+            };
+            run.guarded(Guard::when("changed"), provide);
+            run.guarded(Guard::when("changed").not(), |run| pull(run, f, "me/app"));
+            pull(run, f, "me/other");
+        });
+        assert_eq!(
+            seen,
+            ["me/app anonymous NoLogin", "me/other anonymous NoLogin"]
+        );
+        let seen = judge(|run, f| {
+            let image = Text::from("me/app");
+            run.guarded(Guard::when("changed"), |run| {
+                run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+            });
+            pull(run, f, "me/app");
+        });
+        assert_eq!(seen, ["me/app unknown Unresolved"]);
     }
 
     #[test]

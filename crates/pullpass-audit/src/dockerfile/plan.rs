@@ -152,6 +152,10 @@ impl Planner<'_, '_> {
                 (holes.of(&format!("${name}"), HoleKind::Variable), None),
             );
         }
+        // Builds for Windows are made on Windows, and their images come from elsewhere.
+        for name in ["BUILDOS", "TARGETOS"] {
+            scope.insert(name.to_owned(), (Text::new("linux"), None));
+        }
         for arg in &self.file.args {
             if !self.run.cx.spend() {
                 break;

@@ -334,4 +334,6 @@ fn a_base_that_is_known_in_part_may_be_a_stage() {
         ["a/a", "b/b"]
     );
     assert_eq!(images(text, plain), ["none-$TARGETARCH"]);
+    let text = "FROM a/a AS base-linux\nFROM b/b AS base-darwin\nFROM base-$TARGETOS\n";
+    assert_eq!(images(text, plain), ["a/a"]);
 }

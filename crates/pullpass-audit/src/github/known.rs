@@ -156,8 +156,11 @@ impl<'a> Inputs<'a> {
 
     fn get(&self, run: &JobRun<'_>, name: &str) -> Text {
         match name {
-            "@ref" => return self.used.version.into(),
-            "@tag" => return self.used.version.replace('/', "-").into(),
+            "@ref" => return steps::of_version(run, self.used.version).into(),
+            "@tag" => {
+                let tag = steps::of_version(run, self.used.version);
+                return tag.replace('/', "-").into();
+            }
             "@path" => return self.used.name.rsplit('/').next().unwrap_or("").into(),
             _ => {}
         }

@@ -838,6 +838,13 @@ fn a_tag_made_of_a_branch_is_a_legal_one() {
         job("steps:\n- uses: pypa/gh-action-pypi-publish@release/v1")[0],
         "action ghcr.io/pypa/gh-action-pypi-publish:release-v1 client"
     );
+    let commit = "ec124f7998718d79379a3c5b39f5359952baf21d";
+    assert_eq!(
+        job(&format!(
+            "steps:\n- uses: megalinter/megalinter/flavors/go@{commit}"
+        ))[0],
+        "action oxsecurity/megalinter-go:? host no syntax"
+    );
 }
 
 #[test]
@@ -854,4 +861,23 @@ fn what_cannot_be_known_is_said_once_in_a_job() {
             "run docker.io/earthly/buildkitd:? client"
         ]
     );
+}
+
+#[test]
+fn an_action_that_nobody_listed_may_sign_in_with_what_it_is_given() {
+    let steps = |with: &str| job(&format!("steps:\n- uses: o/setup@v1\n  with: {{{with}}}"));
+    for with in [
+        "DOCKERHUB_TOKEN: '${{ secrets.T }}'",
+        "registry-password: '${{ secrets.DOCKER_PASSWORD }}'",
+    ] {
+        let lines = steps(with);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].contains("by `o/setup` (which is given a credential"),
+            "{lines:?}"
+        );
+    }
+    for with in ["token: '${{ secrets.GITHUB_TOKEN }}'", "docker: true"] {
+        assert_eq!(steps(with), [""; 0]);
+    }
 }

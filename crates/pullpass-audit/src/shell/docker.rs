@@ -369,7 +369,10 @@ impl Shell {
         }
         build.args = arguments(&parsed);
         build.target = parsed.value(&["--target"]).map(|arg| arg.text.clone());
-        build.tags = parsed.texts(&["-t", "--tag"]);
+        // What may be any number of tags names no image.
+        let tags = parsed.all(&["-t", "--tag"]).into_iter();
+        let tags = tags.filter(|tag| !tag.may_be_many(run));
+        build.tags = tags.map(|tag| tag.text.clone()).collect();
         build.contexts = parsed
             .all(&["--build-context"])
             .into_iter()

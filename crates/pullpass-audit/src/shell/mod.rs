@@ -471,7 +471,16 @@ fn agree(cx: &Context<'_>, mine: &mut BTreeMap<String, Text>, other: &BTreeMap<S
         .cloned()
         .collect();
     for name in differ {
-        let hole = cx.holes.of(&format!("${name}"), HoleKind::Variable);
+        // What is a flag or nothing on either path is read by its name as one.
+        let flag = |value: Option<&Text>| {
+            value.is_some_and(|v| v.is_empty() || v.as_str().starts_with('-'))
+        };
+        let written = if flag(mine.get(&name)) && flag(other.get(&name)) {
+            format!("${name} (flags)")
+        } else {
+            format!("${name}")
+        };
+        let hole = cx.holes.of(&written, HoleKind::Variable);
         mine.insert(name, hole);
     }
 }

@@ -704,9 +704,18 @@ fn a_list_of_flags_hides_no_image() {
         assert_eq!(pulls(script), ["a/b"], "{script}");
     }
     assert_eq!(pulls("docker run \"${IMAGES[@]}\""), ["${IMAGES[@]}"]);
+    let script = "if [ -n \"$CI\" ]; then WHERE=--rm; else WHERE=\"\"; fi\ndocker run $WHERE a/b x";
+    assert_eq!(pulls(script), ["a/b"]);
     let files = [("run.sh", "docker run \"$@\"\n")];
     assert_eq!(effects_in(&files, "./run.sh $X"), ["pull $@"]);
     let files = [("own/Dockerfile", "FROM a/b\n")];
+    assert_eq!(
+        effects_in(
+            &files,
+            "docker build -f own/Dockerfile -t \"${TAGS[@]}\" -t app ."
+        ),
+        ["pull a/b", "provide app"]
+    );
     let script = "ARGS=(--pull -f own/Dockerfile)\nif [ -n \"$A\" ]; then ARGS+=(--label \"$A\"); fi\n\
                   ARGS+=(-t app)\ndocker build \"${ARGS[@]}\" .\n[ ${#ARGS[@]} = 5 ] && docker pull c/d";
     assert_eq!(
