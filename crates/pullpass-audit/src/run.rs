@@ -157,6 +157,18 @@ impl<'c> JobRun<'c> {
             .unwrap_or_else(|| self.cx.holes.of(&format!("${name}"), HoleKind::Variable))
     }
 
+    /// A copy of the variables, to go back to. Copying is work too: thousands of steps and branches with
+    /// thousands of variables must add up.
+    #[must_use]
+    pub fn variables(&self) -> BTreeMap<String, Text> {
+        for _ in 0..self.env.len() / 16 {
+            if !self.cx.spend() {
+                break;
+            }
+        }
+        self.env.clone()
+    }
+
     /// Does something under one more condition.
     pub fn guarded<R>(&mut self, guard: Guard, act: impl FnOnce(&mut Self) -> R) -> R {
         if self.guards.contains(&guard) {

@@ -248,6 +248,31 @@ mod size {
         }
     }
 
+    /// Logins under thousands of conditions were compared with each other for every pull.
+    #[test]
+    fn thousands_of_conditions_variables_and_pulls_are_judged() {
+        const MANY: usize = 3_000;
+        let lines = |line: &dyn Fn(usize) -> String| (0..MANY).map(line).collect::<String>();
+        let script = lines(&|n| format!("if [ $A{n} ]; then docker login -u u -p $P; fi\n"))
+            + &lines(&|n| format!("docker pull a/b{n}\n"));
+        let audit = Repository::new().with_script(&script).audit();
+        assert_eq!(audit.pulls(CONFIG).len(), MANY);
+        assert_eq!(audit.auth("a/b7"), "conditional");
+        audit.goes_on();
+        let steps = lines(&|n| format!("- run: {{command: docker pull a/b{n}}}\n"));
+        let variables = lines(&|n| format!("export A{n}=x\n"));
+        Repository::new()
+            .with_steps(&format!(
+                "- run: {}\n{steps}",
+                serde_json::to_string(&format!(
+                    "docker ps\n{variables}cat >> $BASH_ENV <<E\n{variables}E\n"
+                ))
+                .unwrap()
+            ))
+            .audit()
+            .goes_on();
+    }
+
     /// Each was work in the square of its length: hours, for a megabyte.
     #[test]
     fn what_is_opened_and_never_closed_is_read_once() {

@@ -152,7 +152,7 @@ impl Steps {
         if outer_name.is_none() {
             run.step = name;
         }
-        let outer_env = run.env.clone();
+        let outer_env = run.variables();
         if let Some(env) = step.get("env") {
             run.env = super::workflow::add_env(run.cx, &self.frame, &outer_env, Some(env));
         }

@@ -476,7 +476,7 @@ fn runner(scope: &Scope<'_>, node: Option<Node<'_>>) -> (Runner, Option<&'static
 
 /// `container:` and `services:`, which the runner pulls before the first step.
 fn containers(run: &mut JobRun<'_>, frame: &Frame, job: Node<'_>) {
-    let env = run.env.clone();
+    let env = run.variables();
     let cx = run.cx;
     let scope = Scope {
         cx,

@@ -356,7 +356,7 @@ impl Shell {
         inner.input = self.input.clone();
         inner.written = Rc::clone(&self.written);
         setup(&mut inner);
-        let env = Rc::new(run.env.clone());
+        let env = Rc::new(run.variables());
         let cwd = run.cwd.clone();
         inner.open = self.open(run, &inner.text, None, inner.arguments.as_ref(), Some(&env));
         if inner.open.is_some() && inner.nesting < super::MAX_NESTING {

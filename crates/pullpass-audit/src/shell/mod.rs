@@ -340,14 +340,8 @@ impl Shell {
     }
 
     fn state(&self, run: &JobRun<'_>) -> State {
-        // Copying is work too: thousands of branches over thousands of variables must add up.
-        for _ in 0..run.env.len() / 64 {
-            if !run.cx.spend() {
-                break;
-            }
-        }
         State {
-            env: run.env.clone(),
+            env: run.variables(),
             exported: run.exported.clone(),
             arrays: self.arrays.clone(),
             cwd: run.cwd.clone(),
