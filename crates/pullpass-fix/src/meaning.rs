@@ -245,7 +245,8 @@ impl<'i> Reader<'i> {
                     own.insert(key.clone(), Rc::clone(value));
                 }
                 Intent::SetKey { key, value, .. } => {
-                    if own.insert(key.clone(), Rc::clone(value)).is_none() {
+                    let before = own.insert(key.clone(), Rc::clone(value));
+                    if before.is_none() {
                         self.complain(format!("the key `{key}` is not there"));
                     }
                 }

@@ -348,7 +348,7 @@ fn needs_quotes(text: &str) -> bool {
     let special = text.contains(": ")
         || text.contains(" #")
         || text.ends_with([':', ' '])
-        || text.contains(['\n', '\t', '{', '}', '[', ']', ',']) && !text.contains("${{");
+        || text.contains(['\n', '\t']);
     let typed = matches!(
         text.to_ascii_lowercase().as_str(),
         "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"

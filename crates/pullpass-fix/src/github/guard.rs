@@ -103,6 +103,9 @@ pub(super) fn there_is(
     {
         return Some(first.clone());
     }
+    if jobs.is_empty() {
+        return None;
+    }
     let taken = |name: &str| {
         let job = |job: &JobNode<'_>| job.node.get("env").is_some_and(|e| e.get(name).is_some());
         jobs.iter().any(job)

@@ -39,8 +39,10 @@ impl User {
             return Some(Self::Variable(name.to_owned()));
         }
         // What only one workflow knows is no name for the others.
-        let of_one_file = expression(text).is_some_and(|inner| !inner.starts_with("github."));
-        let fine = !text.is_empty() && !of_one_file && !text.contains(['\n', '$']);
+        let fine = match expression(text) {
+            Some(inner) => inner.starts_with("github."),
+            None => !text.is_empty() && !text.contains(['\n', '$']),
+        };
         fine.then(|| Self::Written(text.to_owned()))
     }
 

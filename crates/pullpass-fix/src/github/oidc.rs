@@ -171,7 +171,10 @@ fn own(file: &File<'_>, job: JobNode<'_>, part: &mut Part) -> Result<Option<&'st
             if entries.contains(&("id-token", "write")) {
                 return Ok(None);
             }
-            let kept = entries.into_iter().filter(|(name, _)| *name != "id-token");
+            // What a block does not name is none.
+            let kept = entries
+                .into_iter()
+                .filter(|(name, given)| *name != "id-token" && *given != "none");
             (with_token(kept), None)
         }
         Some(_) => return Err(()),

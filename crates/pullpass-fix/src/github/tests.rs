@@ -764,7 +764,7 @@ fn without_a_secret_a_job_keeps_every_permission_that_it_had() {
             block(&["contents: read", "id-token: write"]),
         ),
         (
-            "permissions:\n  contents: read\n  checks: write\n",
+            "permissions:\n  contents: read\n  checks: write\n  id-token: none\n  issues: none\n",
             String::new(),
             block(&["contents: read", "checks: write", "id-token: write"]),
         ),
@@ -833,6 +833,11 @@ fn a_fork_cannot_sign_in_by_oidc_either() {
         "{after}"
     );
     assert!(!after.contains("secrets."), "{after}");
+    let text = job("pull_request", "", &format!("{CHECKOUT}{PULL}"));
+    let dependabot = (".github/dependabot.yml", "version: 2\n");
+    let after = &plan_of(&[(PATH, &text), dependabot], &oidc()).files[0].after;
+    let both = "if: github.event.pull_request.head.repo.fork != true && github.actor != 'dependabot[bot]'\n";
+    assert!(after.contains(both), "{after}");
 }
 
 #[test]
