@@ -161,12 +161,22 @@ impl<'c> JobRun<'c> {
     /// thousands of variables must add up.
     #[must_use]
     pub fn variables(&self) -> BTreeMap<String, Text> {
-        for _ in 0..self.env.len() / 16 {
+        self.copied(&self.env)
+    }
+
+    /// The same of the variables that are handed on.
+    #[must_use]
+    pub fn handed_on(&self) -> BTreeMap<String, Text> {
+        self.copied(&self.exported)
+    }
+
+    fn copied(&self, variables: &BTreeMap<String, Text>) -> BTreeMap<String, Text> {
+        for _ in 0..variables.len() / 16 {
             if !self.cx.spend() {
                 break;
             }
         }
-        self.env.clone()
+        variables.clone()
     }
 
     /// Does something under one more condition.

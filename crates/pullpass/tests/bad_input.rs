@@ -271,6 +271,8 @@ mod size {
             ))
             .audit()
             .goes_on();
+        let one_by_one = lines(&|n| format!("echo 'export A{n}=x' >> $BASH_ENV\n"));
+        Repository::new().with_script(&one_by_one).audit().goes_on();
     }
 
     /// Each was work in the square of its length: hours, for a megabyte.

@@ -342,7 +342,7 @@ impl Shell {
     fn state(&self, run: &JobRun<'_>) -> State {
         State {
             env: run.variables(),
-            exported: run.exported.clone(),
+            exported: run.handed_on(),
             arrays: self.arrays.clone(),
             cwd: run.cwd.clone(),
         }

@@ -316,11 +316,15 @@ fn unreached(totals: &Totals) -> Option<String> {
     let count: usize = open.iter().map(|auth| totals.unreached(*auth)).sum();
     let (images, have, them) = match count {
         0 => return None,
-        1 => ("1 image".to_owned(), "has", "it one"),
-        n => (format!("{n} images"), "have", "them one"),
+        1 => ("1 image".to_owned(), "has no credential of its own", "it"),
+        n => (
+            format!("{n} images"),
+            "have no credentials of their own",
+            "them",
+        ),
     };
     Some(format!(
-        "Not counted: {images} of jobs and executors that no workflow runs {have} no credential either; `pullpass fix` gives {them} too."
+        "Not counted: {images} of jobs and executors that no workflow runs {have}; `pullpass fix` mends {them} too."
     ))
 }
 

@@ -141,7 +141,7 @@ fn what_no_workflow_reaches_is_said_apart() {
     never.job = "executor spare".into();
     audit.pulls.push(never);
     let text = render(Format::Human, &[("app", &audit)]);
-    let line = "Not counted: 1 image of jobs and executors that no workflow runs has no credential either; `pullpass fix` gives it one too.\n";
+    let line = "Not counted: 1 image of jobs and executors that no workflow runs has no credential of its own; `pullpass fix` mends it too.\n";
     assert_eq!(text.replace(line, ""), before);
     assert!(text.contains(line), "{text}");
     let verbose = render_with(Format::Human, human(Volume::Verbose), &[("app", &audit)]);
