@@ -80,7 +80,8 @@ impl Archives {
         if saved || self.built.contains(&name) {
             return FromArchive::Yes;
         }
-        let all_known = !self.unclear && !(self.saved.is_empty() && self.whole.is_empty());
+        let something = !self.saved.is_empty() || !self.whole.is_empty();
+        let all_known = something && !self.unclear;
         // Images without a namespace are Docker's own, and seldom travel in archives.
         if all_known || image.repository.starts_with("library/") {
             FromArchive::No
