@@ -139,7 +139,7 @@ impl World {
             "A username has 4 to 30 characters, which are lower-case letters and digits.",
         );
         wrong(
-            self.accounts.contains_key(&form.name) || self.organisations.contains_key(&form.name),
+            self.is_known(&form.name),
             "This username is taken.",
         );
         wrong(!is_address(&form.email), "This is not an e-mail address.");
