@@ -234,8 +234,14 @@ async fn after_a_crash_the_service_is_away_and_the_effect_stays() {
         200,
         "the others are not"
     );
-    let after = bench.circleci("GET", "/project/gh/acme/shop/envvar", None).await;
-    assert_eq!(after.json()["items"][0]["name"], "DOCKER_USER", "it is back");
+    let after = bench
+        .circleci("GET", "/project/gh/acme/shop/envvar", None)
+        .await;
+    assert_eq!(
+        after.json()["items"][0]["name"],
+        "DOCKER_USER",
+        "it is back"
+    );
 }
 
 #[tokio::test]
