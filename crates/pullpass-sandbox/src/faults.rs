@@ -24,8 +24,8 @@ pub enum Fault {
     LostRequest,
     /// A read is answered with how things were before the last change.
     StaleRead,
-    /// It happened, then the service goes down: every connection to it is closed, and so is every
-    /// new one for a second.
+    /// It happened, then the service goes down: every connection to it is closed, and so are the
+    /// next three.
     Crash,
     /// It happened, and no answer comes for as long as the client waits. A test that kills its
     /// client needs this.

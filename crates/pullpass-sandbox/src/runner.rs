@@ -66,8 +66,11 @@ impl Runner<'_> {
                 )
                 .await?;
             if answer.status != 200 {
+                // Not whatever the variable holds: it could be a secret.
+                let known = self.shared.read(|world, _| world.is_known(user));
+                let whom = if known { user } else { "an unknown Docker ID" };
                 return Err(format!(
-                    "docker login as {user}: {} incorrect username or password",
+                    "docker login as {whom}: {} incorrect username or password",
                     answer.status
                 ));
             }
@@ -145,6 +148,10 @@ impl Runner<'_> {
         for _ in 0..TRIES {
             let base = &self.shared.urls.registry;
             match send(base, self.job.address, "GET", path, headers, "").await {
+                // Of a used-up limit nobody says when to come back: that one is final.
+                Ok(answer) if answer.status == 429 && answer.header("retry-after").is_some() => {
+                    last = "the registry answered 429".to_owned();
+                }
                 Ok(answer) if answer.status < 500 => return Ok(answer),
                 Ok(answer) => last = format!("the registry answered {}", answer.status),
                 Err(error) => last = error.to_string(),

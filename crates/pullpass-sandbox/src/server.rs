@@ -32,8 +32,9 @@ use crate::world::later;
 /// No client of these systems sends more.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long a vendor that crashed is down.
-const DOWN: Duration = Duration::from_secs(1);
+/// How many connections a vendor that crashed turns away before it is up again. A number and no
+/// time, so that a test need not be quick.
+const TURNED_AWAY: u32 = 3;
 
 /// When a client that was refused by a fault may come back, in seconds.
 const COME_BACK: i64 = 1;
@@ -78,7 +79,7 @@ pub(crate) fn serve(shared: Arc<Shared>, vendor: Vendor, listener: TcpListener) 
 }
 
 async fn connection(shared: Arc<Shared>, vendor: Vendor, stream: TcpStream, from: SocketAddr) {
-    if shared.is_down(vendor) {
+    if shared.turns_away(vendor) {
         return;
     }
     // Small answers are sent at once.
@@ -91,10 +92,17 @@ async fn connection(shared: Arc<Shared>, vendor: Vendor, stream: TcpStream, from
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service);
-    let crash = crashes.wait_for(|(crashed, _)| *crashed == Some(vendor));
+    // Only those from now on: what crashed before is up again.
+    let crash = async {
+        while crashes.changed().await.is_ok() {
+            if crashes.borrow_and_update().0 == Some(vendor) {
+                break;
+            }
+        }
+    };
     tokio::select! {
         _ = serving => {}
-        _ = crash => {}
+        () = crash => {}
     }
 }
 
@@ -208,7 +216,7 @@ async fn through(
         }
         Some(Fault::Crash) => {
             note(None);
-            shared.crash(vendor, DOWN);
+            shared.crash(vendor, TURNED_AWAY);
             Err(HangUp)
         }
         Some(Fault::Hang) => {

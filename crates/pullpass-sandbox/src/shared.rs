@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -47,7 +47,8 @@ pub(crate) struct Shared {
     pub(crate) latency: Duration,
     /// Limits are enforced.
     pub(crate) limited: bool,
-    down: Mutex<HashMap<Vendor, Instant>>,
+    /// How many connections a vendor that crashed still turns away.
+    down: Mutex<HashMap<Vendor, u32>>,
     /// Connections end when this changes: the vendor that crashed, and how often one has.
     pub(crate) crashes: watch::Sender<(Option<Vendor>, u64)>,
 }
@@ -137,17 +138,19 @@ impl Shared {
         }
     }
 
-    /// Takes a vendor down for a while, with all its connections.
-    pub(crate) fn crash(&self, vendor: Vendor, time: Duration) {
-        lock(&self.down).insert(vendor, Instant::now() + time);
+    /// Takes a vendor down, with all its connections, until so many more were turned away.
+    pub(crate) fn crash(&self, vendor: Vendor, turned_away: u32) {
+        lock(&self.down).insert(vendor, turned_away);
         self.crashes.send_modify(|crash| {
             *crash = (Some(vendor), crash.1 + 1);
         });
     }
 
-    pub(crate) fn is_down(&self, vendor: Vendor) -> bool {
-        lock(&self.down)
-            .get(&vendor)
-            .is_some_and(|until| Instant::now() < *until)
+    /// Whether a new connection to the vendor is turned away.
+    pub(crate) fn turns_away(&self, vendor: Vendor) -> bool {
+        let mut down = lock(&self.down);
+        let left = down.get(&vendor).copied().unwrap_or(0);
+        down.insert(vendor, left.saturating_sub(1));
+        left > 0
     }
 }

@@ -179,7 +179,7 @@ fn the_organisation_can_be_given() {
         "",
         "",
     );
-    assert!(state.contains("gh/globex/project00005"), "{state}");
+    assert!(state.contains("gh/globex/project00004"), "{state}");
 }
 
 #[test]

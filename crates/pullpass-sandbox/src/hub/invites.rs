@@ -6,7 +6,7 @@ use super::errors::{Shape, bad_request, refuse};
 use super::pats::strings;
 use super::{Call, Reply, show, text};
 use crate::http::Response;
-use crate::world::organisation::{Invited, Role, Want};
+use crate::world::organisation::{Invited, NewInvitation, Role, Want};
 
 const SHAPE: Shape = Shape::Info;
 
@@ -43,17 +43,14 @@ pub(super) fn bulk(call: &mut Call<'_>) -> Reply {
     let dry_run = body["dry_run"].as_bool().unwrap_or(false);
     let mut shown = Vec::new();
     for invitee in invitees {
+        let wanted = NewInvitation {
+            invitee: &invitee,
+            team,
+            role,
+        };
         let invited = call
             .world
-            .invite(
-                &session,
-                &org,
-                team,
-                role,
-                &invitee,
-                dry_run,
-                call.place.now,
-            )
+            .invite(&session, &org, &wanted, dry_run, call.place.now)
             .map_err(|r| refuse(SHAPE, &r))?;
         shown.push(match invited {
             Invited::Yes(invitation) if dry_run => {

@@ -317,10 +317,10 @@ impl Reader<'_> {
                     .to_owned(),
             ));
         }
-        if !project
+        if project
             .github
             .as_ref()
-            .is_none_or(|r| r.split('/').count() == 2)
+            .is_some_and(|r| r.split('/').count() != 2)
         {
             return Err(self.wrong(
                 at,

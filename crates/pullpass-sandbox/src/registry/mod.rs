@@ -35,7 +35,8 @@ pub(crate) fn answer(world: &mut World, request: &Request, place: &Place) -> Res
 /// Who asks, for the journal.
 pub(crate) fn identify(world: &World, request: &Request, place: &Place) -> Option<String> {
     match request.basic() {
-        Ok(Some((user, _))) => Some(user),
+        // Not whatever was typed: it could be a secret.
+        Ok(Some((user, _))) => world.is_known(&user).then_some(user),
         _ => {
             let token = Access::of(world, &request.bearer()?, place)?;
             Some(token.puller.name().to_owned())

@@ -138,10 +138,7 @@ impl World {
                     .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()),
             "A username has 4 to 30 characters, which are lower-case letters and digits.",
         );
-        wrong(
-            self.accounts.contains_key(&form.name) || self.organisations.contains_key(&form.name),
-            "This username is taken.",
-        );
+        wrong(self.is_known(&form.name), "This username is taken.");
         wrong(!is_address(&form.email), "This is not an e-mail address.");
         wrong(
             self.accounts

@@ -63,6 +63,11 @@ impl World {
     pub(crate) fn new(population: &Population, seed: u64, now: Timestamp) -> Self {
         settle::world(population, seed, now)
     }
+
+    /// Whether this names a Docker ID or an organisation.
+    pub(crate) fn is_known(&self, name: &str) -> bool {
+        self.accounts.contains_key(name) || self.organisations.contains_key(name)
+    }
 }
 
 /// Why something was not done, before a vendor's room words it.

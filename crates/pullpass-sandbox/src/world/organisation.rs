@@ -119,6 +119,14 @@ pub(crate) enum Want {
     Tokens,
 }
 
+/// Whom to invite.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewInvitation<'w> {
+    pub(crate) invitee: &'w str,
+    pub(crate) team: Option<&'w str>,
+    pub(crate) role: Role,
+}
+
 /// What came of inviting one person.
 pub(crate) enum Invited {
     Yes(Invitation),
@@ -396,12 +404,15 @@ impl World {
         &mut self,
         session: &Session,
         name: &str,
-        team: Option<&str>,
-        role: Role,
-        invitee: &str,
+        wanted: &NewInvitation<'_>,
         dry_run: bool,
         now: Timestamp,
     ) -> Outcome<Invited> {
+        let NewInvitation {
+            invitee,
+            team,
+            role,
+        } = *wanted;
         let organisation = self.organisation(session, name, Want::Change)?;
         if team.is_some_and(|team| !organisation.groups.contains_key(team)) {
             return Err(Refusal::Invalid {

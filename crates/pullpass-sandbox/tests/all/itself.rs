@@ -57,7 +57,10 @@ async fn builds_pull_as_nobody_until_their_variables_hold_something() {
 async fn the_word_default_in_a_variable_fails_the_build() {
     let bench = Bench::new().await;
     deliver(&bench, "default", "default").await;
-    assert_eq!(build(&bench, "shop", 1).await["failed"], 1);
+    let built = build(&bench, "shop", 1).await;
+    assert_eq!(built["failed"], 1);
+    let why = built["builds"][0]["why"].as_str().unwrap();
+    assert!(why.contains("an unknown Docker ID"), "{why}");
 }
 
 #[tokio::test]
@@ -213,10 +216,12 @@ async fn after_a_crash_the_service_is_away_and_the_effect_stays() {
         .try_send(System::CircleCi, "POST", path, &headers, Some(&body))
         .await;
     assert!(post.is_err());
-    let get = bench
-        .try_send(System::CircleCi, "GET", path, &headers, None)
-        .await;
-    assert!(get.is_err(), "it is down");
+    for _ in 0..3 {
+        let get = bench
+            .try_send(System::CircleCi, "GET", path, &headers, None)
+            .await;
+        assert!(get.is_err(), "it is down");
+    }
     let state = bench.sandbox.state();
     let projects = state["circleci"]["projects"].as_array().unwrap();
     let shop = projects
@@ -228,6 +233,14 @@ async fn after_a_crash_the_service_is_away_and_the_effect_stays() {
         bench.github("GET", "/user", None).await.status,
         200,
         "the others are not"
+    );
+    let after = bench
+        .circleci("GET", "/project/gh/acme/shop/envvar", None)
+        .await;
+    assert_eq!(
+        after.json()["items"][0]["name"],
+        "DOCKER_USER",
+        "it is back"
     );
 }
 

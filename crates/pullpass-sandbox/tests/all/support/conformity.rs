@@ -153,7 +153,13 @@ pub(crate) fn check(
     let response = match responses.get(&status).or_else(|| responses.get("default")) {
         Some(response) => description.resolved(response),
         // Every vendor's server answers these, whether or not it says so of this operation.
-        None if matches!(answer.status, 400 | 401 | 403 | 404 | 422 | 429 | 500..) => return,
+        None if matches!(
+            answer.status,
+            400 | 401 | 403 | 404 | 409 | 422 | 429 | 500..
+        ) =>
+        {
+            return;
+        }
         None => panic!("{name}: the status {status} is not described"),
     };
     if answer.status < 300 {

@@ -29,20 +29,20 @@ impl Check<'_> {
             return;
         }
         let mut say = |text: String| found.push((place.to_owned(), text));
-        if let Some(kind) = schema["type"].as_str() {
-            if !is_of(kind, value) {
-                return say(format!("{value} is not of type {kind}"));
-            }
+        if let Some(kind) = schema["type"].as_str()
+            && !is_of(kind, value)
+        {
+            return say(format!("{value} is not of type {kind}"));
         }
-        if let Some(allowed) = schema["enum"].as_array() {
-            if !allowed.contains(value) {
-                say(format!("{value} is none of {}", schema["enum"]));
-            }
+        if let Some(allowed) = schema["enum"].as_array()
+            && !allowed.contains(value)
+        {
+            say(format!("{value} is none of {}", schema["enum"]));
         }
-        if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str()) {
-            if !has_format(format, text) {
-                say(format!("{text:?} is not a {format}"));
-            }
+        if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str())
+            && !has_format(format, text)
+        {
+            say(format!("{text:?} is not a {format}"));
         }
         for name in items(&schema["required"]).iter().filter_map(Value::as_str) {
             if value.is_object() && value.get(name).is_none() {
