@@ -41,20 +41,23 @@ pub(crate) fn explore(s: &Scenario) -> Result<usize, String> {
     seen.insert(fingerprint(&s.start), ());
     let mut next = 0;
     while next < states.len() {
-        let world = states[next].0.clone();
+        // Only its story is needed from now on.
+        let world = std::mem::take(&mut states[next].0);
+        let at = next;
+        next += 1;
         let wrong = world.broken(s).or_else(|| settles(&world, s, &mut settled));
         if let Some(wrong) = wrong {
-            return Err(story(&states, next, &wrong));
+            return Err(story(&states, at, &wrong));
+        }
+        if world.attempts > s.most_attempts {
+            continue;
         }
         for (after, what) in successors(&world, s) {
             let after = after.canonical(s);
             if seen.insert(fingerprint(&after), ()).is_none() {
-                states.push((after, next, what));
+                states.push((after, at, what));
             }
         }
-        // Only its story is needed from now on.
-        states[next].0 = World::default();
-        next += 1;
         if states.len() > MAX_STATES {
             return Err(format!("more than {MAX_STATES} states"));
         }

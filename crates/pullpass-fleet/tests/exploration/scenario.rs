@@ -22,6 +22,10 @@ pub(crate) struct Scenario {
     /// What the second operator wants, where it is something else.
     pub(crate) other: Option<Desired>,
     pub(crate) sabotage: Option<Sabotage>,
+    /// Where more tokens than this have been minted, the exploration goes no further. Two operators
+    /// who want different things can undo each other's work for as long as nobody waits
+    /// (`Desired::patience` is nothing here), and there is no end to that.
+    pub(crate) most_attempts: u64,
 }
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -70,6 +74,7 @@ pub(crate) fn first_token() -> Scenario {
         people: false,
         other: None,
         sabotage: None,
+        most_attempts: 100,
     }
 }
 
@@ -145,6 +150,7 @@ impl Scenario {
     pub(crate) fn beside_an_apply(self) -> Self {
         let mut scenario = self.with_two_operators();
         scenario.name += ", one of them not renewing";
+        scenario.most_attempts = 3;
         scenario.other = Some(Desired {
             renew_minted_before: at(-1_000),
             ..scenario.desired.clone()
