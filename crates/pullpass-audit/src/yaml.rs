@@ -5,10 +5,10 @@
 //! edit can find the anchor), merge keys are looked through on access, and a scalar that stands
 //! in the text as it is read is a slice of that text.
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle};
+use hashbrown::HashMap;
 
 use crate::source::{Source, Span};
 use crate::text::Mapped;
@@ -331,7 +331,7 @@ impl<'s> Builder<'s> {
 
     fn note_keys(&mut self, id: u32) {
         let mapping = self.doc.node(id);
-        let mut seen: HashSet<&str> = HashSet::new();
+        let mut seen = Names::default();
         let mut found = Vec::new();
         let mut strange = None;
         for (key, _) in mapping.pairs() {
@@ -342,15 +342,47 @@ impl<'s> Builder<'s> {
             let Some(name) = key.as_str().filter(|&n| n != "<<") else {
                 continue;
             };
-            if !seen.insert(name) {
+            if seen.insert(name).is_err() {
                 found.push(DuplicateKey {
                     key: name.to_owned(),
                     span: key.span(),
                 });
             }
         }
+        drop(seen);
         self.doc.duplicates.extend(found);
         self.doc.strange_key = self.doc.strange_key.or(strange);
+    }
+}
+
+/// Different names, numbered in the order in which they came. Most mappings have a handful of keys,
+/// which are compared faster than hashed.
+#[derive(Default)]
+struct Names<'d> {
+    few: Vec<&'d str>,
+    many: HashMap<&'d str, usize>,
+}
+
+impl<'d> Names<'d> {
+    const FEW: usize = 16;
+
+    /// Adds a name; the number of the one that is there already.
+    fn insert(&mut self, name: &'d str) -> Result<(), usize> {
+        if self.many.is_empty() {
+            if let Some(known) = self.few.iter().position(|&n| n == name) {
+                return Err(known);
+            }
+            if self.few.len() < Self::FEW {
+                self.few.push(name);
+                return Ok(());
+            }
+            self.many.extend(self.few.iter().copied().zip(0..));
+        }
+        let next = self.many.len();
+        match *self.many.entry(name).or_insert(next) {
+            number if number == next => Ok(()),
+            known => Err(known),
+        }
     }
 }
 
@@ -587,16 +619,16 @@ impl<'d> Node<'d> {
     #[must_use]
     pub fn entries(self) -> Vec<Entry<'d>> {
         let mut out: Vec<Entry<'d>> = Vec::new();
-        let mut at: HashMap<&str, usize> = HashMap::new();
+        let mut names = Names::default();
         let mut budget = 20_000_usize;
-        self.collect(&mut out, &mut at, 0, &mut budget);
+        self.collect(&mut out, &mut names, 0, &mut budget);
         out
     }
 
     fn collect(
         self,
         out: &mut Vec<Entry<'d>>,
-        at: &mut HashMap<&'d str, usize>,
+        names: &mut Names<'d>,
         depth: usize,
         budget: &mut usize,
     ) {
@@ -604,7 +636,8 @@ impl<'d> Node<'d> {
             return;
         }
         let merged = depth > 0;
-        let mut own: HashSet<&str> = HashSet::new();
+        // Entries from here on are this mapping's own.
+        let own = out.len();
         for (key, value) in self.pairs() {
             let Some(left) = budget.checked_sub(1) else {
                 return;
@@ -614,25 +647,21 @@ impl<'d> Node<'d> {
             if name == "<<" {
                 continue;
             }
-            match at.get(name) {
-                Some(&i) if !merged || own.contains(name) => {
-                    if let Some(slot) = out.get_mut(i) {
+            match names.insert(name) {
+                Err(known) if !merged || known >= own => {
+                    if let Some(slot) = out.get_mut(known) {
                         *slot = Entry { key, value, merged };
                     }
                 }
-                Some(_) => {}
-                None => {
-                    at.insert(name, out.len());
-                    own.insert(name);
-                    out.push(Entry { key, value, merged });
-                }
+                Err(_) => {}
+                Ok(()) => out.push(Entry { key, value, merged }),
             }
         }
         for merged in self.merged() {
             if *budget == 0 {
                 return;
             }
-            merged.collect(out, at, depth + 1, budget);
+            merged.collect(out, names, depth + 1, budget);
         }
     }
 

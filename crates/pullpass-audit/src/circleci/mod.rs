@@ -27,8 +27,9 @@ mod tests;
 mod workflow;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
 use crate::effect::Job;

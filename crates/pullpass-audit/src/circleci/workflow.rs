@@ -1,9 +1,10 @@
 //! Workflows decide which jobs run, and with which values: one job run for each way a workflow
 //! calls it, and for each combination of a matrix.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::rc::Rc;
+
+use hashbrown::HashSet;
 
 use crate::effect::{Forks, Job, Provider};
 use crate::run::JobRun;
