@@ -127,6 +127,9 @@ pub struct Guard {
     pub text: Rc<str>,
     /// Whether it must hold, or must not.
     pub holds: bool,
+    /// It holds in every run that gets the secrets of CI: what it leaves out (a fork's pull request)
+    /// could not sign in anyway.
+    pub with_secrets: bool,
 }
 
 impl Guard {
@@ -136,6 +139,7 @@ impl Guard {
         Self {
             text: text.into(),
             holds: true,
+            with_secrets: false,
         }
     }
 
@@ -145,6 +149,7 @@ impl Guard {
         Self {
             text: Rc::clone(&self.text),
             holds: !self.holds,
+            with_secrets: false,
         }
     }
 }
@@ -251,6 +256,13 @@ pub enum Kind {
         /// The image as written.
         image: Text,
     },
+    /// Brings images out of an archive, which does not say which.
+    Load,
+    /// Puts an image into an archive, for another job to load.
+    Save {
+        /// The image as written.
+        image: Text,
+    },
     /// Sends an image to a registry: what a login may be there for, when nothing is pulled.
     Push {
         /// The image as written.
@@ -316,6 +328,9 @@ pub struct Job {
     pub platform_credential: bool,
     /// Conditions on the whole job.
     pub guards: Rc<[Guard]>,
+    /// The CircleCI contexts that its variables may come from: those of each workflow entry that runs
+    /// it, sorted. Empty where there are no contexts, or nothing runs it.
+    pub contexts: Rc<[Vec<String>]>,
     /// Whether CI runs it. What is declared and not run (a job that no workflow names, an executor
     /// that no job uses) is listed too, for it is what gets used next.
     pub reached: bool,

@@ -68,6 +68,8 @@ pub struct Finding {
     pub help: String,
     /// Whether `fix` can mend it.
     pub fix: Fixable,
+    /// Whether CI runs what it is about.
+    pub reached: bool,
     /// Other places that belong to the story, oldest first.
     pub related: Vec<(Place, String)>,
     /// Stable across edits elsewhere in the file: 16 hexadecimal digits.
@@ -85,6 +87,8 @@ pub struct Audit {
     pub logins: Vec<Login>,
     /// What to act on.
     pub findings: Vec<Finding>,
+    /// The same of what CI never runs: nothing fails because of it, and `fix` mends it with the rest.
+    pub latent: Vec<Finding>,
     /// Findings that an ignore comment or `pullpass.toml` silenced.
     pub silenced: usize,
     /// What could not be understood.

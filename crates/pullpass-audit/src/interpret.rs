@@ -6,11 +6,12 @@
 
 use std::rc::Rc;
 
+use crate::archive::{Archives, FromArchive};
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
 use crate::reference::{self, DOCKER_HUB, Image, Reference, canonical_registry};
 use crate::source::Span;
-use crate::text::{Text, is_hole};
+use crate::text::{HoleKind, Text, is_hole};
 use crate::verdict::{Auth, Cause};
 
 /// A credential as the files give it; may carry unknown parts.
@@ -83,17 +84,21 @@ struct Active<'j> {
 struct Present {
     image: String,
     guards: Rc<[Guard]>,
+    /// The job makes it, and does not only pull it.
+    made: bool,
 }
 
-/// Judges every pull of a job.
+/// Judges every pull of a job. `archives` is what the jobs of the repository hand to each other.
 #[must_use]
-pub fn interpret(cx: &Context<'_>, job: &Job) -> Judgement {
+pub fn interpret(cx: &Context<'_>, job: &Job, archives: &Archives) -> Judgement {
     let mut walk = Walk {
         cx,
         job,
+        archives,
         active: Vec::new(),
         present: Vec::new(),
         loaded: false,
+        unnamed: false,
         out: Judgement::default(),
     };
     for (index, effect) in job.effects.iter().enumerate() {
@@ -105,10 +110,13 @@ pub fn interpret(cx: &Context<'_>, job: &Job) -> Judgement {
 struct Walk<'a, 'j> {
     cx: &'a Context<'a>,
     job: &'j Job,
+    archives: &'a Archives,
     active: Vec<Active<'j>>,
     present: Vec<Present>,
-    /// An image of unknown name came out of an archive.
+    /// Images came out of an archive.
     loaded: bool,
+    /// An image was made of whose name nothing is known.
+    unnamed: bool,
     out: Judgement,
 }
 
@@ -129,12 +137,25 @@ fn includes(guards: &[Guard], all: &[Guard]) -> bool {
     all.iter().all(|g| guards.contains(g))
 }
 
+/// Whether a login happens wherever this pull does and there is a secret to sign in with.
+fn covers(login: &[Guard], pull: &[Guard]) -> bool {
+    login.iter().all(|g| g.with_secrets || pull.contains(g))
+}
+
 fn excludes(a: &[Guard], b: &[Guard]) -> bool {
     a.iter().any(|g| b.contains(&g.not()))
 }
 
+/// Cases that are looked at together; a real job has a few.
+const MAX_CASES: usize = 64;
+
 /// Whether the conditions, taken together, leave no case out: `{a}` and `{not a}` do.
 fn exhaustive(mut cases: Vec<Vec<Guard>>) -> bool {
+    if cases.iter().any(Vec::is_empty) {
+        return true;
+    }
+    // The nearest ones: each pair is compared, for every pull.
+    cases.drain(..cases.len().saturating_sub(MAX_CASES));
     // Each round merges two cases that differ in one condition's sense only. There are few.
     for _ in 0..32 {
         if cases.iter().any(Vec::is_empty) {
@@ -203,14 +224,16 @@ impl<'j> Walk<'_, 'j> {
             }
             Kind::Provide { image } => match reference::parse(image) {
                 Image::Named(reference) => {
-                    self.make_present(reference.canonical_text(), &effect.guards)
+                    self.make_present(reference.canonical_text(), &effect.guards, true)
                 }
                 Image::Unknown => {
-                    self.loaded |= image.is_one_hole();
-                    self.make_present(image.as_str().to_owned(), &effect.guards);
+                    self.unnamed |= image.is_one_hole();
+                    self.make_present(image.as_str().to_owned(), &effect.guards, true);
                 }
                 Image::Nothing | Image::Invalid(_) => {}
             },
+            Kind::Load => self.loaded = true,
+            Kind::Save { .. } => {}
             Kind::Push { image } => {
                 if let Image::Named(reference) = reference::parse(image) {
                     self.use_logins(&reference.registry);
@@ -243,11 +266,19 @@ impl<'j> Walk<'_, 'j> {
         }
     }
 
-    fn make_present(&mut self, image: String, guards: &Rc<[Guard]>) {
+    fn make_present(&mut self, image: String, guards: &Rc<[Guard]>, made: bool) {
         self.present.push(Present {
             image,
             guards: Rc::clone(guards),
+            made,
         });
+    }
+
+    /// Whether the job makes an image on some path that the pull may be on, too.
+    fn is_made_sometimes(&self, image: &str, guards: &[Guard]) -> bool {
+        self.present
+            .iter()
+            .any(|p| p.made && p.image == image && !excludes(&p.guards, guards))
     }
 
     fn is_present(&self, image: &str, guards: &[Guard]) -> bool {
@@ -321,17 +352,47 @@ impl<'j> Walk<'_, 'j> {
                 }
                 self.use_all_logins();
                 judged.reason = self.unresolved(image);
+                if let Declared::Aws(span) = declared {
+                    judged.auth = Auth::NotApplicable;
+                    judged.cause = Cause::OtherHost;
+                    "`aws_auth` takes it from Amazon ECR".clone_into(&mut judged.reason);
+                    judged.decided_by = Some(*span);
+                }
                 if !by_host {
-                    self.make_present(image.as_str().to_owned(), &effect.guards);
+                    self.make_present(image.as_str().to_owned(), &effect.guards, false);
                 }
             }
             Image::Named(reference) => {
                 let name = reference.canonical_text();
+                let mut doubt = None;
                 if !by_host {
-                    if freshness == Freshness::Missing && self.is_present(&name, &effect.guards) {
-                        return;
+                    if freshness == Freshness::Missing {
+                        if self.is_present(&name, &effect.guards) {
+                            return;
+                        }
+                        if self.unnamed && !reference.repository.starts_with("library/") {
+                            doubt = Some(
+                                "an image was made before under a name that cannot be known, and this may be it",
+                            );
+                        }
+                        if self.is_made_sometimes(&name, &effect.guards) {
+                            doubt = Some(
+                                "this job makes the image itself on some paths, and whether it is pulled on the others cannot be known",
+                            );
+                        }
+                        if self.loaded {
+                            match self.archives.hold(&reference) {
+                                FromArchive::Yes => return,
+                                FromArchive::No => {}
+                                FromArchive::Unknown => {
+                                    doubt = Some(
+                                        "an archive was loaded before, and whether this image came out of it cannot be known",
+                                    )
+                                }
+                            }
+                        }
                     }
-                    self.make_present(name, &effect.guards);
+                    self.make_present(name, &effect.guards, false);
                 }
                 if !reference.is_hub() {
                     self.use_logins(&reference.registry.clone());
@@ -353,12 +414,9 @@ impl<'j> Walk<'_, 'j> {
                             ),
                         )
                     };
-                } else if self.loaded
-                    && freshness == Freshness::Missing
-                    && !reference.repository.starts_with("library/")
-                {
+                } else if let Some(doubt) = doubt {
                     self.use_all_logins();
-                    judged.reason = "an archive was loaded before, and whether this image came out of it cannot be known".to_owned();
+                    doubt.clone_into(&mut judged.reason);
                 } else {
                     match puller {
                         Puller::Host => self.judge_declared(&mut judged, declared),
@@ -370,7 +428,62 @@ impl<'j> Walk<'_, 'j> {
                 judged.reference = Some(reference);
             }
         }
+        if judged.auth == Auth::Authenticated
+            && let Some(credential) = &judged.credential
+            && let Some(needs) = self.needs(credential)
+        {
+            judged.reason.push_str(&needs);
+        }
         self.out.pulls.push(judged);
+    }
+
+    /// Where the values of a credential's variables must come from: what is in a context, or in the
+    /// project, nobody sees from here.
+    fn needs(&self, credential: &RawCredential) -> Option<String> {
+        let mut names: Vec<String> = [&credential.username, &credential.password]
+            .into_iter()
+            .flatten()
+            .flat_map(|text| text.holes(&self.cx.holes))
+            .filter(|hole| hole.kind == HoleKind::Variable)
+            .map(|hole| format!("`{}`", hole.written))
+            .collect();
+        names.dedup();
+        if names.is_empty() {
+            return None;
+        }
+        let named = |contexts: &[String]| match contexts {
+            [one] => format!("the context `{one}`"),
+            many => format!("the contexts `{}`", many.join("`, `")),
+        };
+        let is = if names.len() == 1 {
+            "is a variable"
+        } else {
+            "are variables"
+        };
+        let names = names.join(" and ");
+        Some(match self.job.contexts.as_ref() {
+            [] => return None,
+            [only] if only.is_empty() => {
+                format!("; it works if {names} {is} of the project: the job has no context")
+            }
+            [only] => format!(
+                "; it works if {names} {is} of {} or of the project",
+                named(only)
+            ),
+            several => {
+                let all: Vec<String> = several
+                    .iter()
+                    .map(|contexts| match contexts.as_slice() {
+                        [] => "no context".to_owned(),
+                        contexts => named(contexts),
+                    })
+                    .collect();
+                format!(
+                    "; it works if {names} {is} of the project or of what each workflow gives the job: {}",
+                    all.join("; ")
+                )
+            }
+        })
     }
 
     fn unresolved(&self, image: &Text) -> String {
@@ -489,7 +602,7 @@ impl<'j> Walk<'_, 'j> {
             l.effect
                 .guards
                 .iter()
-                .filter(|g| !guards.contains(g))
+                .filter(|g| !g.with_secrets && !guards.contains(g))
                 .cloned()
                 .collect()
         });
@@ -502,18 +615,28 @@ impl<'j> Walk<'_, 'j> {
         if let Some(login) = good
             .iter()
             .rev()
-            .find(|l| includes(guards, &l.effect.guards))
+            .find(|l| covers(&l.effect.guards, guards))
             .or_else(|| good.last().filter(|_| exhaustive(cases.collect())))
         {
             judged.auth = Auth::Authenticated;
             judged.cause = Cause::Fine;
-            judged.reason = format!("{} signs in to Docker Hub before it", login.how);
+            let where_it_can = login
+                .effect
+                .guards
+                .iter()
+                .any(|g| g.with_secrets && !guards.contains(g));
+            let rest = if where_it_can {
+                ", in every run that gets the secrets"
+            } else {
+                ""
+            };
+            judged.reason = format!("{} signs in to Docker Hub before it{rest}", login.how);
             judged.decided_by = Some(login.effect.span);
             judged.credential = Some(login.credential.clone());
         } else if let Some(login) = in_force
             .iter()
             .rev()
-            .find(|l| l.registry.is_none() && includes(guards, &l.effect.guards))
+            .find(|l| l.registry.is_none() && covers(&l.effect.guards, guards))
         {
             judged.reason = format!(
                 "{} signs in before it, and whether to Docker Hub cannot be known",
@@ -523,7 +646,11 @@ impl<'j> Walk<'_, 'j> {
         } else if let Some(login) = good.last() {
             judged.auth = Auth::Conditional;
             judged.cause = Cause::LoginConditional;
-            let condition = login.effect.guards.iter().find(|g| !guards.contains(g));
+            let condition = login
+                .effect
+                .guards
+                .iter()
+                .find(|g| !g.with_secrets && !guards.contains(g));
             judged.reason = match condition {
                 Some(g) if g.holds => format!(
                     "{} signs in only when `{}`",
@@ -686,10 +813,11 @@ mod tests {
             forks: Forks::No,
             platform_credential: true,
             guards: Rc::from([]),
+            contexts: Rc::from([]),
             reached: true,
             effects: run.finish(),
         };
-        interpret(&cx, &job)
+        interpret(&cx, &job, &Archives::of(std::slice::from_ref(&job)))
             .pulls
             .iter()
             .map(|p| {
@@ -783,6 +911,23 @@ mod tests {
     }
 
     #[test]
+    fn a_login_that_is_left_out_only_where_there_is_no_secret_authenticates() {
+        let seen = judge(|run, f| {
+            let there = Guard {
+                with_secrets: true,
+                ..Guard::when("env.THERE == 'true'")
+            };
+            run.guarded(there.clone(), |run| login(run, f, ""));
+            pull(run, f, "alpine");
+            run.guarded(there.not(), |run| pull(run, f, "busybox"));
+        });
+        assert_eq!(
+            seen,
+            ["alpine authenticated Fine", "busybox anonymous NoLogin"]
+        );
+    }
+
+    #[test]
     fn logins_on_both_branches_are_one_login() {
         let seen = judge(|run, f| {
             run.guarded(Guard::when("a"), |run| login(run, f, ""));
@@ -822,6 +967,112 @@ mod tests {
         });
         // The name of what was provided is unknown, so what is run may be it.
         assert!(seen.is_empty(), "{seen:?}");
+    }
+
+    #[test]
+    fn what_may_be_what_was_made_under_an_unknown_name_is_unknown() {
+        let seen = judge(|run, f| {
+            let image = run.cx.holes.of("$IMAGE", HoleKind::Variable);
+            run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+            pull(run, f, "me/app:ci");
+            pull(run, f, "alpine");
+        });
+        assert_eq!(
+            seen,
+            ["me/app:ci unknown Unresolved", "alpine anonymous NoLogin"]
+        );
+    }
+
+    #[test]
+    fn what_aws_signs_in_to_is_not_docker_hub() {
+        let seen = judge(|run, f| {
+            let span = Span::new(f, 0, 1);
+            let mut image = run.cx.holes.of("$ECR", HoleKind::Variable);
+            image.push("/me/app");
+            let kind = Kind::Pull {
+                image,
+                by: By::Executor,
+                puller: Puller::Host,
+                declared: Declared::Aws(span),
+                freshness: Freshness::Always,
+            };
+            run.emit(span, kind);
+        });
+        assert_eq!(seen, ["$ECR/me/app not-applicable OtherHost"]);
+    }
+
+    #[test]
+    fn what_the_job_makes_on_some_paths_may_not_be_pulled_on_the_others() {
+        let seen = judge(|run, f| {
+            let provide = |run: &mut JobRun<'_>| {
+                let image = Text::from("me/app");
+                run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+            };
+            run.guarded(Guard::when("changed"), provide);
+            run.guarded(Guard::when("changed").not(), |run| pull(run, f, "me/app"));
+            pull(run, f, "me/other");
+        });
+        assert_eq!(
+            seen,
+            ["me/app anonymous NoLogin", "me/other anonymous NoLogin"]
+        );
+        let seen = judge(|run, f| {
+            let image = Text::from("me/app");
+            run.guarded(Guard::when("changed"), |run| {
+                run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+            });
+            pull(run, f, "me/app");
+        });
+        assert_eq!(seen, ["me/app unknown Unresolved"]);
+    }
+
+    #[test]
+    fn what_comes_out_of_an_archive_is_not_pulled() {
+        let save = |run: &mut JobRun<'_>, f, image: &str| {
+            let image = Text::from(image);
+            run.emit(Span::new(f, 0, 1), Kind::Save { image });
+        };
+        let load = |run: &mut JobRun<'_>, f| run.emit(Span::new(f, 0, 1), Kind::Load);
+        // What is saved is known, and so everything else is pulled.
+        let seen = judge(|run, f| {
+            save(run, f, "app:ci");
+            save(run, f, "me/all");
+            load(run, f);
+            for image in ["app:ci", "me/all:1", "app:other", "google/sdk", "debian"] {
+                pull(run, f, image);
+            }
+        });
+        assert_eq!(
+            seen,
+            [
+                "app:other anonymous NoLogin",
+                "google/sdk anonymous NoLogin",
+                "debian anonymous NoLogin"
+            ]
+        );
+        // What is saved is not known: what the repository builds may be it, and others may be, too.
+        let seen = judge(|run, f| {
+            let provide = Kind::Provide {
+                image: "app:ci".into(),
+            };
+            run.emit(Span::new(f, 0, 1), provide);
+            let unknown = run.cx.holes.of("$IMAGE", HoleKind::Variable);
+            save(run, f, unknown.as_str());
+            load(run, f);
+            pull(run, f, "app:ci");
+            pull(run, f, "google/sdk");
+            pull(run, f, "debian");
+        });
+        assert_eq!(
+            seen,
+            ["google/sdk unknown Unresolved", "debian anonymous NoLogin"]
+        );
+        // An archive from elsewhere.
+        let seen = judge(|run, f| {
+            load(run, f);
+            pull(run, f, "me/app");
+        });
+        assert_eq!(seen, ["me/app unknown Unresolved"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!
 //! The crate is pure: files come in through [`source::Tree`], nothing else comes in at all.
 
+pub mod archive;
 pub mod bake;
 pub mod circleci;
 pub mod compose;

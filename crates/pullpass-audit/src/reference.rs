@@ -123,6 +123,10 @@ fn is_host(first: &str) -> bool {
         || first.chars().any(|c| c.is_ascii_uppercase())
 }
 
+fn is_of_host(c: char) -> bool {
+    c.is_ascii_alphanumeric() || ".-:[]".contains(c) || is_hole(c)
+}
+
 /// Reads an image as it is written after everything that can be resolved has been.
 #[must_use]
 pub fn parse(text: &Text) -> Image {
@@ -149,6 +153,9 @@ pub fn parse(text: &Text) -> Image {
         }
         _ => (None, written),
     };
+    if host.is_some_and(|host| !host.chars().all(is_of_host)) {
+        return Image::Invalid("a registry's name has letters, digits, `.`, `-` and a port only");
+    }
     let (name, digest) = match rest.split_once('@') {
         Some((name, digest)) => (name, Some(digest.to_owned())),
         None => (rest, None),
@@ -164,8 +171,8 @@ pub fn parse(text: &Text) -> Image {
         None => (name, None),
     };
     let name = name.trim_end_matches('/');
-    if name.is_empty() {
-        return Image::Invalid("the name of the image is missing");
+    if name.split('/').any(str::is_empty) {
+        return Image::Invalid("the name of the image, or a part of it, is missing");
     }
     if tag
         .as_deref()
@@ -182,7 +189,9 @@ pub fn parse(text: &Text) -> Image {
     let registry = host.map_or_else(
         || DOCKER_HUB.to_owned(),
         |h| {
-            if h.contains(is_hole) {
+            // A host of one word is told from a namespace by its capitals alone.
+            let bare = h != "localhost" && !h.contains(['.', ':']);
+            if bare || h.contains(is_hole) {
                 h.to_owned()
             } else {
                 canonical_registry(h)
@@ -326,6 +335,29 @@ mod tests {
         ));
         assert!(matches!(parse(&"a b".into()), Image::Invalid(_)));
         assert!(matches!(parse(&"app:".into()), Image::Invalid(_)));
+    }
+
+    /// Otherwise a nonsensical host would be another registry than Docker Hub, and a canonical form
+    /// would mean something else than what it is made of.
+    #[test]
+    fn a_host_is_a_host_and_a_canonical_form_is_canonical() {
+        for written in ["loc#{A\u{8}--/al", "A$/b", "/app", "docker.io//app", "a//b"] {
+            assert!(
+                matches!(parse(&written.into()), Image::Invalid(_)),
+                "{written}"
+            );
+        }
+        for written in [
+            "Team/app",
+            "LOCALHOST/app",
+            "GHCR.io/app",
+            "[::1]:5/a",
+            "a.b:5/c",
+        ] {
+            let once = canonical(written);
+            assert_eq!(canonical(&once), once, "{written}");
+            assert!(!once.starts_with(DOCKER_HUB), "{written}");
+        }
     }
 
     #[test]

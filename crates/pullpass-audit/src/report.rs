@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use crate::archive::Archives;
 use crate::context::Context;
 use crate::effect::{Job, Kind};
 use crate::finding::{Audit, Finding, Policy};
@@ -21,7 +22,9 @@ const EXCERPT: usize = 400;
 /// Builds the audit of one repository.
 #[must_use]
 pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> Audit {
+    let archives = Archives::of(jobs);
     let mut build = Build {
+        archives: &archives,
         places: Places {
             cx,
             names: HashMap::new(),
@@ -53,13 +56,16 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
         policy,
     };
     let found = rules::check(&seen);
+    let (found, latent): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(|f| f.reached);
     let (findings, silenced) = silence::apply(cx, found, policy);
+    let (latent, _) = silence::apply(cx, latent, policy);
     let (unread, unlisted) = cx.take_notes();
     let mut audit = Audit {
         files,
         pulls,
         logins,
         findings,
+        latent,
         silenced,
         unread,
         unlisted,
@@ -112,6 +118,7 @@ type Key = (FileId, Arc<str>, Span, Option<String>);
 
 struct Build<'c> {
     places: Places<'c>,
+    archives: &'c Archives,
     pulls: Vec<Pull>,
     known: HashMap<Key, usize>,
     logins: Vec<Login>,
@@ -121,7 +128,7 @@ struct Build<'c> {
 impl Build<'_> {
     fn job(&mut self, job: &Job) {
         let cx = self.places.cx;
-        let judgement = interpret(cx, job);
+        let judgement = interpret(cx, job, self.archives);
         let name: Arc<str> = job.name.as_ref().into();
         let job_file = self.places.name(job.file);
         // Two entries of one run at the same place (a loop, a script called twice) are one pull; two
@@ -239,6 +246,7 @@ impl Places<'_> {
                 .collect(),
             runner: job.runner,
             by_host: judged.by_host,
+            has_slot: effect.is_some_and(|e| e.slot.is_some()),
             forks: job.forks,
             reached: job.reached,
         }
@@ -370,7 +378,7 @@ fn mask(audit: &mut Audit, literals: &[String]) {
         help,
         related,
         ..
-    } in &mut audit.findings
+    } in audit.findings.iter_mut().chain(&mut audit.latent)
     {
         arc(&mut place.text);
         string(message);
@@ -408,7 +416,7 @@ fn shorten(audit: &mut Audit) {
             pull.step = step.into();
         }
     }
-    for finding in &mut audit.findings {
+    for finding in audit.findings.iter_mut().chain(&mut audit.latent) {
         string(&mut finding.message);
         finding.image.iter_mut().for_each(string);
         finding

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use hashbrown::HashSet;
+
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
 use crate::source::{RepoPath, Span};
@@ -50,6 +52,8 @@ pub struct JobRun<'c> {
     shared_guards: Rc<[Guard]>,
     within: Rc<[Span]>,
     effects: Vec<Effect>,
+    /// What could not be known, and why: each is said once.
+    said: HashSet<(Rc<str>, Rc<str>)>,
 }
 
 impl<'c> JobRun<'c> {
@@ -70,6 +74,7 @@ impl<'c> JobRun<'c> {
             shared_guards: Rc::from([]),
             within: Rc::from([]),
             effects: Vec::new(),
+            said: HashSet::new(),
         }
     }
 
@@ -122,7 +127,8 @@ impl<'c> JobRun<'c> {
         );
     }
 
-    /// Something that may pull, of which nothing more can be said.
+    /// Something that may pull, of which nothing more can be said. Once in a job is enough: to read
+    /// the same fifty times helps nobody.
     pub fn opaque(
         &mut self,
         span: Span,
@@ -130,14 +136,12 @@ impl<'c> JobRun<'c> {
         why: impl Into<Rc<str>>,
         by: By,
     ) {
-        self.emit(
-            span,
-            Kind::Opaque {
-                what: what.into(),
-                why: why.into(),
-                by,
-            },
-        );
+        let (what, why): (Rc<str>, Rc<str>) = (what.into(), why.into());
+        let said = (Rc::clone(&what), Rc::clone(&why));
+        let kind = Kind::Opaque { what, why, by };
+        if self.said.insert(said) {
+            self.emit(span, kind);
+        }
     }
 
     /// Where the Docker client keeps credentials now: as `DOCKER_CONFIG` says.
@@ -153,6 +157,28 @@ impl<'c> JobRun<'c> {
             .get(name)
             .cloned()
             .unwrap_or_else(|| self.cx.holes.of(&format!("${name}"), HoleKind::Variable))
+    }
+
+    /// A copy of the variables, to go back to. Copying is work too: thousands of steps and branches with
+    /// thousands of variables must add up.
+    #[must_use]
+    pub fn variables(&self) -> BTreeMap<String, Text> {
+        self.copied(&self.env)
+    }
+
+    /// The same of the variables that are handed on.
+    #[must_use]
+    pub fn handed_on(&self) -> BTreeMap<String, Text> {
+        self.copied(&self.exported)
+    }
+
+    fn copied(&self, variables: &BTreeMap<String, Text>) -> BTreeMap<String, Text> {
+        for _ in 0..variables.len() / 16 {
+            if !self.cx.spend() {
+                break;
+            }
+        }
+        variables.clone()
     }
 
     /// Does something under one more condition.

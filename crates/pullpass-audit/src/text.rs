@@ -363,6 +363,27 @@ impl Mapped {
     }
 }
 
+/// Whether `name` is what a text with unknown parts may turn out to be. Where nothing is known of it,
+/// it may be anything, and that is no answer.
+#[must_use]
+pub fn may_be(text: &str, name: &str) -> bool {
+    let mut pieces = text.split(is_hole);
+    let Some(mut rest) = pieces.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let pieces: Vec<&str> = pieces.collect();
+    let Some((last, between)) = pieces.split_last() else {
+        return rest.is_empty();
+    };
+    for piece in between {
+        let Some(at) = rest.find(piece) else {
+            return false;
+        };
+        rest = rest.get(at + piece.len()..).unwrap_or("");
+    }
+    rest.ends_with(last) && text.chars().any(|c| !is_hole(c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -401,5 +422,23 @@ mod tests {
             }
         );
         assert_eq!(replaced.part(7, 11).span(0, 4).start, 107);
+    }
+
+    #[test]
+    fn what_an_unknown_part_may_be() {
+        let holes = Holes::default();
+        let hole = holes.of("$X", HoleKind::Variable);
+        let hole = hole.as_str();
+        for (text, name, expected) in [
+            (format!("base-{hole}"), "base-arm64", true),
+            (format!("base-{hole}"), "base", false),
+            (format!("{hole}-{hole}-end"), "a-b-end", true),
+            (format!("{hole}-{hole}-end"), "a-end", false),
+            (format!("a{hole}a"), "a", false),
+            (hole.to_owned(), "anything", false),
+            ("same".to_owned(), "same", true),
+        ] {
+            assert_eq!(may_be(&text, name), expected, "{text} {name}");
+        }
     }
 }

@@ -167,6 +167,9 @@ pub struct Pull {
     pub runner: Runner,
     /// Whether the pull is made by the CI system before any step, not by the job.
     pub by_host: bool,
+    /// Whether the repository has a place where a credential for it can be written beside the image;
+    /// for one that an orb chooses there is none.
+    pub has_slot: bool,
     /// Whether a fork's pull request can start the job.
     pub forks: Forks,
     /// Whether CI makes this pull at all: false for what is declared and never run.

@@ -47,7 +47,7 @@ pub enum Style {
     Flow,
 }
 
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 enum Data {
     /// `None`: the value is the slice of the source.
     Scalar(Option<Box<str>>),
@@ -64,7 +64,7 @@ enum Data {
     Alias(u32),
 }
 
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 struct Raw {
     data: Data,
     style: Style,
@@ -126,6 +126,11 @@ impl Document {
     pub fn parse(source: &Rc<Source>) -> Result<Self, YamlError> {
         let mut builder = Builder::new(source);
         if common::read(&mut builder).is_some() {
+            debug_assert!(
+                Self::parse_any(source).is_ok_and(|other| other.is_same(&builder.doc)),
+                "the readers differ on {:?}",
+                source.text
+            );
             return Ok(builder.doc);
         }
         Self::parse_any(source)
@@ -138,6 +143,15 @@ impl Document {
         // CI systems use Go's and Java's parsers, which do not mind long keys.
         options.simple_key_max_lookahead = 16 * 1024;
         Builder::new(source).run(Parser::new_from_str_with_options(&source.text, options))
+    }
+
+    /// Whether two readings of one text came to the same, places included.
+    fn is_same(&self, other: &Self) -> bool {
+        self.nodes == other.nodes
+            && self.pool == other.pool
+            && self.roots == other.roots
+            && self.duplicates == other.duplicates
+            && self.strange_key == other.strange_key
     }
 
     /// The value of the first document in the file; `None` when the file is empty.
@@ -721,14 +735,18 @@ fn align_lines(span: Span, written: &str, header: usize, value: &str) -> Mapped 
         let body = line.trim_end_matches(['\n', '\r']);
         // The longest suffix of the line that the value goes on with, after line breaks folding made.
         let gap = rest.len() - rest.trim_start_matches(['\n', ' ', '\t']).len();
-        let text = body.trim_start_matches([' ', '\t', '\'', '"']);
-        let shorter = text.trim_end_matches(['\'', '"', ' ', '\t']);
-        let found = [text, shorter].into_iter().find_map(|t| {
-            let inner = rest.get(gap..)?;
-            (!t.is_empty() && inner.starts_with(t)).then_some(t.len())
-        });
-        if let Some(len) = found {
+        // A quote at either end may be the scalar's own, or belong to what it says.
+        let whole = body.trim_start_matches([' ', '\t']);
+        let inside = body.trim_start_matches([' ', '\t', '\'', '"']);
+        let found = [whole, inside].into_iter().find_map(|text| {
             let indent = body.len() - text.len();
+            let shorter = text.trim_end_matches(['\'', '"', ' ', '\t']);
+            let goes_on = rest.get(gap..)?;
+            let fits = |t: &&str| !t.is_empty() && goes_on.starts_with(*t);
+            let text = [text, shorter].into_iter().find(fits)?;
+            Some((indent, text.len()))
+        });
+        if let Some((indent, len)) = found {
             // Leading blanks that belong to the value stand right before the text.
             let own = rest
                 .get(..gap)
@@ -823,6 +841,20 @@ mod tests {
 
     fn slice_of(doc: &Document, span: Span) -> String {
         doc.source().slice(span.start, span.end).to_owned()
+    }
+
+    #[test]
+    fn lines_of_a_block_that_begin_with_a_quote_keep_their_places() {
+        let text = "a: |\n  awk '\n    x\n  ' \"$f\"\n  \"b\" c\n  d\n";
+        with(text, |doc| {
+            let value = doc.root().and_then(|r| r.get("a")).unwrap();
+            let mapped = value.mapped().unwrap();
+            for word in ["awk", "' \"$f\"", "\"b\"", "d"] {
+                let at = mapped.text.find(word).unwrap();
+                let span = mapped.span(at, at + word.len());
+                assert_eq!(slice_of(doc, span), word);
+            }
+        });
     }
 
     #[test]

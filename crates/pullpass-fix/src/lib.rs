@@ -26,9 +26,11 @@
 
 pub mod circleci;
 pub mod edit;
+pub mod github;
 pub mod meaning;
 pub mod names;
 pub mod plan;
+pub mod put;
 pub mod repo;
 pub mod style;
 
@@ -152,6 +154,8 @@ pub struct Change {
     pub parts: Vec<Part>,
     /// The pulls it mends.
     pub claims: Vec<Claim>,
+    /// What a build does that gets no secrets (a fork's pull request); empty when there is none.
+    pub note: String,
     /// What must exist first.
     pub needs: Vec<Needs>,
     /// CircleCI contexts that it names.

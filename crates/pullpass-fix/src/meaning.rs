@@ -80,6 +80,15 @@ pub enum Intent {
         /// What it becomes.
         value: Rc<Value>,
     },
+    /// A key that the mapping has itself gets another value.
+    SetKey {
+        /// The mapping.
+        at: u32,
+        /// The key.
+        key: String,
+        /// Its value.
+        value: Rc<Value>,
+    },
     /// A mapping's key is spelled otherwise.
     RenameKey {
         /// The mapping.
@@ -101,7 +110,9 @@ enum Kind {
 impl Intent {
     fn target(&self) -> (u32, Kind) {
         match self {
-            Self::AddKey { at, .. } | Self::RenameKey { at, .. } => (*at, Kind::Map),
+            Self::AddKey { at, .. } | Self::SetKey { at, .. } | Self::RenameKey { at, .. } => {
+                (*at, Kind::Map)
+            }
             Self::InsertItem { at, .. } | Self::RemoveItem { at, .. } => (*at, Kind::List),
             Self::Replace { at, .. } => (*at, Kind::Scalar),
         }
@@ -232,6 +243,12 @@ impl<'i> Reader<'i> {
                 }
                 Intent::AddKey { key, value, .. } => {
                     own.insert(key.clone(), Rc::clone(value));
+                }
+                Intent::SetKey { key, value, .. } => {
+                    let before = own.insert(key.clone(), Rc::clone(value));
+                    if before.is_none() {
+                        self.complain(format!("the key `{key}` is not there"));
+                    }
                 }
                 Intent::RenameKey { from, to, .. } => match own.remove(from) {
                     Some(value) => {
@@ -400,6 +417,17 @@ mod tests {
         assert_eq!(check("s: [a, b]", "s: [a, x, b]", &intents), Ok(()));
         assert!(check("s: [a, b]", "s: [x, a, b]", &intents).is_err());
         assert!(check("s: [a, b]", "s: [a, x, b, c]", &intents).is_err());
+    }
+
+    #[test]
+    fn a_key_of_its_own_can_get_another_value() {
+        let set = |key: &str| Intent::SetKey {
+            at: 0,
+            key: key.into(),
+            value: scalar("3"),
+        };
+        assert_eq!(check("a: [1]\nb: 2\n", "a: 3\nb: 2\n", &[set("a")]), Ok(()));
+        assert!(check("a: [1]\n", "a: [1]\nc: 3\n", &[set("c")]).is_err());
     }
 
     #[test]

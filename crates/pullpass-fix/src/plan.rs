@@ -19,7 +19,7 @@ use pullpass_audit::yaml::Document;
 use crate::edit::Edits;
 use crate::meaning::{self, Intent};
 use crate::repo::Repo;
-use crate::{At, Change, FixOptions, Needs, Proposal, Safety, circleci};
+use crate::{At, Change, FixOptions, Left, Needs, Proposal, Safety, circleci, github};
 
 /// What of a repository is fixed.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,8 @@ pub struct Done {
     pub safety: Safety,
     /// Why a person should look at it.
     pub why: String,
+    /// What a build does that gets no secrets; empty when there is none.
+    pub note: String,
     /// The pulls it mends.
     pub pulls: Vec<Mended>,
 }
@@ -129,7 +131,7 @@ pub fn fix(
     if repo.is_fine() {
         return plan;
     }
-    let proposal = propose(&repo, wishes);
+    let proposal = propose(&repo, scope, wishes);
     let (mut chosen, withheld): (Vec<Change>, Vec<Change>) = proposal
         .changes
         .into_iter()
@@ -203,7 +205,7 @@ pub fn fix(
     plan.done = chosen.iter().map(|c| done(&audit, c)).collect();
     plan.withheld = withheld.iter().map(|c| done(&audit, c)).collect();
     for (number, pull) in audit.pulls.iter().enumerate() {
-        if repo.wanted(number) && !claimed.contains(&number) {
+        if (repo.wanted(number) || repo.stuck(number)) && !claimed.contains(&number) {
             let reason = reasons.remove(&number).unwrap_or_else(|| {
                 format!(
                     "no edit is known that would authenticate it: {}",
@@ -226,8 +228,33 @@ fn look<'t>(tree: &'t dyn Tree, scope: Scope<'_>, options: &'t Options) -> Surve
     }
 }
 
-fn propose(repo: &Repo<'_, '_>, wishes: &FixOptions) -> Proposal {
-    circleci::propose(repo, wishes)
+fn propose(repo: &Repo<'_, '_>, scope: Scope<'_>, wishes: &FixOptions) -> Proposal {
+    let mut all = circleci::propose(repo, wishes);
+    let more = github::propose(repo, wishes);
+    all.changes.extend(more.changes);
+    all.left.extend(more.left);
+    if let Scope::File(file) = scope {
+        stay_inside(file, &mut all);
+    }
+    all
+}
+
+/// Leaves what would edit another file than the one that was asked for.
+fn stay_inside(file: &RepoPath, proposal: &mut Proposal) {
+    let (inside, outside): (Vec<Change>, Vec<Change>) = std::mem::take(&mut proposal.changes)
+        .into_iter()
+        .partition(|change| change.parts.iter().all(|part| part.path == *file));
+    proposal.changes = inside;
+    for change in outside {
+        let other = change.parts.iter().find(|part| part.path != *file);
+        let other = other.map_or("", |part| part.path.as_str());
+        for claim in &change.claims {
+            proposal.left.push(Left {
+                pull: claim.pull,
+                reason: format!("it takes an edit of `{other}` too: run this on the repository"),
+            });
+        }
+    }
 }
 
 fn mended(pull: &Pull) -> Mended {
@@ -256,6 +283,7 @@ fn done(audit: &Audit, change: &Change) -> Done {
         at: change.at.clone(),
         safety: change.safety,
         why: change.why.clone(),
+        note: change.note.clone(),
         pulls,
     }
 }
@@ -369,14 +397,13 @@ impl Checks<'_, '_> {
             }
         }
         let failed = |pull: &Pull, why: String, change: Option<usize>| {
-            let mut files: BTreeSet<RepoPath> = RepoPath::new(&pull.job_file).into_iter().collect();
-            let of_change = change.and_then(|n| changes.get(n));
-            let parts = of_change.into_iter().flat_map(|c| &c.parts);
-            files.extend(parts.map(|p| p.path.clone()));
+            // A change that does not do what it claims is to blame alone. What makes another pull worse
+            // is in the files of that pull's job, and more is not known.
+            let job_file = || RepoPath::new(&pull.job_file).into_iter().collect();
             Failed {
                 check: "a second audit finds the pulls as claimed and none worse",
                 why,
-                blame: Blame::Files(files),
+                blame: change.map_or_else(|| Blame::Files(job_file()), Blame::Change),
             }
         };
         let mut before: Vec<(usize, &Pull)> = self.repo.audit.pulls.iter().enumerate().collect();
@@ -416,7 +443,7 @@ impl Checks<'_, '_> {
     }
 
     fn nothing_more(&self, again: &Repo<'_, '_>) -> Result<(), Failed> {
-        let second = propose(again, self.wishes);
+        let second = propose(again, self.scope, self.wishes);
         let more = second
             .changes
             .into_iter()

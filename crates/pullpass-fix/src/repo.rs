@@ -23,6 +23,9 @@ const MENDED: [&str; 7] = [
     "service-without-credentials",
 ];
 
+/// Jobs that findings are about, by place.
+type Found<'a> = HashMap<(&'a str, u32, u32), Vec<&'a [String]>>;
+
 type Key = (Rc<str>, String, Span, Option<String>);
 
 /// A repository, its verdicts, and which of them are to be mended.
@@ -32,6 +35,7 @@ pub struct Repo<'s, 't> {
     /// What was said of it.
     pub audit: &'s Audit,
     wanted: Vec<bool>,
+    stuck: Vec<bool>,
     index: HashMap<Key, usize>,
 }
 
@@ -40,17 +44,24 @@ impl<'s, 't> Repo<'s, 't> {
     #[must_use]
     pub fn new(survey: &'s Survey<'t>, audit: &'s Audit) -> Self {
         // A pull is to be mended when a finding says so: policy and ignore comments have had their say.
-        let mut found: HashMap<(&str, u32, u32), Vec<&[String]>> = HashMap::new();
-        for finding in &audit.findings {
-            if MENDED.contains(&finding.rule) {
-                let place = &finding.place;
-                found
-                    .entry((&place.file, place.start, place.end))
-                    .or_default()
-                    .push(&finding.jobs);
-            }
+        let mut found: Found<'_> = HashMap::new();
+        let mut without: Found<'_> = HashMap::new();
+        for finding in audit.findings.iter().chain(&audit.latent) {
+            let of_rule = if MENDED.contains(&finding.rule) {
+                &mut found
+            } else if finding.rule == "cannot-authenticate" {
+                &mut without
+            } else {
+                continue;
+            };
+            let place = &finding.place;
+            of_rule
+                .entry((&place.file, place.start, place.end))
+                .or_default()
+                .push(&finding.jobs);
         }
         let mut wanted = Vec::with_capacity(audit.pulls.len());
+        let mut stuck = Vec::with_capacity(audit.pulls.len());
         let mut files: HashMap<&str, Option<Rc<Source>>> = HashMap::new();
         let mut index = HashMap::new();
         for (number, pull) in audit.pulls.iter().enumerate() {
@@ -59,6 +70,10 @@ impl<'s, 't> Repo<'s, 't> {
             let place = (&*pull.place.file, pull.place.start, pull.place.end);
             let named = |jobs: &&[String]| jobs.iter().any(|job| **job == *pull.job);
             wanted.push(bad && found.get(&place).is_some_and(|f| f.iter().any(named)));
+            stuck.push(
+                pull.auth == pullpass_audit::verdict::Auth::Impossible
+                    && without.get(&place).is_some_and(|f| f.iter().any(named)),
+            );
             let source = files.entry(&pull.place.file).or_insert_with(|| {
                 let path = RepoPath::new(&pull.place.file)?;
                 survey.cx.sources.load(&path).ok()
@@ -85,14 +100,21 @@ impl<'s, 't> Repo<'s, 't> {
             survey,
             audit,
             wanted,
+            stuck,
             index,
         }
     }
 
-    /// Whether anything is to be mended at all.
+    /// Whether nothing is to be mended and nothing to be said.
     #[must_use]
     pub fn is_fine(&self) -> bool {
-        !self.wanted.contains(&true)
+        !self.wanted.contains(&true) && !self.stuck.contains(&true)
+    }
+
+    /// Whether this pull is anonymous, and no syntax could make it otherwise.
+    #[must_use]
+    pub fn stuck(&self, pull: usize) -> bool {
+        self.stuck.get(pull).copied().unwrap_or(false)
     }
 
     /// Whether this pull is to be mended.

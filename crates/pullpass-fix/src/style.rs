@@ -13,6 +13,11 @@ use crate::meaning::Value;
 pub enum Yaml {
     /// A scalar; it gets quotes where it needs them, or where the file would give it some.
     Text(String),
+    /// A scalar with what stands behind it on its line, from the blank before `#` on. In flow style it
+    /// is left out.
+    Noted(String, String),
+    /// A scalar that never gets quotes: a boolean, or nothing at all.
+    Bare(String),
     /// A mapping.
     Map(Vec<(String, Yaml)>),
     /// A list.
@@ -40,7 +45,11 @@ impl Yaml {
     #[must_use]
     pub fn meaning(&self, style: &Style<'_>) -> Rc<Value> {
         Rc::new(match self {
-            Self::Text(text) => Value::Scalar {
+            Self::Bare(text) => Value::Scalar {
+                text: text.clone(),
+                plain: true,
+            },
+            Self::Text(text) | Self::Noted(text, _) => Value::Scalar {
                 text: text.clone(),
                 plain: style.quote_for(text).is_none(),
             },
@@ -68,10 +77,12 @@ pub struct Style<'t> {
     pub dash: usize,
     /// Spaces inside of braces: `{ a: b }`.
     pub padded: bool,
-    /// Quotes around a value like `$NAME`, where the file gives such values any.
+    /// Quotes around a value like `$NAME` or `${{ name }}`, where the file gives such values any.
     pub quote: Option<char>,
     /// Keys of flow mappings are quoted too.
     pub json: bool,
+    /// What is written stands inside of brackets or braces, where more must be quoted.
+    pub in_flow: bool,
 }
 
 impl<'t> Style<'t> {
@@ -108,6 +119,16 @@ impl<'t> Style<'t> {
                 .max_by_key(|(quote, count)| (**count, std::cmp::Reverse(**quote)))
                 .and_then(|(quote, _)| *quote),
             json: false,
+            in_flow: false,
+        }
+    }
+
+    /// The style of what is put inside of this list or mapping.
+    #[must_use]
+    pub fn inside(&self, node: Node<'_>) -> Self {
+        Self {
+            in_flow: self.in_flow || node.style() == Written::Flow,
+            ..self.clone()
         }
     }
 
@@ -121,10 +142,12 @@ impl<'t> Style<'t> {
     }
 
     fn quote_for(&self, text: &str) -> Option<char> {
-        let needed = needs_quotes(text);
+        let needed = needs_quotes(text) || self.in_flow && text.contains(['{', '}', '[', ']', ',']);
+        let other = if text.contains('\'') { '"' } else { '\'' };
         match self.quote {
+            Some('\'') if text.starts_with('$') && !text.contains(['"', '\\']) => Some(other),
             Some(quote) if text.starts_with('$') => Some(quote),
-            _ if needed => Some(if text.contains('\'') { '"' } else { '\'' }),
+            _ if needed => Some(other),
             _ => None,
         }
     }
@@ -152,7 +175,8 @@ impl<'t> Style<'t> {
     pub fn flow(&self, yaml: &Yaml) -> String {
         let pad = if self.padded { " " } else { "" };
         match yaml {
-            Yaml::Text(text) => self.scalar(text),
+            Yaml::Text(text) | Yaml::Noted(text, _) => self.scalar(text),
+            Yaml::Bare(text) => text.clone(),
             Yaml::Map(entries) => {
                 let entries: Vec<String> =
                     entries.iter().map(|(k, v)| self.flow_entry(k, v)).collect();
@@ -171,6 +195,9 @@ impl<'t> Style<'t> {
         let spaces = " ".repeat(indent);
         match value {
             Yaml::Text(text) => vec![format!("{spaces}{key}: {}", self.scalar(text))],
+            Yaml::Bare(text) if text.is_empty() => vec![format!("{spaces}{key}:")],
+            Yaml::Bare(text) => vec![format!("{spaces}{key}: {text}")],
+            Yaml::Noted(text, note) => vec![format!("{spaces}{key}: {}{note}", self.scalar(text))],
             Yaml::Map(entries) => {
                 let mut lines = vec![format!("{spaces}{key}:")];
                 for (k, v) in entries {
@@ -193,7 +220,10 @@ impl<'t> Style<'t> {
     pub fn item(&self, indent: usize, value: &Yaml) -> Vec<String> {
         let spaces = " ".repeat(indent);
         let mut lines = match value {
-            Yaml::Text(text) => return vec![format!("{spaces}- {}", self.scalar(text))],
+            Yaml::Text(text) | Yaml::Noted(text, _) => {
+                return vec![format!("{spaces}- {}", self.scalar(text))];
+            }
+            Yaml::Bare(text) => return vec![format!("{spaces}- {text}")],
             Yaml::Map(entries) => entries
                 .iter()
                 .flat_map(|(k, v)| self.entry(indent + 2, k, v))
@@ -290,8 +320,11 @@ impl Habits<'_> {
     }
 }
 
-/// `$NAME`, and nothing else.
+/// `$NAME`, or `${{ expression }}`, and nothing else.
 fn is_variable(text: &str) -> bool {
+    if text.starts_with("${{") && text.ends_with("}}") {
+        return text.matches("${{").count() == 1;
+    }
     text.strip_prefix('$').is_some_and(|name| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     })
@@ -315,7 +348,7 @@ fn needs_quotes(text: &str) -> bool {
     let special = text.contains(": ")
         || text.contains(" #")
         || text.ends_with([':', ' '])
-        || text.contains(['\n', '\t', '{', '}', '[', ']', ',']) && !text.contains("${{");
+        || text.contains(['\n', '\t']);
     let typed = matches!(
         text.to_ascii_lowercase().as_str(),
         "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
@@ -361,7 +394,7 @@ pub fn value_end(text: &str, node: Node<'_>) -> usize {
     span.start as usize + written.trim_end().len()
 }
 
-/// Where the `-` of a block list's item stands. None where it is not on the line of the item.
+/// Where the `-` of a block list's item stands: before it on its line, or alone on a line above.
 #[must_use]
 pub fn dash(text: &str, item: Node<'_>) -> Option<usize> {
     let start = item.use_span().start as usize;
@@ -374,9 +407,28 @@ pub fn dash(text: &str, item: Node<'_>) -> Option<usize> {
         before = before.get(..before.rfind(word)?)?;
     }
     let trimmed = before.trim_end_matches(' ');
+    if trimmed.is_empty() {
+        return dash_above(text, line_start(text, start));
+    }
     let alone = trimmed.strip_suffix('-')?;
     (alone.is_empty() || alone.ends_with(' ') || alone == "\u{FEFF}")
         .then(|| line_start(text, start) + alone.len())
+}
+
+/// A `-` on a line of its own, blank lines and comments below it.
+fn dash_above(text: &str, mut line: usize) -> Option<usize> {
+    loop {
+        let previous = line_start(text, line.checked_sub(1)?);
+        let body = text.get(previous..line)?;
+        let word = body.trim();
+        if word == "-" || word.starts_with("- #") {
+            return Some(previous + body.find('-')?);
+        }
+        if !(word.is_empty() || word.starts_with('#')) || previous >= line {
+            return None;
+        }
+        line = previous;
+    }
 }
 
 /// Where lines can be put in front of what begins on the line of `at`: above the comments that stand
@@ -421,6 +473,8 @@ mod tests {
         let four = document("a:\n    b:\n        c: 1\n    d:\n    - x\n");
         let style = Style::of(&four);
         assert_eq!((style.step, style.dash, style.eol), (4, 0, "\n"));
+        let docker = document("a:\n  -\n    name: x\n  -\n    # y\n    name: z\n");
+        assert_eq!(Style::of(&docker).dash, 2);
         let windows = document("a:\r\n  - x: { b: \"$C\" }\r\n");
         let style = Style::of(&windows);
         assert_eq!((style.dash, style.eol, style.padded), (2, "\r\n", true));

@@ -8,6 +8,18 @@ use std::path::Path;
 /// Writes `bytes` to `path` by a temporary file in the same folder and a rename. The mode of a file
 /// that is already there is kept; a symbolic link keeps pointing where it points.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // The default of temporary files, 0600, would surprise whoever reads the result next. The
+    // operating system applies the umask to this.
+    replace(path, bytes, 0o666)
+}
+
+/// The same for what only its owner may read: a new file has the mode 0600. One that is there
+/// already must be removed first, for its mode is kept.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, 0o600)
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -15,13 +27,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".pullpass-");
-    // The default of temporary files, 0600, would surprise whoever reads the result next. The
-    // operating system applies the umask to this.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
+        builder.permissions(fs::Permissions::from_mode(mode));
     }
+    #[cfg(not(unix))]
+    let _ = mode;
     let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;
     if let Ok(before) = fs::metadata(&target) {
@@ -53,6 +65,17 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ready.env");
+        write_private(&path, b"KEY=value\n").unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[cfg(unix)]

@@ -247,6 +247,65 @@ mod size {
             Repository::new().with_script(&script).audit().goes_on();
         }
     }
+
+    /// Logins under thousands of conditions were compared with each other for every pull.
+    #[test]
+    fn thousands_of_conditions_variables_and_pulls_are_judged() {
+        const MANY: usize = 3_000;
+        let lines = |line: &dyn Fn(usize) -> String| (0..MANY).map(line).collect::<String>();
+        let script = lines(&|n| format!("if [ $A{n} ]; then docker login -u u -p $P; fi\n"))
+            + &lines(&|n| format!("docker pull a/b{n}\n"));
+        let audit = Repository::new().with_script(&script).audit();
+        assert_eq!(audit.pulls(CONFIG).len(), MANY);
+        assert_eq!(audit.auth("a/b7"), "conditional");
+        audit.goes_on();
+        let steps = lines(&|n| format!("- run: {{command: docker pull a/b{n}}}\n"));
+        let variables = lines(&|n| format!("export A{n}=x\n"));
+        Repository::new()
+            .with_steps(&format!(
+                "- run: {}\n{steps}",
+                serde_json::to_string(&format!(
+                    "docker ps\n{variables}cat >> $BASH_ENV <<E\n{variables}E\n"
+                ))
+                .unwrap()
+            ))
+            .audit()
+            .goes_on();
+        let one_by_one = lines(&|n| format!("echo 'export A{n}=x' >> $BASH_ENV\n"));
+        Repository::new().with_script(&one_by_one).audit().goes_on();
+    }
+
+    /// Each was work in the square of its length: hours, for a megabyte.
+    #[test]
+    fn what_is_opened_and_never_closed_is_read_once() {
+        const MANY: usize = 100_000;
+        for unit in [
+            "cat <<A\n",
+            "cat <<A\nA\n",
+            "x=$(cat <<A\nA)\n",
+            "<<# pipeline.parameters.off >>",
+            "\\<<",
+        ] {
+            let script = format!("docker pull redis\n{}", unit.repeat(MANY));
+            let audit = Repository::new()
+                .with(
+                    CONFIG,
+                    format!(
+                        "version: 2.1\nparameters: {{off: {{type: boolean, default: false}}}}\n\
+                         jobs:\n  build:\n    machine: true\n    steps:\n      - run: {}\n",
+                        serde_json::to_string(&script).unwrap()
+                    ),
+                )
+                .audit();
+            assert_eq!(audit.pulls(CONFIG), ["redis"], "{unit:?}");
+            audit.goes_on();
+        }
+        let image = serde_json::to_string(&"${".repeat(MANY)).unwrap();
+        config(format!(
+            "version: 2.1\njobs:\n  build:\n    docker: [{{image: {image}}}]\n    steps: [checkout]\n"
+        ))
+        .goes_on();
+    }
 }
 
 mod circles {
@@ -296,9 +355,9 @@ mod circles {
     #[test]
     fn scripts_makefiles_and_package_scripts_that_call_themselves_end() {
         let audit = Repository::new()
-            .with_script("docker pull redis; ./a.sh; make a; npm run a; just a")
-            .with("a.sh", "./b.sh; ./b.sh\n")
-            .with("b.sh", "./a.sh; ./a.sh\n")
+            .with_script("./a.sh; make a; npm run a; just a; f() { f; f; f; }; f; docker pull redis")
+            .with("a.sh", "./b.sh; . ./b.sh; ./b.sh\n")
+            .with("b.sh", "./a.sh; . ./a.sh; ./a.sh docker\n")
             .with(
                 "Makefile",
                 "include Makefile\nX=$(X)\nf=$(call f,$(1)$(1))\na: b\n\t$(MAKE) a\n\t$(call f,1) $(X)\nb: a\n\tmake -C . a\n",
@@ -307,6 +366,7 @@ mod circles {
             .with("justfile", "a: b\n  just a\nb: a\n")
             .audit();
         assert_eq!(audit.pulls(CONFIG), ["redis"]);
+        assert_eq!(audit.unread(CONFIG), [], "nothing was left out");
         audit.goes_on();
     }
 

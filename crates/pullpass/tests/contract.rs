@@ -65,6 +65,25 @@ mod exit_codes {
     }
 
     #[test]
+    fn what_no_workflow_reaches_is_said_and_is_no_finding() {
+        let spare = "executors:\n  spare:\n    docker: [{image: postgres:16}]\n";
+        let repository = Repository::empty().with(CONFIG, format!("{IN_ORDER}{spare}"));
+        audit(&repository)
+            .args(["--fail-on", "info"])
+            .assert()
+            .code(0)
+            .stdout(contains("Nothing to act on."))
+            .stdout(contains(
+                "Not counted: 1 image of jobs and executors that no workflow runs",
+            ));
+        let document = repository.audit().document;
+        assert_eq!(document["pulls"][0]["reached"], true);
+        assert_eq!(document["pulls"][1]["reached"], false);
+        assert_eq!(document["pulls"][1]["job"], "executor spare");
+        assert_eq!(document["findings"], serde_json::json!([]));
+    }
+
+    #[test]
     fn the_argument_goes_before_the_file() {
         let repository = Repository::new().with("pullpass.toml", "[audit]\nfail_on = \"error\"\n");
         audit(&repository).assert().code(0);

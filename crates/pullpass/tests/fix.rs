@@ -231,3 +231,104 @@ fn a_diff_of_another_folder_is_named_from_its_root() {
         .code(1)
         .stdout(predicate::str::contains("+++ b/.circleci/config.yml\n"));
 }
+
+const WORKFLOW: &str = ".github/workflows/ci.yml";
+const JOB: &str = "on: [push, pull_request]\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - run: docker run --rm alpine:3.20 true\n";
+
+fn workflow(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join(".github/workflows")).unwrap();
+    fs::create_dir_all(folder.path().join(".git")).unwrap();
+    fs::write(folder.path().join(WORKFLOW), text).unwrap();
+    folder
+}
+
+#[test]
+fn a_workflow_is_written_once_and_what_a_fork_will_do_is_said() {
+    let folder = workflow(JOB);
+    pullpass(folder.path())
+        .args(["fix", "--write"])
+        .assert()
+        .code(0)
+        .stderr(predicate::str::contains(
+            "a fork's pull request gets no secrets",
+        ))
+        .stderr(predicate::str::contains("DOCKER_USER (GitHub secret)"));
+    let text = fs::read_to_string(folder.path().join(WORKFLOW)).unwrap();
+    assert!(
+        text.contains("        if: env.DOCKERHUB_LOGIN == 'true'\n"),
+        "{text}"
+    );
+    pullpass(folder.path())
+        .args(["fix", "--diff"])
+        .assert()
+        .code(0)
+        .stdout("");
+    pullpass(folder.path()).arg("audit").assert().code(0);
+}
+
+#[test]
+fn a_pull_request_says_what_runs_without_secrets_do() {
+    let folder = workflow(JOB);
+    pullpass(folder.path())
+        .args(["fix", "--pr-body"])
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains("### Runs without secrets"))
+        .stdout(predicate::str::contains(
+            "- [ ] `DOCKER_ACCESS_TOKEN`: GitHub secret",
+        ));
+}
+
+#[test]
+fn credentials_that_forks_do_not_have_wait_for_a_review() {
+    let text = JOB.replace("    steps:\n", "    container: node:20\n    steps:\n");
+    let folder = workflow(&text);
+    pullpass(folder.path())
+        .args(["fix", "--diff"])
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains("credentials").not())
+        .stderr(predicate::str::contains(
+            "--review would give `node:20` its `credentials`",
+        ));
+    pullpass(folder.path())
+        .args(["fix", "--diff", "--review"])
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains(
+            "+        password: ${{ secrets.DOCKER_ACCESS_TOKEN }}\n",
+        ));
+}
+
+#[test]
+fn the_secretless_form_takes_its_names_from_the_command_line() {
+    let folder = workflow(&JOB.replace("[push, pull_request]", "push"));
+    pullpass(folder.path())
+        .args(["fix", "--write", "--identity", "oidc", "--user-var", "ORG"])
+        .assert()
+        .code(0)
+        .stderr(predicate::str::contains("ORG (GitHub variable)"));
+    let text = fs::read_to_string(folder.path().join(WORKFLOW)).unwrap();
+    for part in [
+        "      id-token: write\n",
+        "      contents: read\n",
+        "username: ${{ vars.ORG }}\n",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(!text.contains("password"), "{text}");
+}
+
+#[test]
+fn json_says_what_runs_without_secrets_do() {
+    let folder = workflow(JOB);
+    let output = pullpass(folder.path())
+        .args(["fix", "--diff", "--format", "json"])
+        .output()
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let done = &json["repositories"][0]["done"][0];
+    assert_eq!(done["fix"], "safe");
+    assert!(done["note"].as_str().unwrap().contains("skips the login"));
+}

@@ -167,13 +167,11 @@ impl<'d> Resolver<'_, 'd> {
             self.cx.holes.show(&text)
         };
         let open = |r: &super::parameters::Resolved| r.words.is_some() || !r.text.is_known();
-        // A pattern that is nothing but letters needs no engine; others are rare over fixed values.
+        // A pattern in which every character means itself needs no engine; others are rare over fixed values.
         let bare = pattern.text.as_str();
         let bare = bare.strip_prefix('^').unwrap_or(bare);
         let bare = bare.strip_suffix('$').unwrap_or(bare);
-        let literal = bare
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_/ ".contains(c));
+        let literal = bare.chars().all(|c| !r"\.+*?()|[]{}^$".contains(c));
         if literal && !open(&pattern) && !open(&value) {
             let text = value.text.as_str();
             let start = pattern.text.as_str().starts_with('^');

@@ -12,6 +12,7 @@
 //! executor.rs   what CircleCI pulls for the job    │
 //! steps.rs      what its steps do (condition.rs,   │
 //!               folders.rs, orb.rs)               ─┘
+//! unreached.rs  what none of these jobs has reached
 //! ```
 
 mod condition;
@@ -24,6 +25,7 @@ mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unreached;
 mod workflow;
 
 use std::cell::{OnceCell, RefCell};
@@ -74,7 +76,7 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         None if root.get("jobs").is_none() => {
             note(
                 root,
-                "no `version` and no `jobs`: CircleCI 1.0, which no longer runs, or no configuration; it was not read",
+                "it has no `version` and no `jobs`, so it is a part of which a script makes a configuration, or is for CircleCI 1.0, which no longer runs; it was not read",
             );
             return Vec::new();
         }
@@ -122,5 +124,6 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         }
     }
     lowering.note_unused_logins();
+    lowering.unreached(&mut done);
     done.into_jobs()
 }

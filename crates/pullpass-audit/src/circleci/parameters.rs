@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use hashbrown::HashMap;
+
 use crate::context::Context;
 use crate::source::Span;
 use crate::text::{HoleKind, Mapped, Text, is_hole};
@@ -131,6 +133,8 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, usize, Tag<'_>)> {
         }
         let inner_from = start + 2;
         let rest = text.get(inner_from..)?;
+        // No tag has another `<` in it. Looking no further keeps hostile texts linear.
+        let rest = rest.split('<').next().unwrap_or(rest);
         if let Some(length) = rest.find(">>") {
             let inner = rest.get(..length)?.trim();
             let (mark, name) = match inner.as_bytes().first() {
@@ -140,7 +144,7 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, usize, Tag<'_>)> {
             let is_name = ["parameters.", "pipeline.", "matrix."]
                 .iter()
                 .any(|prefix| name.starts_with(prefix))
-                && !name.contains(|c: char| c.is_whitespace() || c == '<');
+                && !name.contains(char::is_whitespace);
             if is_name {
                 let tag = match mark {
                     b'#' => Tag::Open(name, true),
@@ -268,6 +272,7 @@ impl<'c, 'd> Resolver<'c, 'd> {
         let mut edits: Vec<(usize, usize, Resolved)> = Vec::new();
         let mut at = 0;
         let mut made = 0;
+        let mut sections = None;
         while let Some((start, end, tag)) = next_tag(written, at) {
             at = end;
             let resolved = match tag {
@@ -280,7 +285,8 @@ impl<'c, 'd> Resolver<'c, 'd> {
                     // A value that cannot be known is taken to be there: what it may pull is listed.
                     let holds = !matches!(text, "" | "false" | "0" | "null");
                     if value.text.is_known() && holds != wanted {
-                        at = closing(written, end, name).unwrap_or(end);
+                        let ends = sections.get_or_insert_with(|| sections_of(written, start));
+                        at = ends.get(&end).copied().unwrap_or(end);
                     }
                     edits.push((start, at, Resolved::certain("")));
                     continue;
@@ -378,24 +384,24 @@ impl<'c, 'd> Resolver<'c, 'd> {
     }
 }
 
-/// Where the section that opened before `from` ends, its closing tag included.
-fn closing(text: &str, from: usize, name: &str) -> Option<usize> {
+/// Where each section from `from` on ends, its closing tag included, by where its opening tag ends.
+fn sections_of(text: &str, from: usize) -> HashMap<usize, usize> {
+    let mut ends = HashMap::new();
+    let mut open: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut at = from;
-    let mut open = 1_usize;
     while let Some((_, end, tag)) = next_tag(text, at) {
         match tag {
-            Tag::Open(other, _) if other == name => open += 1,
-            Tag::Close(other) if other == name => {
-                open -= 1;
-                if open == 0 {
-                    return Some(end);
+            Tag::Open(name, _) => open.entry(name).or_default().push(end),
+            Tag::Close(name) => {
+                if let Some(opened) = open.get_mut(name).and_then(Vec::pop) {
+                    ends.insert(opened, end);
                 }
             }
-            _ => {}
+            Tag::Name(_) | Tag::Escaped => {}
         }
         at = end;
     }
-    None
+    ends
 }
 
 /// Puts the unknown value in place of each `$NAME` and `${NAME}`.
@@ -406,13 +412,18 @@ pub(super) fn variables(cx: &Context<'_>, text: Text) -> Text {
     let written = text.as_str();
     let mut out = String::with_capacity(written.len());
     let mut rest = written;
+    // Where the last `}` stands: nothing is looked for behind it, again and again.
+    let last = written.rfind('}').unwrap_or(0);
     while let Some(at) = rest.find('$') {
         out.push_str(rest.get(..at).unwrap_or(""));
         let after = rest.get(at + 1..).unwrap_or("");
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let (name, length) = match after.strip_prefix('{') {
             // `${NAME:-default}` too: what it is cannot be known here.
-            Some(braced) => match braced.find('}') {
+            Some(braced) => match (written.len() - braced.len() <= last)
+                .then(|| braced.find('}'))
+                .flatten()
+            {
                 Some(end) => (braced.get(..end).unwrap_or(""), end + 2),
                 None => ("", 0),
             },

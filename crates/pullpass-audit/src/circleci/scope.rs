@@ -140,6 +140,19 @@ impl<'d> Scope<'d> {
             .is_some_and(|orbs| orbs.get(name).is_some())
     }
 
+    /// The scope of an orb that is written out here.
+    pub(super) fn written_orb(
+        &self,
+        cx: &Context<'_>,
+        shelf: &'d Shelf,
+        name: &str,
+    ) -> Option<Rc<Self>> {
+        match self.orb(cx, shelf, name) {
+            Orb::Known(scope) => Some(scope),
+            Orb::Unknown { .. } | Orb::Undeclared => None,
+        }
+    }
+
     /// What the orb's name means in this scope.
     fn orb(&self, cx: &Context<'_>, shelf: &'d Shelf, name: &str) -> Orb<'d> {
         if let Some(known) = self.orbs.borrow().get(name) {

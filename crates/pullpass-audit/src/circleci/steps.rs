@@ -270,7 +270,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let folder = folder.as_ref().map_or("", Text::as_str);
         let failed = step.get("when").map(|w| self.resolver.text(&w));
 
-        let before = run.env.clone();
+        let before = run.variables();
         let cwd = std::mem::replace(&mut run.cwd, walk.folders.of_step(folder));
         let step_before = std::mem::replace(&mut run.step, name);
         self.environment(run, step.get("environment").as_ref());

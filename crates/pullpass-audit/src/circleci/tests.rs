@@ -84,7 +84,8 @@ fn lower_with(config: &str, options: &Options) -> Lowered {
             Runner::SelfHosted => " self-hosted",
             Runner::Unknown => " unknown",
         };
-        let _ = writeln!(text, "{}{runner}", job.name);
+        let never = if job.reached { "" } else { ", not reached" };
+        let _ = writeln!(text, "{}{runner}{never}", job.name);
         for effect in &job.effects {
             let _ = writeln!(text, "  {}", show(&cx, effect));
         }
@@ -173,16 +174,20 @@ workflows:
 fn which_jobs_run_without_workflows() {
     let job = |name: &str| format!("  {name}: {{docker: [{{image: {name}}}]}}\n");
     let two = format!("version: 2\njobs:\n{}{}", job("build"), job("other"));
-    assert_eq!(lowered(&two), "build\n  executor build :3\n");
+    let build = "build\n  executor build :3\nother, not reached\n  executor other :4\n";
+    assert_eq!(lowered(&two), build);
     let fragment = format!("version: 2.1\njobs:\n{}{}", job("a"), job("b"));
     assert_eq!(
         lowered(&fragment),
         "a\n  executor a :3\nb\n  executor b :4\n"
     );
     let only_version = format!("{two}workflows: {{version: 2}}\n");
-    assert_eq!(lowered(&only_version), "build\n  executor build :3\n");
+    assert_eq!(lowered(&only_version), build);
     let named = format!("{two}workflows: {{w: {{jobs: [other, {{hold: {{type: approval}}}}]}}}}\n");
-    assert_eq!(lowered(&named), "other\n  executor other :4\n");
+    assert_eq!(
+        lowered(&named),
+        "other\n  executor other :4\nbuild, not reached\n  executor build :3\n"
+    );
 }
 
 #[test]
@@ -304,6 +309,11 @@ fn conditions_are_computed_when_known_and_guards_when_not() {
             "condition: {matches: {pattern: '^x$', value: << parameters.text >>}}",
             "when",
             "",
+        ),
+        (
+            "condition: {matches: {pattern: ',', value: << parameters.text >>}}",
+            "when",
+            "-",
         ),
         (
             "condition: << pipeline.parameters.p >>",
@@ -669,4 +679,174 @@ fn nothing_that_is_shaped_wrong_panics() {
             lower_with(&place.replace('@', shape), &Options::default());
         }
     }
+}
+
+#[test]
+fn what_no_workflow_reaches_is_listed_as_such() {
+    check(
+        "version: 2.1
+executors:
+  used: {docker: [image: cimg/go:1]}
+  spare:
+    parameters: {tag: {type: string, default: '3'}}
+    docker:
+      - image: cimg/python:<< parameters.tag >>
+      - image: postgres:16
+        auth: {username: $U, password: $P}
+  machine: {machine: true}
+orbs:
+  node: circleci/node@5.1.0
+  own:
+    executors:
+      inner: {docker: [image: ruby:3]}
+    jobs:
+      idle: {docker: [image: redis:7], steps: [checkout, run: docker pull alpine]}
+      busy: {docker: [image: busybox], steps: [checkout]}
+jobs:
+  build: {executor: used, steps: [checkout]}
+  old: {docker: [image: node:8], steps: [run: docker pull alpine]}
+  older: {executor: used, steps: [run: docker pull alpine]}
+workflows:
+  all: {jobs: [build, own/busy]}
+",
+        &[
+            "build",
+            "  executor cimg/go:1 :3",
+            "own/busy",
+            "  executor busybox :18",
+            "old, not reached",
+            "  executor node:8 :21",
+            "executor spare, not reached",
+            "  executor cimg/python:3 :7",
+            "  service postgres:16 as $U/$P :8",
+            "own/idle, not reached",
+            "  executor redis:7 :17",
+            "executor own/inner, not reached",
+            "  executor ruby:3 :15",
+        ],
+    );
+}
+
+#[test]
+fn an_image_that_two_jobs_share_is_reached_when_one_of_them_is() {
+    check(
+        "version: 2.1
+jobs:
+  build: &build {docker: [image: a/a], steps: [checkout]}
+  other: *build
+  third: {<<: *build, steps: [run: 'true']}
+workflows: {all: {jobs: [third]}}
+",
+        &["third", "  executor a/a :3"],
+    );
+}
+
+#[test]
+fn orbs_that_hold_themselves_end() {
+    let orbs = "version: 2.1
+orbs: &orbs
+  a: {orbs: *orbs, executors: {e: {docker: [image: x/x]}}}
+jobs: {}
+";
+    check(orbs, &["executor a/e, not reached", "  executor x/x :3"]);
+}
+
+fn audit(config: &str) -> crate::finding::Audit {
+    let tree = MemoryTree::new().with(".circleci/config.yml", config);
+    crate::audit(
+        &tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    )
+}
+
+#[test]
+fn nothing_is_found_in_what_no_workflow_reaches_but_a_secret() {
+    let config = |auth: &str| {
+        format!(
+            "version: 2.1
+executors:
+  spare: {{docker: [{{image: postgres:16{auth}}}]}}
+jobs:
+  build: {{machine: true, steps: [checkout]}}
+workflows: {{all: {{jobs: [build]}}}}
+"
+        )
+    };
+    let open = audit(&config(""));
+    assert_eq!(open.findings, []);
+    assert_eq!(open.latent.len(), 1);
+    assert_eq!(open.latent[0].rule, "platform-credential");
+    assert!(!open.pulls[0].reached);
+    let secret = audit(&config(", auth: {username: me, password: fake-not-real}"));
+    assert_eq!(secret.findings.len(), 1);
+    assert_eq!(secret.findings[0].rule, "literal-credential");
+    let silenced =
+        audit(&config("").replace("postgres:16}]}", "postgres:16}]} # pullpass: ignore"));
+    assert_eq!(silenced.latent, []);
+}
+
+#[test]
+fn a_reason_says_which_contexts_may_hold_the_credential() {
+    let reason = |workflows: &str, auth: &str| {
+        let config = format!(
+            "version: 2.1
+jobs:
+  build:
+    docker: [{{image: postgres:16, auth: {auth}}}]
+    steps: [checkout]
+{workflows}"
+        );
+        audit(&config).pulls[0].reason.clone()
+    };
+    let with = |jobs: &str| {
+        let workflows = format!("workflows: {{a: {{jobs: [{jobs}]}}}}\n");
+        reason(&workflows, "{username: $U, password: $P}")
+    };
+    let given = "a credential is given with this image; it works if `$U` and `$P` are variables of";
+    for (jobs, expected) in [
+        ("build", "the project: the job has no context"),
+        (
+            "build: {context: hub}",
+            "the context `hub` or of the project",
+        ),
+        (
+            "build: {context: [hub, aws]}",
+            "the contexts `aws`, `hub` or of the project",
+        ),
+        (
+            "build, build: {context: hub, name: again}",
+            "the project or of what each workflow gives the job: no context; the context `hub`",
+        ),
+        (
+            "build: {context: << matrix.c >>, matrix: {parameters: {c: [one, two]}}}",
+            "the project or of what each workflow gives the job: the context `one`; the context `two`",
+        ),
+    ] {
+        assert_eq!(with(jobs), format!("{given} {expected}"), "{jobs}");
+    }
+    assert_eq!(
+        reason("", "{username: robot, password: $P}"),
+        "a credential is given with this image; it works if `$P` is a variable of the project: the job has no context"
+    );
+}
+
+#[test]
+fn a_job_of_an_orb_builds_the_repositorys_dockerfile() {
+    let config = "version: 2.1\norbs: {hmpps: ministryofjustice/hmpps@8.1}\nworkflows:\n  w:\n    jobs: [hmpps/build_docker]\n";
+    let tree = MemoryTree::new()
+        .with(".circleci/config.yml", config)
+        .with("Dockerfile", "FROM debian:12\n");
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let jobs = lower(&cx, &RepoPath::new(".circleci/config.yml").unwrap());
+    let pulls: Vec<String> = jobs[0]
+        .effects
+        .iter()
+        .filter_map(|effect| match &effect.kind {
+            Kind::Pull { image, .. } => Some(cx.holes.show(image.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pulls, ["cimg/python:3.10", "debian:12"]);
 }

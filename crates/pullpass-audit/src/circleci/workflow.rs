@@ -1,12 +1,13 @@
 //! Workflows decide which jobs run, and with which values: one job run for each way a workflow
 //! calls it, and for each combination of a matrix.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
-use crate::effect::{Forks, Job, Provider};
+use crate::effect::{Effect, Forks, Job, Provider};
 use crate::run::JobRun;
 use crate::source::Span;
 use crate::yaml::Node;
@@ -30,11 +31,27 @@ pub(super) struct Done {
     jobs: Vec<Job>,
     /// What makes two runs of a job the same.
     seen: HashSet<String>,
+    /// The contexts of each entry that calls a job, by its name.
+    contexts: HashMap<Rc<str>, BTreeSet<Vec<String>>>,
 }
 
 impl Done {
-    pub(super) fn into_jobs(self) -> Vec<Job> {
+    pub(super) fn into_jobs(mut self) -> Vec<Job> {
+        for job in self.jobs.iter_mut().filter(|job| job.reached) {
+            if let Some(contexts) = self.contexts.get(&job.name) {
+                job.contexts = contexts.iter().cloned().collect();
+            }
+        }
         self.jobs
+    }
+
+    pub(super) fn push(&mut self, job: Job) {
+        self.jobs.push(job);
+    }
+
+    /// What the jobs so far do.
+    pub(super) fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.jobs.iter().flat_map(|job| &job.effects)
     }
 }
 
@@ -47,6 +64,8 @@ struct Call<'d> {
     /// Where and how, for the story.
     note: String,
     matrix: Combination<'d>,
+    /// The contexts it has, sorted.
+    contexts: Vec<String>,
 }
 
 impl<'c, 'd> Lowering<'c, 'd> {
@@ -101,14 +120,9 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 let text = self.cx.holes.show(self.resolver.text(value).as_str());
                 let _ = write!(note, "{} {name}={text}", if n == 0 { " with" } else { "," });
             }
-            if let Some(context) = given.as_ref().and_then(|g| g.get("context")) {
-                let names: Vec<&str> = context
-                    .node
-                    .one_or_many()
-                    .into_iter()
-                    .filter_map(Node::as_str)
-                    .collect();
-                let _ = write!(note, " in the context `{}`", names.join("`, `"));
+            let contexts = given.as_ref().map_or_else(Vec::new, |g| self.contexts(g));
+            if !contexts.is_empty() {
+                let _ = write!(note, " in the context `{}`", contexts.join("`, `"));
             }
             let named = Value::new(key, root);
             self.run_job(
@@ -117,10 +131,30 @@ impl<'c, 'd> Lowering<'c, 'd> {
                     given,
                     note,
                     matrix,
+                    contexts,
                 },
                 done,
             );
         }
+    }
+
+    /// The contexts that a workflow's entry names.
+    fn contexts(&self, given: &Value<'d>) -> Vec<String> {
+        let Some(named) = given.get("context") else {
+            return Vec::new();
+        };
+        let (named, _) = self.resolver.follow(&named);
+        let mut names: Vec<String> = named
+            .node
+            .one_or_many()
+            .into_iter()
+            .map(|name| self.resolver.text(&named.at(name)))
+            .filter(|name| !name.is_empty())
+            .map(|name| self.cx.holes.show(name.as_str()))
+            .collect();
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// Every combination of a matrix that is not excluded.
@@ -183,6 +217,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 given: None,
                 note: String::new(),
                 matrix: Vec::new(),
+                contexts: Vec::new(),
             };
             self.run_job(call, done);
         }
@@ -194,6 +229,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
         }
         let name = self.resolver.text(&call.named);
         let name = name.as_str().trim();
+        let calls = done.contexts.entry(name.into()).or_default();
+        if calls.len() < MAX_COMBINATIONS {
+            calls.insert(call.contexts.clone());
+        }
         let scope = &self.resolver.root.scope;
         let span = call.named.use_span();
         match scope.find(self.cx, self.shelf, "jobs", name) {
@@ -260,7 +299,13 @@ impl<'c, 'd> Lowering<'c, 'd> {
         });
     }
 
-    fn job(&self, name: &str, span: Span, runner: crate::effect::Runner, platform: bool) -> Job {
+    pub(super) fn job(
+        &self,
+        name: &str,
+        span: Span,
+        runner: crate::effect::Runner,
+        platform: bool,
+    ) -> Job {
         Job {
             provider: Provider::CircleCi,
             file: span.file,
@@ -272,6 +317,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             forks: Forks::No,
             platform_credential: platform,
             guards: Rc::from([]),
+            contexts: Rc::from([]),
             reached: true,
             effects: Vec::new(),
         }

@@ -52,6 +52,8 @@ pub struct Build {
     pub load: bool,
     /// Whether it is built in a BuildKit container of its own, which does not see local images.
     pub container_builder: bool,
+    /// The result goes into an archive.
+    pub archive: bool,
 }
 
 impl Build {
@@ -70,6 +72,7 @@ impl Build {
             pull: false,
             load: true,
             container_builder: false,
+            archive: false,
         }
     }
 }
@@ -130,11 +133,20 @@ pub fn build(run: &mut JobRun<'_>, build: &Build) {
             By::Dockerfile,
         );
     }
-    if build.load {
-        for tag in build.tags.iter().filter(|tag| !tag.is_empty()) {
+    for tag in build.tags.iter().filter(|tag| !tag.is_empty()) {
+        if build.load {
             run.emit(build.span, Kind::Provide { image: tag.clone() });
         }
+        if build.archive {
+            run.emit(build.span, Kind::Save { image: tag.clone() });
+        }
     }
+}
+
+/// Whether an output of a build (`type=docker,dest=app.tar`) is an archive that `docker load` takes.
+#[must_use]
+pub fn is_archive(output: &str) -> bool {
+    output.contains("dest=") && (output.contains("type=docker") || output.contains("type=oci"))
 }
 
 /// Whether a context is a Git repository or an archive somewhere else.

@@ -15,7 +15,7 @@ use super::{Build, Place};
 use crate::reference::{Image, parse};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Text, is_hole, may_be};
 
 /// Arguments that BuildKit sets itself: they name a platform, never an image.
 const PLATFORM: [&str; 10] = [
@@ -54,6 +54,8 @@ pub(super) struct Plan {
 /// What a name in `FROM` or `--from` means.
 enum Origin {
     Stage(usize),
+    /// One of several stages; which one is known only when the build runs.
+    OneOf(Vec<usize>),
     Context(Text),
     Image,
 }
@@ -152,6 +154,10 @@ impl Planner<'_, '_> {
                 (holes.of(&format!("${name}"), HoleKind::Variable), None),
             );
         }
+        // Builds for Windows are made on Windows, and their images come from elsewhere.
+        for name in ["BUILDOS", "TARGETOS"] {
+            scope.insert(name.to_owned(), (Text::new("linux"), None));
+        }
         for arg in &self.file.args {
             if !self.run.cx.spend() {
                 break;
@@ -242,10 +248,27 @@ impl Planner<'_, '_> {
     fn origin_of_base(&self, index: usize, name: &str) -> Origin {
         match self.names.get(name.to_ascii_lowercase().as_str()) {
             Some(&stage) if stage < index => Origin::Stage(stage),
-            _ => self
-                .context(name)
-                .map_or(Origin::Image, |c| Origin::Context(c.clone())),
+            _ => match (self.context(name), self.possible(name, index)) {
+                (Some(context), _) => Origin::Context(context.clone()),
+                (None, stages) if !stages.is_empty() => Origin::OneOf(stages),
+                (None, _) => Origin::Image,
+            },
         }
+    }
+
+    /// The stages that a name with an unknown part may mean: `FROM base-$TARGETARCH`.
+    fn possible(&self, name: &str, before: usize) -> Vec<usize> {
+        if !name.contains(is_hole) {
+            return Vec::new();
+        }
+        let name = name.to_ascii_lowercase();
+        let fitting = self.names.iter();
+        let mut stages: Vec<usize> = fitting
+            .filter(|&(stage, &index)| index < before && may_be(&name, stage))
+            .map(|(_, &index)| index)
+            .collect();
+        stages.sort_unstable();
+        stages
     }
 
     /// What a `--from` means.
@@ -297,10 +320,10 @@ impl Planner<'_, '_> {
             let Some(stage) = self.file.stages.get(index) else {
                 continue;
             };
-            if let Origin::Stage(base) =
-                self.origin_of_base(index, self.base(&stage.from).0.as_str())
-            {
-                open.push(base);
+            match self.origin_of_base(index, self.base(&stage.from).0.as_str()) {
+                Origin::Stage(base) => open.push(base),
+                Origin::OneOf(stages) => open.extend(stages),
+                Origin::Context(_) | Origin::Image => {}
             }
             for word in self.uses(index) {
                 if let Origin::Stage(used) = self.origin_of_use(&word.raw) {
@@ -388,7 +411,7 @@ impl Planner<'_, '_> {
     ) {
         let span = self.span(word);
         match origin {
-            Origin::Stage(_) => {}
+            Origin::Stage(_) | Origin::OneOf(_) => {}
             Origin::Context(context) => self.pull_of_context(&context, span, story, guard, plan),
             Origin::Image => {
                 // A number that is no stage is refused by docker, never looked for in a registry.

@@ -325,3 +325,15 @@ fn what_docker_would_refuse_is_noted_and_the_rest_is_listed() {
         "{lines:?}"
     );
 }
+
+#[test]
+fn a_base_that_is_known_in_part_may_be_a_stage() {
+    let text = "FROM a/a AS base-amd64\nFROM b/b AS base-arm64\nFROM c/c AS other\nFROM base-$TARGETARCH\nFROM none-$TARGETARCH\n";
+    assert_eq!(
+        images(text, |b| b.target = Some("3".into())),
+        ["a/a", "b/b"]
+    );
+    assert_eq!(images(text, plain), ["none-$TARGETARCH"]);
+    let text = "FROM a/a AS base-linux\nFROM b/b AS base-darwin\nFROM base-$TARGETOS\n";
+    assert_eq!(images(text, plain), ["a/a"]);
+}

@@ -7,7 +7,7 @@
 use crate::effect::Guard;
 use crate::text::Text;
 
-use super::evaluate::{Scope, Value};
+use super::evaluate::{Scope, Starter, Value};
 use super::expression::{Expr, Op, pieces};
 
 /// What an `if:` comes to.
@@ -45,28 +45,52 @@ impl Scope<'_> {
             ..*self
         };
         match Expr::parse(inner) {
-            Some(expr) => scope.reduce(&expr),
+            Some(expr) => scope.conjuncts(&expr),
             None => Condition::When(vec![Guard::when(inner)]),
         }
     }
 
+    /// The same, with a word on each part of `a && b`: whether it holds wherever there are secrets.
+    fn conjuncts(&self, expr: &Expr) -> Condition {
+        if let Expr::Binary(Op::And, left, right) = expr {
+            return both(self.conjuncts(left), self.conjuncts(right));
+        }
+        match self.reduce(expr) {
+            Condition::When(mut guards) if self.holds_with_secrets(expr) => {
+                for guard in &mut guards {
+                    guard.with_secrets = true;
+                }
+                Condition::When(guards)
+            }
+            other => other,
+        }
+    }
+
+    /// Whether a condition holds in every run that gets the secrets.
+    fn holds_with_secrets(&self, expr: &Expr) -> bool {
+        if self.starter != Starter::Anyone {
+            return false;
+        }
+        let events = &self.frame.events;
+        // It has its secrets whoever starts it.
+        if events.iter().any(|e| e == "pull_request_target") {
+            return false;
+        }
+        let pull_request = |e: &String| e.starts_with("pull_request");
+        let insider = events.is_empty() || events.iter().any(pull_request);
+        let event = !events.iter().all(pull_request) || events.is_empty();
+        [(insider, Starter::Insider), (event, Starter::Event)]
+            .into_iter()
+            .filter(|(happens, _)| *happens)
+            .all(|(_, starter)| {
+                let scope = Scope { starter, ..*self };
+                scope.eval(expr).truth() == Some(true)
+            })
+    }
+
     fn reduce(&self, expr: &Expr) -> Condition {
         match expr {
-            Expr::Binary(Op::And, left, right) => match (self.reduce(left), self.reduce(right)) {
-                (Condition::Never, _) | (_, Condition::Never) => Condition::Never,
-                (Condition::Always, other) | (other, Condition::Always) => other,
-                (Condition::When(mut all), Condition::When(more)) => {
-                    for guard in more {
-                        if all.contains(&guard.not()) {
-                            return Condition::Never;
-                        }
-                        if !all.contains(&guard) {
-                            all.push(guard);
-                        }
-                    }
-                    Condition::When(all)
-                }
-            },
+            Expr::Binary(Op::And, left, right) => both(self.reduce(left), self.reduce(right)),
             Expr::Binary(Op::Or, left, right) => match (self.reduce(left), self.reduce(right)) {
                 (Condition::Always, _) | (_, Condition::Always) => Condition::Always,
                 (Condition::Never, other) | (other, Condition::Never) => other,
@@ -182,6 +206,24 @@ fn may_be_empty(expr: &Expr) -> bool {
         Expr::Binary(Op::And, _, _) => true,
         Expr::Binary(Op::Or, _, right) => may_be_empty(right),
         _ => false,
+    }
+}
+
+fn both(a: Condition, b: Condition) -> Condition {
+    match (a, b) {
+        (Condition::Never, _) | (_, Condition::Never) => Condition::Never,
+        (Condition::Always, other) | (other, Condition::Always) => other,
+        (Condition::When(mut all), Condition::When(more)) => {
+            for guard in more {
+                if all.contains(&guard.not()) {
+                    return Condition::Never;
+                }
+                if !all.contains(&guard) {
+                    all.push(guard);
+                }
+            }
+            Condition::When(all)
+        }
     }
 }
 

@@ -16,6 +16,9 @@ use super::expression::{Expr, Op, parse_number, pieces};
 /// How deep values nest: further down they count as unknown.
 const MAX_DEPTH: usize = 40;
 
+/// How often a value is looked at again for what it was made of.
+const MAX_LOOKS: u8 = 4;
+
 /// A value of GitHub's expression language. What is unknown is a text with a hole in it.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Value {
@@ -142,6 +145,25 @@ pub(super) struct Frame {
     pub(super) action: Option<Rc<str>>,
 }
 
+/// Who starts the run that an expression is evaluated for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Starter {
+    /// Whoever may.
+    Anyone,
+    /// A pull request from a fork, which gets no secrets.
+    Fork,
+    /// A pull request of the repository's own, with its secrets.
+    Insider,
+    /// Another event than a pull request, with the secrets.
+    Event,
+}
+
+impl Starter {
+    fn has_secrets(self) -> bool {
+        matches!(self, Self::Insider | Self::Event)
+    }
+}
+
 /// Everything that an expression can see at one place.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'s> {
@@ -151,8 +173,10 @@ pub(super) struct Scope<'s> {
     pub(super) frame: &'s Frame,
     /// The `env` context.
     pub(super) env: &'s BTreeMap<String, Text>,
-    /// Evaluate as for a pull request from a fork.
-    pub(super) fork: bool,
+    /// Evaluate for a run that this starts.
+    pub(super) starter: Starter,
+    /// How often what was resolved before has been looked at again: `A: ${{ env.A || 'x' }}` has no end.
+    pub(super) looked_again: u8,
     /// Evaluate for a decision, where a mere default proves nothing.
     pub(super) deciding: bool,
 }
@@ -316,7 +340,13 @@ impl Scope<'_> {
             path.push(name.to_owned());
             let parts: Vec<&str> = path.iter().map(String::as_str).collect();
             if let Some(value) = self.well_known(&parts) {
-                return value;
+                let value = self.with_its_secrets(value);
+                // Variables are texts, and so are the inputs of an action.
+                let text = parts.first() == Some(&"env") || self.frame.action.is_some();
+                return match value {
+                    Value::Bool(_) if text => Value::Text(value.as_text()),
+                    other => other,
+                };
             }
         }
         let whole = self.eval(of);
@@ -364,7 +394,18 @@ impl Scope<'_> {
                 .as_ref()
                 .map(|action| Value::text(&format!("{}/{action}", frame.workspace))),
             ["github", "server_url"] => Some(Value::text("https://github.com")),
-            ["github", rest @ ..] if self.fork => self.of_a_fork(rest),
+            ["github", rest @ ..] if self.starter == Starter::Fork => self.of_a_fork(rest),
+            ["github", "event", "pull_request", "head", "repo", "fork"]
+                if self.starter.has_secrets() =>
+            {
+                Some(Value::Bool(false))
+            }
+            ["github", "event", "pull_request", ..] if self.starter == Starter::Event => {
+                Some(Value::Null)
+            }
+            ["github", "event_name"] if self.starter == Starter::Insider => {
+                Some(Value::text("pull_request"))
+            }
             ["github", "event_name"] => match &*frame.events {
                 [only] => Some(Value::text(only)),
                 _ => None,
@@ -393,6 +434,39 @@ impl Scope<'_> {
                 ..,
             ] => Some(Value::Null),
             _ => None,
+        }
+    }
+
+    /// In a run that has the secrets, what is nothing but a secret is not empty, and what was made of
+    /// one before (`env: {X: ${{ secrets.Y != '' }}}`) is looked at again.
+    fn with_its_secrets(&self, value: Value) -> Value {
+        let Value::Text(text) = &value else {
+            return value;
+        };
+        if !self.starter.has_secrets() || !text.is_one_hole() {
+            return value;
+        }
+        let Some(hole) = text.holes(&self.cx.holes).next() else {
+            return value;
+        };
+        if hole.kind == HoleKind::Secret {
+            return Value::Text(Text::new(format!("?{}", text.as_str())));
+        }
+        let written = match pieces(&hole.written).as_slice() {
+            [only] => Expr::parse(only.inner),
+            _ => None,
+        };
+        // An expression that is a context's property is as unknown as it was, and would come here again.
+        let may = self.looked_again < MAX_LOOKS && self.cx.spend();
+        match written.filter(|expr| expr.path().is_none() && may) {
+            Some(expr) => {
+                let again = Scope {
+                    looked_again: self.looked_again + 1,
+                    ..*self
+                };
+                again.eval(&expr)
+            }
+            None => value,
         }
     }
 
@@ -441,7 +515,7 @@ impl Scope<'_> {
         let paths =
             [left.path(), right.path()].map(|p| p.map(|p| p.join(".").to_ascii_lowercase()));
         let [a, b] = &paths;
-        if self.fork {
+        if self.starter != Starter::Anyone {
             // A fork's pull request comes from another repository with another owner.
             let head = |p: &Option<String>| {
                 p.as_deref().is_some_and(|p| {
@@ -459,7 +533,10 @@ impl Scope<'_> {
                     })
             };
             if head(a) && base(b, right) || head(b) && base(a, left) {
-                return Some(false);
+                return Some(self.starter == Starter::Insider);
+            }
+            if self.starter.has_secrets() {
+                return self.known_of_insiders(&paths, left, right);
             }
         } else if !self.frame.events.is_empty() {
             let literal = match (a.as_deref(), b.as_deref(), left, right) {
@@ -477,6 +554,35 @@ impl Scope<'_> {
             }
         }
         None
+    }
+
+    /// Comparisons that are decided by the run having secrets: Dependabot did not start it.
+    fn known_of_insiders(
+        &self,
+        [a, b]: &[Option<String>; 2],
+        left: &Expr,
+        right: &Expr,
+    ) -> Option<bool> {
+        let (path, literal) = match (a, b, left, right) {
+            (Some(path), _, _, Expr::Str(literal)) | (_, Some(path), Expr::Str(literal), _) => {
+                (path.as_str(), literal.as_str())
+            }
+            _ => return None,
+        };
+        let is = |other: &str| literal.eq_ignore_ascii_case(other);
+        match path {
+            "github.actor" | "github.triggering_actor" | "github.event.pull_request.user.login"
+                if is("dependabot[bot]") =>
+            {
+                Some(false)
+            }
+            // Its copies have no secrets. What it is called, a checkout does not know.
+            "github.repository" | "github.repository_owner" => Some(true),
+            "github.event_name" if self.starter == Starter::Event && is("pull_request") => {
+                Some(false)
+            }
+            _ => None,
+        }
     }
 
     fn call(&self, expr: &Expr, name: &str, args: &[Expr]) -> Value {

@@ -110,6 +110,9 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
             shell::run_script(run, &script);
         }
     }
+    if let Some(other) = &deed.uses {
+        use_other(run, inputs, other);
+    }
     if let Some(folder) = &deed.docker_config {
         // Later steps see it as they see what a script writes to `GITHUB_ENV`.
         if !run.env.contains_key("DOCKER_CONFIG") {
@@ -153,7 +156,11 @@ impl<'a> Inputs<'a> {
 
     fn get(&self, run: &JobRun<'_>, name: &str) -> Text {
         match name {
-            "@ref" => return self.used.version.into(),
+            "@ref" => return steps::of_version(run, self.used.version).into(),
+            "@tag" => {
+                let tag = steps::of_version(run, self.used.version);
+                return tag.replace('/', "-").into();
+            }
             "@path" => return self.used.name.rsplit('/').next().unwrap_or("").into(),
             _ => {}
         }
@@ -251,6 +258,47 @@ impl<'a> Inputs<'a> {
             When::Never
         }
     }
+}
+
+/// An action whose inputs say which other action it runs, and with what.
+fn use_other(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Uses) {
+    let span = inputs.used.span;
+    let uses = inputs.get(run, &spec.action);
+    let Some(uses) = uses.known().map(str::trim) else {
+        let why = "it runs another action, and which one is known only when the job runs";
+        run.opaque(span, format!("uses: {}", inputs.used.name), why, By::Action);
+        return;
+    };
+    let (name, version) = uses.split_once('@').unwrap_or((uses, ""));
+    let row = match table::look_up(name) {
+        table::Known::Does(row) => row,
+        table::Known::Quiet => return,
+        table::Known::Unlisted => {
+            let source = inputs.used.step.document().source();
+            run.cx.note_unlisted(name, source, span.start);
+            return;
+        }
+    };
+    let mut step = String::from("with:\n");
+    for line in inputs.get(run, &spec.with).as_str().lines() {
+        step.push_str("  ");
+        step.push_str(line);
+        step.push('\n');
+    }
+    let Some(document) = inputs.steps.scope(run).embedded(&step) else {
+        return;
+    };
+    let Some(root) = document.root() else {
+        return;
+    };
+    let mut steps = inputs.steps.clone();
+    let used = Use {
+        step: root,
+        span,
+        name,
+        version,
+    };
+    run.deeper(|run| follow(run, &mut steps, row, &used));
 }
 
 fn sign_in(run: &mut JobRun<'_>, inputs: &Inputs<'_>, login: &table::Login) {
@@ -425,6 +473,8 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
     build.pull = inputs.flag(run, &spec.pull);
     build.container_builder = run.container_builder && !spec.plain;
     build.load = !build.container_builder || inputs.flag(run, &spec.load);
+    let outputs = inputs.lines(run, &spec.outputs);
+    build.archive = outputs.iter().any(|o| dockerfile::is_archive(o.as_str()));
     dockerfile::build(run, &build);
 }
 

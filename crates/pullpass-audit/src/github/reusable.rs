@@ -10,7 +10,7 @@ use crate::source::RepoPath;
 use crate::text::Text;
 use crate::yaml::Node;
 
-use super::evaluate::{Frame, Inputs, Scope, Secrets, Value};
+use super::evaluate::{Frame, Inputs, Scope, Secrets, Starter, Value};
 use super::table;
 use super::workflow::{self, Call};
 
@@ -74,7 +74,8 @@ pub(super) fn lower<'c>(
         cx,
         frame,
         env,
-        fork: false,
+        starter: Starter::Anyone,
+        looked_again: 0,
         deciding: false,
     };
     let declared = root.get("on").and_then(|on| on.get("workflow_call"));

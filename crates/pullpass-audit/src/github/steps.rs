@@ -7,12 +7,12 @@ use crate::effect::{By, Declared, Freshness, Guard, Kind, Puller};
 use crate::run::{Cwd, JobRun};
 use crate::shell;
 use crate::source::{RepoPath, Span};
-use crate::text::{Mapped, Text};
+use crate::text::{HoleKind, Mapped, Text};
 use crate::yaml::Node;
 
 use super::action;
 use super::condition::Condition;
-use super::evaluate::{Frame, Scope};
+use super::evaluate::{Frame, Scope, Starter};
 use super::expression::pieces;
 use super::known;
 use super::table::{self, Known};
@@ -106,7 +106,8 @@ impl Steps {
             cx: run.cx,
             frame: &self.frame,
             env: &run.env,
-            fork: false,
+            starter: Starter::Anyone,
+            looked_again: 0,
             deciding: false,
         }
     }
@@ -151,7 +152,7 @@ impl Steps {
         if outer_name.is_none() {
             run.step = name;
         }
-        let outer_env = run.env.clone();
+        let outer_env = run.variables();
         if let Some(env) = step.get("env") {
             run.env = super::workflow::add_env(run.cx, &self.frame, &outer_env, Some(env));
         }
@@ -221,8 +222,37 @@ impl Steps {
             Known::Unlisted => {
                 let source = node.document().source();
                 run.cx.note_unlisted(name, source, node.span().start);
+                self.may_sign_in(run, step, span, name);
             }
         }
+    }
+
+    /// An action that nobody has listed and that is given a credential for Docker: it may sign in with
+    /// it, and to say that nothing does would be a guess.
+    fn may_sign_in(&self, run: &mut JobRun<'_>, step: Node<'_>, span: Span, name: &str) {
+        let inputs = step.get("with").map(Node::entries).unwrap_or_default();
+        let given = inputs.into_iter().find_map(|entry| {
+            let value = self.scope(run).text(entry.value);
+            let words = format!("{} {}", entry.key.as_str()?, run.show(&value));
+            names_docker_secret(&words).then_some(value)
+        });
+        let Some(password) = given else {
+            return;
+        };
+        let registry = format!("the registry of {name}");
+        let registry = run.cx.holes.of(&registry, HoleKind::Expression);
+        let store = run.docker_store();
+        run.emit(
+            span,
+            Kind::Login {
+                registry,
+                username: None,
+                password: Some(password),
+                store,
+                how: format!("`{name}` (which is given a credential for Docker)").into(),
+                broken: None,
+            },
+        );
     }
 
     fn check_out(&mut self, run: &JobRun<'_>, step: Node<'_>) {
@@ -320,6 +350,13 @@ impl Steps {
     }
 }
 
+/// Whether the name of an input, or of the secret in it, says that it is a password for Docker.
+fn names_docker_secret(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    let secret = ["token", "password", "passwd", "_pat", "-pat", "secret_key"];
+    words.contains("docker") && secret.iter().any(|word| words.contains(word))
+}
+
 /// `./a//b/` as `a/b`.
 fn tidy(path: &str) -> String {
     path.split('/')
@@ -352,6 +389,15 @@ pub(super) fn step_name(step: Node<'_>, uses: Option<&str>) -> Rc<str> {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or("")).into(),
         None => line.into(),
     }
+}
+
+/// A version as the tag of the action's image: a commit does not say which one that is.
+pub(super) fn of_version(run: &JobRun<'_>, version: &str) -> String {
+    if version.len() == 40 && version.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let unknown = run.cx.holes.of("?", HoleKind::Expression);
+        return unknown.as_str().to_owned();
+    }
+    version.to_owned()
 }
 
 /// What is pulled before the steps of a job, or of a local composite action, begin: the images of
@@ -414,7 +460,9 @@ pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
             }
             for pattern in &row.setup {
                 let path = name.rsplit('/').next().unwrap_or("");
-                let image = pattern.replace("{@ref}", version).replace("{@path}", path);
+                let reference = of_version(run, version);
+                let image = pattern.replace("{@ref}", &reference);
+                let image = image.replace("{@path}", path);
                 pull(
                     run,
                     span,

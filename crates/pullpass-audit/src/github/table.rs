@@ -2,7 +2,8 @@
 //! kept as data because it grows with the field and not with the program.
 //!
 //! Values are patterns: `{image}` is the step's input, `{image|alpine:3}` the same with a default
-//! for when it is missing or empty, `{@ref}` what stands behind the `@` of `uses`.
+//! for when it is missing or empty, `{@ref}` what stands behind the `@` of `uses`, `{@tag}` the same with
+//! `-` for `/`, which no tag of an image can have.
 
 use std::sync::LazyLock;
 
@@ -75,6 +76,8 @@ pub(super) struct Deed {
     pub(super) compose: Option<Compose>,
     /// Runs a shell script that stands in an input.
     pub(super) script: Option<Script>,
+    /// Runs another action.
+    pub(super) uses: Option<Uses>,
     /// Points `DOCKER_CONFIG` of all later steps to a folder of its own.
     pub(super) docker_config: Option<String>,
     /// May pull; why that cannot be known.
@@ -93,6 +96,7 @@ impl Deed {
             self.bake.is_some(),
             self.compose.is_some(),
             self.script.is_some(),
+            self.uses.is_some(),
             self.docker_config.is_some(),
             self.opaque.is_some(),
         ]
@@ -160,6 +164,8 @@ pub(super) struct Build {
     pub(super) pull: String,
     /// Whether the result is loaded.
     pub(super) load: String,
+    /// Where else the result goes, one in a line.
+    pub(super) outputs: String,
     /// It uses the plain `docker build`, whatever builder there is.
     pub(super) plain: bool,
 }
@@ -204,6 +210,16 @@ pub(super) struct Script {
     pub(super) input: String,
     /// Folder.
     pub(super) workdir: String,
+}
+
+/// Another action that an action runs.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Uses {
+    /// The input that names it, `owner/name@version`.
+    pub(super) action: String,
+    /// The input that holds its inputs, as YAML.
+    pub(super) with: String,
 }
 
 #[derive(Deserialize)]

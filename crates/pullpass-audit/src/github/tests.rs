@@ -78,6 +78,8 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
         Kind::Opaque { what, .. } => format!("opaque {what}"),
         Kind::Provide { image } => format!("provide {}", image.as_str()),
         Kind::Logout { .. } => "logout".to_owned(),
+        Kind::Load => "load".to_owned(),
+        Kind::Save { image } => format!("save {}", cx.holes.show(image.as_str())),
         Kind::Push { image } => format!("push {}", cx.holes.show(image.as_str())),
     };
     let condition = if effect.guards.is_empty() {
@@ -320,6 +322,73 @@ fn conditions_become_guards() {
         ),
     ] {
         assert_eq!(guard(condition), guards, "{condition}");
+    }
+}
+
+#[test]
+fn a_condition_that_only_leaves_out_runs_without_secrets_is_known() {
+    let known = |on: &str, condition: &str| -> bool {
+        let text = format!(
+            "on: {on}\nenv:\n  TOKEN: ${{{{ secrets.T }}}}\njobs:\n  j:\n    env:\n      THERE: ${{{{ secrets.T != '' }}}}\n      LOOP: ${{{{ env.LOOP || vars.X }}}}\n    steps:\n      - uses: docker/setup-qemu-action@v3\n        if: {condition}\n"
+        );
+        with(&repository(&text, &[]), |_, jobs| {
+            let guards = &jobs[0].effects[0].guards;
+            assert!(!guards.is_empty(), "{condition}");
+            guards.iter().all(|g| g.with_secrets)
+        })
+    };
+    let both = "[push, pull_request]";
+    for (on, condition, expected) in [
+        (both, "env.THERE == 'true'", true),
+        (both, "env.TOKEN != ''", true),
+        (both, "env.TOKEN", true),
+        (
+            both,
+            "github.event.pull_request.head.repo.fork != true",
+            true,
+        ),
+        (both, "\"!github.event.pull_request.head.repo.fork\"", true),
+        (
+            both,
+            "github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository",
+            true,
+        ),
+        (
+            "pull_request",
+            "github.event.pull_request.head.repo.full_name == github.repository",
+            true,
+        ),
+        (
+            both,
+            "github.event.pull_request.head.repo.full_name == github.repository",
+            false,
+        ),
+        (
+            both,
+            "github.actor != 'dependabot[bot]' && env.THERE == 'true'",
+            true,
+        ),
+        (
+            both,
+            "github.repository == 'me/app' && github.repository_owner == 'me'",
+            true,
+        ),
+        (both, "github.event_name != 'pull_request'", false),
+        (both, "github.actor != 'me'", false),
+        (both, "env.LOOP == 'x'", false),
+        (both, "env.TOKEN == ''", false),
+        (
+            both,
+            "env.THERE == 'true' && github.ref == 'refs/heads/main'",
+            false,
+        ),
+        (
+            "pull_request_target",
+            "github.event.pull_request.head.repo.fork != true",
+            false,
+        ),
+    ] {
+        assert_eq!(known(on, condition), expected, "{on}: {condition}");
     }
 }
 
@@ -725,4 +794,90 @@ fn a_checkout_in_a_folder_is_found_there() {
     with(&tree, |cx, _| {
         assert_eq!(cx.take_notes().0.len(), 1);
     });
+}
+
+#[test]
+fn an_action_that_runs_another_one_is_followed() {
+    let retried = |action: &str, with: &str| {
+        let with = with.replace('\n', "\n      ");
+        job(&format!(
+            "steps:\n- uses: Wandalen/wretry.action@v3\n  with:\n    action: {action}\n    with: |\n      {with}"
+        ))
+    };
+    assert_eq!(
+        retried(
+            "docker/login-action@v3",
+            "username: me\npassword: ${{ secrets.TOKEN }}"
+        ),
+        ["login \"\" me/${{ secrets.TOKEN }} by docker/login-action"]
+    );
+    assert_eq!(retried("actions/checkout@v4", "path: x"), [""; 0]);
+    assert_eq!(
+        retried("${{ inputs.action }}", "a: b"),
+        ["opaque uses: Wandalen/wretry.action if ${{ inputs.action }}"]
+    );
+}
+
+#[test]
+fn a_build_into_an_archive_saves_its_image() {
+    let text = "on: push\njobs:\n  j:\n    steps:\n      - uses: docker/build-push-action@v6\n        with: {context: ., tags: 'app:ci', outputs: 'type=docker,dest=/tmp/app.tar'}\n";
+    let tree = repository(text, &[("Dockerfile", "FROM debian:12\n")]);
+    assert_eq!(
+        lines(&tree)[1..],
+        [
+            "dockerfile debian:12 client",
+            "provide app:ci",
+            "save app:ci"
+        ]
+    );
+}
+
+#[test]
+fn a_tag_made_of_a_branch_is_a_legal_one() {
+    assert_eq!(
+        job("steps:\n- uses: pypa/gh-action-pypi-publish@release/v1")[0],
+        "action ghcr.io/pypa/gh-action-pypi-publish:release-v1 client"
+    );
+    let commit = "ec124f7998718d79379a3c5b39f5359952baf21d";
+    assert_eq!(
+        job(&format!(
+            "steps:\n- uses: megalinter/megalinter/flavors/go@{commit}"
+        ))[0],
+        "action oxsecurity/megalinter-go:? host no syntax"
+    );
+}
+
+#[test]
+fn what_cannot_be_known_is_said_once_in_a_job() {
+    let twice = "- uses: devcontainers/ci@v0.3\n";
+    assert_eq!(
+        job(&format!(
+            "steps:\n{twice}{twice}- run: earthly +a\n- run: earthly +b"
+        )),
+        [
+            "opaque uses: devcontainers/ci",
+            "run docker.io/earthly/buildkitd:? client",
+            "opaque earthly",
+            "run docker.io/earthly/buildkitd:? client"
+        ]
+    );
+}
+
+#[test]
+fn an_action_that_nobody_listed_may_sign_in_with_what_it_is_given() {
+    let steps = |with: &str| job(&format!("steps:\n- uses: o/setup@v1\n  with: {{{with}}}"));
+    for with in [
+        "DOCKERHUB_TOKEN: '${{ secrets.T }}'",
+        "registry-password: '${{ secrets.DOCKER_PASSWORD }}'",
+    ] {
+        let lines = steps(with);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].contains("by `o/setup` (which is given a credential"),
+            "{lines:?}"
+        );
+    }
+    for with in ["token: '${{ secrets.GITHUB_TOKEN }}'", "docker: true"] {
+        assert_eq!(steps(with), [""; 0]);
+    }
 }

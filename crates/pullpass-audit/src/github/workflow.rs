@@ -14,7 +14,7 @@ use crate::text::Text;
 use crate::yaml::{Document, Node};
 
 use super::condition::Condition;
-use super::evaluate::{Frame, Inputs, Scope, Secrets, Value};
+use super::evaluate::{Frame, Inputs, Scope, Secrets, Starter, Value};
 use super::matrix::{self, Used};
 use super::reusable;
 use super::steps::{self, Steps};
@@ -185,7 +185,8 @@ pub(super) fn plain_scope<R>(
         cx,
         frame,
         env: &env,
-        fork: false,
+        starter: Starter::Anyone,
+        looked_again: 0,
         deciding: false,
     })
 }
@@ -234,7 +235,8 @@ pub(super) fn add_env(
         cx,
         frame,
         env: outer,
-        fork: false,
+        starter: Starter::Anyone,
+        looked_again: 0,
         deciding: false,
     };
     for entry in node.map(Node::entries).unwrap_or_default() {
@@ -262,7 +264,8 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             cx: self.cx,
             frame,
             env,
-            fork: false,
+            starter: Starter::Anyone,
+            looked_again: 0,
             deciding: false,
         }
     }
@@ -334,6 +337,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
                 platform_credential: false,
                 guards: guards.as_slice().into(),
                 effects,
+                contexts: Rc::from([]),
                 reached: true,
             });
         }
@@ -360,7 +364,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         };
         let written = job.get("if").and_then(Node::as_str).unwrap_or("");
         let scope = Scope {
-            fork: true,
+            starter: Starter::Fork,
             ..self.scope(&self.frame, &self.env)
         };
         let mut reached = scope.condition(written) != Condition::Never;
@@ -474,13 +478,14 @@ fn runner(scope: &Scope<'_>, node: Option<Node<'_>>) -> (Runner, Option<&'static
 
 /// `container:` and `services:`, which the runner pulls before the first step.
 fn containers(run: &mut JobRun<'_>, frame: &Frame, job: Node<'_>) {
-    let env = run.env.clone();
+    let env = run.variables();
     let cx = run.cx;
     let scope = Scope {
         cx,
         frame,
         env: &env,
-        fork: false,
+        starter: Starter::Anyone,
+        looked_again: 0,
         deciding: false,
     };
     if let Some(container) = job.get("container") {
@@ -542,7 +547,7 @@ fn place_value(
     slot: Option<Span>,
 ) {
     // `container: ${{ matrix.container }}` may stand for a whole mapping.
-    let (image, declared) = match value {
+    let (image, declared, slot) = match value {
         Value::Map(_) => {
             let part = |name: &str| {
                 value
@@ -562,9 +567,9 @@ fn place_value(
                 }
             });
             let image = value.get("image").map(Value::as_text).unwrap_or_default();
-            (image, own)
+            (image, own, None)
         }
-        other => (other.as_text(), declared),
+        other => (other.as_text(), declared, slot),
     };
     let image = Text::new(image.as_str().trim().trim_start_matches("docker://"));
     if image.is_empty() {

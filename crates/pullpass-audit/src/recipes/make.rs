@@ -13,7 +13,7 @@ use super::{Call, Failure, Recipe};
 use crate::effect::Guard;
 use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
-use crate::text::{Mapped, Text, is_hole};
+use crate::text::{Mapped, Text, is_hole, may_be};
 
 use expand::{Scope, Variables, reference, stem};
 use reader::{Line, Makefile, Rule, TargetVariable, assigned};
@@ -32,6 +32,9 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Pattern rules that are tried for a target; real makefiles have a few.
 const MAX_PATTERNS: usize = 200;
+
+/// Targets that are tried for a goal of which a part is unknown.
+const MAX_FITTING: usize = 100;
 
 /// Lines of one rule above which they are run as one script.
 const MANY_LINES: usize = 200;
@@ -65,10 +68,13 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     for goal in goals {
         let known = Text::new(goal.as_str()).is_known();
         if !known {
-            return Err(Failure::Unresolved(format!(
-                "which target `make {}` means is known only when the build runs",
-                run.cx.holes.show(&goal)
-            )));
+            let shown = run.cx.holes.show(&goal);
+            if !order.one_of(&goal, &shown) {
+                return Err(Failure::Unresolved(format!(
+                    "which target `make {shown}` means is known only when the build runs"
+                )));
+            }
+            continue;
         }
         order.goal.clone_from(&goal);
         if !order.target(&goal, &[], 0) {
@@ -101,9 +107,11 @@ impl<'m> Index<'m> {
             pattern_variables: Vec::new(),
         };
         for rule in &makefile.rules {
-            for target in &rule.targets {
+            for target in rule.targets.iter().map(|target| plain(target)) {
                 if target == ".PHONY" {
-                    index.phony.extend(rule.needs.iter().map(String::as_str));
+                    index
+                        .phony
+                        .extend(rule.needs.iter().map(|need| plain(need)));
                 } else if !target.contains('%') {
                     index.explicit.entry(target).or_default().push(rule);
                 } else if index.patterns.len() < MAX_PATTERNS && !rule.lines.is_empty() {
@@ -120,6 +128,14 @@ impl<'m> Index<'m> {
             }
         }
         index
+    }
+}
+
+/// A target's name as make compares it: `./out/x` is `out/x`.
+fn plain(name: &str) -> &str {
+    match name.strip_prefix("./") {
+        Some(rest) if !rest.is_empty() => rest,
+        _ => name,
     }
 }
 
@@ -201,6 +217,29 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         env.into_iter().collect()
     }
 
+    /// Makes each target that a goal with an unknown part may be, on the condition that it is this one.
+    /// `false` when it may be anything.
+    fn one_of(&mut self, goal: &str, shown: &str) -> bool {
+        let mut fitting: Vec<&str> = self.index.explicit.keys().copied().collect();
+        fitting.retain(|name| may_be(goal, name));
+        fitting.sort_unstable();
+        if fitting.is_empty() {
+            let patterns = self.index.patterns.iter();
+            let fits = |pattern: &str| pattern != "%" && stem(pattern, goal).is_some();
+            if !patterns.map(|(pattern, _)| *pattern).any(fits) {
+                return false;
+            }
+            shown.clone_into(&mut self.goal);
+            return self.target(goal, &[], 0);
+        }
+        for name in fitting.into_iter().take(MAX_FITTING) {
+            let guard = Guard::when(format!("`make {shown}` is `make {name}`"));
+            name.clone_into(&mut self.goal);
+            self.target(name, &[guard], 0);
+        }
+        true
+    }
+
     fn default_goal(&self) -> Option<String> {
         if self.scope.variables.contains_key(".DEFAULT_GOAL") {
             let goal = self.scope.expand("$(.DEFAULT_GOAL)");
@@ -217,6 +256,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
 
     /// What is said of a target; `None` when nothing is.
     fn plan(&self, name: &str, is_goal: bool) -> Option<Plan<'m>> {
+        let name = plain(name);
         let mut plan = Plan {
             needs: Vec::new(),
             rules: Vec::new(),
@@ -294,6 +334,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     }
 
     fn can_be_had(&self, name: &str) -> bool {
+        let name = plain(name);
         let named = self.index.explicit.contains_key(name) || self.index.phony.contains(name);
         let made = || {
             self.index

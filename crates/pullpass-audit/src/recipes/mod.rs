@@ -37,7 +37,7 @@ impl Recipe {
     /// recipe sets ends with it.
     pub fn enter<R>(&self, run: &mut JobRun<'_>, act: impl FnOnce(&mut JobRun<'_>) -> R) -> R {
         let cwd = std::mem::replace(&mut run.cwd, Cwd::Inside(self.cwd.clone()));
-        let env = run.env.clone();
+        let env = run.variables();
         run.env.extend(self.env.iter().cloned());
         let result = run.traced(self.span, Rc::clone(&self.note), |run| {
             under(run, &self.guards, Box::new(act))

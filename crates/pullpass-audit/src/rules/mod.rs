@@ -82,6 +82,7 @@ pub struct Draft {
     message: String,
     help: String,
     fix: Fixable,
+    reached: bool,
     related: Vec<(Place, String)>,
 }
 
@@ -111,6 +112,7 @@ impl Draft {
             message,
             help: help.into(),
             fix,
+            reached: pull.reached,
             related,
         }
     }
@@ -124,6 +126,7 @@ impl Draft {
             message,
             help: help.into(),
             fix,
+            reached: true,
             related: Vec::new(),
         }
     }
@@ -152,9 +155,12 @@ fn anonymous_severity(pull: &Pull) -> Severity {
     }
 }
 
-/// Whether a login can be put in front of the pull without breaking a build that passes today.
+/// Whether the pull can be authenticated without breaking a build that passes today. A login can be
+/// left out for forks, the credential of an image that the runner pulls cannot.
 fn login_fix(pull: &Pull) -> Fixable {
-    if pull.forks == Forks::WithoutSecrets {
+    if pull.by_host && !pull.has_slot {
+        Fixable::None
+    } else if pull.by_host && pull.forks == Forks::WithoutSecrets {
         Fixable::Review
     } else {
         Fixable::Safe
@@ -164,6 +170,9 @@ fn login_fix(pull: &Pull) -> Fixable {
 /// What to do about a pull that nothing authenticates, in the words of its CI system.
 fn login_help(pull: &Pull) -> &'static str {
     match (pull.provider, pull.by_host) {
+        (Provider::CircleCi, true) if !pull.has_slot => {
+            "an orb chooses this image and gives it no `auth`: where the job can be given an executor, give it one of your own that has `auth`"
+        }
         (Provider::CircleCi, true) => {
             "add `auth: {username: $DOCKER_USER, password: $DOCKER_ACCESS_TOKEN}` to the image"
         }
@@ -209,6 +218,7 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
         let key = (draft.place.clone(), draft.message.clone());
         if let Some(known) = at.get(&key).and_then(|&i| out.get_mut(i)) {
             known.severity = known.severity.max(severity);
+            known.reached |= draft.reached;
             known
                 .jobs
                 .extend(draft.job.filter(|job| !known.jobs.contains(job)));
@@ -227,6 +237,7 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
             message: draft.message,
             help: draft.help,
             fix: draft.fix,
+            reached: draft.reached,
             related: draft.related,
             fingerprint: String::new(),
         });
@@ -324,6 +335,20 @@ mod tests {
                 rule.id
             );
         }
+    }
+
+    #[test]
+    fn an_image_that_an_orb_chooses_has_no_place_for_a_credential() {
+        let config = "version: 2.1\norbs: {hmpps: ministryofjustice/hmpps@8.1}\njobs:\n  own:\n    docker: [image: cimg/go:1]\n    steps: [checkout]\nworkflows: {w: {jobs: [hmpps/helm_lint, own]}}\n";
+        let tree = MemoryTree::new().with(".circleci/config.yml", config);
+        let audit = crate::audit(&tree, &Options::default(), &Policy::default());
+        let found: Vec<(bool, bool)> = audit
+            .findings
+            .iter()
+            .filter(|f| f.rule == "platform-credential")
+            .map(|f| (f.help.starts_with("an orb"), f.fix == Fixable::None))
+            .collect();
+        assert_eq!(found, [(false, false), (true, true)]);
     }
 
     #[test]

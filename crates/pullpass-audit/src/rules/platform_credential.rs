@@ -57,11 +57,11 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             "{} is pulled with CircleCI's own credential in {{jobs}}",
             name(pull)
         );
-        out.push(Draft::of_pull(
-            pull,
-            message,
-            login_help(pull),
-            Fixable::Safe,
-        ));
+        let fix = if pull.has_slot {
+            Fixable::Safe
+        } else {
+            Fixable::None
+        };
+        out.push(Draft::of_pull(pull, message, login_help(pull), fix));
     }
 }

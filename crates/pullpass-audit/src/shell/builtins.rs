@@ -50,6 +50,8 @@ impl Shell {
                 if let Some(all) = &self.arguments {
                     let rest = all.iter().skip(count).cloned().collect();
                     self.arguments = Some(Rc::new(rest));
+                    self.argument_places =
+                        self.argument_places.iter().copied().skip(count).collect();
                 }
                 Done::known(true)
             }
@@ -221,6 +223,7 @@ impl Shell {
             None => return,
         };
         let all = rest.get(from..).unwrap_or_default();
+        self.argument_places = super::follow::places(all);
         self.arguments = if all.iter().any(|arg| arg.bare && !arg.text.is_known()) {
             None
         } else {
@@ -235,6 +238,11 @@ impl Shell {
             .filter(|arg| is_name(arg.as_str()))
             .map(|arg| arg.as_str().to_owned())
             .collect();
+        // `read -ra NAMES <<< "$LIST"`
+        let flag = |arg: &Arg| arg.as_str().starts_with('-') && arg.as_str().ends_with('a');
+        if call.rest().iter().any(flag) {
+            return self.read_array(run, &names);
+        }
         match self.input.lines().map(|lines| lines.into_iter().next()) {
             Some(line) => self.set_fields(run, &names, &line.unwrap_or_default()),
             None => {
@@ -242,6 +250,29 @@ impl Shell {
                     let hole = run.cx.holes.of(&format!("${name}"), HoleKind::Variable);
                     self.set(run, &name, hole);
                 }
+            }
+        }
+    }
+
+    fn read_array(&mut self, run: &mut JobRun<'_>, names: &[String]) {
+        let Some(name) = names.first() else {
+            return;
+        };
+        let ends: Vec<char> = match run.env.get("IFS").and_then(Text::known) {
+            Some(ends) => ends.chars().collect(),
+            None => vec![' ', '\t', '\n'],
+        };
+        match self.input.lines().map(|lines| lines.into_iter().next()) {
+            // What is not known may be several words, or none.
+            Some(line) if line.as_ref().is_none_or(|line| !line.is_one_hole()) => {
+                let line = line.unwrap_or_default();
+                let words = line.as_str().split(ends.as_slice());
+                let words = words.filter(|word| !word.is_empty()).map(Text::from);
+                self.set_array(run, name, words.collect(), false);
+            }
+            _ => {
+                let hole = run.cx.holes.of(&format!("${name}"), HoleKind::Variable);
+                self.set(run, name, hole);
             }
         }
     }

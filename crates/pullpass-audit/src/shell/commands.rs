@@ -22,6 +22,11 @@ const CLIENT_VARIABLES: [&str; 10] = [
     "builder_engine",
 ];
 
+/// Whether a program of this name pulls or signs in.
+fn pulls(name: &str) -> bool {
+    super::docker::is_client(name) || super::tools::names().any(|tool| tool == name)
+}
+
 impl Shell {
     /// Executes one command.
     pub(super) fn call(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
@@ -44,7 +49,7 @@ impl Shell {
             return done;
         }
         let Some(name) = self.program_name(run, call) else {
-            return Done::UNKNOWN;
+            return self.behind_prefix(run, call);
         };
         let name = name.as_str();
         self.wrapper(run, name, call)
@@ -93,6 +98,19 @@ impl Shell {
             .trim_end_matches("_exe")
             .trim_start_matches("sudo_");
         (CLIENT_VARIABLES.contains(&name)).then(|| "docker".to_owned())
+    }
+
+    /// `$SUDO docker pull`, `$DRY docker build`: what stands before a program that pulls is there to
+    /// run it, and most of the time it is nothing or `sudo`.
+    fn behind_prefix(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let (Some(first), Some(next)) = (call.args.first(), call.args.get(1)) else {
+            return Done::UNKNOWN;
+        };
+        let unknown = first.bare && first.text.is_one_hole();
+        if unknown && pulls(next.as_str()) {
+            return self.recall(run, call.rest(), call.span);
+        }
+        Done::UNKNOWN
     }
 
     /// `$(aws ecr get-login)` runs the `docker login` that it prints.

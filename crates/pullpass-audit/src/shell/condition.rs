@@ -7,7 +7,7 @@ use super::syntax::{CommandKind, List, Pipeline, Span as Range, Word};
 use super::{Arg, Done, Shell};
 use crate::effect::Guard;
 use crate::run::JobRun;
-use crate::text::Text;
+use crate::text::{HoleKind, Text};
 
 /// Commands that are asked for their status, not for what they do.
 const TESTS: [&str; 17] = [
@@ -79,6 +79,20 @@ impl Shell {
             }
             _ => false,
         }
+    }
+
+    /// The variable of `[ -z "$X" ]`, when that is all the condition asks.
+    pub(super) fn asked_for_emptiness(&self, run: &JobRun<'_>, cond: &List) -> Option<String> {
+        let guard = self.guard_of_list(run, cond);
+        let text = guard.text.trim_matches(['[', ']', ' ']);
+        let variable = text.strip_prefix("-n ").filter(|_| !guard.holds)?;
+        let name = variable.trim_matches('"').strip_prefix('$')?;
+        let name = name
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+            .unwrap_or(name);
+        let name = name.trim_end_matches(['-', ':']);
+        super::redirect::is_name(name).then(|| name.to_owned())
     }
 
     fn within_limit(&self) -> bool {
@@ -211,6 +225,15 @@ fn evaluate(run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
         [op, word] => match op.as_str() {
             "-n" => emptiness(&word.text).map(|empty| !empty),
             "-z" => emptiness(&word.text),
+            // What is set in one branch only may be unset, and its own hole stands for that.
+            "-v" => {
+                let value = run.env.get(word.as_str())?;
+                let hole = run
+                    .cx
+                    .holes
+                    .of(&format!("${}", word.as_str()), HoleKind::Variable);
+                (*value != hole).then_some(true)
+            }
             // A file that is in the repository is there; one that is not may be made by the build.
             "-f" | "-e" | "-r" | "-s" => run
                 .resolve(&word.text)

@@ -125,7 +125,13 @@ impl Shell {
                 match (&yes.flow, &no.flow) {
                     (Flow::Leaves(_), _) => {}
                     (_, Flow::Leaves(_)) => self.rewind(run, after_yes),
-                    _ => self.merge(run, after_yes),
+                    _ => {
+                        let default = self.default_set(run, &branch.cond, &after_yes);
+                        self.merge(run, after_yes);
+                        if let Some((name, value)) = default {
+                            self.set(run, &name, value);
+                        }
+                    }
                 }
                 Done {
                     flow: joined(&guard, yes.flow, no.flow),
@@ -133,6 +139,20 @@ impl Shell {
                 }
             }
         }
+    }
+
+    /// `if [ -z "$X" ]; then X=value; fi` is `${X:=value}`: where nothing in the repository sets `X`, the
+    /// value is what a reader expects.
+    fn default_set(
+        &self,
+        run: &JobRun<'_>,
+        cond: &List,
+        after: &super::State,
+    ) -> Option<(String, Text)> {
+        let name = self.asked_for_emptiness(run, cond)?;
+        let unset = !run.env.contains_key(&name) && !super::param::is_set_by_ci(&name);
+        let value = after.env.get(&name).filter(|_| unset)?;
+        Some((name, value.clone()))
     }
 
     fn case(&mut self, run: &mut JobRun<'_>, word: &Word, arms: &[CaseArm]) -> Done {
@@ -259,6 +279,12 @@ impl Shell {
         if !until && let Some(names) = read_names(cond) {
             return self.read_lines(run, &names, cond, body);
         }
+        if !until
+            && let Some((letters, name)) = getopts_of(cond)
+            && let Some(arguments) = self.arguments.clone()
+        {
+            return self.options(run, &letters, &name, &arguments, body);
+        }
         let condition = self.items(run, cond);
         match condition.ok {
             Some(holds) if holds == until => Done::known(true),
@@ -315,6 +341,59 @@ impl Shell {
         done
     }
 
+    /// `while getopts "ab:" opt; do case $opt in ...`, over arguments that are known.
+    fn options(
+        &mut self,
+        run: &mut JobRun<'_>,
+        letters: &str,
+        name: &str,
+        arguments: &[Text],
+        body: &List,
+    ) -> Done {
+        let mut done = Done::known(true);
+        let mut index = 0;
+        let mut turns = 0;
+        while let Some(cluster) = arguments
+            .get(index)
+            .and_then(|argument| argument.as_str().strip_prefix('-'))
+            .filter(|cluster| !cluster.is_empty())
+        {
+            index += 1;
+            if cluster == "-" {
+                break;
+            }
+            let mut rest = cluster.chars();
+            while let Some(letter) = rest.next() {
+                turns += 1;
+                if turns > MAX_TURNS {
+                    return Done::UNKNOWN;
+                }
+                let known = letters.find(letter).filter(|_| letter != ':');
+                let takes_value = known
+                    .is_some_and(|at| letters.get(at + 1..).is_some_and(|l| l.starts_with(':')));
+                let mut value = Text::default();
+                if takes_value {
+                    value = Text::from(rest.as_str());
+                    rest = "".chars();
+                    if value.is_empty() {
+                        value = arguments.get(index).cloned().unwrap_or_default();
+                        index += 1;
+                    }
+                }
+                let shown = if known.is_some() { letter } else { '?' };
+                self.set(run, name, Text::from(shown.to_string()));
+                self.set(run, "OPTARG", value);
+                done = after_loop(self.items(run, body));
+                if !matches!(done.flow, Flow::Next) {
+                    return done;
+                }
+            }
+        }
+        self.set(run, name, Text::from("?"));
+        self.set(run, "OPTIND", Text::from((index + 1).to_string()));
+        done
+    }
+
     /// What `read` does with one line.
     pub(super) fn set_fields(&mut self, run: &mut JobRun<'_>, names: &[String], line: &Text) {
         let mut rest = line.as_str().trim();
@@ -338,9 +417,17 @@ impl Shell {
     ) -> Option<Done> {
         let function = self.functions.get(call.name())?.clone();
         let arguments: Vec<Text> = call.rest().iter().map(|arg| arg.text.clone()).collect();
+        let arguments = Rc::new(arguments);
+        let part = Some(function.body.span);
+        let Some(open) = self.open(run, &function.text, part, Some(&arguments), None) else {
+            return Some(Done::UNKNOWN);
+        };
+        let around = self.open.replace(open);
         let outer_text = std::mem::replace(&mut self.text, function.text);
         let outer_file = std::mem::replace(&mut self.file, function.file);
-        let outer_arguments = self.arguments.replace(Rc::new(arguments));
+        let outer_arguments = self.arguments.replace(arguments);
+        let places = super::follow::places(call.rest());
+        let outer_places = std::mem::replace(&mut self.argument_places, places);
         let note = format!("calls the function `{}`", call.name());
         let done = run.deeper(|run| {
             run.traced(call.span, note, |run| {
@@ -350,6 +437,8 @@ impl Shell {
         self.text = outer_text;
         self.file = outer_file;
         self.arguments = outer_arguments;
+        self.open = around;
+        self.argument_places = outer_places;
         let done = done.flatten().unwrap_or(Done::UNKNOWN);
         Some(match done.flow {
             Flow::Leaves(Leave::Return { ok }) => Done {
@@ -416,19 +505,38 @@ fn fails(leave: Leave) -> bool {
     )
 }
 
-/// The variables of `read`, when that is all the condition does.
-fn read_names(cond: &List) -> Option<Vec<String>> {
+/// The letters and the variable of `getopts`, when that is all the condition does.
+fn getopts_of(cond: &List) -> Option<(String, String)> {
+    let words = only_command(cond)?;
+    let [command, letters, name] = words else {
+        return None;
+    };
+    (command.literal()? == "getopts").then_some(())?;
+    Some((
+        letters.literal()?.into_owned(),
+        name.literal()?.into_owned(),
+    ))
+}
+
+/// The words of the one simple command that a condition begins with; `while read x || [ -n "$x" ]`
+/// asks for the last line too.
+fn only_command(cond: &List) -> Option<&[Word]> {
     let [item] = cond.items.as_slice() else {
         return None;
     };
     let [command] = item.first.commands.as_slice() else {
         return None;
     };
-    let CommandKind::Simple { words, .. } = &command.kind else {
-        return None;
-    };
-    let (first, rest) = words.split_first()?;
-    if first.literal()? != "read" || item.first.negated {
+    match &command.kind {
+        CommandKind::Simple { words, .. } if !item.first.negated => Some(words),
+        _ => None,
+    }
+}
+
+/// The variables of `read`, when that is all the condition does.
+fn read_names(cond: &List) -> Option<Vec<String>> {
+    let (first, rest) = only_command(cond)?.split_first()?;
+    if first.literal()? != "read" {
         return None;
     }
     let mut names = Vec::new();

@@ -10,7 +10,7 @@ use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::reference::{DOCKER_HUB, canonical_registry};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Mapped, Text, is_hole};
+use crate::text::{Mapped, Text, is_hole};
 
 /// The builder image of the driver `docker-container` (buildx's documentation of `create`).
 const BUILDKIT: &str = "moby/buildkit:buildx-stable-1";
@@ -41,6 +41,24 @@ impl Program {
     }
 }
 
+/// The program that a command name means, and the sub-command that the name stands for.
+fn client_of(name: &str) -> Option<(Program, &'static [&'static str])> {
+    Some(match name {
+        "docker" | "docker.io" => (Program::Docker, &[]),
+        "docker-compose" | "docker-compose-v1" => (Program::Docker, &["compose"]),
+        "podman-compose" => (Program::Podman, &["compose"]),
+        "docker-buildx" | "buildx" => (Program::Docker, &["buildx"]),
+        "podman" | "podman-remote" => (Program::Podman, &[]),
+        "nerdctl" | "finch" => (Program::Nerdctl, &[]),
+        _ => return None,
+    })
+}
+
+/// Whether a command name is a container client's.
+pub(super) fn is_client(name: &str) -> bool {
+    client_of(name).is_some()
+}
+
 impl Shell {
     /// Executes a container client; `None` when the program is none.
     pub(super) fn client(
@@ -49,15 +67,7 @@ impl Shell {
         name: &str,
         call: &Call<'_>,
     ) -> Option<Done> {
-        let (program, words): (Program, &[&str]) = match name {
-            "docker" | "docker.io" => (Program::Docker, &[]),
-            "docker-compose" | "docker-compose-v1" => (Program::Docker, &["compose"]),
-            "podman-compose" => (Program::Podman, &["compose"]),
-            "docker-buildx" | "buildx" => (Program::Docker, &["buildx"]),
-            "podman" | "podman-remote" => (Program::Podman, &[]),
-            "nerdctl" | "finch" => (Program::Nerdctl, &[]),
-            _ => return None,
-        };
+        let (program, words) = client_of(name)?;
         let args: Vec<Arg> = words
             .iter()
             .map(|word| Arg::new(Text::from(*word), call.span))
@@ -117,7 +127,19 @@ impl Shell {
                 self.verb(run, program, word(1), after(2), span);
             }
             ("image" | "container" | "builder", _) => {}
-            ("buildx", verb) => self.buildx(run, program, verb, after(2), span),
+            ("buildx", _) => {
+                // `docker buildx --builder NAME build .`
+                let parsed = flags::parse(run, after(1), spec("buildx"), Order::FlagsFirst);
+                let (Some(verb), rest) = (parsed.rest.first(), parsed.rest.get(1..)) else {
+                    return;
+                };
+                let builder = parsed
+                    .value(&["--builder"])
+                    .map(|name| [Arg::new(Text::from("--builder"), name.span), name.clone()]);
+                let mut args: Vec<Arg> = builder.into_iter().flatten().collect();
+                args.extend_from_slice(rest.unwrap_or_default());
+                self.buildx(run, program, verb.as_str(), &args, span);
+            }
             ("compose", _) => self.compose(run, after(1), span),
             ("stack", "deploy" | "up") => self.stack(run, after(2), span),
             ("service", "create") => {
@@ -187,9 +209,12 @@ impl Shell {
                 let parsed = other(run);
                 self.provides(run, parsed.rest.get(1));
             }
-            "load" => {
-                let image = run.cx.holes.of(&self.shown(run, span), HoleKind::Output);
-                run.emit(span, Kind::Provide { image });
+            "load" => run.emit(span, Kind::Load),
+            "save" => {
+                for image in other(run).rest {
+                    let kind = Kind::Save { image: image.text };
+                    run.emit(image.span, kind);
+                }
             }
             "push" => pushes(run, other(run).rest.iter().take(1)),
             "login" => self.login(run, program, args, span),
@@ -207,12 +232,6 @@ impl Shell {
             }
             _ => {}
         }
-    }
-
-    /// A place's text in the words of the file, for a name that is unknown but always the same.
-    fn shown(&self, run: &JobRun<'_>, span: Span) -> String {
-        let source = run.cx.sources.get(span.file);
-        format!("$({})", source.slice(span.start, span.end))
     }
 
     fn asks<'a>(
@@ -350,7 +369,10 @@ impl Shell {
         }
         build.args = arguments(&parsed);
         build.target = parsed.value(&["--target"]).map(|arg| arg.text.clone());
-        build.tags = parsed.texts(&["-t", "--tag"]);
+        // What may be any number of tags names no image.
+        let tags = parsed.all(&["-t", "--tag"]).into_iter();
+        let tags = tags.filter(|tag| !tag.may_be_many(run));
+        build.tags = tags.map(|tag| tag.text.clone()).collect();
         build.contexts = parsed
             .all(&["--build-context"])
             .into_iter()
@@ -378,6 +400,7 @@ impl Shell {
             text.contains("type=docker") && !text.contains("dest=")
         });
         build.load = !build.container_builder || parsed.has(&["--load"]) || to_docker;
+        build.archive = output.iter().any(|o| dockerfile::is_archive(o.as_str()));
         if parsed.has(&["--push"]) || output.iter().any(|o| o.as_str().contains("push=true")) {
             for tag in parsed.all(&["-t", "--tag"]) {
                 run.emit(

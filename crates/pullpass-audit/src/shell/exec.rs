@@ -359,14 +359,16 @@ impl Shell {
         inner.input = self.input.clone();
         inner.written = Rc::clone(&self.written);
         setup(&mut inner);
-        let env = run.env.clone();
+        let env = Rc::new(run.variables());
         let cwd = run.cwd.clone();
-        if inner.nesting < super::MAX_NESTING {
+        inner.open = self.open(run, &inner.text, None, inner.arguments.as_ref(), Some(&env));
+        if inner.open.is_some() && inner.nesting < super::MAX_NESTING {
             run.deeper(|run| inner.script(run));
         }
-        run.env = env;
+        self.output = inner.output.take();
+        drop(inner);
+        run.env = Rc::unwrap_or_clone(env);
         run.cwd = cwd;
-        self.output = inner.output;
         Done::UNKNOWN
     }
 }

@@ -131,6 +131,7 @@ impl Parsed {
 pub(super) fn parse(run: &JobRun<'_>, args: &[Arg], spec: &Spec, order: Order) -> Parsed {
     let mut out = Parsed::default();
     let mut args = args.iter();
+    let mut list = None;
     while let Some(arg) = args.next() {
         let text = arg.as_str();
         if text == "--" {
@@ -152,6 +153,7 @@ pub(super) fn parse(run: &JobRun<'_>, args: &[Arg], spec: &Spec, order: Order) -
             cluster(arg, &mut args, spec, &mut out);
         } else if arg.may_be_flags(run) {
             // `docker run $OPTIONS alpine`: what it holds cannot be known, only that it is no image.
+            list = Some(arg).filter(|arg| arg.may_be_many(run));
         } else {
             out.rest.push(arg.clone());
             if order == Order::FlagsFirst {
@@ -159,6 +161,10 @@ pub(super) fn parse(run: &JobRun<'_>, args: &[Arg], spec: &Spec, order: Order) -
                 break;
             }
         }
+    }
+    // `docker run "$@"`: then the words stand in there.
+    if out.rest.is_empty() {
+        out.rest.extend(list.cloned());
     }
     out
 }

@@ -77,12 +77,13 @@ impl Shell {
                         return Done::UNKNOWN;
                     };
                     let (zero, arguments) = match rest.split_first() {
-                        Some((zero, arguments)) => (Some(zero.text.clone()), texts(arguments)),
-                        None => (None, Vec::new()),
+                        Some((zero, arguments)) => (Some(zero.text.clone()), arguments),
+                        None => (None, rest),
                     };
                     return self.process(run, Rc::new(script.script()), |inner| {
                         inner.zero = zero;
-                        inner.arguments = Some(Rc::new(arguments));
+                        inner.arguments = Some(Rc::new(texts(arguments)));
+                        inner.argument_places = places(arguments);
                     });
                 }
                 // `-euo pipefail`
@@ -130,7 +131,9 @@ impl Shell {
         let (file, rest) = args.split_first()?;
         let path = self.locate(run, &file.text)?;
         let Some(text) = self.read_at(run, &path) else {
-            if path.name().ends_with(".sh") && path.name().contains("docker") {
+            // What installs Docker pulls nothing yet.
+            let installer = path.name().starts_with("get-") || path.name().starts_with("install");
+            if path.name().ends_with(".sh") && path.name().contains("docker") && !installer {
                 run.opaque(
                     span,
                     format!("the script `{path}`"),
@@ -155,6 +158,7 @@ impl Shell {
                 inner.file = Some(path);
                 inner.zero = Some(zero);
                 inner.arguments = arguments;
+                inner.argument_places = places(rest);
             });
         });
         Some(Done::UNKNOWN)
@@ -327,6 +331,11 @@ impl Shell {
         });
         true
     }
+}
+
+/// Where the arguments of a script or a function are written.
+pub(super) fn places(arguments: &[Arg]) -> Rc<[Span]> {
+    arguments.iter().map(|arg| arg.span).collect()
 }
 
 /// Whether the file of a task runner that could not be followed says anything of containers. A

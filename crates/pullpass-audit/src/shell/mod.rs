@@ -22,6 +22,7 @@ mod docker;
 mod exec;
 mod flags;
 mod follow;
+mod open;
 mod param;
 mod pattern;
 mod redirect;
@@ -64,6 +65,8 @@ struct Shell {
     text: Rc<Mapped>,
     /// `$1`, `$2`, ...; `None` when they cannot be known.
     arguments: Option<Rc<Vec<Text>>>,
+    /// Where these are written; not of the same length when that is not known.
+    argument_places: Rc<[Span]>,
     /// `$0`, when it can be known.
     zero: Option<Text>,
     /// The file that is being executed, when it is one.
@@ -82,6 +85,8 @@ struct Shell {
     written: Rc<RefCell<BTreeMap<RepoPath, Rc<Mapped>>>>,
     /// Folders that `cd -` and `popd` go back to.
     folders: Vec<Cwd>,
+    /// The innermost script that is being followed.
+    open: Option<Rc<open::Open>>,
     nesting: usize,
 }
 
@@ -165,16 +170,53 @@ impl Arg {
 
     /// Whether it is an unknown value that probably holds flags, if anything.
     fn may_be_flags(&self, run: &JobRun<'_>) -> bool {
-        if !self.bare || !self.as_str().chars().all(is_hole) {
+        if !self.as_str().chars().all(is_hole) || self.as_str().is_empty() {
             return false;
         }
-        let name = run.show(&self.text).to_ascii_lowercase();
-        [
-            "opt", "arg", "flag", "param", "extra", "[@]", "$@", "$*", "env",
-        ]
-        .iter()
-        .any(|word| name.contains(word))
+        let shown = run.show(&self.text);
+        // `$(jq 'map("-t " + .)')` prints flags.
+        let prints_flags = ["\"-", "'-"].iter().any(|quoted| shown.contains(quoted));
+        if is_list(&shown) {
+            return !shown.to_ascii_lowercase().contains("image");
+        }
+        self.bare && (prints_flags || names_flags(&shown))
     }
+
+    /// Whether it is an unknown value that may be any number of words.
+    fn may_be_many(&self, run: &JobRun<'_>) -> bool {
+        self.text.is_one_hole() && is_list(&run.show(&self.text))
+    }
+}
+
+/// Whether an expansion gives several words even in quotes.
+fn is_list(shown: &str) -> bool {
+    ["[@]", "[*]", "$@", "$*"]
+        .iter()
+        .any(|sign| shown.contains(sign))
+}
+
+/// Whether a variable's name says that it holds flags: `$BUILD_ARGS` does, `$TARGET_IMAGE` does not.
+fn names_flags(shown: &str) -> bool {
+    let shown = shown.to_ascii_lowercase();
+    let mut words = shown.split(|c: char| !c.is_ascii_alphanumeric());
+    let image = words.clone().any(|word| word.starts_with("image"));
+    !image
+        && words.any(|word| {
+            let many = [
+                "opts",
+                "options",
+                "args",
+                "arguments",
+                "flags",
+                "params",
+                "parameters",
+            ];
+            let one = [
+                "opt", "option", "arg", "argument", "flag", "param", "extra", "env", "mounts",
+                "volumes", "ports", "labels",
+            ];
+            one.contains(&word) || many.iter().any(|end| word.ends_with(end))
+        })
 }
 
 /// How a command ended.
@@ -232,6 +274,7 @@ impl Shell {
         Self {
             text,
             arguments: Some(Rc::default()),
+            argument_places: Rc::from([]),
             zero: None,
             file: None,
             arrays: BTreeMap::new(),
@@ -242,6 +285,7 @@ impl Shell {
             processes: BTreeMap::new(),
             written: Rc::default(),
             folders: Vec::new(),
+            open: None,
             nesting: 0,
         }
     }
@@ -261,11 +305,16 @@ impl Shell {
 
     /// Executes another text in this same process: `eval`, a trap.
     fn nested_text(&mut self, run: &mut JobRun<'_>, text: Rc<Mapped>) -> Done {
+        let Some(open) = self.open(run, &text, None, self.arguments.as_ref(), None) else {
+            return Done::UNKNOWN;
+        };
+        let around = self.open.replace(open);
         let before = std::mem::replace(&mut self.text, text);
         let trap = self.at_exit.take();
         let done = run.deeper(|run| self.script(run)).unwrap_or(Done::UNKNOWN);
         self.at_exit = self.at_exit.take().or(trap);
         self.text = before;
+        self.open = around;
         done
     }
 
@@ -291,15 +340,9 @@ impl Shell {
     }
 
     fn state(&self, run: &JobRun<'_>) -> State {
-        // Copying is work too: thousands of branches over thousands of variables must add up.
-        for _ in 0..run.env.len() / 64 {
-            if !run.cx.spend() {
-                break;
-            }
-        }
         State {
-            env: run.env.clone(),
-            exported: run.exported.clone(),
+            env: run.variables(),
+            exported: run.handed_on(),
             arrays: self.arrays.clone(),
             cwd: run.cwd.clone(),
         }
@@ -322,8 +365,20 @@ impl Shell {
     fn merge(&mut self, run: &mut JobRun<'_>, other: State) {
         agree(run.cx, &mut run.env, &other.env);
         agree(run.cx, &mut run.exported, &other.exported);
-        self.arrays
-            .retain(|name, value| other.arrays.get(name) == Some(value));
+        self.arrays.retain(|name, value| {
+            let Some(theirs) = other.arrays.get(name) else {
+                return false;
+            };
+            if value == theirs {
+                return true;
+            }
+            // What both begin with stays; what follows may be any number of words.
+            let same = value.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+            value.truncate(same);
+            let more = format!("${{{name}[@]}}");
+            value.push(run.cx.holes.of(&more, HoleKind::Variable));
+            same > 0
+        });
         if run.cwd != other.cwd {
             run.cwd = Cwd::Elsewhere;
         }
@@ -410,7 +465,16 @@ fn agree(cx: &Context<'_>, mine: &mut BTreeMap<String, Text>, other: &BTreeMap<S
         .cloned()
         .collect();
     for name in differ {
-        let hole = cx.holes.of(&format!("${name}"), HoleKind::Variable);
+        // What is a flag or nothing on either path is read by its name as one.
+        let flag = |value: Option<&Text>| {
+            value.is_some_and(|v| v.is_empty() || v.as_str().starts_with('-'))
+        };
+        let written = if flag(mine.get(&name)) && flag(other.get(&name)) {
+            format!("${name} (flags)")
+        } else {
+            format!("${name}")
+        };
+        let hole = cx.holes.of(&written, HoleKind::Variable);
         mine.insert(name, hole);
     }
 }

@@ -41,7 +41,9 @@ impl Shell {
         if let Some(all) = self.list_of(param) {
             return match (all, &param.op) {
                 (Some(all), ParamOp::None) => Value::Many(all),
-                (Some(all), ParamOp::Length) => Value::One(Text::from(all.len().to_string())),
+                (Some(all), ParamOp::Length) if !self.is_open(run, &all) => {
+                    Value::One(Text::from(all.len().to_string()))
+                }
                 (Some(all), ParamOp::Substring { offset, length }) => {
                     match self.slice(run, &all, offset, length.as_ref()) {
                         Some(part) => Value::Many(part),
@@ -127,7 +129,15 @@ impl Shell {
         if name == "BASH_SOURCE" && index == 0 {
             return self.lookup(run, "BASH_SOURCE");
         }
-        self.arrays.get(name)?.get(index).cloned()
+        let all = self.arrays.get(name)?;
+        let up_to = all.get(..=index)?;
+        up_to.last().filter(|_| !self.is_open(run, up_to)).cloned()
+    }
+
+    /// Whether a list holds a part of which not even the number of words is known.
+    fn is_open(&self, run: &JobRun<'_>, all: &[Text]) -> bool {
+        all.iter()
+            .any(|text| text.is_one_hole() && super::is_list(&run.show(text)))
     }
 
     /// The value of a variable, when something is known of it.
@@ -267,7 +277,7 @@ impl Shell {
     }
 }
 
-fn is_set_by_ci(name: &str) -> bool {
+pub(super) fn is_set_by_ci(name: &str) -> bool {
     name == "CI" || SET_BY_CI.iter().any(|prefix| name.starts_with(prefix))
 }
 

@@ -88,6 +88,8 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
         }
         Kind::Logout { registry, .. } => format!("logout [{}]", show(registry)),
         Kind::Provide { image } => format!("provide {}", show(image)),
+        Kind::Load => "load".to_owned(),
+        Kind::Save { image } => format!("save {}", show(image)),
         Kind::Push { image } => format!("push {}", show(image)),
         Kind::Opaque { what, why, .. } => format!("opaque {what}: {why}"),
     };
@@ -335,8 +337,18 @@ fn what_is_built_or_tagged_or_loaded_is_provided() {
         ]
     );
     assert_eq!(
-        effects("docker load -i x.tar"),
-        ["provide $(docker load -i x.tar)"]
+        effects(
+            "docker save -o x.tar a/b c\ndocker image save $X | gzip > x\ndocker load -i x.tar"
+        ),
+        ["save a/b", "save c", "save $X", "load"]
+    );
+    let files = [("Dockerfile", "FROM debian:12\n")];
+    assert_eq!(
+        effects_in(
+            &files,
+            "docker buildx build -t app -o type=docker,dest=/tmp/x.tar ."
+        ),
+        ["pull debian:12", "provide app", "save app"]
     );
     assert_eq!(effects("docker commit c me/app"), ["provide me/app"]);
 }
@@ -454,6 +466,7 @@ fn scripts_of_the_repository_are_followed_and_nothing_else() {
         ("source ci/lib.sh\npull_it d/d", &["pull d/d always"]),
         ("bash ../../etc/passwd", &[]),
         ("/etc/init.d/docker start", &[]),
+        ("curl https://x -o get-docker.sh; sh ./get-docker.sh", &[]),
         (
             "bash scripts/docker-up.sh",
             &[
@@ -466,14 +479,64 @@ fn scripts_of_the_repository_are_followed_and_nothing_else() {
 }
 
 #[test]
-fn a_script_that_calls_itself_ends() {
-    let files = [("a.sh", "docker pull a/a\n./a.sh\n")];
-    let all = effects_in(&files, "./a.sh");
-    assert!(
-        !all.is_empty() && all.len() <= crate::run::MAX_DEPTH,
-        "{}",
-        all.len()
+fn a_script_that_is_open_is_not_followed_again() {
+    let all = |files: &[(&str, &str)], script: &str| -> Vec<String> {
+        let pulled = |line: &String| line.strip_prefix("pull ").map(str::to_owned);
+        effects_in(files, script)
+            .iter()
+            .filter_map(pulled)
+            .collect()
+    };
+    for (files, script) in [
+        (vec![("a.sh", "docker pull a/a\n./a.sh\n")], "./a.sh"),
+        (vec![("a.sh", "docker pull a/a\n. ./a.sh\n")], ". ./a.sh"),
+        (vec![], "f() { docker pull a/a; g; f; }; g() { f; g; }; f"),
+        (
+            vec![
+                ("a.sh", "docker pull a/a\nbash b.sh\nbash b.sh\n"),
+                ("b.sh", "bash a.sh # docker\nmake a\n"),
+                ("Makefile", "a:\n\t./a.sh # docker\n\t$(MAKE) a\n"),
+            ],
+            "./a.sh",
+        ),
+        (
+            vec![(
+                "package.json",
+                r#"{"scripts": {"a": "docker pull a/a && npm run b", "b": "npm run a; yarn a"}}"#,
+            )],
+            "npm run a",
+        ),
+    ] {
+        let script = format!("{script}\ndocker pull z");
+        assert_eq!(all(&files, &script), ["a/a always", "z always"], "{script}");
+    }
+}
+
+#[test]
+fn a_script_that_calls_itself_otherwise_is_followed() {
+    let files = [
+        (
+            "ci.sh",
+            "case $1 in all) ./ci.sh one; $0 two;; *) docker pull a/$1;; esac\n",
+        ),
+        (
+            "in.sh",
+            "if [ \"$IN\" = yes ]; then docker pull in; else IN=yes exec ./in.sh; fi\n",
+        ),
+        (
+            "Makefile",
+            "all:\n\tdocker pull all\n\t$(MAKE) -C sub all\n",
+        ),
+        ("sub/Makefile", "include ../Makefile\n"),
+        ("deeper.sh", "docker pull deeper/$1\n./deeper.sh x$1\n"),
+    ];
+    assert_eq!(
+        effects_in(&files, "./ci.sh all"),
+        ["pull a/one always", "pull a/two always"]
     );
+    assert_eq!(effects_in(&files, "IN=no ./in.sh"), ["pull in always"]);
+    assert_eq!(effects_in(&files, "make all").len(), 2);
+    assert_eq!(effects_in(&files, "./deeper.sh y").len(), 4);
 }
 
 #[test]
@@ -518,4 +581,211 @@ fn a_condition_of_the_pull_and_of_the_login_is_the_same_condition() {
     assert!(all[0].ends_with("[if [ -n \"$T\" ]]"), "{all:?}");
     let all = effects("test \"$A\" != b || docker pull alpine");
     assert_eq!(all, ["pull alpine always [if [ \"$A\" = b ]]"]);
+}
+
+#[test]
+fn a_prefix_that_is_not_known_runs_what_stands_behind_it() {
+    for script in [
+        "$SUDO docker pull a/b",
+        "${DRY} crane digest a/b",
+        "$DRY_RUN docker buildx imagetools inspect a/b",
+    ] {
+        assert_eq!(pulls(script), ["a/b always"], "{script}");
+    }
+    assert_eq!(pulls("$HELLO world a/b"), [""; 0]);
+    assert_eq!(pulls("echo $SUDO docker pull a/b"), [""; 0]);
+}
+
+#[test]
+fn flags_may_stand_before_a_sub_command_of_buildx() {
+    let files = [("Dockerfile", "FROM debian:12\n")];
+    assert_eq!(
+        effects_in(&files, "docker buildx --builder own build -t app ."),
+        ["pull debian:12 always"]
+    );
+    assert_eq!(
+        effects_in(&files, "docker buildx --builder default build -t app ."),
+        ["pull debian:12", "provide app"]
+    );
+}
+
+#[test]
+fn a_variable_is_taken_for_flags_by_whole_words_of_its_name() {
+    for image in ["$TARGET_IMAGE", "$ENV_IMAGE", "$OPTIMISED", "$ENVIRONMENT"] {
+        assert_eq!(
+            pulls(&format!("docker pull {image}")),
+            [format!("{image} always")]
+        );
+    }
+    for flags in [
+        "$BUILD_ARGS",
+        "$DOCKER_OPTS",
+        "$dockerflags",
+        "$EXTRA",
+        "\"${options[@]}\"",
+    ] {
+        let script = format!("docker pull {flags} a/b");
+        let last = pulls(&script).pop();
+        assert_eq!(last.as_deref(), Some("a/b always"), "{script}");
+    }
+    let script = "docker buildx imagetools create $(jq -cr '.tags | map(\"-t \" + .) | join(\" \")' <<< \"$META\") a/b";
+    assert_eq!(pulls(script), ["a/b always"]);
+}
+
+#[test]
+fn a_list_is_read_into_an_array() {
+    let script = "LIST='a/b c/d'\nIFS=' ' read -ra NAMES <<< \"$LIST\"\n\
+                  for name in \"${NAMES[@]}\"; do docker pull \"$name:1\"; done";
+    assert_eq!(pulls(script), ["a/b:1 always", "c/d:1 always"]);
+    let script = "IFS=, read -r -a NAMES <<< \"a/b,c/d\"\ndocker pull \"${NAMES[1]}\"";
+    assert_eq!(pulls(script), ["c/d always"]);
+    let script = "IFS=, read -ra NAMES <<< \"$LIST\"\ndocker pull \"${NAMES[1]}\"";
+    assert_eq!(pulls(script).len(), 1, "{:?}", pulls(script));
+}
+
+#[test]
+fn what_is_set_only_where_nothing_else_sets_it_is_a_default() {
+    for script in [
+        "if [ -z \"$FROM\" ]; then FROM=a/b; fi\ndocker pull \"$FROM\"",
+        "if [[ -z ${FROM:-} ]]; then\n  FROM=a/b\nfi\ndocker pull $FROM",
+        "if test -z \"$FROM\"; then FROM=a/b; else echo $FROM; fi; docker pull \"$FROM\"",
+    ] {
+        assert_eq!(pulls(script), ["a/b always"], "{script}");
+    }
+    let other = "if [ -z \"$OTHER\" ]; then FROM=a/b; fi\ndocker pull \"$FROM\"";
+    assert_eq!(pulls(other), ["$FROM always"]);
+    let set_by_ci = "if [ -z \"$CIRCLE_TAG\" ]; then CIRCLE_TAG=b; fi\ndocker pull a:$CIRCLE_TAG";
+    assert_eq!(pulls(set_by_ci), ["a:$CIRCLE_TAG always"]);
+}
+
+#[test]
+fn options_of_a_script_are_read_from_its_arguments() {
+    let script = "#!/bin/bash\nlocal=N\nwhile getopts \":hlt:d:\" opt; do\n  case $opt in\n\
+                  h) echo help; exit 0 ;;\n  l) local=Y ;;\n  t) tag=$OPTARG ;;\n  d) dir=$OPTARG ;;\n  esac\ndone\n\
+                  shift $((OPTIND - 1))\n\
+                  if [ \"$local\" = Y ]; then docker pull $1:$tag; else docker pull other/$1; fi\n";
+    let files = [("run.sh", script)];
+    for call in [
+        "./run.sh -l -t 1 -d x a/b",
+        "bash run.sh -lt1 a/b",
+        "./run.sh -t 1 -l -- a/b",
+    ] {
+        let pulled: Vec<String> = effects_in(&files, call)
+            .into_iter()
+            .filter(|line| line.starts_with("pull "))
+            .collect();
+        assert_eq!(pulled, ["pull a/b:1 always"], "{call}");
+    }
+    assert_eq!(
+        effects_in(&files, "./run.sh a/b"),
+        ["pull other/a/b always"]
+    );
+    assert_eq!(effects_in(&files, "./run.sh -h a/b"), [""; 0]);
+    let script = "while getopts v: o; do case $o in v) V=$OPTARG ;; esac; done\n\
+                  if [ -v V ]; then docker pull a/b:$V; else docker pull a/b; fi\n";
+    let versions = [("run.sh", script)];
+    assert_eq!(
+        effects_in(&versions, "./run.sh -v 1"),
+        ["pull a/b:1 always"]
+    );
+    assert_eq!(effects_in(&versions, "./run.sh").len(), 2);
+    // Which options there are is not known, and both ways are open.
+    assert_eq!(effects_in(&files, "./run.sh $FLAGS a/b").len(), 2);
+}
+
+#[test]
+fn a_list_of_flags_hides_no_image() {
+    for script in [
+        "docker run \"${ARGS[@]}\" a/b x y",
+        "docker run $@ a/b x",
+        "ARGS=(--rm); if [ -t 0 ]; then ARGS+=(-it); fi; ARGS+=(-e A=b)\ndocker run \"${ARGS[@]}\" a/b x",
+        "ARGS=(-q); [ -n \"$X\" ] && ARGS+=(-it); docker run \"${ARGS[@]}\" a/b x",
+    ] {
+        assert_eq!(pulls(script), ["a/b"], "{script}");
+    }
+    assert_eq!(pulls("docker run \"${IMAGES[@]}\""), ["${IMAGES[@]}"]);
+    let script = "if [ -n \"$CI\" ]; then WHERE=--rm; else WHERE=\"\"; fi\ndocker run $WHERE a/b x";
+    assert_eq!(pulls(script), ["a/b"]);
+    let files = [("run.sh", "docker run \"$@\"\n")];
+    assert_eq!(effects_in(&files, "./run.sh $X"), ["pull $@"]);
+    let files = [("own/Dockerfile", "FROM a/b\n")];
+    assert_eq!(
+        effects_in(
+            &files,
+            "docker build -f own/Dockerfile -t \"${TAGS[@]}\" -t app ."
+        ),
+        ["pull a/b", "provide app"]
+    );
+    let script = "ARGS=(--pull -f own/Dockerfile)\nif [ -n \"$A\" ]; then ARGS+=(--label \"$A\"); fi\n\
+                  ARGS+=(-t app)\ndocker build \"${ARGS[@]}\" .\n[ ${#ARGS[@]} = 5 ] && docker pull c/d";
+    assert_eq!(
+        effects_in(&files, script)[..2],
+        ["pull a/b always", "provide app"]
+    );
+}
+
+#[test]
+fn what_a_script_is_handed_is_found_where_it_is_written() {
+    let retry = "#!/bin/sh\nwhile true; do\n  if \"$@\"; then exit 0; fi\ndone\n";
+    let function = "fetch() { docker pull \"$2\"; }\n";
+    let script = format!("{function}./retry.sh docker pull a/b\nfetch x c/d\n");
+    let tree = tree(&[("retry.sh", retry), ("ci.txt", &script)]);
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
+    let mut run = JobRun::new(&cx);
+    super::run_script(&mut run, &Mapped::verbatim(source.whole(), &*source.text));
+    let written: Vec<String> = run
+        .finish()
+        .iter()
+        .map(|effect| {
+            let file = cx.sources.get(effect.span.file);
+            format!(
+                "{} {}",
+                file.path,
+                file.slice(effect.span.start, effect.span.end)
+            )
+        })
+        .collect();
+    assert_eq!(written, ["ci.txt a/b", "ci.txt c/d"]);
+}
+
+#[test]
+fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
+    let tasks = "from invoke import task\n\n@task\ndef dev_env(c):\n    c.run('docker compose up')\n\n@task\ndef lint(c):\n    c.run('ruff')\n";
+    let files = [("tasks.py", tasks)];
+    assert_eq!(
+        effects_in(&files, "invoke dev-env --endpoints=all\ninv lint"),
+        [
+            "opaque invoke: it runs tasks that are written in Python, which is not read, and they mention docker"
+        ]
+    );
+    assert_eq!(effects("invoke dev-env"), [""; 0]);
+}
+
+#[test]
+fn a_make_target_that_is_known_in_part_is_one_of_those_that_fit() {
+    let makefile = "build-%-image:\n\tdocker pull a/$*\nbuild-linux:\n\tgo build\nbuild-docker:\n\tdocker pull c/d\nother:\n\tdocker pull e/f\n";
+    let files = [("Makefile", makefile)];
+    assert_eq!(
+        effects_in(&files, "make build-$X"),
+        ["pull c/d always [if `make build-$X` is `make build-docker`]"]
+    );
+    assert_eq!(
+        effects_in(&files, "make build-$X-image"),
+        ["pull a/$X always"]
+    );
+    assert_eq!(
+        effects_in(&files, "make $X"),
+        ["opaque make $X: which target `make $X` means is known only when the build runs"]
+    );
+    // `./out/x` and `out/x` are one target.
+    let files = [(
+        "Makefile",
+        "./out/x: ./y\n\tdocker pull a/b\ny:\n\tdocker pull c/d\n",
+    )];
+    assert_eq!(
+        effects_in(&files, "make out/x"),
+        ["pull c/d always", "pull a/b always"]
+    );
 }

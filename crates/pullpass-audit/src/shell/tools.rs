@@ -102,6 +102,9 @@ struct Deed {
     files: Vec<String>,
     #[serde(default)]
     mentions: String,
+    /// Of these files only the functions named like the command's words count.
+    #[serde(default)]
+    by_function: bool,
     #[serde(default)]
     pull: Vec<String>,
     /// What is there is not asked for again.
@@ -252,7 +255,7 @@ impl Deed {
             && !self.files.iter().any(|file| {
                 RepoPath::new(file)
                     .and_then(|path| run.cx.sources.load(&path).ok())
-                    .is_some_and(|source| source.text.contains(&self.mentions))
+                    .is_some_and(|source| self.mentioned(&source.text, parsed))
             })
         {
             return None;
@@ -272,6 +275,22 @@ impl Deed {
                 .all(|(at, word)| parsed.word(at) == *word)
                 .then_some(words.len())
         })
+    }
+}
+
+impl Deed {
+    fn mentioned(&self, text: &str, parsed: &Parsed) -> bool {
+        if !self.by_function || parsed.rest.is_empty() {
+            return text.contains(&self.mentions);
+        }
+        let of_word = |word: &Arg| {
+            // A Python function, up to the next one.
+            let start = text.find(&format!("\ndef {}(", word.as_str().replace('-', "_")))?;
+            let body = text.get(start + 1..)?;
+            let end = body.find("\ndef ").unwrap_or(body.len());
+            Some(body.get(..end)?.contains(&self.mentions))
+        };
+        parsed.rest.iter().any(|word| of_word(word) == Some(true))
     }
 }
 
@@ -372,8 +391,7 @@ impl Line<'_> {
             }
         }
         if let Some(why) = &self.deed.opaque {
-            let what = format!("{} {}", self.name, self.parsed.word(0));
-            run.opaque(self.span, what.trim_end(), why.as_str(), By::Run);
+            run.opaque(self.span, self.name, why.as_str(), By::Run);
         }
     }
 
@@ -520,6 +538,7 @@ mod tests {
             "pull",
             "login",
             "bake",
+            "buildx",
             "create-builder",
             "other",
             "compose",

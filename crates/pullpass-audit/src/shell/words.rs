@@ -4,9 +4,12 @@
 use std::rc::Rc;
 
 use super::pattern::Pattern;
-use super::syntax::{List, Part, PartKind, ProcessDir, Span as Range, Word, expand_braces};
+use super::syntax::{
+    List, ParamOp, Part, PartKind, ProcessDir, Span as Range, Word, expand_braces,
+};
 use super::{Arg, Done, Input, Shell};
 use crate::run::JobRun;
+use crate::source::Span;
 use crate::text::{HoleKind, Mapped, Text, is_hole};
 
 /// Words that one command may have after expansion.
@@ -151,13 +154,51 @@ impl Shell {
             && fields.done.iter().any(|text| text.contains([' ', '\n'])))
         .then(|| Rc::new(self.mapped_parts(run, &word.parts)));
         let count = fields.done.len();
-        for text in fields.done {
+        let places = self.places_of(word);
+        let places = places.filter(|places| places.len() == count);
+        for (index, text) in fields.done.into_iter().enumerate() {
+            let place = places.and_then(|places| places.get(index)).copied();
             out.push(Arg {
                 text: Text::new(text),
-                span,
+                span: place.unwrap_or(span),
                 mapped: mapped.clone().filter(|_| count == 1),
                 bare,
             });
+        }
+    }
+
+    /// `"$@"`, `$1`: where the arguments themselves are written, which says more than where they are
+    /// used.
+    fn places_of(&self, word: &Word) -> Option<&[Span]> {
+        let part = match word.parts.as_slice() {
+            [
+                Part {
+                    kind: PartKind::DoubleQuoted(inner),
+                    ..
+                },
+            ] => inner.as_slice(),
+            parts => parts,
+        };
+        let [
+            Part {
+                kind: PartKind::Param(param),
+                ..
+            },
+        ] = part
+        else {
+            return None;
+        };
+        let plain = param.op == ParamOp::None && !param.indirect && param.index.is_none();
+        let all = &self.argument_places;
+        if !plain || self.arguments.as_ref()?.len() != all.len() {
+            return None;
+        }
+        match param.name.as_str() {
+            "@" => Some(all),
+            name => {
+                let index = name.parse::<usize>().ok()?.checked_sub(1)?;
+                all.get(index..=index)
+            }
         }
     }
 

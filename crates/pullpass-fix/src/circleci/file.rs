@@ -70,7 +70,7 @@ impl Files {
             .audit
             .pulls
             .iter()
-            .filter(|p| p.by_host && p.credential.as_ref().is_some_and(uses))
+            .filter(|p| p.reached && p.by_host && p.credential.as_ref().is_some_and(uses))
             .map(|p| (&p.job_file, &p.job));
         let by_login = repo
             .audit

@@ -15,6 +15,7 @@ use pullpass_audit::yaml::{Document, Node, Style as Written};
 use crate::edit::Edit;
 use crate::meaning::Intent;
 use crate::names::Names;
+use crate::put::walk;
 use crate::repo::Repo;
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Part, Proposal, Safety};
@@ -63,7 +64,10 @@ pub(super) fn propose(
                 continue;
             };
             let slot = slots.entry((span.file, span.start)).or_default();
-            slot.jobs.insert(job.name.to_string());
+            // What no workflow runs is named in none, and so gets no context there.
+            if job.reached {
+                slot.jobs.insert(job.name.to_string());
+            }
             if repo.wanted(number) {
                 slot.wanted.insert(number);
             }
@@ -119,22 +123,6 @@ impl<'d> Entries<'d> {
             });
         }
         Self(all)
-    }
-}
-
-/// Calls `see` for every node as it is written, aliases not looked through.
-pub(super) fn walk<'d>(node: Node<'d>, depth: usize, see: &mut dyn FnMut(Node<'d>)) {
-    // The parser refuses deeper files.
-    if node.is_alias() || depth > 300 {
-        return;
-    }
-    see(node);
-    for item in node.items() {
-        walk(item, depth + 1, see);
-    }
-    for (key, value) in node.pairs() {
-        walk(key, depth + 1, see);
-        walk(value, depth + 1, see);
     }
 }
 
@@ -289,6 +277,7 @@ impl Writer<'_, '_> {
                     auth: Auth::Authenticated,
                 })
                 .collect(),
+            note: String::new(),
             needs,
             contexts,
         });

@@ -7,7 +7,6 @@
 //! is pulled under one `when`, or in a command that sets up its own docker, the login goes there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use pullpass_audit::effect::{By, Effect, Job, Kind, Provider};
 use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
@@ -18,6 +17,7 @@ use pullpass_audit::yaml::{Node, Style as Written};
 use crate::edit::Edit;
 use crate::meaning::{Intent, Value};
 use crate::names::Names;
+use crate::put::{self, Step};
 use crate::repo::Repo;
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
@@ -53,7 +53,7 @@ pub(super) fn propose(
 ) {
     let mut by_file: BTreeMap<RepoPath, Vec<&Job>> = BTreeMap::new();
     for job in &repo.survey.jobs {
-        if job.provider == Provider::CircleCi {
+        if job.provider == Provider::CircleCi && job.reached {
             let source = repo.survey.cx.sources.get(job.file);
             by_file.entry(source.path.clone()).or_default().push(job);
         }
@@ -302,11 +302,7 @@ impl<'a> Writer<'a, '_> {
     }
 
     fn text_of(&self, item: Node<'a>) -> &'a str {
-        let start = item.use_span().start as usize;
-        self.style
-            .text
-            .get(start..style::value_end(self.style.text, item))
-            .unwrap_or("")
+        put::text_of(self.style.text, item)
     }
 
     fn offer(&self, need: &Need<'a>, all: &[Need<'a>], out: &mut Proposal) {
@@ -352,7 +348,7 @@ impl<'a> Writer<'a, '_> {
             let place = stray.map_or(need.index, |(index, _)| index);
             let edit = match stray {
                 Some((_, item)) => self.replace(item, &step),
-                None => self.insert(need.list, place, &step),
+                None => put::item(&self.style, need.list, place, &step),
             };
             let Some(edit) = edit else {
                 return leave(
@@ -369,7 +365,7 @@ impl<'a> Writer<'a, '_> {
             part.intents.push(Intent::InsertItem {
                 at,
                 index: place,
-                value: step.meaning(&self.style),
+                value: step.meaning(&self.style.inside(need.list)),
             });
         }
         if !need.certain {
@@ -404,6 +400,7 @@ impl<'a> Writer<'a, '_> {
                     auth: Auth::Authenticated,
                 })
                 .collect(),
+            note: String::new(),
             needs: credential,
             contexts,
         });
@@ -647,12 +644,12 @@ impl<'a> Writer<'a, '_> {
             if known.style() != Written::Block || known.is_alias() {
                 return None;
             }
-            let start = self.own_line(first)?;
+            let start = put::own_line(text, first)?;
             let indent = style::column(text, first.use_span().start as usize);
             let mut lines = self.style.entry(indent, name, value);
             let apart = second
-                .and_then(|key| self.own_line(key))
-                .is_some_and(|at| self.blank_before(at));
+                .and_then(|key| put::own_line(text, key))
+                .is_some_and(|at| put::blank_before(text, at));
             if apart {
                 lines.push(String::new());
             }
@@ -676,7 +673,7 @@ impl<'a> Writer<'a, '_> {
         let edit = match version {
             Some((_, version)) if section == "orbs" && scope.is_file => {
                 let end = style::line_end(text, style::value_end(text, version));
-                if self.blank_after(end) {
+                if put::blank_after(text, end) {
                     lines.insert(0, String::new());
                 }
                 Edit::insert(end, self.style.lines_after(&lines))
@@ -689,8 +686,8 @@ impl<'a> Writer<'a, '_> {
                 } else {
                     named("jobs").or_else(|| named("workflows"))?
                 };
-                let start = self.own_line(before)?;
-                if self.blank_before(start) {
+                let start = put::own_line(text, before)?;
+                if put::blank_before(text, start) {
                     lines.push(String::new());
                 }
                 Edit::insert(start, self.style.lines(&lines))
@@ -703,68 +700,6 @@ impl<'a> Writer<'a, '_> {
             value: entry.meaning(&self.style),
         });
         Some(())
-    }
-
-    /// Where lines go that are put in front of a key; none when the key is not first on its line.
-    fn own_line(&self, key: Node<'_>) -> Option<usize> {
-        let text = self.style.text;
-        let at = key.use_span().start as usize;
-        let start = style::line_start(text, at);
-        text.get(start..at)?
-            .bytes()
-            .all(|b| b == b' ')
-            .then(|| style::above(text, at))
-    }
-
-    fn blank_before(&self, at: usize) -> bool {
-        let before = self.style.text.get(..at).unwrap_or("");
-        let line = before.strip_suffix('\n').unwrap_or(before);
-        line.rsplit('\n')
-            .next()
-            .is_some_and(|l| l.trim().is_empty())
-            && !line.is_empty()
-    }
-
-    fn blank_after(&self, end: usize) -> bool {
-        let after = self.style.text.get(end..).unwrap_or("");
-        let mut lines = after.split('\n').skip(1);
-        lines.next().is_some_and(|l| l.trim().is_empty()) && lines.next().is_some()
-    }
-
-    /// Puts a step before item `index` of a list.
-    fn insert(&self, list: Node<'a>, index: usize, step: &Step<'a>) -> Option<Edit> {
-        let text = self.style.text;
-        let item = list.items().nth(index)?;
-        if list.style() == Written::Flow {
-            let flow = match step {
-                Step::New(yaml) => self.style.flow(yaml),
-                Step::Copy(node) => self.text_of(*node).to_owned(),
-            };
-            let start = item.use_span().start as usize;
-            let line = style::line_start(text, start);
-            let alone = text.get(line..start)?.bytes().all(|b| b == b' ');
-            let after = if alone {
-                format!("{}{}", self.style.eol, " ".repeat(start - line))
-            } else {
-                " ".to_owned()
-            };
-            return (!flow.contains('\n')).then(|| Edit::insert(start, format!("{flow},{after}")));
-        }
-        let dash = style::dash(text, item)?;
-        let line = style::line_start(text, dash);
-        if !text.get(line..dash)?.bytes().all(|b| b == b' ') {
-            return None;
-        }
-        let indent = dash - line;
-        let mut lines = match step {
-            Step::New(yaml) => self.style.item(indent, yaml),
-            Step::Copy(node) => self.copied(*node, indent)?,
-        };
-        let at = style::above(text, dash);
-        if index > 0 && self.blank_before(at) {
-            lines.push(String::new());
-        }
-        Some(Edit::insert(at, self.style.lines(&lines)))
     }
 
     /// A step before the pull that was meant to sign in and calls nothing: its name is mistyped, or
@@ -792,42 +727,12 @@ impl<'a> Writer<'a, '_> {
         let flow = match step {
             Step::New(Yaml::Text(text)) => text.clone(),
             Step::New(yaml @ Yaml::Map(_)) => self.style.flow(yaml),
-            Step::New(Yaml::List(_)) => return None,
+            Step::New(Yaml::List(_) | Yaml::Noted(..) | Yaml::Bare(_)) => return None,
             Step::Copy(node) => self.text_of(*node).to_owned(),
         };
         let start = item.use_span().start as usize;
         let end = style::value_end(self.style.text, item);
         (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
-    }
-
-    /// The lines of an item, as they are, at another column.
-    fn copied(&self, node: Node<'a>, indent: usize) -> Option<Vec<String>> {
-        let text = self.style.text;
-        let mut lines = self.text_of(node).lines();
-        let mut out = vec![format!(
-            "{}- {}",
-            " ".repeat(indent),
-            lines.next()?.trim_end()
-        )];
-        let from = match style::dash(text, node) {
-            Some(dash) => style::column(text, dash),
-            None => 0,
-        };
-        for line in lines {
-            let rest = line
-                .get(from..)
-                .filter(|_| line.bytes().take(from).all(|b| b == b' '));
-            match rest {
-                Some(rest) => out.push(format!(
-                    "{}{}",
-                    " ".repeat(indent),
-                    rest.trim_end_matches('\r')
-                )),
-                None if line.trim().is_empty() => out.push(String::new()),
-                None => return None,
-            }
-        }
-        Some(out)
     }
 
     /// Takes the login at `later` out and puts it, as it is, before item `need.index`.
@@ -867,23 +772,6 @@ impl<'a> Writer<'a, '_> {
                 },
             ],
         })
-    }
-}
-
-/// A step to be put in.
-enum Step<'d> {
-    /// One that the file has, letter for letter.
-    Copy(Node<'d>),
-    /// A new one.
-    New(Yaml),
-}
-
-impl Step<'_> {
-    fn meaning(&self, style: &Style<'_>) -> Rc<Value> {
-        match self {
-            Self::Copy(node) => Value::of(*node),
-            Self::New(yaml) => yaml.meaning(style),
-        }
     }
 }
 

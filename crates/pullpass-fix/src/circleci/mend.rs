@@ -67,6 +67,7 @@ pub(super) fn misspelt(
                 auth: Auth::Authenticated,
             })
             .collect(),
+        note: String::new(),
         needs: Vec::new(),
         contexts: Vec::new(),
     });

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use pullpass_audit::source::Span;
 use pullpass_audit::yaml::{Document, Node};
 
-use super::images::walk;
+use crate::put::walk;
 
 /// Name of the orb that signs in.
 const DOCKER_ORB: &str = "circleci/docker";

@@ -554,3 +554,49 @@ fn an_image_that_whoever_starts_the_pipeline_chooses_is_for_a_person_to_look_at(
     edited(&whole, &whole, &wishes());
     assert_eq!(plan(&whole, &wishes()).withheld.len(), 1);
 }
+
+#[test]
+fn what_no_workflow_reaches_gets_its_auth_too() {
+    let config = |auth: &str| {
+        format!(
+            "version: 2.1
+executors:
+  used:
+    docker:
+      - image: cimg/go:1.22{auth}
+  spare:
+    docker:
+      - image: cimg/node:20{auth}
+jobs:
+  build:
+    executor: used
+    steps:
+      - checkout
+  old:
+    docker:
+      - image: cimg/ruby:3.3{auth}
+    steps:
+      - run: docker pull alpine
+workflows:
+  all:
+    jobs:
+      - build
+"
+        )
+    };
+    let auth = "
+        auth:
+          username: $DOCKER_USER
+          password: $DOCKER_ACCESS_TOKEN";
+    edited(&config(""), &config(auth), &wishes());
+    // A context is named where the job is called, and nothing calls these.
+    let wishes = FixOptions {
+        contexts: vec!["hub".to_owned()],
+        ..wishes()
+    };
+    let expected = config(auth).replace(
+        "      - build\n",
+        "      - build:\n          context: hub\n",
+    );
+    edited(&config(""), &expected, &wishes);
+}

@@ -53,11 +53,13 @@ pub(crate) struct Fix {
     #[arg(long)]
     review: bool,
 
-    /// The variable that holds the user name [default: the repository's own, or DOCKER_USER].
+    /// The variable or secret that holds the user name [default: the repository's own, or DOCKER_USER].
+    ///
+    /// With `--identity oidc` the GitHub variable that holds the organisation's name.
     #[arg(long, value_name = "NAME", value_parser = variable)]
     user_var: Option<String>,
 
-    /// The variable that holds the token [default: the repository's own, or DOCKER_ACCESS_TOKEN].
+    /// The variable or secret that holds the token [default: the repository's own, or DOCKER_ACCESS_TOKEN].
     #[arg(long, value_name = "NAME", value_parser = variable)]
     token_var: Option<String>,
 

@@ -16,12 +16,14 @@ mod explain;
 mod fix;
 mod man;
 mod rules;
+mod sandbox;
 mod schema;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Audit(audit::Audit),
     Fix(fix::Fix),
+    Sandbox(sandbox::Sandbox),
     Rules(rules::Rules),
     Explain(explain::Explain),
     Completions(completions::Completions),
@@ -34,6 +36,7 @@ impl Command {
         match self {
             Self::Audit(command) => command.run(terminal),
             Self::Fix(command) => command.run(terminal),
+            Self::Sandbox(command) => command.run(terminal),
             Self::Rules(command) => command.run(terminal),
             Self::Explain(command) => command.run(terminal),
             Self::Completions(command) => command.run(),

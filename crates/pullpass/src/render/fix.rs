@@ -151,6 +151,9 @@ fn lines(planned: &[Planned<'_>], written: bool, verbose: bool) -> String {
                 );
             }
         }
+        for (note, done) in by_note(&plan.done) {
+            let _ = writeln!(out, "{prefix}{}:{}: {note}", done.at.file, done.at.line);
+        }
         for done in &plan.withheld {
             let _ = writeln!(
                 out,
@@ -245,6 +248,15 @@ fn kind(needs: &Needs) -> String {
     } else {
         what.to_owned()
     }
+}
+
+/// What runs without secrets will do, each thing once, with the first change that it is said of.
+fn by_note(done: &[Done]) -> BTreeMap<&str, &Done> {
+    let mut out: BTreeMap<&str, &Done> = BTreeMap::new();
+    for one in done.iter().filter(|d| !d.note.is_empty()) {
+        out.entry(&one.note).or_insert(one);
+    }
+    out
 }
 
 fn by_reason(left: &[NotMended]) -> BTreeMap<&str, Vec<&Mended>> {
@@ -345,6 +357,13 @@ pub(crate) fn pull_request(planned: &[Planned<'_>]) -> String {
                 reviewed(done)
             );
         }
+        let notes = by_note(&one.plan.done);
+        if !notes.is_empty() {
+            out.push_str("\n### Runs without secrets\n\n");
+            for note in notes.keys() {
+                let _ = writeln!(out, "- {}", sentence(note));
+            }
+        }
         if !one.plan.left.is_empty() || !one.plan.withheld.is_empty() {
             out.push_str("\n### What is left\n\n");
             for done in &one.plan.withheld {
@@ -430,6 +449,8 @@ struct ChangeOut<'p> {
     fix: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     why: &'p str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'p str,
     pulls: Vec<PullOut<'p>>,
 }
 
@@ -489,6 +510,7 @@ fn changes(all: &[Done]) -> Vec<ChangeOut<'_>> {
             line: done.at.line,
             fix: done.safety.name(),
             why: &done.why,
+            note: &done.note,
             pulls: done.pulls.iter().map(pull_out).collect(),
         })
         .collect()

@@ -1,11 +1,13 @@
 //! For people: each finding with the lines that prove it, then what all of it comes to.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
+use pullpass_audit::context::Unread;
 use pullpass_audit::finding::{Finding, Severity};
 use pullpass_audit::verdict::{Auth, Place, Pull};
 
@@ -15,6 +17,9 @@ use crate::terminal::Volume;
 
 /// Steps of one story that are shown; what is between the first and the last few matters least.
 const MAX_STEPS: usize = 6;
+
+/// Places that are listed of those for which the same message holds.
+const SAME: usize = 3;
 
 /// The renderer.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +55,25 @@ impl Render for Human {
             self.pulls(repository, &mut fragment.now);
         }
         let unread = &mut fragment.later[0];
-        for entry in &repository.audit.unread {
-            let place = match entry.file.as_str() {
+        for (message, places) in by_message(&repository.audit.unread) {
+            let mut places = places.iter().map(|entry| match entry.file.as_str() {
                 "" => repository.name.to_owned(),
                 file => format!("{}{file}:{}", repository.prefix, entry.line),
-            };
-            let _ = writeln!(unread, "  {}: {}", clean(&place), clean(&entry.message));
+            });
+            let first = places.next().unwrap_or_default();
+            let _ = writeln!(unread, "  {}: {}", clean(&first), clean(message));
+            let others = places.len();
+            let shown: Vec<String> = places
+                .take(SAME)
+                .map(|place| clean(&place).into_owned())
+                .collect();
+            if others > 0 {
+                let more = match others.saturating_sub(SAME) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let _ = writeln!(unread, "    the same: {}{more}", shown.join(", "));
+            }
         }
         fragment
     }
@@ -77,11 +95,10 @@ impl Render for Human {
             writeln!(out, "{line}")?;
         }
         writeln!(out, "{}", self.verdict(totals))?;
-        if let Some(line) = unlisted(totals) {
+        for line in unreached(totals).into_iter().chain(unlisted(totals)) {
             writeln!(out, "{line}")?;
         }
-        let commonest = totals.by_rule.iter().max_by_key(|(_, n)| **n);
-        if let Some((rule, _)) = commonest {
+        if let Some(rule) = totals.gravest() {
             writeln!(
                 out,
                 "\nWhat it means and how to mend it: {}",
@@ -90,6 +107,20 @@ impl Render for Human {
         }
         Ok(())
     }
+}
+
+/// What could not be understood, each message once, with all the places that it holds for.
+fn by_message(unread: &[Unread]) -> Vec<(&str, Vec<&Unread>)> {
+    let mut out: Vec<(&str, Vec<&Unread>)> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for entry in unread {
+        let at = *known.entry(&entry.message).or_insert(out.len());
+        match out.get_mut(at) {
+            Some((_, places)) => places.push(entry),
+            None => out.push((&entry.message, vec![entry])),
+        }
+    }
+    out
 }
 
 impl Human {
@@ -117,16 +148,22 @@ impl Human {
             let auth = self.paint(color(pull.auth), &format!("{:<14}", pull.auth.name()));
             let _ = writeln!(
                 out,
-                "  {place:<8} {auth}  {}  ({} of job `{}`{})",
+                "  {place:<8} {auth}  {}  ({} of {}{})",
                 clean(named(pull)),
                 pull.by.name(),
-                clean(&pull.job),
+                job(pull),
                 match pull.step.as_ref() {
                     "" => String::new(),
                     step => format!(", step `{}`", clean(step)),
                 }
             );
-            let _ = writeln!(out, "           {}", clean(&pull.reason));
+            let reason = clean(&pull.reason);
+            let never = if pull.reached {
+                ""
+            } else {
+                "; no workflow reaches it"
+            };
+            let _ = writeln!(out, "           {reason}{never}");
         }
         if !repository.audit.pulls.is_empty() {
             out.push('\n');
@@ -173,6 +210,14 @@ fn named(pull: &Pull) -> &str {
         .as_deref()
         .or(pull.image.as_deref())
         .unwrap_or("an image that cannot be known")
+}
+
+fn job(pull: &Pull) -> String {
+    let executor = pull.job.strip_prefix("executor ").filter(|_| !pull.reached);
+    match executor {
+        Some(executor) => format!("executor `{}`", clean(executor)),
+        None => format!("job `{}`", clean(&pull.job)),
+    }
 }
 
 fn color(auth: Auth) -> Style {
@@ -261,6 +306,29 @@ fn summary(totals: &Totals) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What is declared, would be pulled without a credential of the project's, and is not run.
+fn unreached(totals: &Totals) -> Option<String> {
+    let open = [
+        Auth::Anonymous,
+        Auth::Impossible,
+        Auth::Conditional,
+        Auth::Platform,
+    ];
+    let count: usize = open.iter().map(|auth| totals.unreached(*auth)).sum();
+    let (images, have, them) = match count {
+        0 => return None,
+        1 => ("1 image".to_owned(), "has no credential of its own", "it"),
+        n => (
+            format!("{n} images"),
+            "have no credentials of their own",
+            "them",
+        ),
+    };
+    Some(format!(
+        "Not counted: {images} of jobs and executors that no workflow runs {have}; `pullpass fix` mends {them} too."
+    ))
 }
 
 fn unlisted(totals: &Totals) -> Option<String> {

@@ -53,6 +53,8 @@ struct Summary<'a> {
     pulls: usize,
     /// Pulls by `auth`; every name is there.
     by_auth: BTreeMap<&'a str, usize>,
+    /// How many of the pulls are not `reached`.
+    unreached: usize,
     /// Entries of `findings`.
     findings: usize,
     /// Findings by `severity`; every name is there.
@@ -96,6 +98,9 @@ struct Pull<'a> {
     credential: Option<Credential<'a>>,
     /// Why, in one sentence.
     reason: &'a str,
+    /// Whether CI makes this pull. False for the image of a job that no workflow runs and of an
+    /// executor that no such job uses (`job` is then `executor NAME`); no finding is about these.
+    reached: bool,
     /// How it came about, oldest first.
     trace: Vec<Step<'a>>,
 }
@@ -298,6 +303,7 @@ fn pull<'a>(repository: &'a str, pull: &'a verdict::Pull) -> Pull<'a> {
             password: c.password.as_deref(),
         }),
         reason: &pull.reason,
+        reached: pull.reached,
         trace: pull.trace.iter().map(|s| step(&s.place, &s.note)).collect(),
     }
 }
@@ -384,8 +390,9 @@ impl Render for Json {
             pulls: totals.pulls,
             by_auth: Auth::ALL
                 .iter()
-                .map(|&auth| (auth.name(), totals.auth(auth)))
+                .map(|&auth| (auth.name(), totals.auth(auth) + totals.unreached(auth)))
                 .collect(),
+            unreached: totals.unreached.iter().sum(),
             findings: totals.findings(),
             by_severity: [
                 (Severity::Error.name(), totals.errors),

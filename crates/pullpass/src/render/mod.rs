@@ -122,14 +122,18 @@ pub(crate) struct Totals {
     pub(crate) with_findings: usize,
     pub(crate) files: usize,
     pub(crate) pulls: usize,
-    /// In the order of [`Auth::ALL`].
+    /// Pulls that CI makes, in the order of [`Auth::ALL`].
     pub(crate) by_auth: [usize; Auth::ALL.len()],
+    /// What is declared and never run, in the same order.
+    pub(crate) unreached: [usize; Auth::ALL.len()],
     /// Anonymous pulls from machines whose address strangers use too.
     pub(crate) anonymous_on_hosted: usize,
     pub(crate) infos: usize,
     pub(crate) warnings: usize,
     pub(crate) errors: usize,
     pub(crate) by_rule: BTreeMap<&'static str, usize>,
+    /// The gravest finding of each rule.
+    pub(crate) severities: BTreeMap<&'static str, Severity>,
     /// Findings that a comment or the configuration silenced.
     pub(crate) silenced: usize,
     /// Findings that the baseline holds.
@@ -156,8 +160,15 @@ impl Totals {
             ..Self::default()
         };
         for pull in &audit.pulls {
-            if let Some((_, count)) = totals.auths_mut().find(|(auth, _)| *auth == pull.auth) {
+            let counts = match pull.reached {
+                true => &mut totals.by_auth,
+                false => &mut totals.unreached,
+            };
+            if let Some(count) = of(counts, pull.auth) {
                 *count += 1;
+            }
+            if !pull.reached {
+                continue;
             }
             let anonymous = matches!(pull.auth, Auth::Anonymous | Auth::Impossible);
             totals.anonymous_on_hosted += usize::from(anonymous && pull.runner == Runner::Hosted);
@@ -169,6 +180,7 @@ impl Totals {
                 Severity::Error => totals.errors += 1,
             }
             *totals.by_rule.entry(finding.rule).or_default() += 1;
+            totals.note_severity(finding.rule, finding.severity);
             totals.failing += usize::from(repository.fail_on.is_reached_by(finding.severity));
         }
         for action in &audit.unlisted {
@@ -177,17 +189,31 @@ impl Totals {
         totals
     }
 
-    fn auths_mut(&mut self) -> impl Iterator<Item = (Auth, &mut usize)> {
-        Auth::ALL.into_iter().zip(&mut self.by_auth)
+    /// How many pulls CI makes as `auth`.
+    pub(crate) fn auth(&self, auth: Auth) -> usize {
+        of(&mut self.by_auth.clone(), auth).map_or(0, |count| *count)
     }
 
-    /// How many pulls are made as `auth`.
-    pub(crate) fn auth(&self, auth: Auth) -> usize {
-        Auth::ALL
-            .into_iter()
-            .zip(self.by_auth)
-            .find(|(a, _)| *a == auth)
-            .map_or(0, |(_, count)| count)
+    /// How many pulls would be made as `auth` if what is declared were run.
+    pub(crate) fn unreached(&self, auth: Auth) -> usize {
+        of(&mut self.unreached.clone(), auth).map_or(0, |count| *count)
+    }
+
+    fn note_severity(&mut self, rule: &'static str, severity: Severity) {
+        let known = self.severities.entry(rule).or_insert(severity);
+        *known = severity.max(*known);
+    }
+
+    /// The rule to read about first: the one with the gravest finding, of several the commonest.
+    pub(crate) fn gravest(&self) -> Option<&'static str> {
+        let weight = |(rule, severity): &(&&'static str, &Severity)| {
+            let count = self.by_rule.get(**rule).copied().unwrap_or_default();
+            (**severity, count, std::cmp::Reverse(**rule))
+        };
+        self.severities
+            .iter()
+            .max_by_key(weight)
+            .map(|(rule, _)| *rule)
     }
 
     /// Findings of all severities.
@@ -200,7 +226,8 @@ impl Totals {
         self.with_findings += other.with_findings;
         self.files += other.files;
         self.pulls += other.pulls;
-        for ((_, count), more) in self.auths_mut().zip(other.by_auth) {
+        let counts = self.by_auth.iter_mut().chain(&mut self.unreached);
+        for (count, more) in counts.zip(other.by_auth.into_iter().chain(other.unreached)) {
             *count += more;
         }
         self.anonymous_on_hosted += other.anonymous_on_hosted;
@@ -214,10 +241,19 @@ impl Totals {
         for (rule, count) in other.by_rule {
             *self.by_rule.entry(rule).or_default() += count;
         }
+        for (rule, severity) in other.severities {
+            self.note_severity(rule, severity);
+        }
         for (name, count) in other.unlisted {
             *self.unlisted.entry(name).or_default() += count;
         }
     }
+}
+
+/// The count of one verdict.
+fn of(counts: &mut [usize; Auth::ALL.len()], auth: Auth) -> Option<&mut usize> {
+    let at = Auth::ALL.iter().position(|a| *a == auth)?;
+    counts.get_mut(at)
 }
 
 /// Fragments on their way out.

@@ -46,6 +46,7 @@ fn pull(place: Place, image: &str, auth: Auth) -> Pull {
         }],
         runner: Runner::Hosted,
         by_host: false,
+        has_slot: false,
         forks: Forks::No,
         reached: true,
     }
@@ -58,6 +59,7 @@ fn job() -> Place {
 fn finding(rule: &'static str, severity: Severity, place: Place, message: &str) -> Finding {
     Finding {
         rule,
+        reached: true,
         severity,
         place,
         jobs: vec!["build".to_owned()],
@@ -121,6 +123,7 @@ pub(crate) fn audit() -> Audit {
             ),
             from_file,
         ],
+        latent: Vec::new(),
         silenced: 1,
         unread: vec![Unread {
             file: ".circleci/old.yml".to_owned(),

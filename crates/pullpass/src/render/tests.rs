@@ -96,6 +96,64 @@ fn human_has_good_news_for_a_repository_in_order() {
 }
 
 #[test]
+fn human_hints_at_the_gravest_rule_not_at_the_commonest() {
+    use pullpass_audit::finding::Severity;
+    let found = samples::audit().findings[0].clone();
+    let of = |rule, severity| pullpass_audit::finding::Finding {
+        rule,
+        severity,
+        ..found.clone()
+    };
+    let audit = |findings| Audit {
+        findings,
+        ..samples::audit()
+    };
+    let common = of("unresolved-pull", Severity::Info);
+    let warning = of("anonymous-pull", Severity::Warning);
+    let grave = of("login-after-pull", Severity::Error);
+    let hint = |audits: &[&Audit]| {
+        let all: Vec<(&str, &Audit)> = audits.iter().map(|a| ("app", *a)).collect();
+        let text = render(Format::Human, &all);
+        text.trim_end().rsplit(' ').next().unwrap().to_owned()
+    };
+    let many = audit(vec![
+        common.clone(),
+        common.clone(),
+        common,
+        warning.clone(),
+        warning.clone(),
+    ]);
+    let one = audit(vec![warning, grave]);
+    assert_eq!(hint(&[&many]), "anonymous-pull");
+    assert_eq!(hint(&[&many, &one]), "login-after-pull");
+    assert_eq!(hint(&[&one, &many]), "login-after-pull");
+}
+
+#[test]
+fn what_no_workflow_reaches_is_said_apart() {
+    let mut audit = Audit {
+        findings: Vec::new(),
+        ..samples::audit()
+    };
+    let before = render(Format::Human, &[("app", &audit)]);
+    let mut never = audit.pulls[0].clone();
+    never.reached = false;
+    never.job = "executor spare".into();
+    audit.pulls.push(never);
+    let text = render(Format::Human, &[("app", &audit)]);
+    let line = "Not counted: 1 image of jobs and executors that no workflow runs has no credential of its own; `pullpass fix` mends it too.\n";
+    assert_eq!(text.replace(line, ""), before);
+    assert!(text.contains(line), "{text}");
+    let verbose = render_with(Format::Human, human(Volume::Verbose), &[("app", &audit)]);
+    assert!(verbose.contains("of executor `spare`"), "{verbose}");
+    assert!(verbose.contains("; no workflow reaches it"), "{verbose}");
+    let document = json(Format::Json, &[("app", &audit)]);
+    assert_eq!(document["pulls"][audit.pulls.len() - 1]["reached"], false);
+    assert_eq!(document["summary"]["unreached"], 1);
+    assert_eq!(document["summary"]["pulls"], audit.pulls.len());
+}
+
+#[test]
 fn json_is_the_contracts_document() {
     insta::assert_snapshot!(render(Format::Json, &[("app", &samples::audit())]));
 }

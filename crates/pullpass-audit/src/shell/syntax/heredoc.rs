@@ -232,6 +232,10 @@ impl Parser<'_> {
             {
                 glued = Some((line, line_end - rest.len()));
             }
+            // Behind `EOF)` the search is for a better end, and that text is read again as commands.
+            if glued.is_some() && !self.spend(line_end - line + 1) {
+                break;
+            }
             line = line_end + self.newline_len(line_end).max(1);
         }
         // `EOF)` closes both for the shells that people tested with.

@@ -1,0 +1,92 @@
+//! Images that go from one job to the next in an archive: `docker save` here, `docker load` there.
+//!
+//! A job that loads an archive does not say what is in it. The jobs that made it do: what they save,
+//! and what they build, is known of the whole repository, so that an image out of an archive is no
+//! pull, and any other image still is one.
+
+use hashbrown::HashSet;
+
+use crate::effect::{Job, Kind};
+use crate::reference::{self, Image};
+use crate::text::{Text, is_hole};
+
+/// What the archives of a repository can hold.
+#[derive(Default)]
+pub struct Archives {
+    /// Images that are saved, with their tag.
+    saved: HashSet<String>,
+    /// Repositories that are saved with all of their tags.
+    whole: HashSet<String>,
+    /// Images that are built.
+    built: HashSet<String>,
+    /// Of something that is saved it cannot be known what it is.
+    unclear: bool,
+}
+
+/// Whether an image comes out of an archive that was loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FromArchive {
+    /// Yes.
+    Yes,
+    /// No: it is pulled.
+    No,
+    /// That cannot be known.
+    Unknown,
+}
+
+impl Archives {
+    /// What the jobs of a repository save and build.
+    #[must_use]
+    pub fn of(jobs: &[Job]) -> Self {
+        let mut out = Self::default();
+        // Without an archive that is loaded nobody asks.
+        let loads = |job: &Job| job.effects.iter().any(|effect| effect.kind == Kind::Load);
+        if !jobs.iter().any(loads) {
+            return out;
+        }
+        for effect in jobs.iter().flat_map(|job| &job.effects) {
+            match &effect.kind {
+                Kind::Save { image } => out.save(image),
+                Kind::Provide { image } => {
+                    if let Image::Named(reference) = reference::parse(image) {
+                        out.built.insert(reference.canonical_text());
+                    }
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    fn save(&mut self, image: &Text) {
+        match reference::parse(image) {
+            Image::Named(reference) => {
+                self.unclear |= image.as_str().contains(is_hole);
+                if reference.tag.is_none() && reference.digest.is_none() {
+                    self.whole.insert(reference.repository.clone());
+                }
+                self.saved.insert(reference.canonical_text());
+            }
+            Image::Unknown => self.unclear = true,
+            Image::Nothing | Image::Invalid(_) => {}
+        }
+    }
+
+    /// Whether an image of Docker Hub's form comes out of an archive, after one was loaded.
+    #[must_use]
+    pub fn hold(&self, image: &reference::Reference) -> FromArchive {
+        let name = image.canonical_text();
+        let saved = self.saved.contains(&name) || self.whole.contains(&image.repository);
+        if saved || self.built.contains(&name) {
+            return FromArchive::Yes;
+        }
+        let something = !self.saved.is_empty() || !self.whole.is_empty();
+        let all_known = something && !self.unclear;
+        // Images without a namespace are Docker's own, and seldom travel in archives.
+        if all_known || image.repository.starts_with("library/") {
+            FromArchive::No
+        } else {
+            FromArchive::Unknown
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! Which secrets hold the credential, and what a login step looks like here. A repository that
+//! already signs in to Docker Hub somewhere gets no second set of names and no second form.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pullpass_audit::effect::{Effect, Job, Kind, Provider};
+use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
+use pullpass_audit::verdict::Credential;
+use pullpass_audit::yaml::Node;
+
+use crate::names;
+use crate::put;
+use crate::repo::Repo;
+use crate::{FixOptions, Needs};
+
+use super::files::{File, Files, JobNode, expression, named};
+use super::pin::{self, Pin};
+
+/// The action that signs in.
+pub(super) const LOGIN_ACTION: &str = "docker/login-action";
+
+/// Where the user name comes from.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum User {
+    /// `secrets.NAME`
+    Secret(String),
+    /// `vars.NAME`
+    Variable(String),
+    /// Written out, or an expression that is neither.
+    Written(String),
+}
+
+impl User {
+    fn of(text: &str) -> Option<Self> {
+        if let Some(name) = named(text, "secrets") {
+            return Some(Self::Secret(name.to_owned()));
+        }
+        if let Some(name) = named(text, "vars") {
+            return Some(Self::Variable(name.to_owned()));
+        }
+        // What only one workflow knows is no name for the others.
+        let fine = match expression(text) {
+            Some(inner) => inner.starts_with("github."),
+            None => !text.is_empty() && !text.contains(['\n', '$']),
+        };
+        fine.then(|| Self::Written(text.to_owned()))
+    }
+
+    /// As a workflow writes it.
+    pub(super) fn written(&self) -> String {
+        match self {
+            Self::Secret(name) => format!("${{{{ secrets.{name} }}}}"),
+            Self::Variable(name) => format!("${{{{ vars.{name} }}}}"),
+            Self::Written(text) => text.clone(),
+        }
+    }
+
+    fn needs(&self, known: bool) -> Option<Needs> {
+        let (name, variable) = match self {
+            Self::Secret(name) => (name, false),
+            Self::Variable(name) => (name, true),
+            Self::Written(_) => return None,
+        };
+        Some(Needs {
+            provider: Provider::GitHub,
+            name: name.clone(),
+            known,
+            variable,
+        })
+    }
+}
+
+/// A step that signs in to Docker Hub, in a file of the repository.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'f, 'd> {
+    pub(super) file: &'f File<'d>,
+    pub(super) item: Node<'d>,
+}
+
+/// How this repository signs in.
+pub(super) struct Names {
+    pub(super) user: User,
+    /// The secret that holds the token.
+    pub(super) token: String,
+    /// The repository already uses both.
+    pub(super) known: bool,
+    /// What a login step is called here.
+    pub(super) title: String,
+    /// The repository's own pin of the login action, if it has one.
+    pub(super) pin: Option<Pin>,
+    /// `registry: docker.io` and the like, where its logins say so.
+    pub(super) registry: Option<String>,
+    /// The environments that hold the secrets, as far as can be told: every job that uses them today
+    /// runs in one of these. Empty when some job has them without.
+    keepers: BTreeSet<String>,
+}
+
+impl Names {
+    pub(super) fn find(repo: &Repo<'_, '_>, files: &Files<'_>, wishes: &FixOptions) -> Self {
+        let own = own_pair(repo);
+        let known = own.is_some();
+        let (user, token) = own.unwrap_or_else(|| {
+            (
+                User::Secret(names::USER.to_owned()),
+                names::TOKEN.to_owned(),
+            )
+        });
+        let wished = wishes.user_var.as_ref().map(|name| match &user {
+            User::Variable(_) => User::Variable(name.clone()),
+            _ => User::Secret(name.clone()),
+        });
+        let same = wished.as_ref().is_none_or(|u| *u == user)
+            && wishes.token_var.as_ref().is_none_or(|t| *t == token);
+        let mut names = Self {
+            user: wished.unwrap_or(user),
+            token: wishes.token_var.clone().unwrap_or(token),
+            known: known && same,
+            title: "Log in to Docker Hub".to_owned(),
+            pin: None,
+            registry: None,
+            keepers: BTreeSet::new(),
+        };
+        names.learn_form(repo, files);
+        if names.known {
+            names.keepers = names.keepers(repo, files);
+        }
+        names
+    }
+
+    /// Secrets among the two, by name.
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let user = match &self.user {
+            User::Secret(name) => Some(name.as_str()),
+            _ => None,
+        };
+        user.into_iter().chain([self.token.as_str()]).collect()
+    }
+
+    /// What must exist for a login with these to work.
+    pub(super) fn needs(&self) -> Vec<Needs> {
+        let token = Needs {
+            provider: Provider::GitHub,
+            name: self.token.clone(),
+            known: self.known,
+            variable: false,
+        };
+        self.user
+            .needs(self.known)
+            .into_iter()
+            .chain([token])
+            .collect()
+    }
+
+    /// Why a job may not have the secrets that the repository uses elsewhere.
+    pub(super) fn without_secrets(&self, jobs: &[JobNode<'_>]) -> Option<String> {
+        if self.keepers.is_empty() {
+            return None;
+        }
+        let job = jobs
+            .iter()
+            .find(|job| environment(job.node).is_none_or(|e| !self.keepers.contains(&e)))?;
+        let keepers: Vec<&str> = self.keepers.iter().map(String::as_str).collect();
+        Some(format!(
+            "the jobs that use these secrets today run in the environment `{}`, which may be what holds them, and job `{}` does not",
+            keepers.join("` or `"),
+            job.name()
+        ))
+    }
+
+    fn learn_form(&mut self, repo: &Repo<'_, '_>, files: &Files<'_>) {
+        let mut titles: BTreeMap<&str, usize> = BTreeMap::new();
+        for known in hub_logins(repo, files) {
+            if let Some(title) = known.item.get("name").and_then(Node::as_str)
+                && !title.contains("${{")
+            {
+                *titles.entry(title).or_default() += 1;
+            }
+            let registry = known.item.get("with").and_then(|w| w.get("registry"));
+            if let Some(written) = registry.and_then(Node::as_str) {
+                let plain = !written.contains("${{");
+                self.registry = self
+                    .registry
+                    .take()
+                    .or_else(|| plain.then(|| written.to_owned()));
+            }
+        }
+        let most = titles
+            .into_iter()
+            .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)));
+        if let Some((title, _)) = most {
+            self.title = title.to_owned();
+        }
+        self.pin = pin::of_repository(files, LOGIN_ACTION);
+    }
+
+    fn keepers(&self, repo: &Repo<'_, '_>, files: &Files<'_>) -> BTreeSet<String> {
+        let uses = |credential: &Credential| {
+            let password = credential.password.as_deref();
+            password.and_then(|p| named(p, "secrets")) == Some(self.token.as_str())
+        };
+        let by_image = repo
+            .audit
+            .pulls
+            .iter()
+            .filter(|p| p.by_host && p.credential.as_ref().is_some_and(uses))
+            .map(|p| (&*p.job_file, &*p.job));
+        let by_login = repo
+            .audit
+            .logins
+            .iter()
+            .filter(|l| uses(&l.credential))
+            .map(|l| (&*l.job_file, &*l.job));
+        let mut keepers = BTreeSet::new();
+        for (path, name) in by_image.chain(by_login) {
+            let file = pullpass_audit::source::RepoPath::new(path).and_then(|p| files.get(&p));
+            // A called workflow's job is named after its caller: `call / job`.
+            let id = name.rsplit(" / ").next().unwrap_or(name);
+            let job = file.and_then(|f| f.jobs().into_iter().find(|j| j.name() == id));
+            match job.and_then(|job| environment(job.node)) {
+                Some(environment) => keepers.insert(environment),
+                None => return BTreeSet::new(),
+            };
+        }
+        keepers
+    }
+}
+
+fn environment(job: Node<'_>) -> Option<String> {
+    let environment = job.get("environment")?;
+    let name = environment
+        .as_str()
+        .or_else(|| environment.get("name")?.as_str())?;
+    Some(name.to_owned()).filter(|n| !n.is_empty())
+}
+
+/// The pair that most of the repository's pulls and logins use.
+fn own_pair(repo: &Repo<'_, '_>) -> Option<(User, String)> {
+    let pair = |credential: &Credential| -> Option<(User, String)> {
+        let token = named(credential.password.as_deref()?, "secrets")?;
+        if token.eq_ignore_ascii_case("GITHUB_TOKEN") {
+            return None;
+        }
+        Some((User::of(credential.username.as_deref()?)?, token.to_owned()))
+    };
+    let mut counted: BTreeMap<(User, String), usize> = BTreeMap::new();
+    let of_github = |provider: Provider| provider == Provider::GitHub;
+    for pull in repo.audit.pulls.iter().filter(|p| of_github(p.provider)) {
+        let hub = pull.registry.as_deref() == Some(DOCKER_HUB);
+        if let Some(pair) = pull.credential.as_ref().filter(|_| hub).and_then(pair) {
+            *counted.entry(pair).or_default() += 1000;
+        }
+    }
+    for login in repo.audit.logins.iter().filter(|l| of_github(l.provider)) {
+        let hub = login.registry.as_deref() == Some(DOCKER_HUB);
+        if hub && let Some(pair) = pair(&login.credential) {
+            *counted.entry(pair).or_default() += 1;
+        }
+    }
+    counted
+        .into_iter()
+        .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)))
+        .map(|(pair, _)| pair)
+}
+
+/// Whether an effect signs in to Docker Hub, under whatever condition and however well.
+pub(super) fn is_hub_login(effect: &Effect) -> bool {
+    matches!(&effect.kind, Kind::Login { registry, .. }
+        if canonical_registry(registry.as_str()) == DOCKER_HUB)
+}
+
+/// The steps of the repository that sign in to Docker Hub by the login action.
+fn hub_logins<'f, 'd>(repo: &Repo<'_, '_>, files: &'f Files<'d>) -> Vec<Known<'f, 'd>> {
+    let mut out: Vec<Known<'f, 'd>> = Vec::new();
+    let of_github = |job: &&Job| job.provider == Provider::GitHub;
+    for job in repo.survey.jobs.iter().filter(of_github) {
+        for effect in job.effects.iter().filter(|e| is_hub_login(e)) {
+            let Some(span) = effect.within.last() else {
+                continue;
+            };
+            let Some(file) = files.at(repo, span.file) else {
+                continue;
+            };
+            let Some((list, index)) = file.item(*span) else {
+                continue;
+            };
+            let Some(item) = list.items().nth(index) else {
+                continue;
+            };
+            let known =
+                |k: &Known<'_, '_>| k.file.path == file.path && k.item.span() == item.span();
+            if uses(item).is_some_and(|name| name == LOGIN_ACTION) && !out.iter().any(known) {
+                out.push(Known { file, item });
+            }
+        }
+    }
+    out
+}
+
+/// The action of a step, without its version.
+pub(super) fn uses<'d>(item: Node<'d>) -> Option<&'d str> {
+    let uses = item.get("uses")?.as_str()?;
+    uses.split('@').next()
+}
+
+/// A step of the repository that signs in in a way of its own (a script, a local action) with the
+/// names that are to be used, where it has no login action: it is put in letter for letter.
+pub(super) fn own_way<'d>(
+    repo: &Repo<'_, '_>,
+    files: &Files<'d>,
+    file: &File<'d>,
+    names: &Names,
+) -> Option<Node<'d>> {
+    if !names.known || !hub_logins(repo, files).is_empty() {
+        return None;
+    }
+    let of_github = |job: &&Job| job.provider == Provider::GitHub;
+    let mut found: Option<Node<'d>> = None;
+    for job in repo.survey.jobs.iter().filter(of_github) {
+        for effect in job.effects.iter().filter(|e| is_hub_login(e)) {
+            let Kind::Login {
+                password: Some(password),
+                broken: None,
+                ..
+            } = &effect.kind
+            else {
+                continue;
+            };
+            let password = repo.survey.cx.holes.show(password.as_str());
+            if named(&password, "secrets") != Some(names.token.as_str()) {
+                continue;
+            }
+            let Some((list, index)) = effect.within.first().and_then(|&span| {
+                let same = files.at(repo, span.file)?.path == file.path;
+                file.item(span).filter(|_| same)
+            }) else {
+                continue;
+            };
+            let Some(item) = list.items().nth(index) else {
+                continue;
+            };
+            let text = put::text_of(file.style.text, item);
+            let shorter = found.is_none_or(|f| text.len() < put::text_of(file.style.text, f).len());
+            if shorter && item.get("if").is_none() && signs_in_only(job, item) && stands_alone(item)
+            {
+                found = Some(item);
+            }
+        }
+    }
+    found
+}
+
+/// Whether all that an item does in this job is to sign in.
+pub(super) fn signs_in_only(job: &Job, item: Node<'_>) -> bool {
+    let at = item.use_span();
+    let mut effects = job
+        .effects
+        .iter()
+        .filter(|e| e.within.contains(&at))
+        .peekable();
+    effects.peek().is_some()
+        && effects.all(|e| matches!(e.kind, Kind::Login { .. }))
+        && item.get("run").and_then(Node::as_str).is_none_or(|script| {
+            let joined = script.trim().replace("\\\n", " ");
+            !joined.contains(['\n', ';']) && !joined.contains("&&") && !joined.contains("||")
+        })
+}
+
+/// Whether a step means the same wherever it stands: it uses no step before it, and no variable that it
+/// does not set itself.
+pub(super) fn stands_alone(item: Node<'_>) -> bool {
+    if item.is_alias() || item.anchor().is_some() || item.get("id").is_some() {
+        return false;
+    }
+    let mut alone = true;
+    put::walk(item, 0, &mut |node| {
+        let text = node.as_str().unwrap_or("");
+        let mut rest = text;
+        while let Some((_, after)) = rest.split_once("${{") {
+            let (inner, tail) = after.split_once("}}").unwrap_or((after, ""));
+            let far = [
+                "steps.",
+                "needs.",
+                "matrix.",
+                "env.",
+                "inputs.",
+                "job.",
+                "strategy.",
+            ];
+            alone &= !far.iter().any(|context| inner.contains(context));
+            rest = tail;
+        }
+        alone &= node.anchor().is_none();
+    });
+    let own = item.get("env");
+    let script = item.get("run").and_then(Node::as_str).unwrap_or("");
+    let mut rest = script;
+    while let Some((_, after)) = rest.split_once('$') {
+        rest = after;
+        let name: String = after
+            .trim_start_matches('{')
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+            .collect();
+        let expression = after.starts_with("{{");
+        alone &= expression || own.is_some_and(|env| env.get(&name).is_some());
+    }
+    alone
+}

@@ -1,0 +1,351 @@
+//! `decide`: from what should be and what is to the one next safe step.
+//!
+//! It is level-triggered: it knows nothing of what was done before, so a run can be killed
+//! anywhere and the next one, on any machine, goes on. The order of its questions is the order of
+//! harm: stop a leak, finish what is pending, mend what builds hold, renew, and only then clean up.
+//!
+//! ```text
+//!            mint + store as pending          every target            promote
+//!   nothing ─────────────────────────► pending ──prove──► delivered ─────────► current
+//!                                                                                 │ grace
+//!   the token before it:  alive ───────────────────────────────────────► deactivated ──settle──► deleted
+//! ```
+//!
+//! What makes it safe with two operators is said in each function: the store compares and swaps,
+//! so a token that lost the race is never named there; a token is deleted only when nothing can
+//! come to name it (`Learnt::fenced`) and no target holds it.
+
+use jiff::Timestamp;
+
+use crate::desired::{Desired, Identity, Target};
+use crate::label::Generation;
+use crate::observed::{Account, Holding, Kept, Membership, Observed, Token, TokenId};
+use crate::step::{Blocked, Step, Why};
+
+/// The next safe step of one project.
+pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
+    let case = Case {
+        desired,
+        observed,
+        now,
+    };
+    match &desired.identity {
+        Identity::Oidc { .. } => case.connection(),
+        Identity::ServiceId { .. } | Identity::OrganizationToken => case.credential(),
+    }
+}
+
+/// Whether a version's token works.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Alive,
+    Dead,
+    /// Not in the list, which may be behind: the registry knows.
+    Ask,
+}
+
+struct Case<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    fn connection(&self) -> Step {
+        let targets = &self.desired.targets;
+        if let Some(other) = targets.iter().find(|t| **t == Target::CircleCi) {
+            return Step::Blocked(Blocked::CannotServe(other.clone()));
+        }
+        match targets
+            .iter()
+            .find(|t| self.holding(t) != Holding::Connection)
+        {
+            Some(target) => Step::WriteConnection(target.clone()),
+            None => Step::Converged,
+        }
+    }
+
+    fn credential(&self) -> Step {
+        self.leak()
+            .or_else(|| self.account())
+            .or_else(|| self.pending())
+            .or_else(|| self.current())
+            .or_else(|| self.reap())
+            .or_else(|| self.membership())
+            .or_else(|| self.retire())
+            .unwrap_or(Step::Converged)
+    }
+
+    /// A leak whose harm goes before running builds: every suspect token is made unusable, first
+    /// of all.
+    fn leak(&self) -> Option<Step> {
+        let leak = self.desired.leak.filter(|leak| !leak.keep_builds_running)?;
+        let Some(tokens) = &self.observed.tokens else {
+            // Without a record there is no account to list the tokens of.
+            let nobody = self.has_account() && self.observed.stored.account.is_none();
+            return (!nobody).then_some(Step::LookAtTokens);
+        };
+        tokens
+            .iter()
+            .find(|t| self.is_ours(t) && t.active && t.created_at < leak.minted_before)
+            .map(|t| Step::Deactivate(t.id))
+    }
+
+    /// A service ID before its first token. Later its password is only needed to mint.
+    fn account(&self) -> Option<Step> {
+        if !self.has_account() {
+            return None;
+        }
+        if self.observed.stored.account.is_none() {
+            return Some(Step::Invent);
+        }
+        let first = self.observed.stored.current.is_none();
+        match self.observed.account {
+            Account::Unseen => first.then_some(Step::LookAtAccount),
+            Account::Absent => Some(Step::AwaitSignUp),
+            Account::Unconfirmed => Some(Step::AwaitConfirmation),
+            Account::Foreign => Some(Step::Blocked(Blocked::ForeignAccount)),
+            Account::Ready => None,
+        }
+    }
+
+    /// What was begun is finished, or given up when its token is dead.
+    fn pending(&self) -> Option<Step> {
+        let pending = self.observed.stored.pending?;
+        if self.observed.tokens.is_none() {
+            return Some(Step::LookAtTokens);
+        }
+        if self.desired.suspects(pending.minted_at) || self.life(pending) == Life::Dead {
+            return Some(Step::DropPending(pending.attempt));
+        }
+        if !self.is_proven(pending) {
+            return Some(Step::Prove(pending.attempt));
+        }
+        // Builds that have nothing yet wait until the ID is where it belongs: a private image
+        // would be refused.
+        if self.observed.stored.current.is_none()
+            && let Some(step) = self.membership()
+        {
+            return Some(step);
+        }
+        // All targets before the promotion: whoever reads the store reads what builds use.
+        Some(
+            self.deliver(pending)
+                .unwrap_or(Step::Promote(pending.attempt)),
+        )
+    }
+
+    /// The current version works and is held by every target, or a new one is minted.
+    fn current(&self) -> Option<Step> {
+        let Some(current) = self.observed.stored.current else {
+            return Some(self.mint());
+        };
+        if self.desired.suspects(current.minted_at) {
+            return Some(self.mint());
+        }
+        match self.life(current) {
+            Life::Dead => return Some(self.mint()),
+            Life::Ask if !self.is_proven(current) => return Some(Step::Prove(current.attempt)),
+            Life::Ask | Life::Alive => {}
+        }
+        if let Some(step) = self.deliver(current) {
+            // What is written into a target has been proven, also when it is written again.
+            return Some(match self.is_proven(current) {
+                true => step,
+                false => Step::Prove(current.attempt),
+            });
+        }
+        self.is_due(current).then(|| self.mint())
+    }
+
+    fn deliver(&self, version: Kept) -> Option<Step> {
+        self.desired
+            .targets
+            .iter()
+            .find(|t| !matches!(self.holding(t), Holding::Version { attempt, .. } if attempt == version.attempt))
+            .map(|t| Step::Deliver(t.clone(), version.attempt))
+    }
+
+    fn mint(&self) -> Step {
+        let stored = &self.observed.stored;
+        let Some(tokens) = &self.observed.tokens else {
+            return Step::LookAtTokens;
+        };
+        if let Some(refused) = self.observed.learnt.refuted.first() {
+            return Step::Blocked(Blocked::TokenRefused(*refused));
+        }
+        if let Some(slots) = self.observed.slots {
+            // One slot is kept, since a renewal needs two tokens for a while.
+            let spare = u32::from(stored.current.is_none());
+            if slots.used.saturating_add(spare) >= slots.limit {
+                return self
+                    .reap()
+                    .or_else(|| self.retire())
+                    .unwrap_or(Step::Blocked(Blocked::NoSlot));
+            }
+        }
+        // Above every generation that was ever seen, so that a token that is older than the
+        // current one can never come to be named by the store.
+        let newest = tokens
+            .iter()
+            .filter(|t| self.is_ours(t))
+            .filter_map(generation)
+            .chain(stored.current.map(|kept| kept.generation))
+            .max();
+        Step::Mint(newest.unwrap_or(Generation(0)).next())
+    }
+
+    /// Tokens that never reached the store: minted by a run that was killed, or that lost a race.
+    /// One is deleted when nothing can come to name it and no target can hold it.
+    fn reap(&self) -> Option<Step> {
+        let lost = self.unnamed().find(|t| !self.is_older_than_current(t))?;
+        let known = self.desired.targets.iter().all(|t| match self.holding(t) {
+            Holding::Missing | Holding::Placeholder | Holding::Connection => true,
+            Holding::Version { attempt, .. } => {
+                Some(attempt) != lost.label.as_ref().map(|l| l.attempt)
+            }
+            Holding::Other => false,
+        });
+        if !known {
+            return None;
+        }
+        if self.observed.learnt.fenced.contains(&lost.id) {
+            return Some(Step::Delete(lost.id));
+        }
+        // Another operator may have minted it a moment ago; to fence it off at once would make two
+        // runs undo each other's work for ever.
+        let patience = later(lost.created_at, self.desired.patience);
+        Some(match patience <= self.now {
+            true => Step::Fence,
+            false => Step::Wait(patience, Why::AnotherOperator),
+        })
+    }
+
+    /// The tokens before the current one: they outlive the builds that began with them, are then
+    /// made unusable, and after a while deleted.
+    ///
+    /// A target that does not hold the current version keeps them alive; that is settled before
+    /// this is asked.
+    fn retire(&self) -> Option<Step> {
+        let current = self.observed.stored.current?;
+        if self.observed.tokens.is_none() {
+            return self.desired.thorough.then_some(Step::LookAtTokens);
+        }
+        if self.deliver(current).is_some() {
+            return None;
+        }
+        // Not since the promotion alone: a target that was written later held something else until
+        // then, and a build may have begun with it.
+        let since = self
+            .desired
+            .targets
+            .iter()
+            .filter_map(|t| match self.holding(t) {
+                Holding::Version { since, .. } => Some(since),
+                _ => None,
+            })
+            .chain(current.current_since)
+            .max()?;
+        let ends = |token: &Token| {
+            let unused = later(since, self.desired.grace_of(token.created_at));
+            match token.is_alive(self.now) {
+                true => (unused, Step::Deactivate(token.id), Why::BuildsInFlight),
+                false => (
+                    later(unused, self.desired.settle),
+                    Step::Delete(token.id),
+                    Why::Settling,
+                ),
+            }
+        };
+        let (when, step, why) = self
+            .unnamed()
+            .filter(|t| self.is_older_than_current(t))
+            .map(ends)
+            .min_by_key(|(when, ..)| *when)?;
+        Some(match when <= self.now {
+            true => step,
+            false => Step::Wait(when, why),
+        })
+    }
+
+    fn membership(&self) -> Option<Step> {
+        if !self.has_account() {
+            return None;
+        }
+        match self.observed.membership {
+            Membership::None | Membership::Expired => Some(match self.observed.account {
+                Account::Unseen => Step::LookAtAccount,
+                _ => Step::Invite,
+            }),
+            Membership::Invited => Some(Step::AwaitInvitation),
+            Membership::Member { plain: false, .. } => Some(Step::Demote),
+            Membership::Member { in_team: false, .. } => Some(Step::JoinTeam),
+            Membership::Member { .. } => None,
+        }
+    }
+
+    fn has_account(&self) -> bool {
+        matches!(self.desired.identity, Identity::ServiceId { .. })
+    }
+
+    fn holding(&self, target: &Target) -> Holding {
+        let seen = self.observed.targets.get(target);
+        seen.copied().unwrap_or(Holding::Other)
+    }
+
+    fn token(&self, id: TokenId) -> Option<&Token> {
+        self.observed.tokens.iter().flatten().find(|t| t.id == id)
+    }
+
+    fn life(&self, version: Kept) -> Life {
+        if self.observed.learnt.refuted.contains(&version.attempt) {
+            return Life::Dead;
+        }
+        match self.token(version.token) {
+            Some(token) if token.is_alive(self.now) => Life::Alive,
+            Some(_) => Life::Dead,
+            None if self.observed.tokens.is_none() => Life::Alive,
+            None => Life::Ask,
+        }
+    }
+
+    fn is_proven(&self, version: Kept) -> bool {
+        self.observed.learnt.proven.contains(&version.attempt)
+    }
+
+    fn is_due(&self, current: Kept) -> bool {
+        let ends_soon = self
+            .token(current.token)
+            .and_then(|token| token.expires_at)
+            .is_some_and(|end| end <= later(self.now, self.desired.expiry_margin));
+        ends_soon || current.minted_at < self.desired.renew_minted_before
+    }
+
+    fn is_ours(&self, token: &Token) -> bool {
+        token
+            .label
+            .as_ref()
+            .is_some_and(|label| label.project == self.desired.project)
+    }
+
+    /// Our tokens that the store does not name.
+    fn unnamed(&self) -> impl Iterator<Item = &Token> {
+        let tokens = self.observed.tokens.iter().flatten();
+        tokens.filter(|t| self.is_ours(t) && !self.observed.stored.names(t.id))
+    }
+
+    fn is_older_than_current(&self, token: &Token) -> bool {
+        match (generation(token), self.observed.stored.current) {
+            (Some(generation), Some(current)) => generation < current.generation,
+            _ => false,
+        }
+    }
+}
+
+fn generation(token: &Token) -> Option<Generation> {
+    token.label.as_ref().map(|label| label.generation)
+}
+
+fn later(moment: Timestamp, by: jiff::SignedDuration) -> Timestamp {
+    moment.saturating_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,596 @@
+//! What `decide` says in the situations that people ask about. That it is safe in every situation
+//! is for the exploration to show.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use pullpass_fleet::decide::decide;
+use pullpass_fleet::desired::{Desired, Identity, Leak, Target};
+use pullpass_fleet::label::{Attempt, Generation, Label};
+use pullpass_fleet::name::{DockerId, ProjectName, Team};
+use pullpass_fleet::observed::{
+    Account, Holding, Kept, Learnt, Membership, Observed, Revision, Slots, Stored, Token, TokenId,
+};
+use pullpass_fleet::step::{Blocked, Step, Why};
+
+const DAY: i64 = 24 * 3600;
+const HOUR: i64 = 3600;
+const NOW: i64 = 100 * DAY;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+fn project() -> ProjectName {
+    ProjectName::new("digideps").unwrap()
+}
+
+fn service_id() -> Identity {
+    Identity::ServiceId {
+        id: DockerId::new("acmedigideps").unwrap(),
+        team: Team::new("pullers").unwrap(),
+    }
+}
+
+fn desired(identity: Identity) -> Desired {
+    Desired {
+        project: project(),
+        identity,
+        targets: BTreeSet::from([Target::CircleCi, Target::GitHub]),
+        renew_minted_before: at(NOW - 90 * DAY),
+        expiry_margin: SignedDuration::from_hours(7 * 24),
+        grace: SignedDuration::from_hours(6),
+        settle: SignedDuration::from_hours(24),
+        patience: SignedDuration::from_secs(60),
+        thorough: true,
+        leak: None,
+    }
+}
+
+fn kept(generation: u32, minted_at: i64) -> Kept {
+    Kept {
+        generation: Generation(generation),
+        attempt: Attempt(generation.into()),
+        token: TokenId(generation.into()),
+        minted_at: at(minted_at),
+        current_since: Some(at(minted_at)),
+    }
+}
+
+fn token(generation: u32, created_at: i64) -> Token {
+    Token {
+        id: TokenId(generation.into()),
+        label: Some(Label {
+            project: project(),
+            generation: Generation(generation),
+            attempt: Attempt(generation.into()),
+        }),
+        active: true,
+        created_at: at(created_at),
+        expires_at: None,
+        last_used: None,
+    }
+}
+
+fn holds(generation: u32, since: i64) -> Holding {
+    Holding::Version {
+        attempt: Attempt(generation.into()),
+        since: at(since),
+    }
+}
+
+/// A project whose third token, ten days old, is where it belongs.
+fn settled() -> Observed {
+    let minted = NOW - 10 * DAY;
+    Observed {
+        account: Account::Unseen,
+        membership: Membership::Member {
+            plain: true,
+            in_team: true,
+        },
+        stored: Stored {
+            revision: Revision(7),
+            account: Some(DockerId::new("acmedigideps").unwrap()),
+            current: Some(kept(3, minted)),
+            pending: None,
+        },
+        targets: BTreeMap::from([
+            (Target::CircleCi, holds(3, minted)),
+            (Target::GitHub, holds(3, minted)),
+        ]),
+        tokens: Some(vec![token(3, minted)]),
+        slots: None,
+        learnt: Learnt::default(),
+    }
+}
+
+fn nothing_yet() -> Observed {
+    Observed {
+        membership: Membership::None,
+        stored: Stored::nothing(),
+        targets: BTreeMap::from([
+            (Target::CircleCi, Holding::Missing),
+            (Target::GitHub, Holding::Placeholder),
+        ]),
+        tokens: None,
+        ..settled()
+    }
+}
+
+fn step(identity: Identity, observed: &Observed) -> Step {
+    decide(&desired(identity), observed, at(NOW))
+}
+
+fn with(change: impl FnOnce(&mut Observed)) -> Observed {
+    let mut observed = settled();
+    change(&mut observed);
+    observed
+}
+
+#[test]
+fn what_is_right_is_left_alone() {
+    assert_eq!(step(service_id(), &settled()), Step::Converged);
+    assert_eq!(
+        step(Identity::OrganizationToken, &settled()),
+        Step::Converged
+    );
+}
+
+#[test]
+fn a_plan_needs_no_list_of_tokens_and_an_apply_does() {
+    let unseen = with(|o| o.tokens = None);
+    assert_eq!(step(service_id(), &unseen), Step::LookAtTokens);
+    let plan = Desired {
+        thorough: false,
+        ..desired(service_id())
+    };
+    assert_eq!(decide(&plan, &unseen, at(NOW)), Step::Converged);
+}
+
+#[test]
+fn onboarding_goes_from_a_name_to_a_member_before_builds_get_anything() {
+    let mut observed = nothing_yet();
+    let mut expect = |change: &dyn Fn(&mut Observed), expected: Step| {
+        change(&mut observed);
+        assert_eq!(step(service_id(), &observed), expected);
+    };
+    expect(&|_| {}, Step::Invent);
+    expect(
+        &|o| o.stored.account = Some(DockerId::new("acmedigideps").unwrap()),
+        Step::LookAtAccount,
+    );
+    expect(&|o| o.account = Account::Absent, Step::AwaitSignUp);
+    expect(
+        &|o| o.account = Account::Unconfirmed,
+        Step::AwaitConfirmation,
+    );
+    expect(
+        &|o| o.account = Account::Foreign,
+        Step::Blocked(Blocked::ForeignAccount),
+    );
+    expect(&|o| o.account = Account::Ready, Step::LookAtTokens);
+    expect(&|o| o.tokens = Some(vec![]), Step::Mint(Generation(1)));
+    expect(
+        &|o| {
+            o.stored.pending = Some(Kept {
+                current_since: None,
+                ..kept(1, NOW)
+            });
+            o.tokens = Some(vec![token(1, NOW)]);
+        },
+        Step::Prove(Attempt(1)),
+    );
+    expect(
+        &|o| {
+            o.learnt.proven.insert(Attempt(1));
+        },
+        Step::Invite,
+    );
+    expect(
+        &|o| o.membership = Membership::Invited,
+        Step::AwaitInvitation,
+    );
+    expect(&|o| o.membership = Membership::Expired, Step::Invite);
+    let member = |plain, in_team| Membership::Member { plain, in_team };
+    expect(&|o| o.membership = member(false, true), Step::Demote);
+    expect(&|o| o.membership = member(true, false), Step::JoinTeam);
+    expect(
+        &|o| o.membership = member(true, true),
+        Step::Deliver(Target::CircleCi, Attempt(1)),
+    );
+    expect(
+        &|o| {
+            o.targets.insert(Target::CircleCi, holds(1, NOW));
+        },
+        Step::Deliver(Target::GitHub, Attempt(1)),
+    );
+    expect(
+        &|o| {
+            o.targets.insert(Target::GitHub, holds(1, NOW));
+        },
+        Step::Promote(Attempt(1)),
+    );
+}
+
+#[test]
+fn an_organization_token_needs_nobody() {
+    let observed = Observed {
+        tokens: Some(vec![]),
+        ..nothing_yet()
+    };
+    assert_eq!(
+        step(Identity::OrganizationToken, &observed),
+        Step::Mint(Generation(1))
+    );
+}
+
+#[test]
+fn a_first_token_leaves_a_slot_for_renewals_and_a_renewal_takes_it() {
+    let mut first = Observed {
+        tokens: Some(vec![]),
+        slots: Some(Slots { limit: 10, used: 8 }),
+        ..nothing_yet()
+    };
+    let organization = || Identity::OrganizationToken;
+    assert_eq!(step(organization(), &first), Step::Mint(Generation(1)));
+    first.slots = Some(Slots { limit: 10, used: 9 });
+    assert_eq!(step(organization(), &first), Step::Blocked(Blocked::NoSlot));
+    let due = |used| {
+        with(|o| {
+            o.stored.current = Some(kept(3, 0));
+            o.tokens = Some(vec![token(3, 0)]);
+            o.slots = Some(Slots { limit: 10, used });
+        })
+    };
+    assert_eq!(step(organization(), &due(9)), Step::Mint(Generation(4)));
+    assert_eq!(
+        step(organization(), &due(10)),
+        Step::Blocked(Blocked::NoSlot)
+    );
+}
+
+#[test]
+fn a_token_is_renewed_when_it_is_old_or_ends_soon() {
+    let aged = |minted| {
+        with(|o| {
+            o.stored.current = Some(kept(3, minted));
+            o.tokens = Some(vec![token(3, minted)]);
+        })
+    };
+    let limit = NOW - 90 * DAY;
+    assert_eq!(step(service_id(), &aged(limit)), Step::Converged);
+    assert_eq!(
+        step(service_id(), &aged(limit - 1)),
+        Step::Mint(Generation(4))
+    );
+    let ends = |end| {
+        with(|o| {
+            o.tokens = Some(vec![Token {
+                expires_at: Some(at(end)),
+                ..token(3, NOW - 10 * DAY)
+            }]);
+        })
+    };
+    assert_eq!(
+        step(service_id(), &ends(NOW + 7 * DAY + 1)),
+        Step::Converged
+    );
+    assert_eq!(
+        step(service_id(), &ends(NOW + 7 * DAY)),
+        Step::Mint(Generation(4))
+    );
+    assert_eq!(step(service_id(), &ends(NOW)), Step::Mint(Generation(4)));
+}
+
+#[test]
+fn the_next_generation_is_above_every_token_that_was_ever_seen() {
+    let observed = with(|o| {
+        o.stored.current = Some(kept(3, 0));
+        o.tokens = Some(vec![token(3, 0), token(8, NOW)]);
+    });
+    assert_eq!(step(service_id(), &observed), Step::Mint(Generation(9)));
+}
+
+#[test]
+fn what_a_target_lost_is_proven_and_brought_again() {
+    for holding in [
+        Holding::Missing,
+        Holding::Placeholder,
+        Holding::Other,
+        holds(2, NOW),
+    ] {
+        let mut observed = with(|o| {
+            o.targets.insert(Target::GitHub, holding);
+        });
+        assert_eq!(step(service_id(), &observed), Step::Prove(Attempt(3)));
+        observed.learnt.proven.insert(Attempt(3));
+        assert_eq!(
+            step(service_id(), &observed),
+            Step::Deliver(Target::GitHub, Attempt(3))
+        );
+    }
+    let unseen = with(|o| o.targets = BTreeMap::new());
+    assert_eq!(step(service_id(), &unseen), Step::Prove(Attempt(3)));
+}
+
+#[test]
+fn a_dead_token_is_replaced() {
+    let deactivated = with(|o| {
+        o.tokens = Some(vec![Token {
+            active: false,
+            ..token(3, NOW - 10 * DAY)
+        }]);
+    });
+    assert_eq!(step(service_id(), &deactivated), Step::Mint(Generation(4)));
+}
+
+#[test]
+fn a_token_that_the_list_does_not_show_is_asked_of_the_registry() {
+    let mut behind = with(|o| o.tokens = Some(vec![]));
+    assert_eq!(step(service_id(), &behind), Step::Prove(Attempt(3)));
+    behind.learnt.proven.insert(Attempt(3));
+    assert_eq!(step(service_id(), &behind), Step::Converged);
+    behind.learnt = Learnt::default();
+    behind.learnt.refuted.insert(Attempt(3));
+    assert_eq!(
+        step(service_id(), &behind),
+        Step::Blocked(Blocked::TokenRefused(Attempt(3)))
+    );
+}
+
+#[test]
+fn a_pending_version_whose_token_is_dead_is_given_up() {
+    let pending = |active| {
+        with(|o| {
+            o.stored.pending = Some(Kept {
+                current_since: None,
+                ..kept(4, NOW)
+            });
+            o.tokens = Some(vec![
+                token(3, NOW - 10 * DAY),
+                Token {
+                    active,
+                    ..token(4, NOW)
+                },
+            ]);
+        })
+    };
+    assert_eq!(step(service_id(), &pending(true)), Step::Prove(Attempt(4)));
+    assert_eq!(
+        step(service_id(), &pending(false)),
+        Step::DropPending(Attempt(4))
+    );
+    let unlisted = Observed {
+        tokens: None,
+        ..pending(true)
+    };
+    assert_eq!(step(service_id(), &unlisted), Step::LookAtTokens);
+}
+
+#[test]
+fn the_old_token_outlives_its_builds_and_then_a_while_more() {
+    let promoted = NOW - 10 * DAY;
+    let old = |active, now| {
+        let observed = with(|o| {
+            o.tokens = Some(vec![
+                Token {
+                    active,
+                    ..token(2, 0)
+                },
+                token(3, promoted),
+            ]);
+        });
+        decide(&desired(service_id()), &observed, at(now))
+    };
+    let ends = promoted + 6 * HOUR;
+    assert_eq!(
+        old(true, ends - 1),
+        Step::Wait(at(ends), Why::BuildsInFlight)
+    );
+    assert_eq!(old(true, ends), Step::Deactivate(TokenId(2)));
+    assert_eq!(
+        old(false, ends + 24 * HOUR - 1),
+        Step::Wait(at(ends + 24 * HOUR), Why::Settling)
+    );
+    assert_eq!(old(false, ends + 24 * HOUR), Step::Delete(TokenId(2)));
+}
+
+#[test]
+fn a_grace_begins_when_the_last_target_was_written() {
+    let observed = with(|o| {
+        o.tokens = Some(vec![token(2, 0), token(3, NOW - 10 * DAY)]);
+        o.targets.insert(Target::GitHub, holds(3, NOW - HOUR));
+    });
+    assert_eq!(
+        step(service_id(), &observed),
+        Step::Wait(at(NOW + 5 * HOUR), Why::BuildsInFlight)
+    );
+}
+
+#[test]
+fn a_token_that_never_reached_the_store_is_fenced_off_and_deleted() {
+    let lost =
+        |created| with(|o| o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, created)]));
+    assert_eq!(
+        step(service_id(), &lost(NOW - 59)),
+        Step::Wait(at(NOW + 1), Why::AnotherOperator)
+    );
+    let mut observed = lost(NOW - 60);
+    assert_eq!(step(service_id(), &observed), Step::Fence);
+    observed.learnt.fenced.insert(TokenId(4));
+    assert_eq!(step(service_id(), &observed), Step::Delete(TokenId(4)));
+}
+
+#[test]
+fn with_no_slot_left_a_lost_token_makes_room_unless_a_target_may_hold_it() {
+    let lost = |holding| Observed {
+        tokens: Some(vec![token(1, 0)]),
+        targets: BTreeMap::from([
+            (Target::CircleCi, holding),
+            (Target::GitHub, Holding::Missing),
+        ]),
+        slots: Some(Slots { limit: 2, used: 2 }),
+        learnt: Learnt {
+            fenced: BTreeSet::from([TokenId(1)]),
+            ..Learnt::default()
+        },
+        ..nothing_yet()
+    };
+    let step = |holding| step(Identity::OrganizationToken, &lost(holding));
+    for safe in [Holding::Missing, Holding::Placeholder, holds(7, 0)] {
+        assert_eq!(step(safe), Step::Delete(TokenId(1)));
+    }
+    for unsafe_ in [Holding::Other, holds(1, 0)] {
+        assert_eq!(step(unsafe_), Step::Blocked(Blocked::NoSlot));
+    }
+}
+
+#[test]
+fn tokens_of_others_are_never_touched() {
+    let other_project = Token {
+        label: Some(Label {
+            project: ProjectName::new("lpa").unwrap(),
+            generation: Generation(9),
+            attempt: Attempt(9),
+        }),
+        ..token(9, 0)
+    };
+    let somebody = Token {
+        label: None,
+        ..token(8, 0)
+    };
+    let mut observed = with(|o| {
+        o.tokens = Some(vec![token(3, NOW - 10 * DAY), other_project, somebody]);
+    });
+    observed.learnt.fenced = BTreeSet::from([TokenId(8), TokenId(9)]);
+    assert_eq!(step(service_id(), &observed), Step::Converged);
+    let leaked = Desired {
+        leak: Some(Leak {
+            minted_before: at(1),
+            keep_builds_running: false,
+        }),
+        ..desired(service_id())
+    };
+    assert_eq!(decide(&leaked, &observed, at(NOW)), Step::Converged);
+}
+
+#[test]
+fn a_leak_is_stopped_first_or_after_the_builds_have_something_new() {
+    let answer = |keep_builds_running, observed: &Observed| {
+        let desired = Desired {
+            leak: Some(Leak {
+                minted_before: at(NOW),
+                keep_builds_running,
+            }),
+            ..desired(service_id())
+        };
+        decide(&desired, observed, at(NOW))
+    };
+    assert_eq!(answer(false, &settled()), Step::Deactivate(TokenId(3)));
+    assert_eq!(answer(true, &settled()), Step::Mint(Generation(4)));
+    let unlisted = with(|o| o.tokens = None);
+    assert_eq!(answer(false, &unlisted), Step::LookAtTokens);
+    assert_eq!(answer(false, &nothing_yet()), Step::Invent);
+
+    let minted_before_the_leak = with(|o| {
+        o.stored.pending = Some(kept(4, NOW - 1));
+        o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, NOW - 1)]);
+    });
+    assert_eq!(
+        answer(true, &minted_before_the_leak),
+        Step::DropPending(Attempt(4))
+    );
+
+    // The suspect token gets no grace once the builds have the new one.
+    let replaced = with(|o| {
+        o.stored.current = Some(kept(4, NOW));
+        o.targets = BTreeMap::from([
+            (Target::CircleCi, holds(4, NOW)),
+            (Target::GitHub, holds(4, NOW)),
+        ]);
+        o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, NOW)]);
+    });
+    assert_eq!(answer(true, &replaced), Step::Deactivate(TokenId(3)));
+}
+
+#[test]
+fn a_member_who_was_promoted_is_made_a_plain_member_again() {
+    let promoted = with(|o| {
+        o.membership = Membership::Member {
+            plain: false,
+            in_team: true,
+        };
+    });
+    assert_eq!(step(service_id(), &promoted), Step::Demote);
+    // An organisation's token is no member.
+    assert_eq!(
+        step(Identity::OrganizationToken, &promoted),
+        Step::Converged
+    );
+    let removed = with(|o| o.membership = Membership::None);
+    assert_eq!(step(service_id(), &removed), Step::LookAtAccount);
+}
+
+#[test]
+fn a_connection_is_a_variable_and_serves_github_alone() {
+    let oidc = || Identity::Oidc {
+        connection: "0000-not-a-real-id".into(),
+    };
+    assert_eq!(
+        step(oidc(), &settled()),
+        Step::Blocked(Blocked::CannotServe(Target::CircleCi))
+    );
+    let mut github = Desired {
+        targets: BTreeSet::from([Target::GitHub]),
+        ..desired(oidc())
+    };
+    assert_eq!(
+        decide(&github, &settled(), at(NOW)),
+        Step::WriteConnection(Target::GitHub)
+    );
+    let written = with(|o| {
+        o.targets.insert(Target::GitHub, Holding::Connection);
+    });
+    assert_eq!(decide(&github, &written, at(NOW)), Step::Converged);
+    github.targets = BTreeSet::new();
+    assert_eq!(decide(&github, &written, at(NOW)), Step::Converged);
+}
+
+#[test]
+fn a_run_ends_where_it_can_do_nothing_by_itself() {
+    for ends in [
+        Step::AwaitSignUp,
+        Step::AwaitConfirmation,
+        Step::AwaitInvitation,
+        Step::Wait(at(0), Why::Settling),
+        Step::Blocked(Blocked::NoSlot),
+        Step::Converged,
+    ] {
+        assert!(ends.ends_a_run() && !ends.changes(), "{ends:?}");
+    }
+    for looks in [
+        Step::LookAtAccount,
+        Step::LookAtTokens,
+        Step::Prove(Attempt(1)),
+    ] {
+        assert!(!looks.ends_a_run() && !looks.changes(), "{looks:?}");
+    }
+    for changes in [
+        Step::Invent,
+        Step::Invite,
+        Step::Demote,
+        Step::JoinTeam,
+        Step::Mint(Generation(1)),
+        Step::Deliver(Target::GitHub, Attempt(1)),
+        Step::Promote(Attempt(1)),
+        Step::DropPending(Attempt(1)),
+        Step::Fence,
+        Step::Deactivate(TokenId(1)),
+        Step::Delete(TokenId(1)),
+        Step::WriteConnection(Target::GitHub),
+    ] {
+        assert!(!changes.ends_a_run() && changes.changes(), "{changes:?}");
+    }
+}

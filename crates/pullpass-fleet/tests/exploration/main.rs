@@ -1,0 +1,134 @@
+//! Every reachable state of a credential's life, explored exhaustively: every step, every fault, a
+//! crash after every effect, two operators interleaved in every way. The model runs the real
+//! `decide`; what is modelled is the world around it.
+//!
+//! In every state the invariants hold (`world::World::broken`), and from every state one operator
+//! alone, without faults, comes to rest with everything as it should be (`explore::settles`).
+//!
+//! `cargo test -p pullpass-fleet --test exploration -- --nocapture` prints the counts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a failure of the model is a failure of the test"
+)]
+
+mod explore;
+mod scenario;
+mod world;
+
+use scenario::Scenario;
+
+fn holds(scenario: &Scenario) {
+    match explore::explore(scenario) {
+        Ok(count) => println!("{}: {count} states", scenario.name),
+        Err(found) => panic!("{}: {found}", scenario.name),
+    }
+}
+
+#[test]
+fn a_first_token() {
+    holds(&scenario::first_token());
+}
+
+#[test]
+fn a_first_token_with_two_operators() {
+    holds(&scenario::first_token().with_two_operators());
+}
+
+#[test]
+fn onboarding_a_service_id() {
+    holds(&scenario::onboarding());
+}
+
+#[test]
+fn onboarding_a_service_id_with_two_operators() {
+    holds(&scenario::onboarding().with_two_operators());
+}
+
+#[test]
+fn a_rotation() {
+    holds(&scenario::rotation());
+}
+
+#[test]
+fn a_rotation_with_two_targets() {
+    holds(&scenario::rotation().with_two_targets());
+}
+
+#[test]
+fn a_rotation_with_two_operators() {
+    holds(&scenario::rotation().with_two_operators());
+}
+
+/// One operator renews, the other sees nothing that is due.
+#[test]
+fn a_rotation_beside_an_apply() {
+    holds(&scenario::rotation().beside_an_apply());
+}
+
+#[test]
+fn a_rotation_with_a_single_spare_slot() {
+    holds(&scenario::rotation().with_slots(2));
+}
+
+#[test]
+fn a_rotation_that_people_meddle_with() {
+    holds(&scenario::rotation().with_people());
+}
+
+#[test]
+fn a_leak_whose_harm_goes_first() {
+    holds(&scenario::leak(false));
+}
+
+#[test]
+fn a_leak_while_builds_keep_running() {
+    holds(&scenario::leak(true));
+}
+
+#[test]
+fn a_leak_with_two_operators() {
+    holds(&scenario::leak(true).with_two_operators());
+}
+
+/// A check that can't fail proves nothing: each of these breaks one promise on purpose.
+mod the_exploration_notices {
+    use super::*;
+    use world::Sabotage;
+
+    fn is_caught(sabotage: Sabotage, scenario: Scenario) {
+        let found = explore::explore(&scenario.sabotaged(sabotage));
+        assert!(found.is_err(), "{sabotage:?} went unnoticed");
+    }
+
+    #[test]
+    fn a_store_that_does_not_compare() {
+        is_caught(
+            Sabotage::StoreTakesEveryWrite,
+            scenario::rotation().with_two_operators(),
+        );
+    }
+
+    #[test]
+    fn an_old_token_deactivated_without_grace() {
+        is_caught(Sabotage::NoGrace, scenario::rotation());
+    }
+
+    #[test]
+    fn a_token_deleted_without_a_fence() {
+        is_caught(
+            Sabotage::EverythingFenced,
+            scenario::rotation().beside_an_apply(),
+        );
+    }
+
+    #[test]
+    fn a_target_that_is_taken_on_trust() {
+        is_caught(
+            Sabotage::TargetsLookRight,
+            scenario::rotation().with_people(),
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! Where an exploration begins, and what may happen in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use pullpass_fleet::desired::{Desired, Identity, Leak, Target};
+use pullpass_fleet::label::{Attempt, Generation};
+use pullpass_fleet::name::{DockerId, ProjectName, Team};
+use pullpass_fleet::observed::{Account, Kept, Membership, Revision, Stored, TokenId};
+
+use crate::world::{Held, HubToken, Sabotage, World};
+
+/// One tick of the model's clock: longer than any grace.
+pub(crate) const TICK: i64 = 100;
+
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    pub(crate) desired: Desired,
+    pub(crate) start: World,
+    /// What people may do, once.
+    pub(crate) people: bool,
+    /// What the second operator wants, where it is something else.
+    pub(crate) other: Option<Desired>,
+    pub(crate) sabotage: Option<Sabotage>,
+}
+
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+fn desired(identity: Identity, renew: i64) -> Desired {
+    Desired {
+        project: ProjectName::new("digideps").unwrap(),
+        identity,
+        targets: BTreeSet::from([Target::CircleCi]),
+        renew_minted_before: at(renew),
+        expiry_margin: SignedDuration::from_secs(1),
+        grace: SignedDuration::from_secs(TICK - 1),
+        settle: SignedDuration::from_secs(TICK - 1),
+        patience: SignedDuration::ZERO,
+        thorough: true,
+        leak: None,
+    }
+}
+
+/// A project of an organisation token that has none yet.
+pub(crate) fn first_token() -> Scenario {
+    Scenario {
+        name: "a first token".into(),
+        desired: desired(Identity::OrganizationToken, -1_000),
+        start: World {
+            tokens: BTreeMap::from([(
+                TokenId(99),
+                HubToken {
+                    ours: None,
+                    active: true,
+                    minted_at: at(-500),
+                },
+            )]),
+            stored: Stored::nothing(),
+            targets: BTreeMap::from([(Target::CircleCi, Held::Missing)]),
+            account: Account::Ready,
+            membership: Membership::Member {
+                plain: true,
+                in_team: true,
+            },
+            trouble: 2,
+            ..World::default()
+        },
+        people: false,
+        other: None,
+        sabotage: None,
+    }
+}
+
+/// A project whose Docker ID does not exist yet.
+pub(crate) fn onboarding() -> Scenario {
+    let identity = Identity::ServiceId {
+        id: DockerId::new("acmedigideps").unwrap(),
+        team: Team::new("pullers").unwrap(),
+    };
+    let mut scenario = first_token();
+    scenario.name = "onboarding".into();
+    scenario.desired = desired(identity, -1_000);
+    scenario.start.account = Account::Absent;
+    scenario.start.membership = Membership::None;
+    scenario.start.trouble = 1;
+    scenario
+}
+
+/// A project whose first token is due.
+pub(crate) fn rotation() -> Scenario {
+    let minted_at = at(-500);
+    let mut scenario = first_token();
+    scenario.name = "a rotation".into();
+    scenario.desired.renew_minted_before = at(0);
+    scenario.start.tokens.insert(
+        TokenId(1),
+        HubToken {
+            ours: Some((Generation(1), Attempt(1))),
+            active: true,
+            minted_at,
+        },
+    );
+    scenario.start.stored = Stored {
+        revision: Revision(1),
+        account: None,
+        current: Some(Kept {
+            generation: Generation(1),
+            attempt: Attempt(1),
+            token: TokenId(1),
+            minted_at,
+            current_since: Some(minted_at),
+        }),
+        pending: None,
+    };
+    scenario.start.attempts = 1;
+    scenario
+        .start
+        .targets
+        .insert(Target::CircleCi, Held::Version(Attempt(1), minted_at));
+    scenario
+}
+
+/// A project whose token may be in the wrong hands.
+pub(crate) fn leak(keep_builds_running: bool) -> Scenario {
+    let mut scenario = rotation();
+    scenario.name = format!("a leak, keep builds running: {keep_builds_running}");
+    scenario.desired.renew_minted_before = at(-1_000);
+    scenario.desired.leak = Some(Leak {
+        minted_before: at(0),
+        keep_builds_running,
+    });
+    scenario
+}
+
+impl Scenario {
+    pub(crate) fn with_two_operators(mut self) -> Self {
+        self.name += ", two operators";
+        self.start.operators.push(Default::default());
+        self.start.trouble = 1;
+        self
+    }
+
+    pub(crate) fn beside_an_apply(self) -> Self {
+        let mut scenario = self.with_two_operators();
+        scenario.name += ", one of them not renewing";
+        scenario.other = Some(Desired {
+            renew_minted_before: at(-1_000),
+            ..scenario.desired.clone()
+        });
+        scenario
+    }
+
+    pub(crate) fn with_two_targets(mut self) -> Self {
+        self.name += ", two targets";
+        let held = self.start.targets[&Target::CircleCi].clone();
+        self.start.targets.insert(Target::GitHub, held);
+        self.desired.targets.insert(Target::GitHub);
+        self
+    }
+
+    pub(crate) fn with_slots(mut self, limit: u32) -> Self {
+        self.name += &format!(", {limit} slots");
+        // The stranger's token takes no slot of ours.
+        self.start.slots = Some(limit + 1);
+        self
+    }
+
+    pub(crate) fn with_people(mut self) -> Self {
+        self.name += ", people meddle";
+        self.people = true;
+        self.start.trouble = 1;
+        self
+    }
+
+    pub(crate) fn sabotaged(mut self, sabotage: Sabotage) -> Self {
+        self.sabotage = Some(sabotage);
+        if sabotage == Sabotage::NoGrace {
+            self.desired.grace = SignedDuration::ZERO;
+        }
+        self
+    }
+}
