@@ -4,7 +4,7 @@
 //! and what they build, is known of the whole repository, so that an image out of an archive is no
 //! pull, and any other image still is one.
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use crate::effect::{Job, Kind};
 use crate::reference::{self, Image};

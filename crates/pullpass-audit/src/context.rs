@@ -2,8 +2,10 @@
 //! well-known orbs, actions and tools, what could not be read, and how much work is still allowed.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::dockerfile::reader::{self, Dockerfile};
 use crate::shell::syntax::Script;

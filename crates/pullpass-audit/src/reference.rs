@@ -6,7 +6,7 @@
 //! what can be known of a name of which a part is unknown: `ghcr.io/me/app:$TAG` is surely not on
 //! Docker Hub, `me/app:$TAG` surely is, and of `$REGISTRY/app` nothing is known.
 
-use crate::text::{Text, is_hole};
+use crate::text::{Text, has_hole, is_hole};
 
 /// The canonical host of Docker Hub.
 pub const DOCKER_HUB: &str = "docker.io";
@@ -63,13 +63,20 @@ impl Reference {
     #[must_use]
     pub fn canonical(&self) -> Option<String> {
         let text = self.canonical_text();
-        (!text.contains(is_hole)).then_some(text)
+        (!has_hole(&text)).then_some(text)
     }
 
     /// The canonical form with its holes: what two uses of one image have in common.
     #[must_use]
     pub fn canonical_text(&self) -> String {
-        let mut out = format!("{}/{}", self.registry, self.repository);
+        let tag = self.tag.as_deref().map_or("latest".len(), str::len);
+        let digest = self.digest.as_deref().map_or(0, str::len);
+        let mut out = String::with_capacity(
+            self.registry.len() + self.repository.len() + tag + digest + "/:@".len(),
+        );
+        out.push_str(&self.registry);
+        out.push('/');
+        out.push_str(&self.repository);
         match (&self.tag, &self.digest) {
             (Some(tag), _) => {
                 out.push(':');
@@ -175,7 +182,7 @@ pub fn parse(text: &Text) -> Image {
     }
     if !name
         .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c) || is_hole(c))
+        .all(|c| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/') || is_hole(c))
     {
         return Image::Invalid("an image name has lower-case letters, digits and `._-/` only");
     }
@@ -196,18 +203,26 @@ pub fn parse(text: &Text) -> Image {
     } else {
         name.to_owned()
     };
-    let place = format!("{registry}/{repository}");
-    let mirror = MIRRORS.iter().any(|m| {
-        place
-            .strip_prefix(m)
-            .is_some_and(|rest| rest.starts_with('/'))
-    });
+    let mirror = is_mirror(&registry, &repository);
     Image::Named(Reference {
         registry,
         repository,
         tag,
         digest,
         mirror,
+    })
+}
+
+/// Whether one of [`MIRRORS`] is `registry`, or `registry` and the first parts of `repository`.
+fn is_mirror(registry: &str, repository: &str) -> bool {
+    MIRRORS.iter().any(|mirror| match mirror.split_once('/') {
+        None => *mirror == registry,
+        Some((host, folder)) => {
+            host == registry
+                && repository
+                    .strip_prefix(folder)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        }
     })
 }
 

@@ -1,8 +1,9 @@
 //! From jobs to the audit of a repository: judged pulls get their places, the runs of one job are
 //! put together, rules look at the result, policy and silencing are applied, secrets are masked.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use crate::archive::Archives;
 use crate::context::Context;

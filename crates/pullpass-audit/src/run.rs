@@ -1,8 +1,10 @@
 //! One job as it runs: the variables, the folder and the conditions in force, and the effects so
 //! far. Front ends drive it; the shell, Dockerfile, Compose and Bake readers add to it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use hashbrown::HashSet;
 
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};

@@ -4,10 +4,14 @@
 //! above it, and at every place of the finding's story: a pull in a Dockerfile can be silenced there
 //! or at the CI step that builds it.
 
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
 use crate::context::Context;
 use crate::finding::{Finding, Ignore, Policy};
-use crate::source::RepoPath;
-use crate::verdict::Place;
+use crate::source::{RepoPath, Source};
 
 /// Lines of comments above a finding that are searched.
 const LINES_ABOVE: u32 = 5;
@@ -16,15 +20,20 @@ const LINES_ABOVE: u32 = 5;
 #[must_use]
 pub fn apply(cx: &Context<'_>, found: Vec<Finding>, policy: &Policy) -> (Vec<Finding>, usize) {
     let before = found.len();
+    let mut files = HashMap::new();
     let kept: Vec<Finding> = found
         .into_iter()
         .filter(|finding| {
             let places = std::iter::once(&finding.place)
                 .chain(finding.related.iter().map(|(place, _)| place));
             !policy.ignores.iter().any(|ignore| matches(ignore, finding))
-                && !places
-                    .into_iter()
-                    .any(|place| commented(cx, place, finding.rule))
+                && !places.into_iter().any(|place| {
+                    files
+                        .entry(Arc::clone(&place.file))
+                        .or_insert_with(|| with_comments(cx, &place.file))
+                        .as_deref()
+                        .is_some_and(|source| commented(source, place.line, finding.rule))
+                })
         })
         .collect();
     let silenced = before - kept.len();
@@ -48,20 +57,19 @@ fn matches(ignore: &Ignore, finding: &Finding) -> bool {
     rule && file && job && image
 }
 
-fn commented(cx: &Context<'_>, place: &Place, rule: &str) -> bool {
-    // The file was read when the finding was made, so this costs a look-up.
-    let Some(source) = RepoPath::new(&place.file).and_then(|path| cx.sources.load(&path).ok())
-    else {
-        return false;
-    };
-    if !source.text.contains("pullpass:") {
-        return false;
-    }
-    if comment_names(source.line(place.line), rule) {
+/// The file, when a comment in it may be meant for us; next to none has one.
+fn with_comments(cx: &Context<'_>, file: &str) -> Option<Rc<Source>> {
+    // It was read when the finding was made, so this costs a look-up.
+    let source = cx.sources.load(&RepoPath::new(file)?).ok()?;
+    memchr::memmem::find(source.text.as_bytes(), b"pullpass:").map(|_| source)
+}
+
+fn commented(source: &Source, line: u32, rule: &str) -> bool {
+    if comment_names(source.line(line), rule) {
         return true;
     }
     (1..=LINES_ABOVE)
-        .map_while(|up| place.line.checked_sub(up).filter(|&line| line > 0))
+        .map_while(|up| line.checked_sub(up).filter(|&line| line > 0))
         .map(|line| source.line(line))
         .take_while(|text| text.trim_start().starts_with('#'))
         .any(|text| comment_names(text, rule))

@@ -5,10 +5,11 @@
 //! [`Span`] of bytes; lines and columns are computed only when something is shown.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 /// Largest file that is read, in bytes. CI files are a few kilobytes; CircleCI refuses a compiled
 /// configuration above 3 MB (CircleCI's configuration reference), so nothing real is lost.

@@ -3,12 +3,15 @@
 //! `granit-parser` turns the text into events; this module keeps them as one flat arena in which
 //! an alias stays an alias (so a bomb of aliases costs nothing until somebody walks it, and an
 //! edit can find the anchor), merge keys are looked through on access, and a scalar that stands
-//! in the text as it is read is a slice of that text.
+//! in the text as it is read is a slice of that text. Files that hold nothing but what CI files mostly
+//! hold are read by [`common`] instead, several times faster and to the same arena.
 
-use std::collections::{HashMap, HashSet};
+mod common;
+
 use std::rc::Rc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle};
+use hashbrown::HashMap;
 
 use crate::source::{Source, Span};
 use crate::text::Mapped;
@@ -44,7 +47,7 @@ pub enum Style {
     Flow,
 }
 
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 enum Data {
     /// `None`: the value is the slice of the source.
     Scalar(Option<Box<str>>),
@@ -61,7 +64,7 @@ enum Data {
     Alias(u32),
 }
 
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 struct Raw {
     data: Data,
     style: Style,
@@ -121,12 +124,34 @@ impl Document {
     /// # Errors
     /// When it is not YAML, with the byte offset of the place. Nesting deeper than 255 is refused.
     pub fn parse(source: &Rc<Source>) -> Result<Self, YamlError> {
+        let mut builder = Builder::new(source);
+        if common::read(&mut builder).is_some() {
+            debug_assert!(
+                Self::parse_any(source).is_ok_and(|other| other.is_same(&builder.doc)),
+                "the readers differ on {:?}",
+                source.text
+            );
+            return Ok(builder.doc);
+        }
+        Self::parse_any(source)
+    }
+
+    fn parse_any(source: &Rc<Source>) -> Result<Self, YamlError> {
         let mut options = Options::default();
         options.emit_anchor_events = true;
         options.emit_comments = false;
         // CI systems use Go's and Java's parsers, which do not mind long keys.
         options.simple_key_max_lookahead = 16 * 1024;
         Builder::new(source).run(Parser::new_from_str_with_options(&source.text, options))
+    }
+
+    /// Whether two readings of one text came to the same, places included.
+    fn is_same(&self, other: &Self) -> bool {
+        self.nodes == other.nodes
+            && self.pool == other.pool
+            && self.roots == other.roots
+            && self.duplicates == other.duplicates
+            && self.strange_key == other.strange_key
     }
 
     /// The value of the first document in the file; `None` when the file is empty.
@@ -331,7 +356,7 @@ impl<'s> Builder<'s> {
 
     fn note_keys(&mut self, id: u32) {
         let mapping = self.doc.node(id);
-        let mut seen: HashSet<&str> = HashSet::new();
+        let mut seen = Names::default();
         let mut found = Vec::new();
         let mut strange = None;
         for (key, _) in mapping.pairs() {
@@ -342,15 +367,47 @@ impl<'s> Builder<'s> {
             let Some(name) = key.as_str().filter(|&n| n != "<<") else {
                 continue;
             };
-            if !seen.insert(name) {
+            if seen.insert(name).is_err() {
                 found.push(DuplicateKey {
                     key: name.to_owned(),
                     span: key.span(),
                 });
             }
         }
+        drop(seen);
         self.doc.duplicates.extend(found);
         self.doc.strange_key = self.doc.strange_key.or(strange);
+    }
+}
+
+/// Different names, numbered in the order in which they came. Most mappings have a handful of keys,
+/// which are compared faster than hashed.
+#[derive(Default)]
+struct Names<'d> {
+    few: Vec<&'d str>,
+    many: HashMap<&'d str, usize>,
+}
+
+impl<'d> Names<'d> {
+    const FEW: usize = 16;
+
+    /// Adds a name; the number of the one that is there already.
+    fn insert(&mut self, name: &'d str) -> Result<(), usize> {
+        if self.many.is_empty() {
+            if let Some(known) = self.few.iter().position(|&n| n == name) {
+                return Err(known);
+            }
+            if self.few.len() < Self::FEW {
+                self.few.push(name);
+                return Ok(());
+            }
+            self.many.extend(self.few.iter().copied().zip(0..));
+        }
+        let next = self.many.len();
+        match *self.many.entry(name).or_insert(next) {
+            number if number == next => Ok(()),
+            known => Err(known),
+        }
     }
 }
 
@@ -587,16 +644,16 @@ impl<'d> Node<'d> {
     #[must_use]
     pub fn entries(self) -> Vec<Entry<'d>> {
         let mut out: Vec<Entry<'d>> = Vec::new();
-        let mut at: HashMap<&str, usize> = HashMap::new();
+        let mut names = Names::default();
         let mut budget = 20_000_usize;
-        self.collect(&mut out, &mut at, 0, &mut budget);
+        self.collect(&mut out, &mut names, 0, &mut budget);
         out
     }
 
     fn collect(
         self,
         out: &mut Vec<Entry<'d>>,
-        at: &mut HashMap<&'d str, usize>,
+        names: &mut Names<'d>,
         depth: usize,
         budget: &mut usize,
     ) {
@@ -604,7 +661,8 @@ impl<'d> Node<'d> {
             return;
         }
         let merged = depth > 0;
-        let mut own: HashSet<&str> = HashSet::new();
+        // Entries from here on are this mapping's own.
+        let own = out.len();
         for (key, value) in self.pairs() {
             let Some(left) = budget.checked_sub(1) else {
                 return;
@@ -614,25 +672,21 @@ impl<'d> Node<'d> {
             if name == "<<" {
                 continue;
             }
-            match at.get(name) {
-                Some(&i) if !merged || own.contains(name) => {
-                    if let Some(slot) = out.get_mut(i) {
+            match names.insert(name) {
+                Err(known) if !merged || known >= own => {
+                    if let Some(slot) = out.get_mut(known) {
                         *slot = Entry { key, value, merged };
                     }
                 }
-                Some(_) => {}
-                None => {
-                    at.insert(name, out.len());
-                    own.insert(name);
-                    out.push(Entry { key, value, merged });
-                }
+                Err(_) => {}
+                Ok(()) => out.push(Entry { key, value, merged }),
             }
         }
         for merged in self.merged() {
             if *budget == 0 {
                 return;
             }
-            merged.collect(out, at, depth + 1, budget);
+            merged.collect(out, names, depth + 1, budget);
         }
     }
 

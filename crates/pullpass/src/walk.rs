@@ -10,7 +10,7 @@
 //! The order of the result is that of the paths and, below a path, of the names: two runs over the
 //! same files say the same thing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
@@ -94,11 +94,14 @@ pub(crate) fn find(paths: &[PathBuf], stdin_name: Option<&Path>) -> Result<Found
             ));
         }
     }
-    let mut seen = std::collections::HashSet::new();
-    found.targets.retain(|target| {
-        let real = target.root.as_deref().map(real);
-        seen.insert((real, target.scope.clone()))
-    });
+    // Below one path nothing is found twice, for links are not followed.
+    if paths.len() > 1 {
+        let mut seen = HashSet::new();
+        found.targets.retain(|target| {
+            let real = target.root.as_deref().map(real);
+            seen.insert((real, target.scope.clone()))
+        });
+    }
     tell_apart(&mut found.targets);
     Ok(found)
 }

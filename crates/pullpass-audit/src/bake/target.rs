@@ -1,7 +1,8 @@
 //! Targets: inheritance, matrices, `--set`, and at the end the build that each one asks for.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+
+use hashbrown::HashMap;
 
 use super::Bake;
 use super::definition::{Block, Definition};

@@ -29,8 +29,9 @@ mod unreached;
 mod workflow;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
 use crate::effect::Job;

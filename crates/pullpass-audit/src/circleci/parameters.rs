@@ -3,8 +3,9 @@
 //! its own. So a value is kept as it was written together with the frame it was written in, and
 //! is looked at only when something needs it.
 
-use std::collections::HashMap;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use crate::context::Context;
 use crate::source::Span;

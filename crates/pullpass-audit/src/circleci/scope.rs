@@ -3,8 +3,9 @@
 //! place: the file, an inline orb, a private orb's source, or a published orb of the table.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use crate::context::Context;
 use crate::source::{RepoPath, Span};

@@ -7,10 +7,10 @@
 //! shown: whatever comes out of a row is said to stand where the orb is used.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use serde::Deserialize;
 
 use crate::source::{MemoryTree, RepoPath, Sources};
@@ -48,9 +48,11 @@ struct Table {
     orb: Vec<Row>,
 }
 
+const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/orbs.json"));
+
 static TABLE: LazyLock<HashMap<String, Vec<Row>>> = LazyLock::new(|| {
     // A test keeps the table readable; at run time a broken one only makes orbs unknown.
-    let table: Table = toml::from_str(include_str!("../../data/orbs.toml")).unwrap_or_default();
+    let table: Table = serde_json::from_str(TEXT).unwrap_or_default();
     let mut by_name: HashMap<String, Vec<Row>> = HashMap::new();
     for row in table.orb {
         by_name.entry(row.name.clone()).or_default().push(row);
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
 
     fn rows() -> Vec<Row> {
-        let table: Table = toml::from_str(include_str!("../../data/orbs.toml")).unwrap();
+        let table: Table = serde_json::from_str(TEXT).unwrap();
         table.orb
     }
 

@@ -2,8 +2,9 @@
 //! that no job of a workflow uses. They are what gets used next, and who signs in the others by hand
 //! signs in these as well.
 
-use std::collections::HashSet;
 use std::rc::Rc;
+
+use hashbrown::HashSet;
 
 use crate::effect::{Effect, Job, Kind};
 use crate::run::JobRun;

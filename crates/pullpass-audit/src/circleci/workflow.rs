@@ -1,9 +1,11 @@
 //! Workflows decide which jobs run, and with which values: one job run for each way a workflow
 //! calls it, and for each combination of a matrix.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::rc::Rc;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::effect::{Effect, Forks, Job, Provider};
 use crate::run::JobRun;

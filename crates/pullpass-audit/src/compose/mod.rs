@@ -10,7 +10,7 @@ mod interpolate;
 mod project;
 mod service;
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use crate::dockerfile::{self, Build};
 use crate::effect::{By, Freshness, Guard, Kind};

@@ -2,7 +2,7 @@
 //! upwards, overrides, `COMPOSE_FILE`, `include`, `extends`. This module turns all of it into one
 //! list of services.
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use super::env::Environment;
 use super::interpolate::interpolate;

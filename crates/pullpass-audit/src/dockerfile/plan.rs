@@ -4,8 +4,10 @@
 //! then that of a named context, then an image; a number is a stage; names of stages have no case;
 //! `FROM` sees the `ARG`s before the first `FROM` and nothing else.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use super::expand::{Dialect, Value, expand};
 use super::reader::{Dockerfile, Word};

@@ -190,7 +190,7 @@ impl Used {
     pub(super) fn note(&mut self, text: &str) {
         let Self::Keys(keys) = self else { return };
         let mut rest = text;
-        while let Some(at) = rest.find("matrix") {
+        while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"matrix") {
             let tail = rest.get(at + "matrix".len()..).unwrap_or("");
             let key: String = tail
                 .strip_prefix('.')

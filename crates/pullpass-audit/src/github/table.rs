@@ -5,12 +5,12 @@
 //! for when it is missing or empty, `{@ref}` what stands behind the `@` of `uses`, `{@tag}` the same with
 //! `-` for `/`, which no tag of an image can have.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use serde::Deserialize;
 
-const TEXT: &str = include_str!("../../data/actions.toml");
+const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/actions.json"));
 
 /// How an action runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -238,26 +238,44 @@ struct Quiet {
 
 #[derive(Default)]
 struct Table {
-    rows: HashMap<String, Row>,
-    /// Other name to the row's own.
-    also: HashMap<String, String>,
-    quiet: HashSet<String>,
+    rows: Vec<Row>,
+    /// What a full name means.
+    exact: HashMap<String, Meaning>,
+    /// What every name below a path means: the table's names that end in `/*`, without that.
+    below: HashMap<String, Meaning>,
+}
+
+/// What a name of the table means.
+#[derive(Clone, Copy)]
+enum Meaning {
+    /// The row of this number.
+    Does(usize),
+    Quiet,
+}
+
+impl Table {
+    fn add(&mut self, name: &str, meaning: Meaning) {
+        let name = name.to_ascii_lowercase();
+        match name.strip_suffix("/*") {
+            Some(path) => self.below.insert(path.to_owned(), meaning),
+            None => self.exact.insert(name, meaning),
+        };
+    }
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| read(TEXT).unwrap_or_default());
 
-fn read(text: &str) -> Result<Table, toml::de::Error> {
-    let file: File = toml::from_str(text)?;
+fn read(text: &str) -> Result<Table, serde_json::Error> {
+    let file: File = serde_json::from_str(text)?;
     let mut table = Table::default();
-    for mut row in file.action {
-        let name = row.name.to_ascii_lowercase();
-        for other in std::mem::take(&mut row.also) {
-            table.also.insert(other.to_ascii_lowercase(), name.clone());
+    for (number, row) in file.action.iter().enumerate() {
+        for name in std::iter::once(&row.name).chain(&row.also) {
+            table.add(name, Meaning::Does(number));
         }
-        table.rows.insert(name, row);
     }
-    for name in file.quiet.into_iter().flat_map(|group| group.names) {
-        table.quiet.insert(name.to_ascii_lowercase());
+    table.rows = file.action;
+    for name in file.quiet.iter().flat_map(|group| &group.names) {
+        table.add(name, Meaning::Quiet);
     }
     Ok(table)
 }
@@ -287,30 +305,26 @@ pub(super) enum Known {
     Unlisted,
 }
 
-/// The names under which an action may stand in the table, the most exact first.
-fn names(name: &str) -> impl Iterator<Item = String> {
-    let name = name.to_ascii_lowercase();
-    let owner = name.split('/').next().unwrap_or("").to_owned();
-    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let every_sibling = format!("{folder}/*");
-    let repository: Vec<&str> = name.splitn(3, '/').take(2).collect();
-    let every_path = format!("{}/*", repository.join("/"));
-    let every_repository = format!("{owner}/*");
-    [name, every_sibling, every_path, every_repository].into_iter()
-}
-
-/// Looks up `owner/name[/path]`.
+/// Looks up `owner/name[/path]`, the most exact form first.
 pub(super) fn look_up(name: &str) -> Known {
-    for name in names(name) {
-        let own = TABLE.also.get(&name).unwrap_or(&name);
-        if let Some(row) = TABLE.rows.get(own) {
-            return Known::Does(row);
-        }
-        if TABLE.quiet.contains(&name) {
-            return Known::Quiet;
-        }
+    let name = name.to_ascii_lowercase();
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let repository = match name.match_indices('/').nth(1) {
+        Some((end, _)) => name.get(..end).unwrap_or(""),
+        None => &name,
+    };
+    let owner = name.split('/').next().unwrap_or("");
+    let table: &'static Table = &TABLE;
+    let below = || {
+        [folder, repository, owner]
+            .into_iter()
+            .find_map(|path| table.below.get(path))
+    };
+    match table.exact.get(name.as_str()).or_else(below) {
+        Some(&Meaning::Does(number)) => table.rows.get(number).map_or(Known::Unlisted, Known::Does),
+        Some(Meaning::Quiet) => Known::Quiet,
+        None => Known::Unlisted,
     }
-    Known::Unlisted
 }
 
 /// Whether the table says that an action, or a workflow of another repository, pulls nothing.
@@ -320,6 +334,8 @@ pub(super) fn is_quiet(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hashbrown::HashSet;
+
     use super::*;
 
     #[test]
@@ -331,7 +347,7 @@ mod tests {
 
     #[test]
     fn every_deed_is_one_deed_and_every_name_stands_once() {
-        let file: File = toml::from_str(TEXT).unwrap();
+        let file: File = serde_json::from_str(TEXT).unwrap();
         let mut seen = HashSet::new();
         let quiet = file.quiet.iter().flat_map(|q| &q.names);
         let loud = file.action.iter().flat_map(|row| {

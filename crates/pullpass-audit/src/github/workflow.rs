@@ -1,7 +1,9 @@
 //! One workflow: what starts it, its jobs, and what GitHub pulls for each before the first step.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Forks, Freshness, Guard, Job, Kind, Provider, Puller};

@@ -5,8 +5,10 @@ mod expression;
 mod reader;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use hashbrown::HashSet;
 
 use super::{Call, Failure, Recipe, quoted};
 use crate::compose::env::variables_of;

@@ -4,8 +4,10 @@
 mod expand;
 mod reader;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use hashbrown::{HashMap, HashSet};
 
 use super::{Call, Failure, Recipe};
 use crate::effect::Guard;

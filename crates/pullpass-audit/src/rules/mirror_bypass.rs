@@ -1,6 +1,6 @@
 //! The repository knows a mirror, and goes past it.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::{Draft, Rule, Seen, name};
 use crate::finding::{Fixable, Severity};

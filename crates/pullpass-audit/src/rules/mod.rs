@@ -1,7 +1,7 @@
 //! The rules: small functions over verdicts. One file per rule; this one is their list, and what
 //! happens to what they find.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::effect::{Forks, Provider, Runner};
 use crate::finding::{Finding, Fixable, Policy, Severity};

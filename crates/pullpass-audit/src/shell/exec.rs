@@ -75,6 +75,9 @@ impl Shell {
 
     fn and_or(&mut self, run: &mut JobRun<'_>, item: &AndOr) -> Done {
         let mut done = self.pipeline(run, &item.first);
+        if item.rest.is_empty() {
+            return done;
+        }
         // The condition on which the left side succeeded; `None` while it does not matter.
         let mut left = self.guard_of_pipeline(run, &item.first);
         let mut left_matters = done.ok.is_none() && self.is_test_like(&item.first);

@@ -4,7 +4,7 @@
 //! `A=b`. Which flags do is data (`data/tools.toml`); how they are written is here, and is the same for
 //! every tool of the field: `--name value`, `--name=value`, `-n value`, `-nvalue`, `-abc`, `--`.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
 use serde::Deserialize;
 
@@ -17,7 +17,8 @@ use crate::text::Text;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "RawSpec")]
 pub(super) struct Spec {
-    listed: HashSet<String>,
+    /// Flags, written one after the other.
+    listed: Cow<'static, str>,
     /// Whether the listed flags are the ones that take a value; else they are those that do not.
     listed_take_values: bool,
 }
@@ -34,10 +35,10 @@ impl TryFrom<RawSpec> for Spec {
 
     fn try_from(raw: RawSpec) -> Result<Self, Self::Error> {
         match (raw.values, raw.switches) {
-            (Some(values), None) => Ok(Self::values(&values)),
+            (Some(values), None) => Ok(Self::values(values)),
             (None, Some(switches)) => Ok(Self {
                 listed_take_values: false,
-                ..Self::values(&switches)
+                ..Self::values(switches)
             }),
             _ => Err("give `values` or `switches`"),
         }
@@ -46,15 +47,18 @@ impl TryFrom<RawSpec> for Spec {
 
 impl Spec {
     /// These flags, written one after the other, take a value; no other does.
-    pub(super) fn values(flags: &str) -> Self {
+    pub(super) fn values(flags: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            listed: flags.split_whitespace().map(str::to_owned).collect(),
+            listed: flags.into(),
             listed_take_values: true,
         }
     }
 
     fn takes_value(&self, flag: &str) -> bool {
-        self.listed.contains(flag) == self.listed_take_values
+        self.listed
+            .split_ascii_whitespace()
+            .any(|listed| listed == flag)
+            == self.listed_take_values
     }
 }
 

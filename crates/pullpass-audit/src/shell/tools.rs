@@ -14,7 +14,7 @@ use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Text};
 
-const TEXT: &str = include_str!("../../data/tools.toml");
+const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/tools.json"));
 
 /// Everything that the table says.
 #[derive(Default, Deserialize)]
@@ -169,7 +169,7 @@ struct Index {
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
     // A test reads the table; an error cannot come this far.
-    let table: Table = toml::from_str(TEXT).unwrap_or_default();
+    let table: Table = serde_json::from_str(TEXT).unwrap_or_default();
     let mut tools = HashMap::new();
     let mut wrappers: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, tool) in table.tool.iter().enumerate() {
@@ -516,7 +516,7 @@ mod tests {
 
     #[test]
     fn the_table_can_be_read() {
-        let table: Table = toml::from_str(TEXT).unwrap();
+        let table: Table = serde_json::from_str(TEXT).unwrap();
         assert!(table.tool.len() > 20 && table.wrapper.len() > 10);
         for tool in &table.tool {
             assert!(tool.source.starts_with("https://"), "{:?}", tool.names);

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::tools;
 
@@ -37,6 +37,8 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     // Variables in capitals hold the names of clients: `$DOCKER`.
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
+        // The faster automaton takes longer to build than the scripts of a repository to search.
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(words)
         .ok()
 });

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use pullpass_audit::context::{Options, Unread};
 use pullpass_audit::finding;
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::orb_sources;
@@ -20,9 +21,9 @@ use crate::render::{Format, Fragment, Human, Render, Repository, Stream, Totals}
 use crate::terminal::Terminal;
 use crate::walk::{self, Scope, Target};
 
-/// Repositories that are audited before what was found is written: enough to keep every core
-/// busy, few enough that a fleet's size does not show in memory.
-const BATCH: usize = 256;
+/// Repositories per core that are audited before what was found is written: enough to keep every
+/// core busy, few enough that a fleet's size does not show in memory.
+const BATCH: usize = 32;
 
 /// Stack of a worker, in bytes: scripts, Makefiles and Compose files call each other.
 const STACK: usize = 16 * 1024 * 1024;
@@ -162,7 +163,8 @@ impl Plan {
             .flatten();
         let mut stream = Stream::open(render, out).map_err(|e| Error::output(&e))?;
         let mut entries = BTreeSet::new();
-        for batch in targets.chunks(BATCH) {
+        let cores = workers.as_ref().map_or(1, ThreadPool::current_num_threads);
+        for batch in targets.chunks(BATCH * cores) {
             let one = |target: &Target| self.audit(target, among_many, render);
             let done: Vec<Result<_>> = match &workers {
                 Some(pool) => pool.install(|| batch.par_iter().with_max_len(1).map(one).collect()),

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use pullpass_audit::finding::Severity;
 
+use super::held::Held;
 use super::{Fragment, Render, Repository, Totals, clean};
 
 /// The renderer.
@@ -62,7 +63,7 @@ impl Render for Github {
         }
     }
 
-    fn close(&self, _: &mut dyn Write, _: &[String; 3], _: &Totals) -> io::Result<()> {
+    fn close(&self, _: &mut dyn Write, _: &mut [Held; 3], _: &Totals) -> io::Result<()> {
         Ok(())
     }
 }

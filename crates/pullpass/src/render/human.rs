@@ -11,6 +11,7 @@ use pullpass_audit::context::Unread;
 use pullpass_audit::finding::{Finding, Severity};
 use pullpass_audit::verdict::{Auth, Place, Pull};
 
+use super::held::Held;
 use super::{Fragment, Render, Repository, Totals, clean};
 use crate::terminal::Volume;
 
@@ -77,10 +78,12 @@ impl Render for Human {
         fragment
     }
 
-    fn close(&self, out: &mut dyn Write, later: &[String; 3], totals: &Totals) -> io::Result<()> {
+    fn close(&self, out: &mut dyn Write, later: &mut [Held; 3], totals: &Totals) -> io::Result<()> {
         let [unread, _, _] = later;
         if !unread.is_empty() {
-            writeln!(out, "{}\n{unread}", self.bold("Could not be understood:"))?;
+            writeln!(out, "{}", self.bold("Could not be understood:"))?;
+            unread.write_to(out)?;
+            writeln!(out)?;
         }
         if self.volume == Volume::Quiet {
             return Ok(());

@@ -13,6 +13,7 @@ use pullpass_audit::verdict::{self, Auth, Place};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::held::Held;
 use super::{Fragment, Render, Repository, Totals};
 
 /// The name of the document.
@@ -330,14 +331,14 @@ fn finding<'a>(repository: &'a str, finding: &'a Finding) -> FindingEntry<'a> {
 
 /// Entries one per line. Values of these types cannot fail to be written.
 pub(super) fn lines<T: Serialize>(entries: impl Iterator<Item = T>, separator: &str) -> String {
-    let mut out = String::new();
+    let mut out = Vec::new();
     for entry in entries {
         if !out.is_empty() {
-            out.push_str(separator);
+            out.extend_from_slice(separator.as_bytes());
         }
-        out.push_str(&serde_json::to_string(&entry).unwrap_or_default());
+        let _ = serde_json::to_writer(&mut out, &entry);
     }
-    out
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// The renderer.
@@ -375,7 +376,7 @@ impl Render for Json {
         }
     }
 
-    fn close(&self, out: &mut dyn Write, later: &[String; 3], totals: &Totals) -> io::Result<()> {
+    fn close(&self, out: &mut dyn Write, later: &mut [Held; 3], totals: &Totals) -> io::Result<()> {
         let unlisted = lines(
             totals.unlisted.iter().map(|(name, &n)| Unlisted {
                 name,
@@ -404,10 +405,13 @@ impl Render for Json {
             baselined: totals.baselined,
         };
         let [findings, unread, _] = later;
+        write!(out, "\n  ],\n  \"findings\": [\n    ")?;
+        findings.write_to(out)?;
+        write!(out, "\n  ],\n  \"unread\": [\n    ")?;
+        unread.write_to(out)?;
         write!(
             out,
-            "\n  ],\n  \"findings\": [\n    {findings}\n  ],\n  \"unread\": [\n    {unread}\n  ],\n  \
-             \"unlisted\": [\n    {unlisted}\n  ],\n  \"summary\": {}\n}}\n",
+            "\n  ],\n  \"unlisted\": [\n    {unlisted}\n  ],\n  \"summary\": {}\n}}\n",
             serde_json::to_string(&summary)?
         )
     }

@@ -21,6 +21,7 @@ use crate::config::FailOn;
 mod clean;
 pub(crate) mod fix;
 mod github;
+mod held;
 mod human;
 pub(crate) mod json;
 #[cfg(test)]
@@ -31,6 +32,8 @@ mod tests;
 
 pub(crate) use clean::clean;
 pub(crate) use human::Human;
+
+use held::Held;
 
 /// How the result is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
@@ -108,7 +111,7 @@ pub(crate) trait Render: Sync {
     fn fragment(&self, repository: &Repository<'_>) -> Fragment;
 
     /// What stands at the end.
-    fn close(&self, out: &mut dyn Write, later: &[String; 3], totals: &Totals) -> io::Result<()>;
+    fn close(&self, out: &mut dyn Write, later: &mut [Held; 3], totals: &Totals) -> io::Result<()>;
 }
 
 /// What all audits come to.
@@ -257,7 +260,7 @@ fn of(counts: &mut [usize; Auth::ALL.len()], auth: Auth) -> Option<&mut usize> {
 pub(crate) struct Stream<'w> {
     render: &'w dyn Render,
     out: &'w mut dyn Write,
-    later: [String; 3],
+    later: [Held; 3],
     totals: Totals,
     written: bool,
 }
@@ -287,17 +290,17 @@ impl<'w> Stream<'w> {
         }
         for (held, more) in self.later.iter_mut().zip(&fragment.later) {
             if !held.is_empty() && !more.is_empty() {
-                held.push_str(separator);
+                held.push(separator);
             }
-            held.push_str(more);
+            held.push(more);
         }
         self.totals.add(fragment.totals);
         Ok(())
     }
 
     /// Writes the end.
-    pub(crate) fn close(self) -> io::Result<Totals> {
-        self.render.close(self.out, &self.later, &self.totals)?;
+    pub(crate) fn close(mut self) -> io::Result<Totals> {
+        self.render.close(self.out, &mut self.later, &self.totals)?;
         self.out.flush()?;
         Ok(self.totals)
     }

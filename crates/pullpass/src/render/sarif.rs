@@ -15,6 +15,7 @@ use pullpass_audit::rules::{self, Rule};
 use pullpass_audit::verdict::Place;
 use serde::Serialize;
 
+use super::held::Held;
 use super::json::lines;
 use super::{Fragment, Render, Repository, Totals};
 
@@ -302,13 +303,14 @@ impl Render for Sarif {
         }
     }
 
-    fn close(&self, out: &mut dyn Write, later: &[String; 3], _: &Totals) -> io::Result<()> {
+    fn close(&self, out: &mut dyn Write, later: &mut [Held; 3], _: &Totals) -> io::Result<()> {
         let [unread, _, _] = later;
         write!(
             out,
-            "\n      ],\n      \"invocations\": [{{\"executionSuccessful\": true, \"toolExecutionNotifications\": [\n        \
-             {unread}\n      ]}}]\n    }}\n  ]\n}}\n"
-        )
+            "\n      ],\n      \"invocations\": [{{\"executionSuccessful\": true, \"toolExecutionNotifications\": [\n        "
+        )?;
+        unread.write_to(out)?;
+        write!(out, "\n      ]}}]\n    }}\n  ]\n}}\n")
     }
 }
 

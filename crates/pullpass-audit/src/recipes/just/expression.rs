@@ -5,7 +5,9 @@
 //! becomes a hole, and so does what this reader does not understand.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 
 use super::reader::Module;
 use crate::run::JobRun;

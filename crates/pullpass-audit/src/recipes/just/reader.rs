@@ -1,7 +1,9 @@
 //! The syntax of justfiles: lines to recipes, variables, settings and modules.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use super::expression::{string, word};
 use crate::run::JobRun;
