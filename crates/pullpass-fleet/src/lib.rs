@@ -6,7 +6,9 @@
 
 pub mod decide;
 pub mod desired;
+pub mod failure;
 pub mod label;
 pub mod name;
 pub mod observed;
 pub mod step;
+pub mod store;
