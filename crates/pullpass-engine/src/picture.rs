@@ -114,7 +114,7 @@ async fn look_at_target(
     }
     let (client, repository) = outside.github(project)?;
     if let Identity::Oidc { connection } = &project.identity {
-        let variables = client.variables(&repository).await?;
+        let variables = client.variables(&repository, &scope_of(target)).await?;
         return Ok(match variables.get(CONNECTION) {
             Some(value) if value == connection => Holding::Connection,
             Some(_) => Holding::Other,
@@ -191,8 +191,8 @@ pub(crate) fn at_github(
         moment >= receipt.written_at - BEFORE && moment <= receipt.written_at + AFTER
     };
     // The name is written before the token, in the same run or in an earlier one.
-    let user_is_ours = written(&project.user_var)
-        .is_some_and(|moment| *moment <= receipt.written_at + AFTER);
+    let user_is_ours =
+        written(&project.user_var).is_some_and(|moment| *moment <= receipt.written_at + AFTER);
     match is_ours(*token) && user_is_ours && record.version(receipt.attempt).is_some() {
         true => Holding::Version {
             attempt: receipt.attempt,
