@@ -8,7 +8,7 @@ use pullpass_connect::github::Scope;
 use pullpass_connect::hub::{Role, WhoAmI};
 use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::Failure;
-use pullpass_fleet::file::{Delivery, HubSettings, Project};
+use pullpass_fleet::file::{HubSettings, Project};
 use pullpass_fleet::observed::{Account, Holding, Learnt, Membership, Observed, Slots, Token};
 use pullpass_fleet::store::{Receipt, Record, Store as _, Tail};
 
@@ -212,9 +212,4 @@ pub(crate) fn slots(hub: &HubSettings, tokens: &[Token]) -> Slots {
         limit: hub.token_slots,
         used: u32::try_from(tokens.len()).unwrap_or(u32::MAX),
     }
-}
-
-/// Whether Terraform hands the credential out.
-pub(crate) fn is_by_terraform(project: &Project) -> bool {
-    matches!(project.delivery, Delivery::Terraform { .. })
 }
