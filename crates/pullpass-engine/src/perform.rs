@@ -227,7 +227,7 @@ impl<'a> Case<'a> {
             }
             SignIn::Wrong => (
                 "the stored password does not open it",
-                "reset the password in Docker Hub's console and store it with `pullpass onboard --password`",
+                "reset it in Docker's console to the stored one, which `pullpass onboard --show-password` prints",
             ),
             SignIn::Unconfirmed => (
                 "its e-mail address has not been confirmed",
@@ -298,7 +298,7 @@ impl<'a> Case<'a> {
                 FailureKind::Refused,
                 doing,
                 format!("the Docker ID `{id}` is taken"),
-                "give the project another one with `docker_id = \"…\"`; if this one is yours, store its password with `pullpass onboard --password`",
+                "give the project another one with `docker_id = \"…\"`; if this one is yours, keep its password with `pullpass onboard --password`",
             ));
         }
         let account = store::Account {

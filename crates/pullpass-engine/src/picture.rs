@@ -126,6 +126,24 @@ async fn look_at_target(
     Ok(at_github(project, target, record, &secrets))
 }
 
+/// Whether a target is there for the operator's tokens.
+///
+/// # Errors
+///
+/// What the CI system says, where it is not.
+pub async fn can_see(outside: &Outside, project: &Project, target: &Target) -> Result<(), Failure> {
+    if *target == Target::CircleCi {
+        let (client, slug) = outside.circleci(project)?;
+        client.variables(&slug).await.map(drop)
+    } else {
+        let (client, repository) = outside.github(project)?;
+        client
+            .secrets(&repository, &scope_of(target))
+            .await
+            .map(drop)
+    }
+}
+
 /// Where at GitHub a target is. CircleCI is not asked here.
 pub(crate) fn scope_of(target: &Target) -> Scope {
     match target {

@@ -66,6 +66,14 @@ pub struct Ahead<'a> {
 }
 
 impl Ahead<'_> {
+    /// Whether the store has a credential of it, or one that was begun.
+    pub fn has_credential(&self) -> bool {
+        self.picture.as_ref().is_none_or(|picture| {
+            let stored = &picture.observed.stored;
+            stored.current.is_some() || stored.pending.is_some()
+        })
+    }
+
     /// Whether anything would be changed.
     pub fn changes(&self) -> bool {
         self.steps.iter().any(Step::changes)

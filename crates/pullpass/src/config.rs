@@ -254,7 +254,7 @@ impl Configs {
 }
 
 /// The folder above, also where the path as written does not show it.
-fn above(folder: &Path) -> Option<PathBuf> {
+pub(crate) fn above(folder: &Path) -> Option<PathBuf> {
     match folder.parent() {
         Some(parent) if folder.file_name().is_some() => Some(if parent.as_os_str().is_empty() {
             PathBuf::from(".")

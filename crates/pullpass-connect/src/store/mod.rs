@@ -11,6 +11,7 @@
 
 mod change;
 pub mod file;
+pub mod identity;
 mod random;
 mod uuid;
 
