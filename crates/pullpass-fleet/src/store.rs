@@ -115,6 +115,7 @@ pub enum Update {
 
 /// How a change went.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "it lives for a moment")]
 pub enum Written {
     /// It is made, and this is the record now.
     Done(Record),
@@ -155,11 +156,8 @@ pub trait Store {
     ) -> Result<(), Failure>;
 
     /// The token of a version that the record names.
-    async fn token(
-        &self,
-        project: &ProjectName,
-        attempt: Attempt,
-    ) -> Result<SecretString, Failure>;
+    async fn token(&self, project: &ProjectName, attempt: Attempt)
+    -> Result<SecretString, Failure>;
 
     /// The account of a project's service ID.
     async fn account(&self, project: &ProjectName) -> Result<Account, Failure>;

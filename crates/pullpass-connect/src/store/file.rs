@@ -1,0 +1,523 @@
+//! A store in one file, which is safe to commit.
+//!
+//! What a record shows is in clear, so that a review of a change reads as one. Every secret is an
+//! age ciphertext of its own, sealed for the file's own key; that key stands in the file too,
+//! sealed with a passphrase or for the people who may open it. So nothing but reading a secret
+//! needs a passphrase, and a run asks for it once.
+//!
+//! Two writers are settled by a lock beside the file, held while it is read, compared and replaced.
+//! A revision counts up and ends in random bits: two branches that change the same record conflict
+//! when they are merged, also where each made the same change.
+//!
+//! What it cannot do: age has no signatures. Whoever may write the file can seal a secret of their
+//! own for the file's key, or put another key in its place. Moving a ciphertext to another project
+//! or version is noticed, as is a key that does not open what it should; the rest is what reviews
+//! and the rights of the repository are for.
+
+mod format;
+mod replace;
+mod seal;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use age::x25519::{Identity, Recipient};
+use pullpass_fleet::desired::Target;
+use pullpass_fleet::failure::{Failure, FailureKind};
+use pullpass_fleet::label::Attempt;
+use pullpass_fleet::name::ProjectName;
+use pullpass_fleet::observed::Revision;
+use pullpass_fleet::store::{Account, Receipt, Record, Store, Update, Written};
+use secrecy::{ExposeSecret, SecretString};
+
+use self::format::{Document, Entry, Key, Unreadable, What};
+use self::replace::{Broken, Lock, Stamp};
+use self::seal::{Place, Unsealed};
+use crate::store::change::changed;
+use crate::store::random;
+
+/// Who may open a new file.
+pub enum Protection {
+    /// Whoever knows the passphrase.
+    Passphrase {
+        /// The passphrase.
+        passphrase: SecretString,
+        /// The work that each guess costs, as the logarithm of scrypt's N; `None` for about a
+        /// second on this machine.
+        work_factor: Option<u8>,
+    },
+    /// Whoever has the identity of one of these recipients (`age1…`).
+    Recipients(Vec<String>),
+}
+
+/// What the file has to be opened with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// The passphrase.
+    Passphrase,
+    /// An age identity file's text (`AGE-SECRET-KEY-1…`).
+    Identities,
+}
+
+/// Asks for what the file has to be opened with. It is asked when the first secret is read, and
+/// again only after what it gave was wrong.
+pub type Unlock = Box<dyn Fn(Wanted) -> Result<SecretString, Failure>>;
+
+/// A store in one file.
+pub struct FileStore {
+    path: PathBuf,
+    unlock: Unlock,
+    /// The file as it was last read or written.
+    cache: RefCell<Option<(Stamp, Document)>>,
+    /// The opened key, and what it is the key of.
+    opened: RefCell<Option<(String, Identity)>>,
+    calls: Cell<u64>,
+}
+
+impl FileStore {
+    /// The store in that file, which is not read yet.
+    pub fn open(path: impl Into<PathBuf>, unlock: Unlock) -> Self {
+        Self {
+            path: path.into(),
+            unlock,
+            cache: RefCell::default(),
+            opened: RefCell::default(),
+            calls: Cell::new(0),
+        }
+    }
+
+    /// Makes a new file, which its owner alone may read.
+    ///
+    /// Errors: of kind `Configuration` where there is one already, or nobody could open it.
+    pub fn create(path: &Path, protection: &Protection) -> Result<(), Failure> {
+        let refused = |happened: String, next: &str| {
+            Failure::new(
+                FailureKind::Configuration,
+                format!("make the store {}", path.display()),
+                happened,
+                next,
+            )
+        };
+        let key = Identity::generate();
+        let sealed = match protection {
+            Protection::Passphrase {
+                passphrase,
+                work_factor,
+            } => {
+                if passphrase.expose_secret().is_empty() {
+                    return Err(refused("the passphrase is empty".into(), "give one"));
+                }
+                let mut person = age::scrypt::Recipient::new(passphrase.clone());
+                if let Some(work) = work_factor {
+                    if !(1..64).contains(work) {
+                        return Err(refused(
+                            format!("a work factor of {work} cannot be"),
+                            "leave it to the default",
+                        ));
+                    }
+                    person.set_work_factor(*work);
+                }
+                seal::seal_key(&key, &[&person])
+            }
+            Protection::Recipients(people) => {
+                let people = people
+                    .iter()
+                    .map(|person| {
+                        person.parse::<Recipient>().map_err(|_| {
+                            refused(
+                                format!("`{person}` is no recipient"),
+                                "a recipient begins with `age1`; `age-keygen -y` shows that of an identity",
+                            )
+                        })
+                    })
+                    .collect::<Result<Vec<_>, _>>()?;
+                let people: Vec<&dyn age::Recipient> = people.iter().map(|p| p as _).collect();
+                seal::seal_key(&key, &people)
+            }
+        };
+        let identity = sealed.map_err(|error| refused(error.to_string(), "name a recipient"))?;
+        let document = Document::new(Key {
+            recipient: key.to_public(),
+            identity,
+        });
+        replace::make(path, &[&document.head]).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => refused(
+                "there is a file of that name".into(),
+                "use it, or name another",
+            ),
+            _ => refused(
+                error.to_string(),
+                "see that its folder is there and yours to write",
+            ),
+        })
+    }
+
+    fn count(&self) {
+        self.calls.set(self.calls.get() + 1);
+    }
+
+    fn failure(
+        &self,
+        kind: FailureKind,
+        doing: &str,
+        happened: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Failure {
+        let doing = format!("{doing} the store {}", self.path.display());
+        Failure::new(kind, doing, happened, next)
+    }
+
+    fn io(&self, doing: &str, error: &io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::NotFound => self.failure(
+                FailureKind::Configuration,
+                doing,
+                "there is no such file",
+                "`pullpass onboard` makes it; if there should be one, see the path of the store",
+            ),
+            io::ErrorKind::PermissionDenied => self.failure(
+                FailureKind::Configuration,
+                doing,
+                "permission denied",
+                "give yourself the right to write the file and its folder",
+            ),
+            _ => self.failure(FailureKind::Unavailable, doing, error.to_string(), ""),
+        }
+    }
+
+    fn unreadable(&self, wrong: &Unreadable) -> Failure {
+        let line = wrong.line;
+        let shown = format!("`git log -p {}`", self.path.display());
+        let (happened, next) = match wrong.what {
+            What::Conflict => (
+                format!("line {line} is a mark of a merge that has a conflict"),
+                "take the one or the other side of that project whole, and run again: what only \
+                 the other side had is found on Docker Hub and cleaned up"
+                    .to_owned(),
+            ),
+            What::Schema => (
+                format!("line {line} names a format that this version does not know"),
+                "use the version of pullpass that wrote the file, or a newer one".to_owned(),
+            ),
+            What::Malformed => (
+                format!("line {line} is not as pullpass writes it"),
+                format!("undo what was changed there; {shown} shows it"),
+            ),
+        };
+        self.failure(FailureKind::Configuration, "read", happened, next)
+    }
+
+    /// Works with the file as it is now.
+    fn with<T>(&self, f: impl FnOnce(&mut Stamp, &mut Document) -> T) -> Result<T, Failure> {
+        let mut cache = self.cache.borrow_mut();
+        let now = Stamp::of(&self.path).map_err(|error| self.io("read", &error))?;
+        if cache.as_ref().is_none_or(|(stamp, _)| *stamp != now) {
+            *cache = None;
+        }
+        let (stamp, document) = match &mut *cache {
+            Some(known) => known,
+            none => none.insert(self.read()?),
+        };
+        Ok(f(stamp, document))
+    }
+
+    fn read(&self) -> Result<(Stamp, Document), Failure> {
+        self.count();
+        let read = || {
+            let mut file = File::open(&self.path)?;
+            let metadata = file.metadata()?;
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            Ok((Stamp::from(&metadata), text))
+        };
+        let (stamp, text) = read().map_err(|error: io::Error| self.io("read", &error))?;
+        let document = format::parse(&text).map_err(|wrong| self.unreadable(&wrong))?;
+        Ok((stamp, document))
+    }
+
+    /// Replaces one project's entry, if there is one to replace it with, under the lock.
+    fn replace<T>(
+        &self,
+        project: &ProjectName,
+        change: impl FnOnce(&Key, Option<&Entry>) -> Result<(Option<Entry>, T), Failure>,
+    ) -> Result<T, Failure> {
+        // Through a symbolic link, for the link is to stay one.
+        let path = fs::canonicalize(&self.path).map_err(|error| self.io("write", &error))?;
+        let _lock = Lock::of(&path).map_err(|error| self.io("lock", &error))?;
+        let done = self.with(|stamp, document| {
+            let (entry, answer) = change(&document.key, document.entries.get(project))?;
+            let Some(entry) = entry else {
+                return Ok(Ok(answer));
+            };
+            let mut parts = vec![document.head.as_str()];
+            let texts = |from, to| {
+                let others = document.entries.range::<ProjectName, _>((from, to));
+                others.map(|(_, other)| other.text.as_str())
+            };
+            parts.extend(texts(Bound::Unbounded, Bound::Excluded(project)));
+            parts.push(&entry.text);
+            parts.extend(texts(Bound::Excluded(project), Bound::Unbounded));
+            self.count();
+            match replace::replace(&path, &parts) {
+                Ok(new) => {
+                    *stamp = new;
+                    document.entries.insert(project.clone(), entry);
+                    Ok(Ok(answer))
+                }
+                Err(broken) => Ok(Err(broken)),
+            }
+        })??;
+        done.map_err(|broken| {
+            *self.cache.borrow_mut() = None;
+            match broken {
+                Broken::Before(error) => self.io("write", &error),
+                Broken::After(error) => self.failure(
+                    FailureKind::Unknown,
+                    "write",
+                    format!("it may be written, or not for good: {error}"),
+                    "",
+                ),
+            }
+        })
+    }
+
+    fn seal(&self, key: &Key, place: &Place<'_>, secret: &str) -> Result<String, Failure> {
+        seal::seal(&key.recipient, place, secret).map_err(|error| {
+            self.failure(
+                FailureKind::Configuration,
+                "seal a secret for",
+                error.to_string(),
+                "",
+            )
+        })
+    }
+
+    /// The file's key, opened once.
+    fn opened<T>(&self, f: impl FnOnce(&Identity) -> T) -> Result<T, Failure> {
+        let (recipient, sealed) = self.with(|_, document| {
+            let key = &document.key;
+            (key.recipient.to_string(), key.identity.clone())
+        })?;
+        let mut opened = self.opened.borrow_mut();
+        match &*opened {
+            Some((known, key)) if *known == recipient => Ok(f(key)),
+            _ => {
+                let key = self.open_key(&recipient, &sealed)?;
+                let (_, key) = opened.insert((recipient, key));
+                Ok(f(key))
+            }
+        }
+    }
+
+    fn open_key(&self, recipient: &str, sealed: &str) -> Result<Identity, Failure> {
+        let refused = |happened: &str, next: &str| {
+            self.failure(FailureKind::Configuration, "open", happened, next)
+        };
+        let key = match seal::wants_passphrase(sealed) {
+            None => Err(age::DecryptError::InvalidHeader),
+            Some(true) => {
+                let person = age::scrypt::Identity::new((self.unlock)(Wanted::Passphrase)?);
+                seal::open_key(sealed, std::iter::once(&person as _))
+            }
+            Some(false) => {
+                let text = (self.unlock)(Wanted::Identities)?;
+                let people = age::IdentityFile::from_buffer(text.expose_secret().as_bytes())
+                    .ok()
+                    .and_then(|file| file.into_identities().ok())
+                    .ok_or_else(|| {
+                        refused(
+                            "what was given is no age identity",
+                            "give an identity file as `age-keygen` makes it: `AGE-SECRET-KEY-1…`",
+                        )
+                    })?;
+                seal::open_key(sealed, people.iter().map(|person| person.as_ref() as _))
+            }
+        };
+        let key = key.map_err(|error| match error {
+            age::DecryptError::KeyDecryptionFailed | age::DecryptError::DecryptionFailed => {
+                refused(
+                    "the passphrase is not the one it was made with",
+                    "try again",
+                )
+            }
+            age::DecryptError::NoMatchingKeys => refused(
+                "it was made for other people than the given identity",
+                "give the identity of one of its recipients",
+            ),
+            age::DecryptError::ExcessiveWork { required, target } => refused(
+                &format!(
+                    "its passphrase costs 2^{required} steps, and 2^{target} take a second here"
+                ),
+                "open it on a faster machine, or make it anew",
+            ),
+            _ => refused(
+                "its key is damaged",
+                "take the lines under `[key]` from a commit in which they were right",
+            ),
+        })?;
+        match key.to_public().to_string() == recipient {
+            true => Ok(key),
+            false => Err(refused(
+                "the recipient under `[key]` is not that of the key: somebody has put another there",
+                "find out who; secrets that were stored since may be in their hands",
+            )),
+        }
+    }
+
+    fn secret(
+        &self,
+        place: &Place<'_>,
+        find: impl FnOnce(&Entry) -> Option<String>,
+    ) -> Result<SecretString, Failure> {
+        let (Place::Token(project, _) | Place::Account(project)) = place;
+        let sealed = self
+            .with(|_, document| document.entries.get(project).and_then(find))?
+            .ok_or_else(|| {
+                let what = match place {
+                    Place::Token(_, attempt) => {
+                        format!("it has no version {attempt} of `{project}`")
+                    }
+                    Place::Account(_) => format!("it has no account of `{project}`"),
+                };
+                self.failure(
+                    FailureKind::NotFound,
+                    "read a secret from",
+                    what,
+                    "look at it again",
+                )
+            })?;
+        self.opened(|key| seal::open(key, place, &sealed))?
+            .map_err(|wrong| match wrong {
+                Unsealed::Elsewhere => self.failure(
+                    FailureKind::Configuration,
+                    "read a secret from",
+                    format!("what stands at `{project}` was sealed for another place"),
+                    "somebody has moved it: take that project's lines from a commit in which they were right",
+                ),
+                Unsealed::Broken => self.failure(
+                    FailureKind::Configuration,
+                    "read a secret from",
+                    format!("what stands at `{project}` is damaged, or sealed for another key"),
+                    "take that project's lines from a commit in which they were right",
+                ),
+            })
+    }
+}
+
+impl Store for FileStore {
+    async fn list(
+        &self,
+        projects: &[ProjectName],
+    ) -> Result<BTreeMap<ProjectName, Record>, Failure> {
+        self.with(|_, document| {
+            projects
+                .iter()
+                .filter_map(|project| {
+                    let entry = document.entries.get(project)?;
+                    Some((project.clone(), entry.record.clone()))
+                })
+                .collect()
+        })
+    }
+
+    async fn look(&self, project: &ProjectName) -> Result<Record, Failure> {
+        self.with(|_, document| match document.entries.get(project) {
+            Some(entry) => entry.record.clone(),
+            None => Record::nothing(),
+        })
+    }
+
+    async fn change(
+        &self,
+        project: &ProjectName,
+        seen: &Record,
+        update: &Update,
+    ) -> Result<Written, Failure> {
+        self.replace(project, |key, entry| {
+            let (record, mut secrets) = match entry {
+                Some(entry) => (entry.record.clone(), entry.secrets.clone()),
+                None => (Record::nothing(), format::Secrets::default()),
+            };
+            if record.stored != seen.stored {
+                return Ok((None, Written::Conflict));
+            }
+            let revision = next(record.stored.revision)?;
+            let Some(after) = changed(&record, revision, update) else {
+                return Ok((None, Written::Conflict));
+            };
+            match update {
+                Update::Account(account) => {
+                    let text = seal::account_text(account);
+                    secrets.account = Some(self.seal(key, &Place::Account(project), &text)?);
+                }
+                Update::Pending(kept, token) => {
+                    let place = Place::Token(project, kept.attempt);
+                    let sealed = self.seal(key, &place, token.expose_secret())?;
+                    secrets.tokens.insert(kept.attempt, sealed);
+                }
+                Update::Promote(..) | Update::DropPending | Update::Fence => {}
+            }
+            let entry = Entry::new(project, after.clone(), secrets);
+            Ok((Some(entry), Written::Done(after)))
+        })
+    }
+
+    async fn note(
+        &self,
+        project: &ProjectName,
+        receipts: &BTreeMap<Target, Receipt>,
+    ) -> Result<(), Failure> {
+        self.replace(project, |_, entry| {
+            let Some(entry) = entry else {
+                return Ok((None, ()));
+            };
+            let mut record = entry.record.clone();
+            let new = receipts
+                .iter()
+                .map(|(target, receipt)| (target.clone(), *receipt));
+            record.receipts.extend(new);
+            let unchanged = record.receipts == entry.record.receipts;
+            let entry = (!unchanged).then(|| Entry::new(project, record, entry.secrets.clone()));
+            Ok((entry, ()))
+        })
+    }
+
+    async fn token(
+        &self,
+        project: &ProjectName,
+        attempt: Attempt,
+    ) -> Result<SecretString, Failure> {
+        self.secret(&Place::Token(project, attempt), |entry| {
+            entry.secrets.tokens.get(&attempt).cloned()
+        })
+    }
+
+    async fn account(&self, project: &ProjectName) -> Result<Account, Failure> {
+        let text = self.secret(&Place::Account(project), |entry| {
+            entry.secrets.account.clone()
+        })?;
+        seal::account_of(&text).ok_or_else(|| {
+            self.failure(
+                FailureKind::Configuration,
+                "read a secret from",
+                format!("the account of `{project}` is damaged"),
+                "take that project's lines from a commit in which they were right",
+            )
+        })
+    }
+
+    fn calls(&self) -> u64 {
+        self.calls.get()
+    }
+}
+
+/// The next revision: a count, and random bits.
+fn next(revision: Revision) -> Result<Revision, Failure> {
+    let count = (revision.0 >> 32).saturating_add(1);
+    let random = u32::from_le_bytes(random::bytes()?);
+    Ok(Revision(count << 32 | u64::from(random)))
+}

@@ -1,0 +1,112 @@
+//! Files are read whole, replaced whole, and changed by one process at a time.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// What tells one content of a file from another without reading it. A replaced file has another
+/// inode; one that was edited in place has another time.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|metadata| Self::from(&metadata))
+    }
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Self {
+            modified: metadata.modified().ok(),
+            length: metadata.len(),
+            inode,
+        }
+    }
+}
+
+/// The lock of a file: a file beside it, for the file itself is replaced. Held until dropped, and
+/// by no process that has ended.
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for the lock. Those who hold it read, compare and write: milliseconds.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(PathBuf::from(name))?;
+        // Not `File::lock`, which newer Rust than ours has under the same name.
+        fs4::FileExt::lock(&file)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// How far a replacement came.
+pub(super) enum Broken {
+    /// The file is as it was.
+    Before(io::Error),
+    /// The file is replaced, and may be the old one again after a loss of power.
+    After(io::Error),
+}
+
+/// Replaces a file by way of a temporary one in the same folder, or makes it, for its owner alone.
+/// The mode of a file that is there is kept.
+pub(super) fn replace(path: &Path, parts: &[&str]) -> Result<Stamp, Broken> {
+    let (folder, file) = written(path, parts).map_err(Broken::Before)?;
+    let file = file
+        .persist(path)
+        .map_err(|error| Broken::Before(error.error))?;
+    // The name is the folder's.
+    #[cfg(unix)]
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Broken::After)?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    file.metadata()
+        .map(|metadata| Stamp::from(&metadata))
+        .map_err(Broken::After)
+}
+
+/// Makes a file that is not there yet, for its owner alone.
+pub(super) fn make(path: &Path, parts: &[&str]) -> io::Result<()> {
+    let (_, file) = written(path, parts)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.error),
+    }
+}
+
+fn written<'a>(path: &'a Path, parts: &[&str]) -> io::Result<(&'a Path, tempfile::NamedTempFile)> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // Temporary files are their owner's alone where the system has such a thing.
+    let mut file = tempfile::Builder::new()
+        .prefix(".pullpass-")
+        .tempfile_in(folder)?;
+    for part in parts {
+        file.write_all(part.as_bytes())?;
+    }
+    if let Ok(before) = fs::metadata(path) {
+        fs::set_permissions(file.path(), before.permissions())?;
+    }
+    file.as_file().sync_all()?;
+    Ok((folder, file))
+}

@@ -1,0 +1,11 @@
+//! The stores, held to one set of rules.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "what fails here fails the test"
+)]
+
+mod conformance;
+mod file;
