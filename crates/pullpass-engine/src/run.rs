@@ -203,6 +203,7 @@ impl<'a> Run<'a> {
             };
             let user = ahead.project.user(&self.fleet.hub);
             let mut pending = false;
+            let mut person = false;
             for step in &ahead.steps {
                 let detail = describe(step, ahead.project, &picture.observed.stored, &user);
                 let status = match step {
@@ -212,9 +213,10 @@ impl<'a> Run<'a> {
                     _ => Status::Planned,
                 };
                 pending = true;
-                summary.for_a_person += usize::from(step.awaits_a_person());
+                person |= step.awaits_a_person();
                 self.tell(ahead.project, step.name(), status, detail);
             }
+            summary.for_a_person += usize::from(person);
             match pending {
                 true => summary.pending += 1,
                 false => summary.converged += 1,

@@ -425,7 +425,7 @@ pub(crate) mod schema {
     #[derive(Serialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
     struct Store {
-        /// The encrypted file, relative to this one [default: `pullpass.secrets.json`].
+        /// The encrypted file, relative to this one [default: `pullpass.secrets.toml`].
         file: Option<String>,
         /// AWS Secrets Manager.
         aws: Option<Aws>,
