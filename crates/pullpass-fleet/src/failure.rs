@@ -80,7 +80,10 @@ mod tests {
             "cannot list the tokens of `acmeshop`: Docker Hub answered 403: token issued from personal \
              access token is not allowed\n  help: sign in with the password"
         );
-        let bare = Failure { next: String::new(), ..failure };
+        let bare = Failure {
+            next: String::new(),
+            ..failure
+        };
         assert!(!bare.to_string().contains("help"));
     }
 }

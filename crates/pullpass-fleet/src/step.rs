@@ -79,6 +79,41 @@ pub enum Blocked {
 }
 
 impl Step {
+    /// Its name, as events have it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::LookAtAccount => "look-at-account",
+            Self::LookAtTokens => "look-at-tokens",
+            Self::Invent => "invent-account",
+            Self::AwaitSignUp => "await-sign-up",
+            Self::AwaitConfirmation => "await-confirmation",
+            Self::Invite => "invite",
+            Self::AwaitInvitation => "await-invitation",
+            Self::Demote => "demote",
+            Self::JoinTeam => "join-team",
+            Self::Mint(_) => "mint",
+            Self::Prove(_) => "prove",
+            Self::Deliver(..) => "deliver",
+            Self::Promote(_) => "promote",
+            Self::DropPending(_) => "drop-pending",
+            Self::Fence => "fence",
+            Self::Deactivate(_) => "deactivate",
+            Self::Delete(_) => "delete",
+            Self::WriteConnection(_) => "write-connection",
+            Self::Wait(..) => "wait",
+            Self::Blocked(_) => "blocked",
+            Self::Converged => "converged",
+        }
+    }
+
+    /// Whether it waits for a person to do something.
+    pub fn awaits_a_person(&self) -> bool {
+        matches!(
+            self,
+            Self::AwaitSignUp | Self::AwaitConfirmation | Self::AwaitInvitation | Self::Blocked(_)
+        )
+    }
+
     /// Whether performing it changes something outside.
     pub fn changes(&self) -> bool {
         match self {

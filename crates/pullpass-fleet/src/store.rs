@@ -155,11 +155,8 @@ pub trait Store {
     ) -> Result<(), Failure>;
 
     /// The token of a version that the record names.
-    async fn token(
-        &self,
-        project: &ProjectName,
-        attempt: Attempt,
-    ) -> Result<SecretString, Failure>;
+    async fn token(&self, project: &ProjectName, attempt: Attempt)
+    -> Result<SecretString, Failure>;
 
     /// The account of a project's service ID.
     async fn account(&self, project: &ProjectName) -> Result<Account, Failure>;

@@ -13,20 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::ValueEnum;
 use pullpass_audit::finding::{Accept, Ignore, Policy, Severity};
 use pullpass_audit::rules;
+use pullpass_fleet::file::TABLES;
+use pullpass_fleet::reader::{self, Reader, Value, did_you_mean};
 use schemars::JsonSchema;
 use serde::Serialize;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
-use crate::error::{Error, ErrorKind, Result, did_you_mean};
+use crate::error::{Error, Result};
 
 /// The name of the file.
 pub(crate) const FILE_NAME: &str = "pullpass.toml";
-
-/// Top-level tables: `audit`, and those that other commands read.
-const TABLES: [&str; 9] = [
-    "audit", "hub", "defaults", "project", "store", "circleci", "github", "limits", "fix",
-];
 
 /// The least severity that makes the exit code 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, JsonSchema)]
@@ -74,108 +69,33 @@ impl Config {
 
     /// Reads its text; `name` is for errors.
     pub(crate) fn parse(text: &str, name: &str) -> Result<Self> {
-        let reader = Reader { text, name };
-        let root = DeTable::parse(text).map_err(|error| {
-            reader.wrong(
-                error.span().unwrap_or(0..0),
-                format!("not TOML: {}", error.message()),
-                "see https://toml.io for how it is written",
-            )
-        })?;
+        let reader = AuditReader(Reader::new(text, name));
+        let root = reader.root()?;
         let mut config = Self::default();
         for (key, value) in root.get_ref() {
             match key.get_ref().as_ref() {
                 "audit" => reader.audit(value, &mut config)?,
                 known if TABLES.contains(&known) => {}
-                _ => return Err(reader.unknown(key, "table", &TABLES)),
+                _ => return Err(reader.unknown(key, "table", &TABLES).into()),
             }
         }
         Ok(config)
     }
 }
 
-type Key<'t> = Spanned<std::borrow::Cow<'t, str>>;
-type Value<'t> = Spanned<DeValue<'t>>;
+/// Reads the table of `audit`.
+struct AuditReader<'t>(Reader<'t>);
 
-struct Reader<'t> {
-    text: &'t str,
-    name: &'t str,
+impl<'t> std::ops::Deref for AuditReader<'t> {
+    type Target = Reader<'t>;
+
+    fn deref(&self) -> &Reader<'t> {
+        &self.0
+    }
 }
 
-impl Reader<'_> {
-    fn wrong(&self, at: Range<usize>, happened: String, next: impl Into<String>) -> Error {
-        let before = self.text.get(..at.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |n| n + 1);
-        let column = before.get(start..).unwrap_or("").chars().count() + 1;
-        Error::new(
-            ErrorKind::Configuration,
-            "read the configuration",
-            format!("{}:{line}:{column}: {happened}", self.name),
-            next,
-        )
-    }
-
-    fn unknown(&self, key: &Key<'_>, what: &str, known: &[&str]) -> Error {
-        self.wrong(
-            key.span(),
-            format!("unknown {what} `{}`", key.get_ref()),
-            did_you_mean(
-                key.get_ref(),
-                known.iter().copied(),
-                &format!("known here: {}", known.join(", ")),
-            ),
-        )
-    }
-
-    fn table<'v, 't>(&self, value: &'v Value<'t>, key: &str) -> Result<&'v DeTable<'t>> {
-        value.get_ref().as_table().ok_or_else(|| {
-            self.wrong(
-                value.span(),
-                format!(
-                    "`{key}` is a table, not {}",
-                    with_article(value.get_ref().type_str())
-                ),
-                format!("write it as `[{key}]`"),
-            )
-        })
-    }
-
-    fn string<'v>(&self, key: &Key<'_>, value: &'v Value<'_>) -> Result<&'v str> {
-        value.get_ref().as_str().ok_or_else(|| {
-            self.wrong(
-                value.span(),
-                format!(
-                    "`{}` is a string, not {}",
-                    key.get_ref(),
-                    with_article(value.get_ref().type_str())
-                ),
-                "put it in quotes",
-            )
-        })
-    }
-
-    /// One of a few words.
-    fn word<T: Copy>(&self, key: &Key<'_>, value: &Value<'_>, words: &[(&str, T)]) -> Result<T> {
-        let written = self.string(key, value)?;
-        match words.iter().find(|(word, _)| *word == written) {
-            Some((_, meaning)) => Ok(*meaning),
-            None => {
-                let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                Err(self.wrong(
-                    value.span(),
-                    format!("`{}` cannot be `{written}`", key.get_ref()),
-                    did_you_mean(
-                        written,
-                        known.iter().copied(),
-                        &format!("it is one of {}", known.join(", ")),
-                    ),
-                ))
-            }
-        }
-    }
-
-    fn audit(&self, value: &Value<'_>, config: &mut Config) -> Result<()> {
+impl AuditReader<'_> {
+    fn audit(&self, value: &Value<'_>, config: &mut Config) -> reader::Result<()> {
         for (key, value) in self.table(value, "audit")? {
             match key.get_ref().as_ref() {
                 "policy" => {
@@ -238,7 +158,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn ignore(&self, value: &Value<'_>) -> Result<Ignore> {
+    fn ignore(&self, value: &Value<'_>) -> reader::Result<Ignore> {
         let mut ignore = Ignore::default();
         for (key, entry) in self.table(value, "audit.ignore")? {
             let text = || self.string(key, entry).map(str::to_owned);
@@ -264,7 +184,7 @@ impl Reader<'_> {
         Ok(ignore)
     }
 
-    fn rule(&self, id: &str, at: Range<usize>) -> Result<String> {
+    fn rule(&self, id: &str, at: Range<usize>) -> reader::Result<String> {
         if rules::ALL.iter().any(|rule| rule.id == id) {
             return Ok(id.to_owned());
         }
@@ -278,15 +198,6 @@ impl Reader<'_> {
             ),
         ))
     }
-}
-
-fn with_article(kind: &str) -> String {
-    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) {
-        "an"
-    } else {
-        "a"
-    };
-    format!("{article} {kind}")
 }
 
 /// The configurations of many repositories; each file is read once.
@@ -375,21 +286,189 @@ pub(crate) mod schema {
         /// What `pullpass audit` reports, and how.
         audit: Option<Audit>,
         /// Docker Hub: the organisation and its team.
-        hub: Option<serde_json::Map<String, serde_json::Value>>,
+        hub: Option<Hub>,
         /// What holds for every project that does not say otherwise.
-        defaults: Option<serde_json::Map<String, serde_json::Value>>,
+        defaults: Option<Defaults>,
         /// The projects, each with its identity.
-        project: Option<Vec<serde_json::Map<String, serde_json::Value>>>,
+        project: Option<Vec<Project>>,
         /// Where secrets are kept.
-        store: Option<serde_json::Map<String, serde_json::Value>>,
-        /// CircleCI.
-        circleci: Option<serde_json::Map<String, serde_json::Value>>,
-        /// GitHub.
-        github: Option<serde_json::Map<String, serde_json::Value>>,
+        store: Option<Store>,
         /// How much may be changed in one run.
-        limits: Option<serde_json::Map<String, serde_json::Value>>,
+        limits: Option<Limits>,
         /// What `pullpass fix` writes.
         fix: Option<serde_json::Map<String, serde_json::Value>>,
+    }
+
+    /// `[hub]`
+    #[derive(Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Hub {
+        /// The organisation.
+        organization: String,
+        /// The one team that service IDs belong to.
+        team: Option<String>,
+        /// How a project's Docker ID is made; `{organization}` and `{project}` are filled in, and all but letters and digits left out [default: `{organization}{project}`].
+        docker_id: Option<String>,
+        /// How its e-mail address is made, with `{docker_id}`, `{project}`, `{organization}`: `platform+{docker_id}@example.org`.
+        email: Option<String>,
+        /// What a project's token may pull [default: private].
+        pull: Option<Pull>,
+        /// How many access tokens the organisation may have: 10 in a Team plan, 100 in a Business one [default: 10].
+        token_slots: Option<u32>,
+        /// What an organisation's access token may pull: repositories, `org/*`, `*/*/public`.
+        token_resources: Option<Vec<String>>,
+        /// The image whose manifest is asked for when a token is proven [default: `ratelimitpreview/test:latest`].
+        probe: Option<String>,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Pull {
+        /// Public images, and the private ones that the team may read.
+        Private,
+        /// Public images alone.
+        Public,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case")]
+    enum Identity {
+        /// A Docker ID of its own.
+        ServiceId,
+        /// An access token of the organisation.
+        OrganizationToken,
+        /// GitHub's OIDC: no stored secret.
+        Oidc,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum StoreKind {
+        /// An encrypted file.
+        File,
+        /// AWS Secrets Manager.
+        Aws,
+        /// Vault or OpenBao, KV version 2.
+        Vault,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Delivery {
+        /// pullpass writes the variables.
+        Direct,
+        /// Terraform reads the store and writes them; its pipeline is triggered.
+        Terraform,
+    }
+
+    /// What may stand in `[defaults]` and in `[[project]]`.
+    #[derive(Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Defaults {
+        #[serde(flatten)]
+        common: Common,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    struct Common {
+        /// Who a project pulls as [default: service-id].
+        identity: Option<Identity>,
+        /// The id of the OIDC connection.
+        connection: Option<String>,
+        /// Where builds get the credential from: `circleci`, `github`, `github:dependabot`, `github:environment:NAME`.
+        targets: Option<Vec<String>>,
+        /// Where secrets are kept [default: file].
+        store: Option<StoreKind>,
+        /// The variable that holds the user name [default: `DOCKER_USER`].
+        user_var: Option<String>,
+        /// The variable that holds the token [default: `DOCKER_ACCESS_TOKEN`].
+        token_var: Option<String>,
+        /// How old a token may become: `90d`, `6h`, `15m` [default: 90d].
+        rotate_after: Option<String>,
+        /// When a token ends by itself, from its minting; never without it.
+        expires_after: Option<String>,
+        /// How long an old token stays alive after the new one is delivered: longer than the longest build [default: 7h].
+        grace: Option<String>,
+        /// How long a deactivated token is kept before it is deleted [default: 24h].
+        settle: Option<String>,
+        /// How long a token that the store does not name is left to whoever may have minted it [default: 15m].
+        patience: Option<String>,
+        /// How the credential reaches the CI systems [default: direct].
+        delivery: Option<Delivery>,
+        /// The project whose pipeline runs Terraform: `gh/owner/infrastructure`.
+        pipeline: Option<String>,
+        /// Its branch [default: main].
+        branch: Option<String>,
+    }
+
+    /// `[[project]]`
+    #[derive(Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Project {
+        /// Its name: lower-case letters, digits, `-`, `_`, `.`.
+        name: String,
+        /// `github.com/owner/name`.
+        repository: Option<String>,
+        /// Its slug at CircleCI, where it is not `gh/owner/name`.
+        circleci: Option<String>,
+        /// `owner/name` at GitHub, where it is not that of the repository.
+        github: Option<String>,
+        /// Its Docker ID, where it is not what the template makes.
+        docker_id: Option<String>,
+        /// The e-mail address of its Docker ID, likewise.
+        email: Option<String>,
+        #[serde(flatten)]
+        common: Common,
+    }
+
+    /// `[store]`
+    #[derive(Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Store {
+        /// The encrypted file, relative to this one [default: `pullpass.secrets.json`].
+        file: Option<String>,
+        /// AWS Secrets Manager.
+        aws: Option<Aws>,
+        /// Vault or OpenBao.
+        vault: Option<Vault>,
+    }
+
+    /// `[store.aws]`
+    #[derive(Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Aws {
+        /// The region; the usual chain decides without it.
+        region: Option<String>,
+        /// A profile of the shared configuration.
+        profile: Option<String>,
+        /// The key that new secrets are encrypted with.
+        kms_key: Option<String>,
+        /// The secret with the Docker ID [default: `{project}-dockerhub_id`].
+        id_name: Option<String>,
+        /// The secret with the token [default: `{project}-dockerhub_token`].
+        token_name: Option<String>,
+        /// The secret with the account [default: `{project}-dockerhub_account`].
+        account_name: Option<String>,
+    }
+
+    /// `[store.vault]`
+    #[derive(Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Vault {
+        /// Where the KV engine is mounted [default: secret].
+        mount: Option<String>,
+        /// A project's path below it [default: `pullpass/{project}`].
+        path: Option<String>,
+    }
+
+    /// `[limits]`
+    #[derive(Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Limits {
+        /// The share of the fleet that one run may change without `--allow-large` [default: 25%].
+        max_change: Option<String>,
+        /// Fleets up to this many projects are not held to it [default: 10].
+        free: Option<u32>,
     }
 
     /// `[audit]`
@@ -506,7 +585,7 @@ reason = "builds on a machine with its own mirror"
         ");
         insta::assert_snapshot!(error("[audits]\n"), @r"
         cannot read the configuration: pullpass.toml:1:2: unknown table `audits`
-          help: did you mean `audit`? known here: audit, hub, defaults, project, store, circleci, github, limits, fix
+          help: did you mean `audit`? known here: audit, hub, defaults, project, store, limits, fix
         ");
         insta::assert_snapshot!(error("[audit.rules]\nanonimous-pull = \"off\"\n"), @r"
         cannot read the configuration: pullpass.toml:2:1: there is no rule `anonimous-pull`

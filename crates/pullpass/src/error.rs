@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use pullpass_fleet::reader::FileError;
+
 use crate::exit::ExitCode;
 
 /// Whose turn it is to mend an error.
@@ -114,55 +116,20 @@ pub(crate) fn in_words(error: &io::Error) -> String {
     }
 }
 
-/// The known name that `written` was most likely meant to be.
-pub(crate) fn nearest<'k>(
-    written: &str,
-    known: impl IntoIterator<Item = &'k str>,
-) -> Option<&'k str> {
-    // Words in the wrong order (`pull-anonymous`) are far apart letter by letter.
-    let sorted = |name: &str| {
-        let mut words: Vec<&str> = name.split(['-', '_', ' ']).collect();
-        words.sort_unstable();
-        words.join("-")
-    };
-    let written = written.to_lowercase();
-    let by_words = sorted(&written);
-    known
-        .into_iter()
-        .map(|name| {
-            let near = strsim::jaro_winkler(&written, name)
-                .max(strsim::jaro_winkler(&by_words, &sorted(name)));
-            (near, name)
-        })
-        .filter(|(near, _)| *near > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
-}
-
-/// "did you mean …?", or where to find the list.
-pub(crate) fn did_you_mean<'k>(
-    written: &str,
-    known: impl IntoIterator<Item = &'k str>,
-    otherwise: &str,
-) -> String {
-    nearest(written, known).map_or_else(
-        || otherwise.to_owned(),
-        |name| format!("did you mean `{name}`? {otherwise}"),
-    )
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Self::new(
+            ErrorKind::Configuration,
+            "read the configuration",
+            error.happened,
+            error.next,
+        )
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_found_through_typos_and_word_order() {
-        let known = ["anonymous-pull", "login-after-pull", "policy"];
-        assert_eq!(nearest("anonimous-pull", known), Some("anonymous-pull"));
-        assert_eq!(nearest("pull_anonymous", known), Some("anonymous-pull"));
-        assert_eq!(nearest("polcy", known), Some("policy"));
-        assert_eq!(nearest("zzz", known), None);
-    }
 
     #[test]
     fn an_error_says_what_was_being_done_what_happened_and_what_to_do() {

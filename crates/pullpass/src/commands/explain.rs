@@ -6,7 +6,9 @@ use anstyle::Style;
 use clap::Args;
 use pullpass_audit::rules::{self, Rule};
 
-use crate::error::{Error, ErrorKind, Result, did_you_mean};
+use pullpass_fleet::reader::did_you_mean;
+
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
 

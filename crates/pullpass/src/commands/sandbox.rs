@@ -11,7 +11,9 @@ use pullpass_sandbox::{Fault, Limits, Options, Population, Sandbox as Running};
 use secrecy::ExposeSecret;
 
 use crate::atomic;
-use crate::error::{Error, ErrorKind, Result, did_you_mean, in_words};
+use pullpass_fleet::reader::did_you_mean;
+
+use crate::error::{Error, ErrorKind, Result, in_words};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
 

@@ -1,0 +1,176 @@
+//! Everything that is spoken to, and the time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use pullpass_connect::circleci::{CircleCi, Slug};
+use pullpass_connect::github::{GitHub, Repository};
+use pullpass_connect::http::Clock;
+use pullpass_connect::hub::{Hub, Invitation, Member, Owner};
+use pullpass_connect::registry::Registry;
+use pullpass_connect::store::AnyStore;
+use pullpass_fleet::failure::{Failure, FailureKind};
+use pullpass_fleet::file::{Project, StoreKind};
+use pullpass_fleet::observed::Token;
+use tokio::sync::Mutex;
+
+use crate::event::Calls;
+
+/// Everything that is spoken to.
+pub struct Outside {
+    /// Docker Hub.
+    pub hub: Hub,
+    /// Its registry.
+    pub registry: Registry,
+    /// CircleCI, where the operator has a token for it.
+    pub circleci: Option<CircleCi>,
+    /// GitHub, likewise.
+    pub github: Option<GitHub>,
+    /// The stores that the fleet uses.
+    pub stores: BTreeMap<StoreKind, AnyStore>,
+    /// The time.
+    pub clock: Rc<dyn Clock>,
+    /// What is the same for every project, looked up once.
+    pub shared: Shared,
+}
+
+/// What one look shows of every project at once.
+#[derive(Default)]
+pub struct Shared {
+    people: Mutex<Option<Rc<People>>>,
+    /// The organisation's tokens, and when they were listed.
+    tokens: Mutex<Option<(Timestamp, Rc<Vec<Token>>)>>,
+    /// Minted or deleted since by this run.
+    changed: RefCell<bool>,
+}
+
+/// Who is in the organisation, and who is invited.
+#[derive(Debug, Default)]
+pub struct People {
+    /// Members by their Docker ID.
+    pub members: BTreeMap<String, Member>,
+    /// Open invitations by whom they are for.
+    pub invited: BTreeMap<String, Invitation>,
+}
+
+/// How long the list of the organisation's tokens is good for, in seconds: it is one list for all
+/// projects, and every one of them would have it read again.
+const TOKENS_ARE_FRESH: i64 = 30;
+
+impl Outside {
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Requests made so far.
+    pub fn calls(&self) -> Calls {
+        use pullpass_fleet::store::Store as _;
+        Calls {
+            hub: self.hub.calls() + self.registry.calls(),
+            circleci: self.circleci.as_ref().map_or(0, CircleCi::calls),
+            github: self.github.as_ref().map_or(0, GitHub::calls),
+            store: self.stores.values().map(|store| store.calls()).sum(),
+        }
+    }
+
+    pub(crate) fn store(&self, project: &Project) -> Result<&AnyStore, Failure> {
+        self.stores.get(&project.store).ok_or_else(|| {
+            Failure::new(
+                FailureKind::Configuration,
+                format!("open the store of `{}`", project.name),
+                format!("there is no store `{}`", project.store),
+                "see `[store]` of the fleet file",
+            )
+        })
+    }
+
+    pub(crate) fn circleci(&self, project: &Project) -> Result<(&CircleCi, Slug), Failure> {
+        let doing = format!("reach the CircleCI project of `{}`", project.name);
+        let client = self.circleci.as_ref().ok_or_else(|| {
+            Failure::new(
+                FailureKind::Configuration,
+                doing.clone(),
+                "no token for CircleCI is given",
+                "set `CIRCLECI_TOKEN` to a personal API token of somebody who may change the project's variables",
+            )
+        })?;
+        let slug = Slug::parse(project.circleci.as_deref().unwrap_or_default()).map_err(|e| {
+            Failure::new(
+                FailureKind::Configuration,
+                doing,
+                e.to_string(),
+                "set `circleci` of the project in the fleet file",
+            )
+        })?;
+        Ok((client, slug))
+    }
+
+    pub(crate) fn github(&self, project: &Project) -> Result<(&GitHub, Repository), Failure> {
+        let doing = format!("reach the GitHub repository of `{}`", project.name);
+        let client = self.github.as_ref().ok_or_else(|| {
+            Failure::new(
+                FailureKind::Configuration,
+                doing.clone(),
+                "no token for GitHub is given",
+                "set `GITHUB_TOKEN` or `GH_TOKEN` to a token that may write the repository's secrets",
+            )
+        })?;
+        let repository =
+            Repository::parse(project.github.as_deref().unwrap_or_default()).map_err(|e| {
+                Failure::new(
+                    FailureKind::Configuration,
+                    doing,
+                    e.to_string(),
+                    "set `github` of the project in the fleet file",
+                )
+            })?;
+        Ok((client, repository))
+    }
+
+    /// Who is in the organisation: two calls, for all projects.
+    pub(crate) async fn people(&self) -> Result<Rc<People>, Failure> {
+        let mut known = self.shared.people.lock().await;
+        if let Some(known) = &*known {
+            return Ok(Rc::clone(known));
+        }
+        let members = self.hub.members().await?;
+        let invited = self.hub.invitations().await?;
+        let people = Rc::new(People {
+            members: members.into_iter().map(|m| (m.id.clone(), m)).collect(),
+            invited: invited
+                .into_iter()
+                .map(|i| (i.invitee.clone(), i))
+                .collect(),
+        });
+        *known = Some(Rc::clone(&people));
+        Ok(people)
+    }
+
+    /// Forgets who is in the organisation: somebody may have come.
+    pub async fn forget_people(&self) {
+        *self.shared.people.lock().await = None;
+    }
+
+    /// The organisation's tokens, read again when they are old or were changed by this run.
+    pub(crate) async fn organization_tokens(&self) -> Result<Rc<Vec<Token>>, Failure> {
+        let mut known = self.shared.tokens.lock().await;
+        if let Some((at, tokens)) = &*known
+            && !self.shared.changed.replace(false)
+            && self.now().as_second() - at.as_second() <= TOKENS_ARE_FRESH
+        {
+            return Ok(Rc::clone(tokens));
+        }
+        let at = self.now();
+        let tokens = Rc::new(self.hub.tokens(&Owner::Organization).await?);
+        *known = Some((at, Rc::clone(&tokens)));
+        Ok(tokens)
+    }
+
+    /// Makes the next one who asks for the organisation's tokens read them again.
+    pub(crate) fn forget_tokens(&self) {
+        self.shared.changed.replace(true);
+    }
+}

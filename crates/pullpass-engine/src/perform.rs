@@ -1,0 +1,529 @@
+//! One step, and what it changes in the picture.
+//!
+//! The picture is changed by what a step is known to have done, never by what was hoped: where an
+//! answer was lost, it is taken again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use pullpass_connect::hub::{Invited, Owner, Pull, SignIn};
+use pullpass_connect::registry::Proof;
+use pullpass_fleet::desired::{Desired, Identity, Target};
+use pullpass_fleet::failure::{Failure, FailureKind};
+use pullpass_fleet::file::{self, HubSettings, Project};
+use pullpass_fleet::label::{Attempt, Generation, Label};
+use pullpass_fleet::name::{DockerId, Team};
+use pullpass_fleet::observed::{Account, Holding, Kept, Membership, Token, TokenId};
+use pullpass_fleet::step::Step;
+use pullpass_fleet::store::{self, Receipt, Store as _, Update, Written};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::outside::Outside;
+use crate::picture::{self, CONNECTION, Picture};
+use crate::secrets;
+
+/// How often a fresh token is shown to the registry before a refusal is believed, and how long is
+/// waited in between: what Docker Hub has just made is not known everywhere at once.
+const SHOWINGS: u32 = 3;
+const BETWEEN_SHOWINGS: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// One project in the course of a run.
+pub(crate) struct Case<'a> {
+    pub(crate) outside: &'a Outside,
+    pub(crate) hub: &'a HubSettings,
+    pub(crate) project: &'a Project,
+    pub(crate) desired: Desired,
+    pub(crate) picture: Picture,
+    /// Tokens that this run minted or read, so that none is read twice.
+    known: BTreeMap<Attempt, SecretString>,
+    /// Delivered, and not yet noted in the store.
+    unnoted: BTreeMap<Target, Receipt>,
+    signed_in: bool,
+}
+
+impl<'a> Case<'a> {
+    pub(crate) fn new(
+        outside: &'a Outside,
+        hub: &'a HubSettings,
+        project: &'a Project,
+        desired: Desired,
+        picture: Picture,
+    ) -> Self {
+        Self {
+            outside,
+            hub,
+            project,
+            desired,
+            picture,
+            known: BTreeMap::new(),
+            unnoted: BTreeMap::new(),
+            signed_in: false,
+        }
+    }
+
+    /// Takes the picture again. What this run has learnt stays.
+    pub(crate) async fn look_again(&mut self) -> Result<(), Failure> {
+        self.note().await?;
+        let learnt = std::mem::take(&mut self.picture.observed.learnt);
+        let account = std::mem::replace(&mut self.picture.observed.account, Account::Unseen);
+        self.picture = picture::take(self.outside, self.hub, self.project, None).await?;
+        self.picture.observed.learnt = learnt;
+        if account == Account::Ready {
+            self.picture.observed.account = account;
+        }
+        Ok(())
+    }
+
+    /// Notes in the store what was delivered.
+    pub(crate) async fn note(&mut self) -> Result<(), Failure> {
+        if self.unnoted.is_empty() {
+            return Ok(());
+        }
+        let store = self.outside.store(self.project)?;
+        store.note(&self.project.name, &self.unnoted).await?;
+        self.picture
+            .record
+            .receipts
+            .append(&mut std::mem::take(&mut self.unnoted));
+        Ok(())
+    }
+
+    /// Does one step. Gives what there is to add to its description.
+    pub(crate) async fn perform(&mut self, step: &Step) -> Result<Option<String>, Failure> {
+        match step {
+            Step::LookAtAccount => self.look_at_account().await?,
+            Step::LookAtTokens => self.look_at_tokens().await?,
+            Step::Invent => self.invent().await?,
+            Step::Invite => return self.invite().await,
+            Step::Demote => {
+                let (id, _) = self.service()?;
+                self.outside.hub.make_member(&id).await?;
+                if let Membership::Member { plain, .. } = &mut self.picture.observed.membership {
+                    *plain = true;
+                }
+                self.outside.forget_people().await;
+            }
+            Step::JoinTeam => {
+                let (id, team) = self.service()?;
+                self.outside.hub.join_team(&id, &team).await?;
+                if let Membership::Member { in_team, .. } = &mut self.picture.observed.membership {
+                    *in_team = true;
+                }
+                self.outside.forget_people().await;
+            }
+            Step::Mint(generation) => self.mint(*generation).await?,
+            Step::Prove(attempt) => return self.prove(*attempt).await,
+            Step::Deliver(target, attempt) => self.deliver(target, *attempt).await?,
+            Step::Promote(attempt) => {
+                self.note().await?;
+                let update = Update::Promote(*attempt, self.outside.now());
+                self.change(update).await?;
+            }
+            Step::DropPending(_) => self.change(Update::DropPending).await.map(drop)?,
+            Step::Fence => self.change(Update::Fence).await.map(drop)?,
+            Step::Deactivate(id) => {
+                let owner = self.owner()?;
+                self.sign_in().await?;
+                self.outside.hub.set_active(&owner, *id, false).await?;
+                self.each_token(|token| {
+                    if token.id == *id {
+                        token.active = false;
+                    }
+                });
+            }
+            Step::Delete(id) => {
+                let owner = self.owner()?;
+                self.sign_in().await?;
+                self.outside.hub.delete(&owner, *id).await?;
+                if let Some(tokens) = &mut self.picture.observed.tokens {
+                    tokens.retain(|token| token.id != *id);
+                }
+                if let Some(slots) = &mut self.picture.observed.slots {
+                    slots.used = slots.used.saturating_sub(1);
+                }
+                self.outside.forget_tokens();
+            }
+            Step::WriteConnection(target) => {
+                let Identity::Oidc { connection } = &self.project.identity else {
+                    return Ok(None);
+                };
+                let (client, repository) = self.outside.github(self.project)?;
+                client
+                    .set_variable(&repository, CONNECTION, connection)
+                    .await?;
+                self.holds(target, Holding::Connection);
+            }
+            Step::AwaitSignUp
+            | Step::AwaitConfirmation
+            | Step::AwaitInvitation
+            | Step::Wait(..)
+            | Step::Blocked(_)
+            | Step::Converged => {}
+        }
+        Ok(None)
+    }
+
+    fn holds(&mut self, target: &Target, holding: Holding) {
+        let targets = &mut self.picture.observed.targets;
+        targets.insert(target.clone(), holding);
+    }
+
+    fn each_token(&mut self, change: impl FnMut(&mut Token)) {
+        let tokens = self.picture.observed.tokens.iter_mut().flatten();
+        tokens.for_each(change);
+        self.outside.forget_tokens();
+    }
+
+    fn service(&self) -> Result<(DockerId, Team), Failure> {
+        let Identity::ServiceId { id, team } = &self.project.identity else {
+            return Err(Failure::new(
+                FailureKind::Configuration,
+                format!("find the Docker ID of `{}`", self.project.name),
+                "it has none",
+                "set `identity = \"service-id\"` in the fleet file",
+            ));
+        };
+        // Once an account is kept, it is the one.
+        let kept = self.picture.record.stored.account.as_ref();
+        Ok((kept.unwrap_or(id).clone(), team.clone()))
+    }
+
+    pub(crate) fn user(&self) -> String {
+        match self.service() {
+            Ok((id, _)) => id.to_string(),
+            Err(_) => self.hub.organization.to_string(),
+        }
+    }
+
+    fn owner(&self) -> Result<Owner, Failure> {
+        match self.project.identity {
+            Identity::ServiceId { .. } => Ok(Owner::Account(self.service()?.0)),
+            Identity::OrganizationToken | Identity::Oidc { .. } => Ok(Owner::Organization),
+        }
+    }
+
+    /// Signs in as the service ID, once a run.
+    pub(crate) async fn sign_in(&mut self) -> Result<(), Failure> {
+        if self.signed_in || !matches!(self.project.identity, Identity::ServiceId { .. }) {
+            return Ok(());
+        }
+        let account = self.kept_account().await?;
+        let doing = format!("sign in to Docker Hub as `{}`", account.id);
+        let (happened, next) = match self
+            .outside
+            .hub
+            .sign_in(&account.id, &account.password)
+            .await?
+        {
+            SignIn::Ready => {
+                self.signed_in = true;
+                self.picture.observed.account = Account::Ready;
+                return Ok(());
+            }
+            SignIn::Wrong => (
+                "the stored password does not open it",
+                "reset the password in Docker Hub's console and store it with `pullpass onboard --password`",
+            ),
+            SignIn::Unconfirmed => (
+                "its e-mail address has not been confirmed",
+                "open the link in the e-mail that Docker sent",
+            ),
+            SignIn::Sso => (
+                "the organisation enforces single sign-on, which refuses passwords, and only a password may manage tokens",
+                "exempt the service IDs from single sign-on, or use `identity = \"organization-token\"`",
+            ),
+        };
+        Err(Failure::new(FailureKind::Refused, doing, happened, next))
+    }
+
+    async fn kept_account(&self) -> Result<store::Account, Failure> {
+        let store = self.outside.store(self.project)?;
+        store.account(&self.project.name).await
+    }
+
+    async fn look_at_account(&mut self) -> Result<(), Failure> {
+        let account = self.kept_account().await?;
+        let hub = &self.outside.hub;
+        let is_member = matches!(self.picture.observed.membership, Membership::Member { .. });
+        self.picture.observed.account = match is_member || hub.exists(&account.id).await? {
+            false => Account::Absent,
+            true => match hub.sign_in(&account.id, &account.password).await? {
+                SignIn::Ready => {
+                    self.signed_in = true;
+                    Account::Ready
+                }
+                SignIn::Unconfirmed => Account::Unconfirmed,
+                SignIn::Wrong => Account::Foreign,
+                // Says what to do.
+                SignIn::Sso => return self.sign_in().await,
+            },
+        };
+        Ok(())
+    }
+
+    async fn look_at_tokens(&mut self) -> Result<(), Failure> {
+        let tokens = match self.owner()? {
+            Owner::Organization => {
+                let all = self.outside.organization_tokens().await?;
+                self.picture.observed.slots = Some(picture::slots(self.hub, &all));
+                all.to_vec()
+            }
+            owner @ Owner::Account(_) => {
+                self.sign_in().await?;
+                self.outside.hub.tokens(&owner).await?
+            }
+        };
+        self.picture.observed.tokens = Some(tokens);
+        Ok(())
+    }
+
+    async fn invent(&mut self) -> Result<(), Failure> {
+        let (id, _) = self.service()?;
+        let doing = format!("make an account for `{}`", self.project.name);
+        let Some(email) = self.project.email.clone() else {
+            return Err(Failure::new(
+                FailureKind::Configuration,
+                doing,
+                "the fleet file gives no e-mail address for its Docker ID",
+                "add `email = \"platform+{docker_id}@example.org\"` to `[hub]`, with an address of yours",
+            ));
+        };
+        if self.outside.hub.exists(&id).await? {
+            return Err(Failure::new(
+                FailureKind::Refused,
+                doing,
+                format!("the Docker ID `{id}` is taken"),
+                "give the project another one with `docker_id = \"…\"`; if this one is yours, store its password with `pullpass onboard --password`",
+            ));
+        }
+        let account = store::Account {
+            id,
+            email,
+            password: secrets::password()?,
+        };
+        // Kept before anything is shown or sent.
+        self.change(Update::Account(account)).await?;
+        Ok(())
+    }
+
+    async fn invite(&mut self) -> Result<Option<String>, Failure> {
+        let (id, team) = self.service()?;
+        let invited = self.outside.hub.invite(&id, &team).await?;
+        self.outside.forget_people().await;
+        self.picture.observed.membership = match invited {
+            Invited::Invited => Membership::Invited,
+            Invited::AlreadyMember => {
+                let people = self.outside.people().await?;
+                picture::membership_of(&people, id.as_str(), team.as_str())
+            }
+            Invited::UnknownId => {
+                return Err(Failure::new(
+                    FailureKind::Refused,
+                    format!("invite `{id}`"),
+                    "Docker Hub knows no such Docker ID",
+                    "sign it up first: pullpass onboard",
+                ));
+            }
+        };
+        Ok(None)
+    }
+
+    async fn mint(&mut self, generation: Generation) -> Result<(), Failure> {
+        let owner = self.owner()?;
+        self.sign_in().await?;
+        let attempt = secrets::attempt()?;
+        let label = Label {
+            project: self.project.name.clone(),
+            generation,
+            attempt,
+        };
+        let pull = match (&owner, self.hub.pull) {
+            (Owner::Organization, _) => Pull::Repositories(self.hub.token_resources.clone()),
+            (Owner::Account(_), file::Pull::Private) => Pull::PrivateToo,
+            (Owner::Account(_), file::Pull::Public) => Pull::PublicOnly,
+        };
+        let expires_at = self
+            .project
+            .expires_after
+            .and_then(|life| self.outside.now().saturating_add(life).ok());
+        // Decided on this record; a token is kept on no other, or a fence would not hold.
+        let minted = match self.outside.hub.mint(&owner, &label, &pull, expires_at).await {
+            Ok(minted) => minted,
+            Err(failure) if failure.kind == FailureKind::Unknown => {
+                // It may exist, and nobody knows its secret: the next look finds and deletes it.
+                self.picture.observed.tokens = None;
+                self.outside.forget_tokens();
+                return Err(failure);
+            }
+            Err(failure) => return Err(failure),
+        };
+        self.outside.forget_tokens();
+        let kept = Kept {
+            generation,
+            attempt,
+            token: minted.token.id,
+            minted_at: minted.token.created_at,
+            current_since: None,
+        };
+        // Whatever the clocks say, what was minted just now is new.
+        let desired = &mut self.desired;
+        desired.renew_minted_before = desired.renew_minted_before.min(kept.minted_at);
+        if let Some(leak) = &mut desired.leak {
+            leak.minted_before = leak.minted_before.min(kept.minted_at);
+        }
+        if let Some(slots) = &mut self.picture.observed.slots {
+            slots.used += 1;
+        }
+        self.picture
+            .observed
+            .tokens
+            .get_or_insert_default()
+            .push(minted.token);
+        self.known.insert(attempt, minted.secret.clone());
+        if !self.change(Update::Pending(kept, minted.secret)).await? {
+            // Nobody else knows its secret, and this run will not try to keep it again.
+            self.known.remove(&attempt);
+            self.picture.observed.learnt.fenced.insert(kept.token);
+        }
+        Ok(())
+    }
+
+    /// Changes the record; whether that was done. Where somebody else was first, or may have been,
+    /// everything is looked at again.
+    async fn change(&mut self, update: Update) -> Result<bool, Failure> {
+        let store = self.outside.store(self.project)?;
+        let listed: BTreeSet<TokenId> = self
+            .picture
+            .observed
+            .tokens
+            .iter()
+            .flatten()
+            .map(|token| token.id)
+            .collect();
+        let outcome = store
+            .change(&self.project.name, &self.picture.record, &update)
+            .await;
+        match outcome {
+            Ok(Written::Done(record)) => {
+                // Every write that was decided on before is refused from now on, so what was
+                // listed before and is not named now can never be.
+                let lost = listed
+                    .into_iter()
+                    .filter(|token| !record.stored.names(*token));
+                self.picture.observed.learnt.fenced.extend(lost);
+                self.picture.observed.stored = record.stored.clone();
+                let receipts = std::mem::take(&mut self.picture.record.receipts);
+                self.picture.record = record;
+                for (target, receipt) in receipts {
+                    self.picture.record.receipts.entry(target).or_insert(receipt);
+                }
+                Ok(true)
+            }
+            Ok(Written::Conflict) => {
+                self.look_again().await?;
+                Ok(false)
+            }
+            Err(failure) if failure.kind == FailureKind::Unknown => {
+                self.look_again().await?;
+                let stored = &self.picture.observed.stored;
+                match &update {
+                    Update::Pending(kept, _) => Ok(stored.pending.map(|p| p.attempt) == Some(kept.attempt)),
+                    Update::Promote(attempt, _) => Ok(stored.current.map(|c| c.attempt) == Some(*attempt)),
+                    _ => Ok(false),
+                }
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn token(&mut self, attempt: Attempt) -> Result<SecretString, Failure> {
+        if let Some(known) = self.known.get(&attempt) {
+            return Ok(known.clone());
+        }
+        let store = self.outside.store(self.project)?;
+        let token = store.token(&self.project.name, attempt).await?;
+        self.known.insert(attempt, token.clone());
+        Ok(token)
+    }
+
+    pub(crate) async fn prove(&mut self, attempt: Attempt) -> Result<Option<String>, Failure> {
+        let token = self.token(attempt).await?;
+        let user = self.user();
+        for showing in 1.. {
+            match self
+                .outside
+                .registry
+                .prove(&user, &token, &self.hub.probe)
+                .await?
+            {
+                Proof::Accepted {
+                    account, metered, may_push,
+                } => {
+                    self.picture.observed.learnt.proven.insert(attempt);
+                    let whose = account.map_or_else(
+                        || format!("as `{user}`"),
+                        |account| format!("as `{user}` (account {account})"),
+                    );
+                    let limit = metered.map_or_else(
+                        || "unmetered".to_owned(),
+                        |m| format!("{} of {} pulls left", m.remaining, m.limit),
+                    );
+                    let push = match may_push {
+                        true => ", and may push, which it should not",
+                        false => "",
+                    };
+                    return Ok(Some(format!("{whose}, {limit}{push}")));
+                }
+                Proof::Refused if showing < SHOWINGS => {
+                    self.outside.clock.sleep(BETWEEN_SHOWINGS).await;
+                }
+                Proof::Refused => break,
+            }
+        }
+        self.picture.observed.learnt.refuted.insert(attempt);
+        Ok(Some("the registry refuses it".to_owned()))
+    }
+
+    async fn deliver(&mut self, target: &Target, attempt: Attempt) -> Result<(), Failure> {
+        let token = self.token(attempt).await?;
+        let user = SecretString::from(self.user());
+        let held = self.picture.observed.targets.get(target);
+        // Where one of our versions is, the name beside it is ours too, and stays the same.
+        let is_renewal = matches!(held, Some(Holding::Version { .. }));
+        let (user_var, token_var) = (&self.project.user_var, &self.project.token_var);
+        // From now on it holds nobody knows what, until the answer is there.
+        self.holds(target, Holding::Other);
+        let written_at: Timestamp = if *target == Target::CircleCi {
+            let (client, slug) = self.outside.circleci(self.project)?;
+            if !is_renewal {
+                client.set_variable(&slug, user_var, &user).await?;
+            }
+            client.set_variable(&slug, token_var, &token).await?
+        } else {
+            let (client, repository) = self.outside.github(self.project)?;
+            let scope = picture::scope_of(target);
+            if !is_renewal {
+                client
+                    .set_secret(&repository, &scope, user_var, &user)
+                    .await?;
+            }
+            client
+                .set_secret(&repository, &scope, token_var, &token)
+                .await?
+        };
+        let receipt = Receipt {
+            attempt,
+            written_at,
+        };
+        self.unnoted.insert(target.clone(), receipt);
+        self.holds(
+            target,
+            Holding::Version {
+                attempt,
+                since: written_at,
+            },
+        );
+        debug_assert!(!token.expose_secret().is_empty());
+        Ok(())
+    }
+}

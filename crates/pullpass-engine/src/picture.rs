@@ -1,0 +1,220 @@
+//! What one project is like: what was seen, and what this run has learnt.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use pullpass_connect::circleci::Masked;
+use pullpass_connect::github::Scope;
+use pullpass_connect::hub::{Role, WhoAmI};
+use pullpass_fleet::desired::{Identity, Target};
+use pullpass_fleet::failure::Failure;
+use pullpass_fleet::file::{Delivery, HubSettings, Project};
+use pullpass_fleet::observed::{Account, Holding, Learnt, Membership, Observed, Slots, Token};
+use pullpass_fleet::store::{Receipt, Record, Store as _, Tail};
+
+use crate::outside::{Outside, People};
+
+/// The word that the runbook seeds a secret with.
+pub const PLACEHOLDER: &str = "default";
+
+/// The variable that `docker/login-action` reads the connection from.
+/// <https://github.com/docker/login-action#docker-hub>
+pub const CONNECTION: &str = "DOCKERHUB_OIDC_CONNECTIONID";
+
+/// How far GitHub's time of a write may lie before the `Date` of its answer.
+const BEFORE: SignedDuration = SignedDuration::from_secs(10);
+/// … and after it, since both are cut to the second.
+const AFTER: SignedDuration = SignedDuration::from_secs(1);
+
+/// A project as it was seen.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// What the store says.
+    pub record: Record,
+    /// What the decision is made on.
+    pub observed: Observed,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+}
+
+/// Who asks Docker Hub: only for `doctor`.
+pub type Operator = WhoAmI;
+
+/// Takes a picture. `record` is given where the store has just shown it.
+pub(crate) async fn take(
+    outside: &Outside,
+    hub: &HubSettings,
+    project: &Project,
+    record: Option<Record>,
+) -> Result<Picture, Failure> {
+    let taken_at = outside.now();
+    let record = match (record, &project.identity) {
+        (Some(record), _) => record,
+        // A connection's id is no secret, and is kept nowhere.
+        (None, Identity::Oidc { .. }) => Record::nothing(),
+        (None, _) => outside.store(project)?.look(&project.name).await?,
+    };
+    let mut targets = BTreeMap::new();
+    for target in &project.targets {
+        let holding = look_at_target(outside, hub, project, target, &record).await?;
+        targets.insert(target.clone(), holding);
+    }
+    let mut membership = Membership::None;
+    if let Identity::ServiceId { id, team } = &project.identity {
+        let people = outside.people().await?;
+        membership = membership_of(&people, id.as_str(), team.as_str());
+    }
+    let slots = match project.identity {
+        Identity::OrganizationToken => Some(Slots {
+            limit: hub.token_slots,
+            used: 0,
+        }),
+        _ => None,
+    };
+    let observed = Observed {
+        account: Account::Unseen,
+        membership,
+        stored: record.stored.clone(),
+        targets,
+        tokens: None,
+        slots,
+        learnt: Learnt::default(),
+    };
+    Ok(Picture {
+        record,
+        observed,
+        taken_at,
+    })
+}
+
+/// How somebody stands in the organisation.
+pub(crate) fn membership_of(people: &People, id: &str, team: &str) -> Membership {
+    match people.members.get(id) {
+        Some(member) => Membership::Member {
+            plain: member.role == Role::Member,
+            in_team: member.teams.contains(team),
+        },
+        None if people.invited.contains_key(id) => Membership::Invited,
+        None => Membership::None,
+    }
+}
+
+async fn look_at_target(
+    outside: &Outside,
+    hub: &HubSettings,
+    project: &Project,
+    target: &Target,
+    record: &Record,
+) -> Result<Holding, Failure> {
+    if *target == Target::CircleCi {
+        let (client, slug) = outside.circleci(project)?;
+        let variables = client.variables(&slug).await?;
+        let holding = at_circleci(hub, project, record, &variables);
+        return Ok(holding);
+    }
+    let (client, repository) = outside.github(project)?;
+    if let Identity::Oidc { connection } = &project.identity {
+        let variables = client.variables(&repository).await?;
+        return Ok(match variables.get(CONNECTION) {
+            Some(value) if value == connection => Holding::Connection,
+            Some(_) => Holding::Other,
+            None => Holding::Missing,
+        });
+    }
+    let scope = scope_of(target);
+    let secrets = client.secrets(&repository, &scope).await?;
+    Ok(at_github(project, target, record, &secrets))
+}
+
+/// Where at GitHub a target is. CircleCI is not asked here.
+pub(crate) fn scope_of(target: &Target) -> Scope {
+    match target {
+        Target::CircleCi | Target::GitHub => Scope::Actions,
+        Target::GitHubDependabot => Scope::Dependabot,
+        Target::GitHubEnvironment(name) => Scope::Environment(name.clone()),
+    }
+}
+
+/// CircleCI shows the last four characters of each variable.
+pub(crate) fn at_circleci(
+    hub: &HubSettings,
+    project: &Project,
+    record: &Record,
+    variables: &BTreeMap<String, Masked>,
+) -> Holding {
+    let shown = |name: &str| variables.get(name).map(|masked| shown_of(&masked.shown));
+    let Some(token) = shown(&project.token_var) else {
+        return Holding::Missing;
+    };
+    let user = project.user(hub);
+    if shown(&project.user_var) != Some(Tail::of(&user).as_str()) {
+        return match token == Tail::of(PLACEHOLDER).as_str() {
+            true => Holding::Placeholder,
+            false => Holding::Other,
+        };
+    }
+    let version = record.tails.iter().find(|(attempt, tail)| {
+        tail.as_str() == token
+            && receipt(record, &Target::CircleCi).is_some_and(|r| r.attempt == **attempt)
+    });
+    match (version, receipt(record, &Target::CircleCi)) {
+        (Some((attempt, _)), Some(receipt)) => Holding::Version {
+            attempt: *attempt,
+            since: receipt.written_at,
+        },
+        _ if token == Tail::of(PLACEHOLDER).as_str() => Holding::Placeholder,
+        _ => Holding::Other,
+    }
+}
+
+/// What CircleCI shows of a value, without the mask before it.
+fn shown_of(masked: &str) -> &str {
+    masked.strip_prefix("xxxx").unwrap_or(masked)
+}
+
+/// GitHub shows when each secret was written; a receipt says when we did.
+pub(crate) fn at_github(
+    project: &Project,
+    target: &Target,
+    record: &Record,
+    secrets: &BTreeMap<String, Timestamp>,
+) -> Holding {
+    // GitHub keeps names in upper case.
+    let written = |name: &str| secrets.get(&name.to_ascii_uppercase());
+    let Some(token) = written(&project.token_var) else {
+        return Holding::Missing;
+    };
+    let Some(receipt) = receipt(record, target) else {
+        return Holding::Other;
+    };
+    let is_ours = |moment: Timestamp| {
+        moment >= receipt.written_at - BEFORE && moment <= receipt.written_at + AFTER
+    };
+    // The name is written before the token, in the same run or in an earlier one.
+    let user_is_ours = written(&project.user_var)
+        .is_some_and(|moment| *moment <= receipt.written_at + AFTER);
+    match is_ours(*token) && user_is_ours && record.version(receipt.attempt).is_some() {
+        true => Holding::Version {
+            attempt: receipt.attempt,
+            since: receipt.written_at,
+        },
+        false => Holding::Other,
+    }
+}
+
+fn receipt(record: &Record, target: &Target) -> Option<Receipt> {
+    record.receipts.get(target).copied()
+}
+
+/// Those of the organisation's tokens that count for one project's room.
+pub(crate) fn slots(hub: &HubSettings, tokens: &[Token]) -> Slots {
+    Slots {
+        limit: hub.token_slots,
+        used: u32::try_from(tokens.len()).unwrap_or(u32::MAX),
+    }
+}
+
+/// Whether Terraform hands the credential out.
+pub(crate) fn is_by_terraform(project: &Project) -> bool {
+    matches!(project.delivery, Delivery::Terraform { .. })
+}

@@ -1,0 +1,380 @@
+//! One project until nothing is left to do; many projects side by side.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use pullpass_fleet::decide::decide;
+use pullpass_fleet::failure::{Failure, FailureKind};
+use pullpass_fleet::file::{Fleet, Project, StoreKind, Wish};
+use pullpass_fleet::foresee::foresee;
+use pullpass_fleet::name::ProjectName;
+use pullpass_fleet::observed::Account;
+use pullpass_fleet::step::Step;
+use pullpass_fleet::store::{Record, Store as _};
+
+use crate::event::{Event, Status, Summary};
+use crate::outside::Outside;
+use crate::perform::Case;
+use crate::picture::{self, Picture};
+use crate::words::describe;
+
+/// Projects that are worked on at the same time; each system's own limit is below that.
+const AT_ONCE: usize = 16;
+
+/// Steps of one project in one run: far more than any needs.
+const MOST_STEPS: u32 = 100;
+
+/// How often an answer may get lost before a run gives up on a project.
+const MOST_LOST: u32 = 3;
+
+/// A picture that is older is taken again before anything is changed. A grace is longer than this
+/// and a request's time together, which is what the decision's safety rests on.
+const OLDEST_PICTURE: SignedDuration = SignedDuration::from_mins(2);
+
+/// How a run is to go.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// What is asked for, beyond what the fleet file says.
+    pub wish: Wish,
+    /// Stay until nothing is waited for any more, at most so long.
+    pub wait: Option<Duration>,
+    /// Stay while a person does their part, and look this often.
+    pub poll: Option<Duration>,
+}
+
+/// A fleet and everything outside of it.
+pub struct Run<'a> {
+    fleet: &'a Fleet,
+    outside: &'a Outside,
+    manner: Manner,
+    watch: &'a dyn Fn(&Event),
+    stop: Cell<bool>,
+}
+
+/// A project, and what lies ahead for it.
+#[derive(Clone, Debug)]
+pub struct Ahead<'a> {
+    /// Which.
+    pub project: &'a Project,
+    /// How it is; `None` where that could not be seen.
+    picture: Option<Picture>,
+    /// What would be done, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Ahead<'_> {
+    /// Whether anything would be changed.
+    pub fn changes(&self) -> bool {
+        self.steps.iter().any(Step::changes)
+    }
+}
+
+/// How one project ended.
+enum End {
+    Converged,
+    Waiting,
+    ForAPerson,
+    Failed,
+}
+
+impl<'a> Run<'a> {
+    /// Of a fleet; `watch` is told what happens, as it happens.
+    pub fn new(
+        fleet: &'a Fleet,
+        outside: &'a Outside,
+        manner: Manner,
+        watch: &'a dyn Fn(&Event),
+    ) -> Self {
+        Self {
+            fleet,
+            outside,
+            manner,
+            watch,
+            stop: Cell::new(false),
+        }
+    }
+
+    /// Lets every project finish the step that it is at, and no other begin.
+    pub fn stop(&self) {
+        self.stop.set(true);
+    }
+
+    /// Whether it was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.get()
+    }
+
+    fn tell(&self, project: &Project, step: &'static str, status: Status, detail: String) {
+        (self.watch)(&Event {
+            project: Some(project.name.clone()),
+            step,
+            status,
+            detail,
+        });
+    }
+
+    /// Looks at every project, and says what lies ahead. No secret is read, nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot be read; what is wrong with one project is an event.
+    pub async fn look(&self, projects: &[&'a Project]) -> Result<Vec<Ahead<'a>>, Failure> {
+        let records = self.records(projects).await?;
+        let records = &records;
+        let mut ahead: Vec<(usize, Ahead<'a>)> = stream::iter(projects.iter().enumerate())
+            .map(|(number, project)| async move {
+                let project: &'a Project = project;
+                let record = records.get(&project.name).cloned();
+                let known = record.unwrap_or_else(Record::nothing);
+                let taken = picture::take(self.outside, &self.fleet.hub, project, Some(known)).await;
+                (number, self.ahead(project, taken))
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        ahead.sort_by_key(|(number, _)| *number);
+        Ok(ahead.into_iter().map(|(_, ahead)| ahead).collect())
+    }
+
+    fn ahead(&self, project: &'a Project, taken: Result<Picture, Failure>) -> Ahead<'a> {
+        match taken {
+            Ok(picture) => {
+                let now = self.outside.now();
+                let desired = project.desired(self.manner.wish, now);
+                Ahead {
+                    project,
+                    steps: foresee(&desired, &picture.observed, now),
+                    picture: Some(picture),
+                }
+            }
+            Err(failure) => {
+                self.tell(project, "look", Status::Failed, failure.to_string());
+                Ahead {
+                    project,
+                    picture: None,
+                    steps: Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// The records of all projects, in as few calls as each store allows.
+    async fn records(
+        &self,
+        projects: &[&Project],
+    ) -> Result<BTreeMap<ProjectName, Record>, Failure> {
+        let mut by_store: BTreeMap<StoreKind, (&Project, Vec<ProjectName>)> = BTreeMap::new();
+        for project in projects {
+            if project.identity_kind() == pullpass_fleet::file::IdentityKind::Oidc {
+                continue;
+            }
+            let entry = by_store
+                .entry(project.store)
+                .or_insert_with(|| (project, Vec::new()));
+            entry.1.push(project.name.clone());
+        }
+        let mut records = BTreeMap::new();
+        for (project, names) in by_store.into_values() {
+            records.append(&mut self.outside.store(project)?.list(&names).await?);
+        }
+        Ok(records)
+    }
+
+    /// Tells what lies ahead.
+    pub fn plan(&self, ahead: &[Ahead<'_>]) -> Summary {
+        let mut summary = Summary::default();
+        for ahead in ahead {
+            summary.projects += 1;
+            let Some(picture) = &ahead.picture else {
+                summary.failed += 1;
+                continue;
+            };
+            let user = ahead.project.user(&self.fleet.hub);
+            let mut pending = false;
+            for step in &ahead.steps {
+                let detail = describe(step, ahead.project, &picture.observed.stored, &user);
+                let status = match step {
+                    Step::Converged => continue,
+                    Step::Wait(..) => Status::Skipped,
+                    Step::Blocked(_) => Status::Failed,
+                    _ => Status::Planned,
+                };
+                pending = true;
+                summary.for_a_person += usize::from(step.awaits_a_person());
+                self.tell(ahead.project, step.name(), status, detail);
+            }
+            match pending {
+                true => summary.pending += 1,
+                false => summary.converged += 1,
+            }
+        }
+        summary.calls = self.outside.calls();
+        summary
+    }
+
+    /// Does what lies ahead, and whatever turns up on the way. A failure in one project stops no
+    /// other.
+    pub async fn perform(&self, ahead: Vec<Ahead<'a>>) -> Summary {
+        let summary = RefCell::new(Summary::default());
+        stream::iter(ahead)
+            .for_each_concurrent(AT_ONCE, |ahead| async {
+                let project = ahead.project;
+                let end = match ahead.picture {
+                    Some(picture) => self.project(project, picture).await,
+                    None => End::Failed,
+                };
+                let mut summary = summary.borrow_mut();
+                summary.projects += 1;
+                match end {
+                    End::Converged => summary.converged += 1,
+                    End::Waiting => summary.pending += 1,
+                    End::ForAPerson => {
+                        summary.pending += 1;
+                        summary.for_a_person += 1;
+                    }
+                    End::Failed => summary.failed += 1,
+                }
+            })
+            .await;
+        let mut summary = summary.into_inner();
+        summary.calls = self.outside.calls();
+        summary
+    }
+
+    async fn project(&self, project: &'a Project, picture: Picture) -> End {
+        let desired = project.desired(self.manner.wish, self.outside.now());
+        let mut case = Case::new(self.outside, &self.fleet.hub, project, desired, picture);
+        let end = self.steps(&mut case).await;
+        // What was delivered is noted also when something went wrong afterwards.
+        let noted = case.note().await;
+        match (end, noted) {
+            (Ok(end), Ok(())) => end,
+            (Err((step, failure)), _) => {
+                self.tell(project, step, Status::Failed, failure.to_string());
+                End::Failed
+            }
+            (Ok(_), Err(failure)) => {
+                self.tell(project, "note", Status::Failed, failure.to_string());
+                End::Failed
+            }
+        }
+    }
+
+    async fn steps(&self, case: &mut Case<'_>) -> Result<End, (&'static str, Failure)> {
+        let mut lost = 0;
+        let mut told: Option<Step> = None;
+        let mut last_look: Option<Step> = None;
+        let until = self
+            .manner
+            .wait
+            .map(|wait| later(self.outside.now(), wait));
+        for _ in 0..MOST_STEPS {
+            if self.is_stopped() {
+                return Ok(End::Waiting);
+            }
+            let now = self.outside.now();
+            let step = decide(&case.desired, &case.picture.observed, now);
+            let fail = |failure| (step.name(), failure);
+            let user = case.user();
+            let detail = describe(&step, case.project, &case.picture.observed.stored, &user);
+            if step.changes() && now.duration_since(case.picture.taken_at) > OLDEST_PICTURE {
+                case.look_again().await.map_err(fail)?;
+                continue;
+            }
+            if step.ends_a_run() {
+                let is_new = told.as_ref() != Some(&step);
+                let end = match &step {
+                    Step::Converged => End::Converged,
+                    Step::Wait(moment, _) => {
+                        if until.is_some_and(|until| *moment <= until) {
+                            if is_new {
+                                self.tell(case.project, step.name(), Status::Skipped, detail);
+                            }
+                            told = Some(step.clone());
+                            self.sleep_until(*moment).await;
+                            case.look_again().await.map_err(fail)?;
+                            continue;
+                        }
+                        End::Waiting
+                    }
+                    _ => End::ForAPerson,
+                };
+                let status = match (&end, &step) {
+                    (End::Converged, _) => Status::Done,
+                    (_, Step::Blocked(_)) => Status::Failed,
+                    _ => Status::Skipped,
+                };
+                if is_new {
+                    self.tell(case.project, step.name(), status, detail);
+                }
+                if let (End::ForAPerson, Some(poll), false) =
+                    (&end, self.manner.poll, matches!(step, Step::Blocked(_)))
+                {
+                    told = Some(step.clone());
+                    self.outside.clock.sleep(poll).await;
+                    self.outside.forget_people().await;
+                    case.look_again().await.map_err(fail)?;
+                    case.picture.observed.account = Account::Unseen;
+                    continue;
+                }
+                return Ok(end);
+            }
+            let is_look = matches!(step, Step::LookAtAccount | Step::LookAtTokens);
+            if is_look && last_look.as_ref() == Some(&step) {
+                return Err(fail(Failure::new(
+                    FailureKind::Unavailable,
+                    detail,
+                    "looking did not show anything",
+                    "run the command again",
+                )));
+            }
+            match case.perform(&step).await {
+                Ok(more) => {
+                    if step.changes() || matches!(step, Step::Prove(_)) {
+                        let detail = match more {
+                            Some(more) => format!("{detail}: {more}"),
+                            None => detail,
+                        };
+                        self.tell(case.project, step.name(), Status::Done, detail);
+                    }
+                }
+                Err(failure) if failure.kind == FailureKind::Unknown && lost < MOST_LOST => {
+                    lost += 1;
+                    self.tell(case.project, step.name(), Status::Skipped, failure.to_string());
+                    case.look_again().await.map_err(fail)?;
+                }
+                Err(failure) => return Err(fail(failure)),
+            }
+            last_look = is_look.then_some(step);
+        }
+        Err((
+            "steps",
+            Failure::new(
+                FailureKind::Unavailable,
+                format!("finish `{}`", case.project.name),
+                format!("{MOST_STEPS} steps were not enough: something undoes what is done"),
+                "see that no other run works on it, then run the command again",
+            ),
+        ))
+    }
+
+    async fn sleep_until(&self, moment: Timestamp) {
+        while self.outside.now() < moment && !self.is_stopped() {
+            let left = moment.duration_since(self.outside.now());
+            let left = Duration::try_from(left).unwrap_or_default();
+            // In pieces, so that an interrupt is noticed.
+            let piece = left.clamp(Duration::from_millis(10), Duration::from_secs(1));
+            self.outside.clock.sleep(piece).await;
+        }
+    }
+}
+
+fn later(moment: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by)
+        .ok()
+        .and_then(|by| moment.saturating_add(by).ok())
+        .unwrap_or(Timestamp::MAX)
+}

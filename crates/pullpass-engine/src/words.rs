@@ -1,0 +1,77 @@
+//! Steps in words, for people.
+
+use pullpass_fleet::file::Project;
+use pullpass_fleet::observed::Stored;
+use pullpass_fleet::step::{Blocked, Step, Why};
+
+/// What a step does to a project; it completes "would …" as well as "did: …". A version that the
+/// store names is called by its generation.
+pub fn describe(step: &Step, project: &Project, stored: &Stored, user: &str) -> String {
+    let version = |attempt: &pullpass_fleet::label::Attempt| {
+        [stored.pending, stored.current]
+            .into_iter()
+            .flatten()
+            .find(|kept| kept.attempt == *attempt)
+            .map_or_else(
+                || "the new token".to_owned(),
+                |kept| format!("token {}", kept.generation),
+            )
+    };
+    match step {
+        Step::LookAtAccount => format!("look whether the Docker ID `{user}` exists and is ours"),
+        Step::LookAtTokens => format!("list the tokens of `{user}`"),
+        Step::Invent => format!(
+            "choose a password for the Docker ID `{user}` and keep it in the {} store",
+            project.store
+        ),
+        Step::AwaitSignUp => format!(
+            "a person signs up as `{user}` (there is no API for it): pullpass onboard {}",
+            project.name
+        ),
+        Step::AwaitConfirmation => {
+            format!("a person opens the link in the e-mail that Docker sent to `{user}`")
+        }
+        Step::Invite => format!("invite `{user}` into the organisation and its team"),
+        Step::AwaitInvitation => {
+            format!("a person accepts the invitation that Docker sent to `{user}`")
+        }
+        Step::Demote => format!("make `{user}` a plain Member"),
+        Step::JoinTeam => format!("put `{user}` into the team"),
+        Step::Mint(generation) => format!(
+            "mint token {generation} of `{user}` and keep it in the {} store as pending",
+            project.store
+        ),
+        Step::Prove(attempt) => format!("prove with the registry that {} pulls", version(attempt)),
+        Step::Deliver(target, attempt) => {
+            format!("deliver {} to {target}", version(attempt))
+        }
+        Step::Promote(attempt) => format!("make {} the current one", version(attempt)),
+        Step::DropPending(attempt) => format!("forget {}, which does not work", version(attempt)),
+        Step::Fence => "write the record once more, so that no other run can keep a token that it minted before".to_owned(),
+        Step::Deactivate(_) => format!("deactivate an old token of `{user}`"),
+        Step::Delete(_) => format!("delete an old token of `{user}`"),
+        Step::WriteConnection(target) => format!("write the id of the OIDC connection to {target}"),
+        Step::Wait(until, why) => {
+            let why = match why {
+                Why::BuildsInFlight => "builds that began with the old token may still run",
+                Why::AnotherOperator => "another run may be about to keep a token that it minted",
+                Why::Settling => "a deactivated token is kept for a while, in case it is missed",
+            };
+            format!("nothing before {until:.0}: {why}")
+        }
+        Step::Blocked(blocked) => match blocked {
+            Blocked::ForeignAccount => format!(
+                "the Docker ID `{user}` exists and the stored password does not open it: reset the password and store it, or give the project another `docker_id`"
+            ),
+            Blocked::NoSlot => "the organisation has no room for another access token: delete one in Docker Hub's console, or raise `token_slots` in `[hub]` if the plan allows more".to_owned(),
+            Blocked::TokenRefused(attempt) => format!(
+                "the registry refuses {}, which Docker Hub lists as alive: look at the account in Docker Hub's console, then run again",
+                version(attempt)
+            ),
+            Blocked::CannotServe(target) => format!(
+                "OIDC cannot serve {target}: GitHub is the only issuer that Docker Hub takes; give the project another `identity`"
+            ),
+        },
+        Step::Converged => "everything is as it should be".to_owned(),
+    }
+}
