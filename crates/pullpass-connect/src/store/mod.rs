@@ -9,9 +9,11 @@
 //! What a change makes of a record is the same in all of them (`change`); how it is made so that
 //! only one of two writers succeeds is each store's own.
 
+pub mod aws;
 mod change;
 pub mod file;
 mod random;
 mod uuid;
 
+pub use aws::AwsStore;
 pub use file::FileStore;

@@ -7,5 +7,8 @@
     reason = "what fails here fails the test"
 )]
 
+mod aws;
 mod conformance;
 mod file;
+mod moto;
+mod server;
