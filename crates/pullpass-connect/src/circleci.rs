@@ -416,3 +416,68 @@ fn state(pipeline: &Pipeline, workflows: &[Workflow]) -> RunState {
         false => RunState::Running,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_read_and_anything_else_is_not() {
+        for (text, slug) in [
+            ("gh/acme/shop", "gh/acme/shop"),
+            ("github/acme/shop.js", "gh/acme/shop.js"),
+            ("bitbucket/acme/shop", "bb/acme/shop"),
+            ("circleci/8e4z1Akd/9f5a2Bke", "circleci/8e4z1Akd/9f5a2Bke"),
+        ] {
+            assert_eq!(Slug::parse(text).unwrap().to_string(), slug);
+        }
+        for wrong in [
+            "",
+            "gh",
+            "gh/acme",
+            "gh/acme/shop/x",
+            "gl/acme/shop",
+            "gh//shop",
+            "gh/acme/..",
+            "gh/acme/a b",
+            "gh/acme/a%2fb",
+            "gh/acme/a?b",
+            "acme/shop",
+        ] {
+            let error = Slug::parse(wrong).unwrap_err().to_string();
+            assert!(error.contains("gh/org/repo"), "{error}");
+        }
+        assert_eq!(Slug::parse("gh/acme/shop").unwrap().owner(), "gh/acme");
+    }
+
+    #[test]
+    fn a_pipeline_has_ended_when_all_of_it_has() {
+        let pipeline = |state: &str| Pipeline {
+            state: state.into(),
+            project_slug: "gh/acme/shop".into(),
+            number: 7,
+        };
+        let workflows = |statuses: &[&str]| -> Vec<Workflow> {
+            let of = |status: &&str| Workflow {
+                id: (*status).into(),
+                status: (*status).into(),
+            };
+            statuses.iter().map(of).collect()
+        };
+        let state = |name: &str, statuses: &[&str]| state(&pipeline(name), &workflows(statuses));
+        assert_eq!(
+            state("created", &["success", "success"]),
+            RunState::Succeeded
+        );
+        assert_eq!(state("created", &["success", "on_hold"]), RunState::Running);
+        assert_eq!(state("created", &[]), RunState::Running);
+        assert_eq!(state("setup", &["success"]), RunState::Running);
+        let url = "https://app.circleci.com/pipelines/workflows/canceled".to_owned();
+        assert_eq!(
+            state("created", &["running", "canceled"]),
+            RunState::Failed(url)
+        );
+        let url = "https://app.circleci.com/pipelines/gh/acme/shop/7".to_owned();
+        assert_eq!(state("errored", &[]), RunState::Failed(url));
+    }
+}

@@ -539,3 +539,33 @@ fn seal(key: &Key, value: &SecretString) -> Option<String> {
         .ok()?;
     Some(BASE64_STANDARD.encode(sealed))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repositories_are_read_and_anything_else_is_not() {
+        for text in [
+            "acme/shop",
+            "github.com/acme/shop",
+            "https://github.com/acme/shop",
+            "https://github.example.com/acme/shop.git/",
+        ] {
+            let shop = Repository::parse(text).unwrap();
+            assert_eq!(shop.to_string(), "acme/shop", "{text}");
+        }
+        for wrong in [
+            "",
+            "acme",
+            "acme/",
+            "/shop",
+            "a/b/c",
+            "acme/..",
+            "acme/a b",
+            "x.y/a/b/c",
+        ] {
+            assert!(Repository::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

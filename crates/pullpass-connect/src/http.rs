@@ -190,7 +190,9 @@ impl Ask {
         matches!(self.method, Method::GET | Method::HEAD)
     }
 
-    fn failure(
+    /// The failure of this request. What happened may be in the words of the other side: here they
+    /// are made fit to be shown.
+    pub(crate) fn failure(
         &self,
         kind: FailureKind,
         happened: impl Into<String>,
@@ -199,12 +201,14 @@ impl Ask {
         let mut happened = happened.into();
         let own = match &self.authorization {
             Authorization::None => None,
-            Authorization::Bearer(secret) | Authorization::Basic(_, secret) => Some(secret),
+            Authorization::Bearer(secret) => Some((secret, None)),
+            Authorization::Basic(user, secret) => Some((secret, Some(user.as_str()))),
         };
-        for secret in own.into_iter().chain(&self.secrets) {
-            happened = words::without(&happened, secret);
+        let others = self.secrets.iter().map(|secret| (secret, None));
+        for (secret, user) in own.into_iter().chain(others) {
+            happened = words::without(&happened, secret, user);
         }
-        Failure::new(kind, self.doing.clone(), happened, next)
+        Failure::new(kind, self.doing.clone(), words::plain(&happened), next)
     }
 }
 
@@ -232,7 +236,7 @@ impl Answer {
         self.body.expose_secret()
     }
 
-    /// What the other side says went wrong; empty when nothing can be read.
+    /// What the other side says went wrong, as it is; empty when nothing can be read.
     pub(crate) fn words(&self) -> String {
         words::of(self.body.expose_secret())
     }
@@ -279,7 +283,11 @@ impl Http {
             let next = "give an address like `https://host` or `https://host/path`";
             Failure::new(
                 FailureKind::Configuration,
-                format!("speak to {system} at `{}`", words::plain(url, 120)),
+                match url.contains('@') {
+                    // Who knows what stands before it.
+                    true => format!("speak to {system}"),
+                    false => format!("speak to {system} at `{}`", words::plain(url)),
+                },
                 what,
                 next,
             )
@@ -616,11 +624,6 @@ impl Http {
             .json()
             .ok_or_else(|| self.unreadable(ask, "what its description says"))
     }
-}
-
-/// A few words of the other side, fit to be shown.
-pub(crate) fn plain(text: &str) -> String {
-    words::plain(text, 120)
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -74,10 +74,8 @@ struct Challenge {
 
 #[derive(Deserialize)]
 struct Issued {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    access_token: String,
+    token: Option<String>,
+    access_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -219,9 +217,9 @@ impl Registry {
             return Ok(None);
         }
         let issued: Issued = http.read(&ask, &answer)?;
-        let token = [issued.token, issued.access_token]
-            .into_iter()
-            .find(|token| !token.is_empty())
+        let token = issued
+            .token
+            .or(issued.access_token)
             .ok_or_else(|| http.unreadable(&ask, "a token"))?;
         Ok(Some(SecretString::from(token)))
     }
@@ -337,4 +335,54 @@ fn read_limit(text: &str) -> Option<(u64, Duration)> {
         .find_map(|part| part.trim().strip_prefix("w=")?.parse().ok())
         .unwrap_or(0);
     Some((number, Duration::from_secs(window)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_read_in_any_order() {
+        let expected = Challenge {
+            realm: "https://auth.docker.io/token".into(),
+            service: Some("registry.docker.io".into()),
+        };
+        for header in [
+            r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#,
+            r#"bearer scope="repository:a/b:pull,push", service=registry.docker.io, realm="https://auth.docker.io/token""#,
+        ] {
+            assert_eq!(read_challenge(header), Some(expected.clone()), "{header}");
+        }
+        for wrong in [
+            "",
+            "Basic realm=\"x\"",
+            "Bearer",
+            "Bearer service=\"x\"",
+            "Bearer realm=\"x",
+        ] {
+            assert_eq!(read_challenge(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_a_repository_and_a_reference() {
+        for (image, repository, reference) in [
+            ("alpine", "library/alpine", "latest"),
+            ("alpine:3.20", "library/alpine", "3.20"),
+            ("docker.io/acme/base", "acme/base", "latest"),
+            ("acme/base:1@sha256:abc", "acme/base", "sha256:abc"),
+            (PROBE, "ratelimitpreview/test", "latest"),
+        ] {
+            let expected = (repository.to_owned(), reference.to_owned());
+            assert_eq!(split(image), expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn a_limit_has_a_number_and_a_window() {
+        let window = Duration::from_secs(21600);
+        assert_eq!(read_limit("100;w=21600"), Some((100, window)));
+        assert_eq!(read_limit("100"), Some((100, Duration::ZERO)));
+        assert_eq!(read_limit("unlimited"), None);
+    }
 }

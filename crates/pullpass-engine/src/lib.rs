@@ -16,6 +16,7 @@ pub mod event;
 pub mod outside;
 pub mod picture;
 pub mod run;
+pub mod verify;
 pub mod words;
 
 mod perform;

@@ -149,7 +149,12 @@ impl<'a> Case<'a> {
                 };
                 let (client, repository) = self.outside.github(self.project)?;
                 client
-                    .set_variable(&repository, CONNECTION, connection)
+                    .set_variable(
+                        &repository,
+                        &picture::scope_of(target),
+                        CONNECTION,
+                        connection,
+                    )
                     .await?;
                 self.holds(target, Holding::Connection);
             }
@@ -222,7 +227,7 @@ impl<'a> Case<'a> {
             }
             SignIn::Wrong => (
                 "the stored password does not open it",
-                "reset the password in Docker Hub's console and store it with `pullpass onboard --password`",
+                "reset it in Docker's console to the stored one, which `pullpass onboard --show-password` prints",
             ),
             SignIn::Unconfirmed => (
                 "its e-mail address has not been confirmed",
@@ -293,7 +298,7 @@ impl<'a> Case<'a> {
                 FailureKind::Refused,
                 doing,
                 format!("the Docker ID `{id}` is taken"),
-                "give the project another one with `docker_id = \"…\"`; if this one is yours, store its password with `pullpass onboard --password`",
+                "give the project another one with `docker_id = \"…\"`; if this one is yours, keep its password with `pullpass onboard --password`",
             ));
         }
         let account = store::Account {
@@ -347,7 +352,12 @@ impl<'a> Case<'a> {
             .expires_after
             .and_then(|life| self.outside.now().saturating_add(life).ok());
         // Decided on this record; a token is kept on no other, or a fence would not hold.
-        let minted = match self.outside.hub.mint(&owner, &label, &pull, expires_at).await {
+        let minted = match self
+            .outside
+            .hub
+            .mint(&owner, &label, &pull, expires_at)
+            .await
+        {
             Ok(minted) => minted,
             Err(failure) if failure.kind == FailureKind::Unknown => {
                 // It may exist, and nobody knows its secret: the next look finds and deletes it.
@@ -415,7 +425,11 @@ impl<'a> Case<'a> {
                 let receipts = std::mem::take(&mut self.picture.record.receipts);
                 self.picture.record = record;
                 for (target, receipt) in receipts {
-                    self.picture.record.receipts.entry(target).or_insert(receipt);
+                    self.picture
+                        .record
+                        .receipts
+                        .entry(target)
+                        .or_insert(receipt);
                 }
                 Ok(true)
             }
@@ -427,8 +441,12 @@ impl<'a> Case<'a> {
                 self.look_again().await?;
                 let stored = &self.picture.observed.stored;
                 match &update {
-                    Update::Pending(kept, _) => Ok(stored.pending.map(|p| p.attempt) == Some(kept.attempt)),
-                    Update::Promote(attempt, _) => Ok(stored.current.map(|c| c.attempt) == Some(*attempt)),
+                    Update::Pending(kept, _) => {
+                        Ok(stored.pending.map(|p| p.attempt) == Some(kept.attempt))
+                    }
+                    Update::Promote(attempt, _) => {
+                        Ok(stored.current.map(|c| c.attempt) == Some(*attempt))
+                    }
                     _ => Ok(false),
                 }
             }
@@ -457,7 +475,9 @@ impl<'a> Case<'a> {
                 .await?
             {
                 Proof::Accepted {
-                    account, metered, may_push,
+                    account,
+                    metered,
+                    may_push,
                 } => {
                     self.picture.observed.learnt.proven.insert(attempt);
                     let whose = account.map_or_else(

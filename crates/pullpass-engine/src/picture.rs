@@ -8,7 +8,7 @@ use pullpass_connect::github::Scope;
 use pullpass_connect::hub::{Role, WhoAmI};
 use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::Failure;
-use pullpass_fleet::file::{Delivery, HubSettings, Project};
+use pullpass_fleet::file::{HubSettings, Project};
 use pullpass_fleet::observed::{Account, Holding, Learnt, Membership, Observed, Slots, Token};
 use pullpass_fleet::store::{Receipt, Record, Store as _, Tail};
 
@@ -114,7 +114,7 @@ async fn look_at_target(
     }
     let (client, repository) = outside.github(project)?;
     if let Identity::Oidc { connection } = &project.identity {
-        let variables = client.variables(&repository).await?;
+        let variables = client.variables(&repository, &scope_of(target)).await?;
         return Ok(match variables.get(CONNECTION) {
             Some(value) if value == connection => Holding::Connection,
             Some(_) => Holding::Other,
@@ -124,6 +124,24 @@ async fn look_at_target(
     let scope = scope_of(target);
     let secrets = client.secrets(&repository, &scope).await?;
     Ok(at_github(project, target, record, &secrets))
+}
+
+/// Whether a target is there for the operator's tokens.
+///
+/// # Errors
+///
+/// What the CI system says, where it is not.
+pub async fn can_see(outside: &Outside, project: &Project, target: &Target) -> Result<(), Failure> {
+    if *target == Target::CircleCi {
+        let (client, slug) = outside.circleci(project)?;
+        client.variables(&slug).await.map(drop)
+    } else {
+        let (client, repository) = outside.github(project)?;
+        client
+            .secrets(&repository, &scope_of(target))
+            .await
+            .map(drop)
+    }
 }
 
 /// Where at GitHub a target is. CircleCI is not asked here.
@@ -191,8 +209,8 @@ pub(crate) fn at_github(
         moment >= receipt.written_at - BEFORE && moment <= receipt.written_at + AFTER
     };
     // The name is written before the token, in the same run or in an earlier one.
-    let user_is_ours = written(&project.user_var)
-        .is_some_and(|moment| *moment <= receipt.written_at + AFTER);
+    let user_is_ours =
+        written(&project.user_var).is_some_and(|moment| *moment <= receipt.written_at + AFTER);
     match is_ours(*token) && user_is_ours && record.version(receipt.attempt).is_some() {
         true => Holding::Version {
             attempt: receipt.attempt,
@@ -212,9 +230,4 @@ pub(crate) fn slots(hub: &HubSettings, tokens: &[Token]) -> Slots {
         limit: hub.token_slots,
         used: u32::try_from(tokens.len()).unwrap_or(u32::MAX),
     }
-}
-
-/// Whether Terraform hands the credential out.
-pub(crate) fn is_by_terraform(project: &Project) -> bool {
-    matches!(project.delivery, Delivery::Terraform { .. })
 }

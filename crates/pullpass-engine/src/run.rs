@@ -66,6 +66,14 @@ pub struct Ahead<'a> {
 }
 
 impl Ahead<'_> {
+    /// Whether the store has a credential of it, or one that was begun.
+    pub fn has_credential(&self) -> bool {
+        self.picture.as_ref().is_none_or(|picture| {
+            let stored = &picture.observed.stored;
+            stored.current.is_some() || stored.pending.is_some()
+        })
+    }
+
     /// Whether anything would be changed.
     pub fn changes(&self) -> bool {
         self.steps.iter().any(Step::changes)
@@ -129,7 +137,8 @@ impl<'a> Run<'a> {
                 let project: &'a Project = project;
                 let record = records.get(&project.name).cloned();
                 let known = record.unwrap_or_else(Record::nothing);
-                let taken = picture::take(self.outside, &self.fleet.hub, project, Some(known)).await;
+                let taken =
+                    picture::take(self.outside, &self.fleet.hub, project, Some(known)).await;
                 (number, self.ahead(project, taken))
             })
             .buffer_unordered(AT_ONCE)
@@ -194,6 +203,7 @@ impl<'a> Run<'a> {
             };
             let user = ahead.project.user(&self.fleet.hub);
             let mut pending = false;
+            let mut person = false;
             for step in &ahead.steps {
                 let detail = describe(step, ahead.project, &picture.observed.stored, &user);
                 let status = match step {
@@ -203,9 +213,10 @@ impl<'a> Run<'a> {
                     _ => Status::Planned,
                 };
                 pending = true;
-                summary.for_a_person += usize::from(step.awaits_a_person());
+                person |= step.awaits_a_person();
                 self.tell(ahead.project, step.name(), status, detail);
             }
+            summary.for_a_person += usize::from(person);
             match pending {
                 true => summary.pending += 1,
                 false => summary.converged += 1,
@@ -219,14 +230,15 @@ impl<'a> Run<'a> {
     /// other.
     pub async fn perform(&self, ahead: Vec<Ahead<'a>>) -> Summary {
         let summary = RefCell::new(Summary::default());
+        let ended = &summary;
         stream::iter(ahead)
-            .for_each_concurrent(AT_ONCE, |ahead| async {
+            .for_each_concurrent(AT_ONCE, |ahead| async move {
                 let project = ahead.project;
                 let end = match ahead.picture {
                     Some(picture) => self.project(project, picture).await,
                     None => End::Failed,
                 };
-                let mut summary = summary.borrow_mut();
+                let mut summary = ended.borrow_mut();
                 summary.projects += 1;
                 match end {
                     End::Converged => summary.converged += 1,
@@ -267,10 +279,7 @@ impl<'a> Run<'a> {
         let mut lost = 0;
         let mut told: Option<Step> = None;
         let mut last_look: Option<Step> = None;
-        let until = self
-            .manner
-            .wait
-            .map(|wait| later(self.outside.now(), wait));
+        let until = self.manner.wait.map(|wait| later(self.outside.now(), wait));
         for _ in 0..MOST_STEPS {
             if self.is_stopped() {
                 return Ok(End::Waiting);
@@ -343,7 +352,12 @@ impl<'a> Run<'a> {
                 }
                 Err(failure) if failure.kind == FailureKind::Unknown && lost < MOST_LOST => {
                     lost += 1;
-                    self.tell(case.project, step.name(), Status::Skipped, failure.to_string());
+                    self.tell(
+                        case.project,
+                        step.name(),
+                        Status::Skipped,
+                        failure.to_string(),
+                    );
                     case.look_again().await.map_err(fail)?;
                 }
                 Err(failure) => return Err(fail(failure)),

@@ -61,7 +61,7 @@ pub fn describe(step: &Step, project: &Project, stored: &Stored, user: &str) -> 
         }
         Step::Blocked(blocked) => match blocked {
             Blocked::ForeignAccount => format!(
-                "the Docker ID `{user}` exists and the stored password does not open it: reset the password and store it, or give the project another `docker_id`"
+                "the Docker ID `{user}` exists and the stored password does not open it: reset it in Docker's console to the stored one, which `pullpass onboard --show-password` prints, or give the project another `docker_id`"
             ),
             Blocked::NoSlot => "the organisation has no room for another access token: delete one in Docker Hub's console, or raise `token_slots` in `[hub]` if the plan allows more".to_owned(),
             Blocked::TokenRefused(attempt) => format!(

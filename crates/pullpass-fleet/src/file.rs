@@ -670,7 +670,7 @@ fn store(reader: Reader<'_>, value: &Value<'_>) -> Result<StoreSettings> {
 impl Default for StoreSettings {
     fn default() -> Self {
         Self {
-            file: "pullpass.secrets.json".to_owned(),
+            file: "pullpass.secrets.toml".to_owned(),
             aws: AwsSettings {
                 region: None,
                 profile: None,

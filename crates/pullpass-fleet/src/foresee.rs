@@ -118,12 +118,7 @@ fn imagine(step: &Step, picture: &mut Observed, desired: &Desired, now: Timestam
     }
 }
 
-fn imagine_mint(
-    generation: Generation,
-    picture: &mut Observed,
-    desired: &Desired,
-    now: Timestamp,
-) {
+fn imagine_mint(generation: Generation, picture: &mut Observed, desired: &Desired, now: Timestamp) {
     // A number that nothing real has in the same picture; it is never written anywhere.
     let attempt = Attempt(u64::MAX - u64::from(generation.0));
     let id = TokenId(u128::MAX - u128::from(generation.0));

@@ -115,6 +115,7 @@ pub enum Update {
 
 /// How a change went.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "it lives for a moment")]
 pub enum Written {
     /// It is made, and this is the record now.
     Done(Record),

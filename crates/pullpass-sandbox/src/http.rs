@@ -188,6 +188,11 @@ pub(crate) mod time {
     pub(crate) fn seconds(at: Timestamp) -> String {
         format!("{at:.0}")
     }
+
+    /// As the header `date` has it (RFC 9110, section 5.6.7).
+    pub(crate) fn http(at: Timestamp) -> String {
+        at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
 }
 
 /// One page of a list.

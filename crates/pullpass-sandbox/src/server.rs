@@ -18,12 +18,13 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::control;
 use crate::faults::Fault;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, time};
 use crate::limits::too_many;
 use crate::shared::{Shared, lock};
 use crate::vendor::Vendor;
@@ -133,11 +134,14 @@ async fn answer(
         }
         _ => through(&shared, vendor, &request).await?,
     };
-    written(response)
+    written(response, shared.now())
 }
 
-fn written(response: Response) -> Result<hyper::Response<Full<Bytes>>, HangUp> {
-    let mut written = hyper::Response::builder().status(response.status);
+fn written(response: Response, now: Timestamp) -> Result<hyper::Response<Full<Bytes>>, HangUp> {
+    let mut written = hyper::Response::builder()
+        .status(response.status)
+        // The world's time; hyper would give the machine's.
+        .header("date", time::http(now));
     for (name, value) in &response.headers {
         written = written.header(*name, value);
     }

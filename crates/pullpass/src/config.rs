@@ -254,7 +254,7 @@ impl Configs {
 }
 
 /// The folder above, also where the path as written does not show it.
-fn above(folder: &Path) -> Option<PathBuf> {
+pub(crate) fn above(folder: &Path) -> Option<PathBuf> {
     match folder.parent() {
         Some(parent) if folder.file_name().is_some() => Some(if parent.as_os_str().is_empty() {
             PathBuf::from(".")
@@ -425,7 +425,7 @@ pub(crate) mod schema {
     #[derive(Serialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
     struct Store {
-        /// The encrypted file, relative to this one [default: `pullpass.secrets.json`].
+        /// The encrypted file, relative to this one [default: `pullpass.secrets.toml`].
         file: Option<String>,
         /// AWS Secrets Manager.
         aws: Option<Aws>,

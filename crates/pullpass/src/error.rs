@@ -17,6 +17,8 @@ pub(crate) enum ErrorKind {
     Configuration,
     /// The machine's: reading or writing failed.
     Outside,
+    /// Nobody's: the person ended it.
+    Interrupted,
     /// Nobody's: whoever read our output has gone. Said to no one.
     ReaderGone,
 }
@@ -84,6 +86,7 @@ impl Error {
         match self.kind {
             ErrorKind::Usage | ErrorKind::Configuration => ExitCode::Usage,
             ErrorKind::Outside => ExitCode::Outside,
+            ErrorKind::Interrupted => ExitCode::Interrupted,
             ErrorKind::ReaderGone => ExitCode::Done,
         }
     }

@@ -82,3 +82,124 @@ fn number(text: &str, now: Timestamp) -> Option<Duration> {
 fn until(time: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(time.duration_since(now)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+    use secrecy::SecretSlice;
+
+    use super::*;
+
+    const NOW: &str = "Thu, 26 Nov 2026 10:00:00 GMT";
+
+    fn advice_of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Advice {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let now = date(NOW).unwrap();
+        let answer = Answer {
+            status,
+            headers: map.clone(),
+            body: SecretSlice::from(body.as_bytes().to_vec()),
+            at: now,
+            repeated: false,
+        };
+        advice(status, &map, &answer, now)
+    }
+
+    fn waits(seconds: u64) -> Option<Duration> {
+        Some(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_refusal_names_seconds_a_date_or_a_unix_time() {
+        let unix = (date(NOW).unwrap().as_second() + 30).to_string();
+        let past = (date(NOW).unwrap().as_second() - 30).to_string();
+        let table = [
+            ("retry-after", "30", waits(30)),
+            ("retry-after", "Thu, 26 Nov 2026 10:00:30 GMT", waits(30)),
+            ("retry-after", "Thu, 26 Nov 2026 09:00:00 GMT", waits(0)),
+            ("retry-after", "soon", None),
+            ("retry-after", "-1", None),
+            ("x-retry-after", &unix, waits(30)),
+            ("x-retry-after", &past, waits(0)),
+            ("x-retry-after", "30", waits(30)),
+            ("content-length", "0", None),
+        ];
+        for (name, value, wait) in table {
+            let expected = Advice {
+                refused: true,
+                wait,
+            };
+            assert_eq!(
+                advice_of(429, &[(name, value)], ""),
+                expected,
+                "{name}: {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_used_up_is_seen_before_anything_is_refused() {
+        let reset = (date(NOW).unwrap().as_second() + 59).to_string();
+        let used_up = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", &reset),
+        ];
+        let expected = Advice {
+            refused: false,
+            wait: waits(59),
+        };
+        assert_eq!(advice_of(200, &used_up, ""), expected);
+        let left = [
+            ("x-ratelimit-remaining", "1"),
+            ("x-ratelimit-reset", &reset),
+        ];
+        let expected = Advice {
+            refused: false,
+            wait: None,
+        };
+        assert_eq!(advice_of(200, &left, ""), expected);
+    }
+
+    #[test]
+    fn githubs_403_is_a_limit_only_when_it_says_so() {
+        let reset = (date(NOW).unwrap().as_second() + 59).to_string();
+        let used_up = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", &reset),
+        ];
+        let refused = |wait| Advice {
+            refused: true,
+            wait,
+        };
+        assert_eq!(advice_of(403, &used_up, ""), refused(waits(59)));
+        assert_eq!(
+            advice_of(403, &[("retry-after", "7")], ""),
+            refused(waits(7))
+        );
+        let words = r#"{"message": "You have exceeded a secondary rate limit."}"#;
+        assert_eq!(advice_of(403, &[], words), refused(waits(60)));
+        let rights = r#"{"message": "Resource not accessible by integration"}"#;
+        let expected = Advice {
+            refused: false,
+            wait: None,
+        };
+        assert_eq!(advice_of(403, &[], rights), expected);
+    }
+
+    #[test]
+    fn a_broken_system_may_name_a_time_too() {
+        let expected = Advice {
+            refused: false,
+            wait: waits(5),
+        };
+        assert_eq!(advice_of(503, &[("retry-after", "5")], ""), expected);
+        let expected = Advice {
+            refused: false,
+            wait: None,
+        };
+        assert_eq!(advice_of(200, &[("retry-after", "5")], ""), expected);
+    }
+}

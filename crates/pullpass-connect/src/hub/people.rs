@@ -156,10 +156,9 @@ impl Hub {
             Some("invited") => Ok(Invited::Invited),
             Some("existing_org_member") => Ok(Invited::AlreadyMember),
             Some("invalid_email_or_docker_id") => Ok(Invited::UnknownId),
-            Some(status) => Err(Failure::new(
+            Some(status) => Err(ask.failure(
                 FailureKind::Refused,
-                ask.doing,
-                format!("Docker Hub says `{}`", crate::http::plain(status)),
+                format!("Docker Hub says `{status}`"),
                 "see the organisation's members and seats in Docker's console",
             )),
             None => Err(self.http.unreadable(&ask, "what became of the invitation")),
@@ -252,4 +251,36 @@ fn read_members(csv: &[u8]) -> Option<Vec<Member>> {
         });
     }
     Some(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_members_is_read_by_the_names_of_its_columns() {
+        let csv = "\u{feff}Email,Username,\"Role\",Type,Name,Teams,Date Joined\r\n\
+            a@x.example,acmeshop,Member,User,\"Shop, \"\"the\"\" bot\",\"ci-pullers, dev\",2026\r\n\
+            b@x.example,acmeboss,Owner,User,\"two\r\nlines\",owners,2026\r\n\
+            c@x.example,acmenew,Member,Invitee,,ci-pullers,\r\n\
+            d@x.example,,Member,Invitee,,,\r\n\
+            e@x.example,acmeother,Auditor,User,,,\r\n";
+        let members = read_members(csv.as_bytes()).unwrap();
+        let ids: Vec<&str> = members.iter().map(|member| member.id.as_str()).collect();
+        assert_eq!(ids, ["acmeshop", "acmeboss", "acmeother"]);
+        let teams = ["ci-pullers", "dev"].map(str::to_owned);
+        assert_eq!(members[0].teams, BTreeSet::from(teams));
+        assert_eq!(members[0].email, "a@x.example");
+        assert_eq!(members[1].role, Role::Owner);
+        assert_eq!(members[2].role, Role::Other("Auditor".into()));
+        assert!(members[2].teams.is_empty());
+    }
+
+    #[test]
+    fn something_that_is_not_the_table_is_not_read_as_nobody() {
+        assert!(read_members(b"").is_none());
+        assert!(read_members(b"<html>\n<body>").is_none());
+        assert!(read_members(b"Username,Email\na,b\n").is_none());
+        assert_eq!(read_members(b"Username,Role\n"), Some(Vec::new()));
+    }
 }

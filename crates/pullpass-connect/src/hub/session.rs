@@ -98,8 +98,10 @@ enum Said {
 
 #[derive(Deserialize)]
 struct SignedIn {
-    #[serde(alias = "access_token")]
-    token: String,
+    /// What `/v2/auth/token` calls it.
+    access_token: Option<String>,
+    /// What the older sign-in calls it.
+    token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -279,7 +281,9 @@ impl Hub {
 
     fn signed_in(&self, ask: &Ask, answer: &Answer) -> Result<Bearer, Failure> {
         let signed_in: SignedIn = self.http.read(ask, answer)?;
-        let claims = claims(&signed_in.token).unwrap_or_default();
+        let token = signed_in.access_token.or(signed_in.token);
+        let token = token.ok_or_else(|| self.http.unreadable(ask, "a bearer token"))?;
+        let claims = claims(&token).unwrap_or_default();
         let lifetime = match (claims["iat"].as_i64(), claims["exp"].as_i64()) {
             (Some(from), Some(to)) if to > from => to.saturating_sub(from),
             _ => LIFETIME,
@@ -292,7 +296,7 @@ impl Hub {
         };
         let good = SignedDuration::from_secs((lifetime - MARGIN).max(0));
         Ok(Bearer {
-            token: SecretString::from(signed_in.token),
+            token: SecretString::from(token),
             renew_at: self
                 .http
                 .now()

@@ -39,37 +39,37 @@ pub struct Minted {
 /// A token as either list shows it.
 #[derive(Deserialize)]
 struct Shown {
-    #[serde(alias = "uuid")]
-    id: String,
-    #[serde(alias = "token_label")]
-    label: String,
+    /// A personal token's id.
+    uuid: Option<String>,
+    /// An organisation's.
+    id: Option<String>,
+    token_label: Option<String>,
+    label: Option<String>,
     is_active: bool,
     created_at: Timestamp,
-    #[serde(default)]
     expires_at: Option<Timestamp>,
-    #[serde(default, alias = "last_used_at")]
     last_used: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
     /// Only in the answer that makes it.
-    #[serde(default)]
-    token: String,
+    token: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Page {
-    #[serde(default)]
     next: Option<String>,
     results: Vec<Shown>,
 }
 
 impl Shown {
     fn read(&self) -> Option<Token> {
+        let label = self.token_label.as_ref().or(self.label.as_ref())?;
         Some(Token {
-            id: parse_id(&self.id)?,
-            label: Label::parse(&self.label),
+            id: parse_id(self.uuid.as_ref().or(self.id.as_ref())?)?,
+            label: Label::parse(label),
             active: self.is_active,
             created_at: self.created_at,
             expires_at: self.expires_at,
-            last_used: self.last_used,
+            last_used: self.last_used.or(self.last_used_at),
         })
     }
 }
@@ -156,13 +156,12 @@ impl Hub {
             .json(&body);
         let (ask, answer) = self.as_owner(owner, ask).await?;
         let shown: Shown = self.http.read(&ask, &answer)?;
-        let token = shown
-            .read()
-            .filter(|_| !shown.token.is_empty())
-            .ok_or_else(|| self.http.unreadable(&ask, "the new token"))?;
+        let unreadable = || self.http.unreadable(&ask, "the new token");
+        let token = shown.read().ok_or_else(unreadable)?;
+        let secret = shown.token.filter(|secret| !secret.is_empty());
         Ok(Minted {
             token,
-            secret: SecretString::from(shown.token),
+            secret: SecretString::from(secret.ok_or_else(unreadable)?),
         })
     }
 
@@ -247,4 +246,20 @@ fn show_id(id: TokenId) -> String {
         part(20, 32),
     ]
     .join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokens_id_is_read_and_written_as_docker_hub_does() {
+        let text = "0a7a5ef2-8889-43a0-8cc7-f2a94268e861";
+        let id = parse_id(text).unwrap();
+        assert_eq!(show_id(id), text);
+        assert_eq!(show_id(TokenId(1)), "00000000-0000-0000-0000-000000000001");
+        for wrong in ["", "7", "zz7a5ef2-8889-43a0-8cc7-f2a94268e861", "é"] {
+            assert_eq!(parse_id(wrong), None, "{wrong}");
+        }
+    }
 }

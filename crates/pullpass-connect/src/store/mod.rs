@@ -12,8 +12,84 @@
 pub mod aws;
 mod change;
 pub mod file;
+pub mod identity;
 mod random;
 mod uuid;
 
 pub use aws::AwsStore;
 pub use file::FileStore;
+
+use std::collections::BTreeMap;
+
+use pullpass_fleet::desired::Target;
+use pullpass_fleet::failure::Failure;
+use pullpass_fleet::label::Attempt;
+use pullpass_fleet::name::ProjectName;
+use pullpass_fleet::store::{Account, Receipt, Record, Store, Update, Written};
+use secrecy::SecretString;
+
+/// Any of the stores.
+pub enum AnyStore {
+    /// An encrypted file.
+    File(FileStore),
+}
+
+impl Store for AnyStore {
+    async fn list(
+        &self,
+        projects: &[ProjectName],
+    ) -> Result<BTreeMap<ProjectName, Record>, Failure> {
+        match self {
+            Self::File(store) => store.list(projects).await,
+        }
+    }
+
+    async fn look(&self, project: &ProjectName) -> Result<Record, Failure> {
+        match self {
+            Self::File(store) => store.look(project).await,
+        }
+    }
+
+    async fn change(
+        &self,
+        project: &ProjectName,
+        seen: &Record,
+        update: &Update,
+    ) -> Result<Written, Failure> {
+        match self {
+            Self::File(store) => store.change(project, seen, update).await,
+        }
+    }
+
+    async fn note(
+        &self,
+        project: &ProjectName,
+        receipts: &BTreeMap<Target, Receipt>,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::File(store) => store.note(project, receipts).await,
+        }
+    }
+
+    async fn token(
+        &self,
+        project: &ProjectName,
+        attempt: Attempt,
+    ) -> Result<SecretString, Failure> {
+        match self {
+            Self::File(store) => store.token(project, attempt).await,
+        }
+    }
+
+    async fn account(&self, project: &ProjectName) -> Result<Account, Failure> {
+        match self {
+            Self::File(store) => store.account(project).await,
+        }
+    }
+
+    fn calls(&self) -> u64 {
+        match self {
+            Self::File(store) => store.calls(),
+        }
+    }
+}

@@ -118,17 +118,18 @@ impl World {
 
     /// What a session, or nobody, may do with a repository: none, `pull`, `pull` and `push`.
     pub(crate) fn access(&self, session: Option<&Session>, repository: &str) -> Vec<&'static str> {
-        let Some(found) = self.registry.repositories.get(repository) else {
-            // A repository that does not exist looks like one that is private.
-            return Vec::new();
-        };
         let namespace = repository.split('/').next().unwrap_or_default();
+        // One that does not exist looks like one that is private, but to whoever may make it: a
+        // push into the own namespace does.
+        let found = self.registry.repositories.get(repository);
+        let private = found.is_none_or(|found| found.private);
         let Some(session) = session else {
-            return if found.private { vec![] } else { vec!["pull"] };
+            return if private { vec![] } else { vec!["pull"] };
         };
-        match &session.by {
-            By::Oat(id) => self.access_of_oat(session, id, repository, found.private),
-            By::Pat(uuid) => {
+        match (&session.by, found) {
+            (By::Oat(id), Some(_)) => self.access_of_oat(session, id, repository, private),
+            (By::Oat(_), None) => Vec::new(),
+            (By::Pat(uuid), found) => {
                 let pat = self
                     .accounts
                     .get(&session.name)
@@ -142,14 +143,14 @@ impl World {
                     .unwrap_or(SCOPES.len());
                 let own = self.access_of_account(&session.name, namespace, found);
                 own.into_iter()
-                    .filter(|action| match (*action, found.private) {
+                    .filter(|action| match (*action, private) {
                         ("push", _) => most <= 1,
                         (_, true) => most <= 2,
                         _ => most <= 3,
                     })
                     .collect()
             }
-            By::Password => self.access_of_account(&session.name, namespace, found),
+            (By::Password, found) => self.access_of_account(&session.name, namespace, found),
         }
     }
 
@@ -157,11 +158,14 @@ impl World {
         &self,
         name: &str,
         namespace: &str,
-        repository: &Repository,
+        repository: Option<&Arc<Repository>>,
     ) -> Vec<&'static str> {
         if name == namespace {
             return vec!["pull", "push"];
         }
+        let Some(repository) = repository else {
+            return Vec::new();
+        };
         let role = self
             .organisations
             .get(namespace)

@@ -392,6 +392,14 @@ async fn a_clock_can_be_moved_and_stopped() {
         now.as_str().unwrap().starts_with("2030-01-01T00:00:0"),
         "{now}"
     );
+    let answer = bench
+        .send(System::Hub, "GET", "/v2/users/acmedev", &[], None)
+        .await;
+    assert_eq!(
+        answer.header("date"),
+        Some("Tue, 01 Jan 2030 00:00:00 GMT"),
+        "answers are dated by the world's clock"
+    );
     let wrong = json!({"sett": "2030-01-01T00:00:00Z"});
     assert_eq!(
         bench.control("POST", "/clock", Some(&wrong)).await.status,

@@ -14,6 +14,7 @@ mod audit;
 mod completions;
 mod explain;
 mod fix;
+mod fleet;
 mod man;
 mod rules;
 mod sandbox;
@@ -23,6 +24,13 @@ mod schema;
 pub(crate) enum Command {
     Audit(audit::Audit),
     Fix(fix::Fix),
+    Onboard(fleet::onboard::Onboard),
+    Plan(fleet::plan::Plan),
+    Apply(fleet::apply::Apply),
+    Rotate(fleet::rotate::Rotate),
+    Verify(fleet::verify::Verify),
+    Doctor(fleet::doctor::Doctor),
+    Revoke(fleet::revoke::Revoke),
     Sandbox(sandbox::Sandbox),
     Rules(rules::Rules),
     Explain(explain::Explain),
@@ -36,6 +44,13 @@ impl Command {
         match self {
             Self::Audit(command) => command.run(terminal),
             Self::Fix(command) => command.run(terminal),
+            Self::Onboard(command) => command.run(terminal),
+            Self::Plan(command) => command.run(terminal),
+            Self::Apply(command) => command.run(terminal),
+            Self::Rotate(command) => command.run(terminal),
+            Self::Verify(command) => command.run(terminal),
+            Self::Doctor(command) => command.run(terminal),
+            Self::Revoke(command) => command.run(terminal),
             Self::Sandbox(command) => command.run(terminal),
             Self::Rules(command) => command.run(terminal),
             Self::Explain(command) => command.run(terminal),

@@ -1,0 +1,250 @@
+//! Everything outside, from the environment and the fleet file.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use pullpass_connect::circleci::{self, CircleCi};
+use pullpass_connect::github::{self, GitHub};
+use pullpass_connect::http::Options;
+use pullpass_connect::hub::{self, Hub};
+use pullpass_connect::registry::{self, Registry};
+use pullpass_connect::store::AnyStore;
+use pullpass_connect::store::file::{FileStore, Protection, Wanted};
+use pullpass_engine::outside::{Outside, Shared};
+use pullpass_fleet::failure::{Failure, FailureKind};
+use pullpass_fleet::file::{Fleet, StoreKind};
+use secrecy::SecretString;
+
+use super::outside_failed;
+use crate::atomic;
+use crate::error::{Error, ErrorKind, Result, in_words};
+use crate::terminal::Terminal;
+
+/// What opens an encrypted file.
+const PASSPHRASE: &str = "PULLPASS_STORE_PASSPHRASE";
+/// A file with age identities that open it.
+const IDENTITY: &str = "PULLPASS_STORE_IDENTITY";
+
+/// Everything that the fleet needs.
+pub(super) fn outside(fleet: &Fleet, folder: &Path, terminal: Terminal) -> Result<Outside> {
+    let options = Options::default();
+    let url = |name: &str, usual: &str| filled(name).unwrap_or_else(|| usual.to_owned());
+    let operator = match (filled("PULLPASS_HUB_USER"), secret("PULLPASS_HUB_SECRET")) {
+        (Some(user), Some(secret)) => Some((user, secret)),
+        _ => None,
+    };
+    let hub = Hub::new(
+        &options,
+        &url("PULLPASS_HUB_URL", hub::URL),
+        fleet.hub.organization.clone(),
+        operator,
+    )
+    .map_err(outside_failed)?
+    .with_second_factor(Box::new(second_factor));
+    let registry = Registry::new(&options, &url("PULLPASS_REGISTRY_URL", registry::URL))
+        .map_err(outside_failed)?;
+    let circleci = secret("CIRCLECI_TOKEN")
+        .map(|token| {
+            CircleCi::new(
+                &options,
+                &url("PULLPASS_CIRCLECI_URL", circleci::URL),
+                token,
+            )
+        })
+        .transpose()
+        .map_err(outside_failed)?;
+    let github = secret("GITHUB_TOKEN")
+        .or_else(|| secret("GH_TOKEN"))
+        .map(|token| GitHub::new(&options, &url("PULLPASS_GITHUB_URL", github::URL), token))
+        .transpose()
+        .map_err(outside_failed)?;
+    let mut stores = BTreeMap::new();
+    for project in &fleet.projects {
+        if let std::collections::btree_map::Entry::Vacant(entry) = stores.entry(project.store) {
+            entry.insert(store(fleet, project.store, folder, terminal)?);
+        }
+    }
+    Ok(Outside {
+        hub,
+        registry,
+        circleci,
+        github,
+        stores,
+        clock: Rc::clone(&options.clock),
+        shared: Shared::default(),
+    })
+}
+
+/// A variable that is there and not empty.
+fn filled(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn secret(name: &str) -> Option<SecretString> {
+    filled(name).map(SecretString::from)
+}
+
+fn store(fleet: &Fleet, kind: StoreKind, folder: &Path, terminal: Terminal) -> Result<AnyStore> {
+    match kind {
+        StoreKind::File => {
+            let path = folder.join(&fleet.store.file);
+            if !path.exists() {
+                create(&path, terminal)?;
+            }
+            Ok(AnyStore::File(FileStore::open(path, Box::new(unlock))))
+        }
+        StoreKind::Aws | StoreKind::Vault => Err(Error::new(
+            ErrorKind::Configuration,
+            format!("open the {kind} store"),
+            "this version has no such store yet",
+            "use `store = \"file\"`",
+        )),
+    }
+}
+
+/// Makes the encrypted file: for a passphrase where there is one or somebody to ask, else for a key
+/// that is kept beside the person's other settings.
+fn create(path: &Path, terminal: Terminal) -> Result<()> {
+    let protection = if let Some(passphrase) = secret(PASSPHRASE) {
+        Protection::Passphrase {
+            passphrase,
+            work_factor: None,
+        }
+    } else if io::stdin().is_terminal() && filled(IDENTITY).is_none() {
+        let passphrase = prompt("Passphrase for the new store: ").map_err(outside_failed)?;
+        let again = prompt("The same once more: ").map_err(outside_failed)?;
+        if !same(&passphrase, &again) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "make the store",
+                "the two passphrases differ",
+                "run the command again",
+            ));
+        }
+        Protection::Passphrase {
+            passphrase,
+            work_factor: None,
+        }
+    } else {
+        let key = identity_path()?;
+        let recipient = own_key(&key, terminal)?;
+        Protection::Recipients(vec![recipient])
+    };
+    FileStore::create(path, &protection).map_err(outside_failed)
+}
+
+fn same(a: &SecretString, b: &SecretString) -> bool {
+    use secrecy::ExposeSecret as _;
+    a.expose_secret() == b.expose_secret()
+}
+
+/// The recipient of the key in that file, which is made where there is none.
+fn own_key(path: &Path, terminal: Terminal) -> Result<String> {
+    if !path.exists() {
+        let (recipient, text) = pullpass_connect::store::identity::new_identity();
+        let written = path
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| {
+                use secrecy::ExposeSecret as _;
+                atomic::write_private(path, text.expose_secret().as_bytes())
+            });
+        written.map_err(|error| {
+            Error::new(
+                ErrorKind::Outside,
+                format!("keep a key for the store in `{}`", path.display()),
+                in_words(&error),
+                format!("set {PASSPHRASE}, or {IDENTITY} to a file that can be written"),
+            )
+        })?;
+        terminal.note(&format!(
+            "made a key for the store: {}. Keep a copy: without it the store cannot be read",
+            path.display()
+        ));
+        return Ok(recipient);
+    }
+    let text = fs::read_to_string(path).map_err(|e| Error::unreadable("key", path, &e))?;
+    pullpass_connect::store::identity::recipient_of(&SecretString::from(text))
+        .map_err(outside_failed)
+}
+
+/// Where the person's own key is, unless they name another.
+fn identity_path() -> Result<PathBuf> {
+    if let Some(path) = filled(IDENTITY) {
+        return Ok(PathBuf::from(path));
+    }
+    let folder = filled("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| filled("HOME").map(|home| PathBuf::from(home).join(".config")));
+    match folder {
+        Some(folder) => Ok(folder.join("pullpass").join("identity.txt")),
+        None => Err(Error::new(
+            ErrorKind::Usage,
+            "find a key for the store",
+            format!("{PASSPHRASE} is not set, and there is nobody to ask"),
+            format!("set {PASSPHRASE}, or {IDENTITY} to a file with an age identity"),
+        )),
+    }
+}
+
+fn unlock(wanted: Wanted) -> std::result::Result<SecretString, Failure> {
+    match wanted {
+        Wanted::Passphrase => match secret(PASSPHRASE) {
+            Some(passphrase) => Ok(passphrase),
+            None if io::stdin().is_terminal() => prompt("Passphrase of the store: "),
+            None => Err(Failure::new(
+                FailureKind::Configuration,
+                "open the store",
+                format!("{PASSPHRASE} is not set, and there is nobody to ask"),
+                format!("set {PASSPHRASE}"),
+            )),
+        },
+        Wanted::Identities => {
+            let failed = |error: String| {
+                Failure::new(
+                    FailureKind::Configuration,
+                    "open the store",
+                    error,
+                    format!("set {IDENTITY} to the file with the age identity that opens it"),
+                )
+            };
+            let path = identity_path().map_err(|error| failed(error.to_string()))?;
+            let text = fs::read_to_string(&path)
+                .map_err(|e| failed(format!("`{}`: {}", path.display(), in_words(&e))))?;
+            Ok(SecretString::from(text))
+        }
+    }
+}
+
+fn second_factor() -> std::result::Result<SecretString, Failure> {
+    if let Some(code) = secret("PULLPASS_HUB_CODE") {
+        return Ok(code);
+    }
+    match io::stdin().is_terminal() {
+        true => prompt("Code of your authenticator for Docker Hub: "),
+        false => Err(Failure::new(
+            FailureKind::Configuration,
+            "sign in to Docker Hub",
+            "the account has a second factor, and there is nobody to ask",
+            "set `PULLPASS_HUB_CODE`, or run the command on a terminal",
+        )),
+    }
+}
+
+/// Asks without showing what is typed.
+pub(super) fn prompt(question: &str) -> std::result::Result<SecretString, Failure> {
+    rpassword::prompt_password(question)
+        .map(SecretString::from)
+        .map_err(|error| {
+            Failure::new(
+                FailureKind::Configuration,
+                "ask on the terminal",
+                in_words(&error),
+                "",
+            )
+        })
+}

@@ -1,0 +1,241 @@
+//! `pullpass doctor`
+
+use clap::Args;
+use pullpass_connect::hub::SignedInWith;
+use pullpass_engine::event::{Event, Status, Summary};
+use pullpass_fleet::failure::{Failure, FailureKind};
+use pullpass_fleet::file::IdentityKind;
+use pullpass_fleet::store::Store as _;
+
+use super::{Fleetwide, Selection, block_on};
+use crate::error::Result;
+use crate::exit::ExitCode;
+use crate::terminal::Terminal;
+
+/// Find out what these credentials can do here, before anything is promised. Changes nothing.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pullpass doctor
+  pullpass doctor --format json")]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// One capability.
+struct Finding {
+    what: &'static str,
+    status: Status,
+    detail: String,
+    is_outside: bool,
+}
+
+impl Doctor {
+    pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        block_on(async {
+            let whole = Fleetwide::open(&self.selection, terminal)?;
+            let mut findings = Vec::new();
+            hub(&whole, &mut findings).await;
+            ci(&whole, &mut findings).await;
+            stores(&whole, &mut findings).await;
+            let mut summary = Summary::default();
+            for finding in &findings {
+                whole.teller.event(&Event {
+                    project: None,
+                    step: finding.what,
+                    status: finding.status,
+                    detail: format!("{}: {}", finding.what, finding.detail),
+                });
+            }
+            let bad = |f: &&Finding| f.status == Status::Failed;
+            summary.projects = whole.projects().len();
+            summary.calls = whole.outside.calls();
+            let any_bad = findings.iter().any(|f| bad(&f));
+            let unreachable = findings.iter().any(|f| bad(&f) && f.is_outside);
+            match any_bad {
+                true => summary.pending = summary.projects,
+                false => summary.converged = summary.projects,
+            }
+            whole.teller.summary(&summary)?;
+            Ok(match (unreachable, any_bad) {
+                (true, _) => ExitCode::Outside,
+                (false, true) => ExitCode::ToActOn,
+                (false, false) => ExitCode::Done,
+            })
+        })
+    }
+}
+
+fn good(what: &'static str, detail: impl Into<String>) -> Finding {
+    Finding {
+        what,
+        status: Status::Done,
+        detail: detail.into(),
+        is_outside: false,
+    }
+}
+
+fn lacking(what: &'static str, detail: impl Into<String>) -> Finding {
+    Finding {
+        what,
+        status: Status::Failed,
+        detail: detail.into(),
+        is_outside: false,
+    }
+}
+
+fn failed(what: &'static str, failure: &Failure) -> Finding {
+    Finding {
+        what,
+        status: Status::Failed,
+        detail: failure.to_string(),
+        is_outside: failure.kind == FailureKind::Unavailable,
+    }
+}
+
+async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
+    let hub = &whole.outside.hub;
+    let needs = |kind| whole.projects().iter().any(|p| p.identity_kind() == kind);
+    match hub.whoami().await {
+        Err(failure) => {
+            findings.push(failed("docker-hub", &failure));
+            return;
+        }
+        Ok(who) => {
+            findings.push(good(
+                "docker-hub",
+                format!("signed in as `{}` with {}", who.name, with_what(who.with)),
+            ));
+            let is_password = who.with == SignedInWith::Password;
+            if needs(IdentityKind::OrganizationToken) && !is_password {
+                findings.push(lacking(
+                    "organization-tokens",
+                    "tokens are managed with a password only: set `PULLPASS_HUB_SECRET` to an owner's password",
+                ));
+            }
+        }
+    }
+    match hub.members().await {
+        Err(failure) => findings.push(failed("members", &failure)),
+        Ok(members) => {
+            let owner = members
+                .iter()
+                .any(|m| m.role == pullpass_connect::hub::Role::Owner);
+            let seen = if owner { "" } else { ", no owner among them" };
+            findings.push(good(
+                "members",
+                format!("{} members are seen{seen}", members.len()),
+            ));
+        }
+    }
+    match hub.invitations().await {
+        Err(failure) => findings.push(failed("invitations", &failure)),
+        Ok(open) => findings.push(good(
+            "invitations",
+            format!("may invite; {} open", open.len()),
+        )),
+    }
+    if needs(IdentityKind::OrganizationToken) {
+        match hub
+            .tokens(&pullpass_connect::hub::Owner::Organization)
+            .await
+        {
+            Err(failure) => findings.push(failed("organization-tokens", &failure)),
+            Ok(tokens) => {
+                let limit = whole.fleet.hub.token_slots as usize;
+                let detail = format!("{} of {limit} slots are used", tokens.len());
+                findings.push(match tokens.len() < limit {
+                    true => good("organization-tokens", detail),
+                    false => lacking(
+                        "organization-tokens",
+                        format!("{detail}: none is left, and a rotation needs one"),
+                    ),
+                });
+            }
+        }
+    }
+}
+
+fn with_what(with: SignedInWith) -> &'static str {
+    match with {
+        SignedInWith::Password => "a password, which may do everything",
+        SignedInWith::PersonalToken => "a personal access token, which cannot manage tokens",
+        SignedInWith::OrganizationToken => {
+            "an organisation's access token, which cannot manage tokens"
+        }
+        SignedInWith::Unknown => "something that Docker Hub does not name",
+    }
+}
+
+async fn ci(whole: &Fleetwide, findings: &mut Vec<Finding>) {
+    use pullpass_fleet::desired::Target;
+    let uses_circleci = whole
+        .projects()
+        .iter()
+        .any(|p| p.targets.contains(&Target::CircleCi));
+    let uses_github = whole
+        .projects()
+        .iter()
+        .any(|p| p.targets.iter().any(|t| *t != Target::CircleCi));
+    if uses_circleci {
+        findings.push(match &whole.outside.circleci {
+            None => lacking("circleci", "set `CIRCLECI_TOKEN` to a personal API token"),
+            Some(client) => match client.me().await {
+                Ok(me) => good("circleci", format!("signed in as `{}`", me.login)),
+                Err(failure) => failed("circleci", &failure),
+            },
+        });
+    }
+    if uses_github {
+        findings.push(match &whole.outside.github {
+            None => lacking("github", "set `GITHUB_TOKEN` or `GH_TOKEN` to a token that may write secrets"),
+            Some(client) => match client.me().await {
+                Ok(me) => {
+                    let scopes = me.scopes.map(|scopes| scopes.join(", "));
+                    match &scopes {
+                        Some(scopes) if !scopes.split(", ").any(|s| s == "repo") => lacking(
+                            "github",
+                            format!("signed in as `{}`; its token lacks the scope `repo` (it has: {scopes})", me.login),
+                        ),
+                        _ => good("github", format!("signed in as `{}`", me.login)),
+                    }
+                }
+                Err(failure) => failed("github", &failure),
+            },
+        });
+    }
+    // Whether each project is there for these tokens.
+    for project in whole.projects() {
+        for target in &project.targets {
+            if let Err(failure) =
+                pullpass_engine::picture::can_see(&whole.outside, project, target).await
+            {
+                findings.push(failed("targets", &failure));
+            }
+        }
+    }
+}
+
+async fn stores(whole: &Fleetwide, findings: &mut Vec<Finding>) {
+    for (kind, store) in &whole.outside.stores {
+        let projects: Vec<_> = whole
+            .fleet
+            .projects
+            .iter()
+            .filter(|p| p.store == *kind)
+            .map(|p| p.name.clone())
+            .collect();
+        findings.push(match store.list(&projects).await {
+            Ok(records) => good(
+                "store",
+                format!(
+                    "{kind}: {} of {} projects have a record",
+                    records.len(),
+                    projects.len()
+                ),
+            ),
+            Err(failure) => failed("store", &failure),
+        });
+    }
+}

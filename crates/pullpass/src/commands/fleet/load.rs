@@ -1,0 +1,58 @@
+//! The fleet file, and the projects that a person names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pullpass_fleet::file::{self, Fleet};
+use pullpass_fleet::reader::did_you_mean;
+
+use crate::config::{FILE_NAME, above};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Reads the fleet file; the folder that it stands in comes with it.
+pub(super) fn fleet(given: Option<&Path>) -> Result<(Fleet, PathBuf)> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None => nearest()?,
+    };
+    let text = fs::read_to_string(&path).map_err(|e| Error::unreadable("fleet file", &path, &e))?;
+    let fleet = file::parse(&text, &path.to_string_lossy())?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    Ok((fleet, folder))
+}
+
+fn nearest() -> Result<PathBuf> {
+    let mut folder = Some(PathBuf::from("."));
+    while let Some(here) = folder {
+        let path = here.join(FILE_NAME);
+        if path.is_file() {
+            return Ok(path.strip_prefix(".").map(Path::to_owned).unwrap_or(path));
+        }
+        folder = above(&here);
+    }
+    Err(Error::new(
+        ErrorKind::Usage,
+        "find the fleet",
+        format!("there is no {FILE_NAME} here or above"),
+        "`pullpass init` writes one from your repositories; --config names another",
+    ))
+}
+
+/// Every name is one of the fleet's.
+pub(super) fn check_names(fleet: &Fleet, names: &[String]) -> Result<()> {
+    let known = || fleet.projects.iter().map(|project| project.name.as_str());
+    for name in names {
+        if !known().any(|known| known == name) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("find the project `{name}`"),
+                "the fleet file has none of that name",
+                did_you_mean(name, known(), "see `[[project]]` in the fleet file"),
+            ));
+        }
+    }
+    Ok(())
+}

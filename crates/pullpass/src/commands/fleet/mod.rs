@@ -1,0 +1,213 @@
+//! The commands that work on the fleet: they read `pullpass.toml`, speak to the systems outside, and
+//! tell what happens as one event a line.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use pullpass_engine::event::Summary;
+use pullpass_engine::outside::Outside;
+use pullpass_engine::run::{Ahead, Manner, Run};
+use pullpass_fleet::failure::{Failure, FailureKind};
+use pullpass_fleet::file::{Fleet, Project};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::exit::ExitCode;
+use crate::terminal::Terminal;
+
+pub(crate) mod apply;
+pub(crate) mod doctor;
+pub(crate) mod onboard;
+pub(crate) mod plan;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
+pub(crate) mod verify;
+
+mod connect;
+mod load;
+mod tell;
+
+use tell::Teller;
+
+/// What every command of the fleet takes.
+#[derive(Args, Debug)]
+pub(crate) struct Selection {
+    /// The projects to work on [default: all].
+    #[arg(value_name = "PROJECT")]
+    projects: Vec<String>,
+
+    /// The fleet file [default: pullpass.toml here, or the nearest above].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// How to tell what happens.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+enum Format {
+    /// Lines for people.
+    #[default]
+    Human,
+    /// One JSON object a line: events, and last a summary.
+    Json,
+}
+
+/// A fleet, everything outside of it, and who is told.
+struct Fleetwide {
+    fleet: Fleet,
+    outside: Outside,
+    teller: Teller,
+    names: Vec<String>,
+}
+
+impl Fleetwide {
+    fn open(selection: &Selection, terminal: Terminal) -> Result<Self> {
+        let (fleet, folder) = load::fleet(selection.config.as_deref())?;
+        load::check_names(&fleet, &selection.projects)?;
+        let outside = connect::outside(&fleet, &folder, terminal)?;
+        Ok(Self {
+            fleet,
+            outside,
+            teller: Teller::new(selection.format, terminal),
+            names: selection.projects.clone(),
+        })
+    }
+
+    /// The projects that were named, or all.
+    fn projects(&self) -> Vec<&Project> {
+        let is_wanted = |project: &&Project| {
+            self.names.is_empty() || self.names.iter().any(|n| n == project.name.as_str())
+        };
+        self.fleet.projects.iter().filter(is_wanted).collect()
+    }
+}
+
+/// How a command that changes things goes about it.
+#[derive(Clone, Copy, Debug)]
+struct Doing {
+    manner: Manner,
+    /// Do not ask.
+    yes: bool,
+    /// More than the usual share of the fleet may be changed.
+    allow_large: bool,
+    /// Show, and change nothing.
+    dry_run: bool,
+}
+
+/// Plan, ask, do, sum up.
+fn work(
+    selection: &Selection,
+    terminal: Terminal,
+    doing: Doing,
+    wanted: impl Fn(&Ahead<'_>) -> bool,
+) -> Result<ExitCode> {
+    block_on(async {
+        let whole = Fleetwide::open(selection, terminal)?;
+        let watch = |event: &_| whole.teller.event(event);
+        let run = Run::new(&whole.fleet, &whole.outside, doing.manner, &watch);
+        let mut ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
+        ahead.retain(|ahead| wanted(ahead));
+        if doing.dry_run {
+            let summary = whole.teller.plan(|| run.plan(&ahead));
+            whole.teller.summary(&summary)?;
+            return Ok(ended(&summary));
+        }
+        let changing = ahead.iter().filter(|ahead| ahead.changes()).count();
+        if !doing.allow_large {
+            refuse_large(&whole.fleet, changing)?;
+        }
+        if !doing.yes && whole.teller.asks() && changing > 0 {
+            whole.teller.plan(|| run.plan(&ahead));
+            if !whole.teller.ask(changing)? {
+                return Ok(ExitCode::ToActOn);
+            }
+        }
+        let summary = interruptible(&run, run.perform(ahead)).await?;
+        whole.teller.summary(&summary)?;
+        Ok(match run.is_stopped() {
+            true => ExitCode::Interrupted,
+            false => ended(&summary),
+        })
+    })
+}
+
+/// How the process ends after that.
+fn ended(summary: &Summary) -> ExitCode {
+    match summary {
+        summary if summary.failed > 0 => ExitCode::Outside,
+        summary if summary.for_a_person > 0 => ExitCode::ToActOn,
+        _ => ExitCode::Done,
+    }
+}
+
+/// A run that changes most of a fleet is more often a mistake than a wish.
+fn refuse_large(fleet: &Fleet, changing: usize) -> Result<()> {
+    let all = fleet.projects.len();
+    let most = all * fleet.limits.max_change as usize / 100;
+    let most = most.max(fleet.limits.free as usize);
+    if changing <= most {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Usage,
+        "go ahead",
+        format!("{changing} of {all} projects would be changed, and one run may change {most}"),
+        "look at `pullpass plan`, then name the projects, raise `max_change` in `[limits]`, or add --allow-large",
+    ))
+}
+
+/// Lets a person's interrupt end a run between two steps; a second one ends the process.
+async fn interruptible<T>(run: &Run<'_>, work: impl Future<Output = T>) -> Result<T> {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return Ok(done),
+        _ = tokio::signal::ctrl_c() => run.stop(),
+    }
+    tokio::select! {
+        done = &mut work => Ok(done),
+        _ = tokio::signal::ctrl_c() => Err(Error::new(
+            ErrorKind::Interrupted,
+            "finish",
+            "interrupted in the middle of a step",
+            "run the command again: it goes on from where this one stopped",
+        )),
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Outside,
+                "start",
+                crate::error::in_words(&error),
+                "run the command again",
+            )
+        })?;
+    runtime.block_on(work)
+}
+
+/// A failure of something outside, as what ends the command.
+fn outside_failed(failure: Failure) -> Error {
+    let kind = match failure.kind {
+        FailureKind::Configuration => ErrorKind::Configuration,
+        _ => ErrorKind::Outside,
+    };
+    Error::new(kind, failure.doing, failure.happened, failure.next)
+}
+
+/// `90d`, `6h`, `15m`, `30s`.
+fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let time = pullpass_fleet::file::parse_duration(text)
+        .map_err(|error| format!("{error}: write it as 90d, 6h, 15m or 30s"))?;
+    Duration::try_from(time).map_err(|_| "it is too long".to_owned())
+}
+
+/// A value that one closure writes and another reads.
+type Noted<T> = Rc<RefCell<T>>;

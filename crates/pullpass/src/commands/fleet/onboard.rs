@@ -1,0 +1,206 @@
+//! `pullpass onboard`
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use clap::Args;
+use pullpass_engine::event::Event;
+use pullpass_engine::run::{Manner, Run};
+use pullpass_fleet::desired::Identity;
+use pullpass_fleet::file::Wish;
+use pullpass_fleet::store::{Account, Store as _, Update, Written};
+use secrecy::zeroize::Zeroize as _;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::connect::prompt;
+use super::{
+    Fleetwide, Noted, Selection, block_on, duration, ended, interruptible, outside_failed,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exit::ExitCode;
+use crate::terminal::Terminal;
+
+/// Take a project from nothing to its own pass, with the one step that only a person can do.
+///
+/// There is no API for making a Docker ID: the password and the e-mail address are made and kept first, then you are told what to type where, and it goes on by itself once the ID exists. Interrupt it whenever you like; run again, it goes on.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pullpass onboard shop
+  pullpass onboard shop --password      the Docker ID exists: keep its password, then go on
+  pullpass onboard shop --show-password print it for the sign-up form")]
+pub(crate) struct Onboard {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Print the password for the sign-up form, on the terminal.
+    #[arg(long)]
+    show_password: bool,
+
+    /// The Docker ID exists already: ask for its password (or read it from standard input), keep it, then go on.
+    #[arg(long)]
+    password: bool,
+
+    /// How often to look whether the person has done their part.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    poll: Duration,
+
+    /// Say what to do and end, in place of waiting for it.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Where a Docker ID is made.
+const SIGN_UP: &str = "https://app.docker.com/signup";
+
+impl Onboard {
+    pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        if self.selection.projects.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "onboard",
+                "no project is named",
+                "name one of the fleet file's: pullpass onboard shop",
+            ));
+        }
+        block_on(async {
+            let whole = Fleetwide::open(&self.selection, terminal)?;
+            if self.password {
+                keep_password(&whole).await?;
+            }
+            let awaited: Noted<Vec<Event>> = Noted::default();
+            let watch = |event: &Event| {
+                whole.teller.event(event);
+                if event.step == "await-sign-up" {
+                    awaited.borrow_mut().push(event.clone());
+                }
+            };
+            let manner = Manner {
+                wish: Wish {
+                    thorough: true,
+                    ..Wish::default()
+                },
+                wait: None,
+                poll: None,
+            };
+            let mut first = true;
+            loop {
+                let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
+                whole.outside.forget_people().await;
+                let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
+                let summary = interruptible(&run, run.perform(ahead)).await?;
+                let told = std::mem::take(&mut *awaited.borrow_mut());
+                if first {
+                    for event in &told {
+                        self.tell_sign_up(&whole, event).await?;
+                    }
+                }
+                first = false;
+                if run.is_stopped() {
+                    return Ok(ExitCode::Interrupted);
+                }
+                if self.no_wait || summary.for_a_person == 0 || summary.failed > 0 {
+                    whole.teller.summary(&summary)?;
+                    return Ok(ended(&summary));
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(self.poll) => {}
+                    _ = tokio::signal::ctrl_c() => return Ok(ExitCode::Interrupted),
+                }
+            }
+        })
+    }
+
+    /// What to type, and where.
+    async fn tell_sign_up(&self, whole: &Fleetwide, event: &Event) -> Result<()> {
+        let Some(project) = whole
+            .fleet
+            .projects
+            .iter()
+            .find(|project| Some(&project.name) == event.project.as_ref())
+        else {
+            return Ok(());
+        };
+        let Some(store) = whole.outside.stores.get(&project.store) else {
+            return Ok(());
+        };
+        let account = store.account(&project.name).await.map_err(outside_failed)?;
+        let page = match std::env::var("PULLPASS_SANDBOX_URL") {
+            Ok(url) if !url.is_empty() => format!("{url}/signup"),
+            _ => SIGN_UP.to_owned(),
+        };
+        let password = match self.show_password {
+            true => account.password.clone(),
+            false => {
+                SecretString::from("(kept in the store; `--show-password` prints it)".to_owned())
+            }
+        };
+        let text = format!(
+            "\nSign up for the Docker ID of `{}`:\n  page      {page}\n  username  {}\n  e-mail    {}\n  password  {}\nThen open the link in the e-mail. This goes on by itself once that is done.\n\n",
+            project.name,
+            account.id,
+            account.email,
+            password.expose_secret()
+        );
+        eprint_all(&text);
+        Ok(())
+    }
+}
+
+/// Keeps the account of a Docker ID that a person has made.
+async fn keep_password(whole: &Fleetwide) -> Result<()> {
+    let usage = |happened: &str, next: &str| {
+        Error::new(ErrorKind::Usage, "keep a password", happened, next)
+    };
+    let projects = whole.projects();
+    let [project] = projects.as_slice() else {
+        return Err(usage("several projects are named", "name one"));
+    };
+    let Identity::ServiceId { id, .. } = &project.identity else {
+        return Err(usage(
+            "the project has no Docker ID of its own",
+            "set `identity = \"service-id\"`",
+        ));
+    };
+    let password = match std::io::stdin().is_terminal() {
+        true => prompt(&format!("Password of `{id}`: ")).map_err(outside_failed)?,
+        false => {
+            let mut line = String::new();
+            std::io::stdin()
+                .read_line(&mut line)
+                .map_err(|_| usage("standard input cannot be read", "give it there"))?;
+            let password = SecretString::from(line.trim_end_matches(['\r', '\n']).to_owned());
+            line.zeroize();
+            password
+        }
+    };
+    if password.expose_secret().is_empty() {
+        return Err(usage("the password is empty", "give it"));
+    }
+    let Some(store) = whole.outside.stores.get(&project.store) else {
+        return Ok(());
+    };
+    let account = Account {
+        id: id.clone(),
+        email: project.email.clone().unwrap_or_default(),
+        password,
+    };
+    let record = store.look(&project.name).await.map_err(outside_failed)?;
+    match store
+        .change(&project.name, &record, &Update::Account(account))
+        .await
+        .map_err(outside_failed)?
+    {
+        Written::Done(_) => Ok(()),
+        Written::Conflict => Err(usage(
+            "an account of this project is kept already",
+            "reset the password in Docker's console to the kept one, which --show-password prints",
+        )),
+    }
+}
+
+/// Beside the data: a program that reads the events does not want it.
+fn eprint_all(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

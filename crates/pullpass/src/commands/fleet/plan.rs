@@ -1,0 +1,50 @@
+//! `pullpass plan`
+
+use clap::Args;
+use pullpass_engine::run::{Manner, Run};
+use pullpass_fleet::file::Wish;
+
+use super::{Fleetwide, Selection, block_on, outside_failed};
+use crate::error::Result;
+use crate::exit::ExitCode;
+use crate::terminal::Terminal;
+
+/// Show what `apply` would do, and do nothing.
+///
+/// Reads the store's records, the CI systems and the organisation's members. No secret is read.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pullpass plan
+  pullpass plan shop --format json
+  pullpass plan --detailed-exitcode || echo 'there is something to do'")]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Exit with 1 when there is something to do.
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+impl Plan {
+    pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        block_on(async {
+            let whole = Fleetwide::open(&self.selection, terminal)?;
+            let watch = |event: &_| whole.teller.event(event);
+            let manner = Manner {
+                wish: Wish::default(),
+                ..Manner::default()
+            };
+            let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
+            let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
+            let summary = whole.teller.plan(|| run.plan(&ahead));
+            whole.teller.summary(&summary)?;
+            Ok(match (summary.failed, self.detailed_exitcode) {
+                (1.., _) => ExitCode::Outside,
+                (0, true) if summary.pending > 0 => ExitCode::ToActOn,
+                _ => ExitCode::Done,
+            })
+        })
+    }
+}

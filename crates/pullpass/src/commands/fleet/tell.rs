@@ -1,0 +1,224 @@
+//! Events and summaries: lines for people, or JSON objects.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use pullpass_engine::event::{Event, Status, Summary};
+use serde_json::json;
+
+use super::Format;
+use crate::error::{Error, Result};
+use crate::terminal::{Terminal, Volume};
+
+/// Up to this many projects, a plan shows each by itself.
+const FEW: usize = 12;
+
+/// Tells a person or a program what happens.
+pub(super) struct Teller {
+    format: Format,
+    terminal: Terminal,
+    /// Events of a plan, which are told in groups.
+    held: RefCell<Option<Vec<Event>>>,
+    /// Whoever reads has gone: nothing is left to tell.
+    gone: Cell<bool>,
+}
+
+impl Teller {
+    pub(super) fn new(format: Format, terminal: Terminal) -> Self {
+        Self {
+            format,
+            terminal,
+            held: RefCell::new(None),
+            gone: Cell::new(false),
+        }
+    }
+
+    /// Whether there is somebody to ask.
+    pub(super) fn asks(&self) -> bool {
+        self.format == Format::Human && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks whether to go ahead.
+    pub(super) fn ask(&self, changing: usize) -> Result<bool> {
+        let many = if changing == 1 { "" } else { "s" };
+        let mut err = io::stderr().lock();
+        let mut answer = String::new();
+        write!(err, "Change {changing} project{many}? [y/N] ")
+            .and_then(|()| err.flush())
+            .and_then(|()| io::stdin().lock().read_line(&mut answer))
+            .map_err(|error| Error::output(&error))?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    fn print(&self, text: &str) {
+        // A broken pipe ends nobody's work: what was begun is finished.
+        if !self.gone.get() && super::super::print(text.as_bytes()).is_err() {
+            self.gone.set(true);
+        }
+    }
+
+    /// One thing that happened.
+    pub(super) fn event(&self, event: &Event) {
+        if self.format == Format::Json {
+            let line = json!({
+                "schema": "pullpass.event/1",
+                "project": event.project.as_ref().map(ToString::to_string),
+                "step": event.step,
+                "status": event.status.word(),
+                "detail": event.detail,
+            });
+            self.print(&format!("{line}\n"));
+            return;
+        }
+        if let Some(held) = &mut *self.held.borrow_mut() {
+            held.push(event.clone());
+            return;
+        }
+        let is_news = event.status != Status::Done || event.step != "converged";
+        if is_news || self.terminal.volume == Volume::Verbose {
+            self.print(&self.line(event));
+        }
+    }
+
+    fn line(&self, event: &Event) -> String {
+        let mark = match event.status {
+            Status::Planned => "+",
+            Status::Done => "✓",
+            Status::Skipped => "…",
+            Status::Failed => "✗",
+        };
+        let name = event.project.as_ref().map_or("", |name| name.as_str());
+        let style = match event.status {
+            Status::Done => anstyle::AnsiColor::Green.on_default(),
+            Status::Planned => anstyle::AnsiColor::Cyan.on_default(),
+            Status::Skipped => anstyle::AnsiColor::Yellow.on_default(),
+            Status::Failed => anstyle::AnsiColor::Red.on_default().bold(),
+        };
+        let detail = event.detail.replace('\n', "\n  ");
+        match self.terminal.colors_stdout() {
+            true => format!("{style}{mark}{style:#} {name:<16} {detail}\n"),
+            false => format!("{mark} {name:<16} {detail}\n"),
+        }
+    }
+
+    /// Holds the events of a plan back and tells them together.
+    pub(super) fn plan(&self, plan: impl FnOnce() -> Summary) -> Summary {
+        if self.format == Format::Json {
+            return plan();
+        }
+        *self.held.borrow_mut() = Some(Vec::new());
+        let summary = plan();
+        let events = self.held.take().unwrap_or_default();
+        self.print(&grouped(&events));
+        summary
+    }
+
+    /// How it ended.
+    pub(super) fn summary(&self, summary: &Summary) -> Result<()> {
+        if self.format == Format::Json {
+            let line = json!({
+                "schema": "pullpass.summary/1",
+                "projects": summary.projects,
+                "converged": summary.converged,
+                "pending": summary.pending,
+                "failed": summary.failed,
+                "calls": {
+                    "hub": summary.calls.hub,
+                    "circleci": summary.calls.circleci,
+                    "github": summary.calls.github,
+                    "store": summary.calls.store,
+                },
+            });
+            self.print(&format!("{line}\n"));
+            return Ok(());
+        }
+        let mut text = String::new();
+        let many = if summary.projects == 1 { "" } else { "s" };
+        let _ = write!(
+            text,
+            "{} project{many}: {} as they should be",
+            summary.projects, summary.converged
+        );
+        let waiting = summary.pending - summary.for_a_person;
+        for (number, what) in [
+            (waiting, "with more to do"),
+            (summary.for_a_person, "waiting for a person"),
+            (summary.failed, "failed"),
+        ] {
+            if number > 0 {
+                let _ = write!(text, ", {number} {what}");
+            }
+        }
+        let calls = summary.calls;
+        let _ = writeln!(
+            text,
+            ". Calls: Docker Hub {}, CircleCI {}, GitHub {}, store {}.",
+            calls.hub, calls.circleci, calls.github, calls.store
+        );
+        self.print(&text);
+        Ok(())
+    }
+}
+
+/// A plan for people: what is the same for many projects is said once.
+fn grouped(events: &[Event]) -> String {
+    let mut by_project: Vec<(&str, Vec<&Event>)> = Vec::new();
+    for event in events {
+        let name = event.project.as_ref().map_or("", |name| name.as_str());
+        match by_project.last_mut() {
+            Some((last, list)) if *last == name => list.push(event),
+            _ => by_project.push((name, vec![event])),
+        }
+    }
+    let mut text = String::new();
+    if by_project.len() <= FEW {
+        for (name, events) in by_project {
+            let _ = writeln!(text, "{name}");
+            for event in events {
+                let _ = writeln!(
+                    text,
+                    "  {} {}",
+                    sign(event.status),
+                    event.detail.replace('\n', "\n    ")
+                );
+            }
+        }
+        return text;
+    }
+    let mut groups: BTreeMap<Vec<(&str, &str)>, Vec<&str>> = BTreeMap::new();
+    for (name, events) in by_project {
+        let steps = events.iter().map(|e| (sign(e.status), e.step)).collect();
+        groups.entry(steps).or_default().push(name);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+    for (steps, names) in groups {
+        let shown: Vec<&str> = names.iter().take(FEW).copied().collect();
+        let more = match names.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let many = if names.len() == 1 { "" } else { "s" };
+        let _ = writeln!(
+            text,
+            "{} project{many}: {}{more}",
+            names.len(),
+            shown.join(", ")
+        );
+        for (sign, step) in steps {
+            let _ = writeln!(text, "  {sign} {}", step.replace('-', " "));
+        }
+    }
+    text
+}
+
+fn sign(status: Status) -> &'static str {
+    match status {
+        Status::Planned => "+",
+        Status::Done => "✓",
+        Status::Skipped => "…",
+        Status::Failed => "✗",
+    }
+}
