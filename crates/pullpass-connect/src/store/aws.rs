@@ -39,7 +39,6 @@
 
 mod failure;
 mod labels;
-mod receipt;
 mod version;
 
 use std::cell::RefCell;
@@ -71,7 +70,7 @@ use self::failure::Request;
 use self::labels::{CURRENT, Labels, NEXT, Named, PENDING, SEAT, View};
 use self::version::{Marker, TokenVersion, to_microsecond, to_millisecond};
 use crate::store::change::changed;
-use crate::store::random;
+use crate::store::{random, receipt};
 
 /// What others seed a secret with.
 const PLACEHOLDER: &str = "default";

@@ -10,5 +10,7 @@
 mod aws;
 mod conformance;
 mod file;
+mod kv;
 mod moto;
 mod server;
+mod vault;

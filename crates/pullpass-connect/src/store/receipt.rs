@@ -1,7 +1,7 @@
-//! Receipts, as tags of the token's secret: `pullpass:receipt:circleci` = `00000000000000ff 1767607230`.
+//! Receipts, as tags of a secret: `pullpass:receipt:circleci` = `00000000000000ff 1767607230`.
 //!
-//! Tags take letters, digits, spaces and `+ - = . _ : / @` (AWS, "Tag your AWS resources"), 128
-//! characters in a key and 256 in a value. Anything else in a target's name is written as `=` and
+//! AWS's tags take letters, digits, spaces and `+ - = . _ : / @` (AWS, "Tag your AWS resources"),
+//! 128 characters in a key and 256 in a value; Vault's custom metadata takes more. Anything else in a target's name is written as `=` and
 //! two hexadecimal digits a byte. A name that is too long for a key goes into the value, and a
 //! hash of it into the key.
 
