@@ -409,3 +409,41 @@ fn another_key_put_in_the_files_place_is_noticed() {
         "somebody has put another there",
     );
 }
+
+/// `cargo test -p pullpass-connect --test stores thousand -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn a_thousand_projects_with_four_writes_each() {
+    let (_folder, path) = new();
+    let store = FileStore::open(&path, never());
+    let start = std::time::Instant::now();
+    runtime().block_on(async {
+        for n in 0..1_000 {
+            let project = project(&format!("project-{n:04}"));
+            let mut record = Record::nothing();
+            for update in [
+                Update::Account(account()),
+                pending(n),
+                promote(n),
+                Update::Fence,
+            ] {
+                let written = store.change(&project, &record, &update).await.unwrap();
+                let Written::Done(next) = written else {
+                    panic!("{project}");
+                };
+                record = next;
+            }
+        }
+    });
+    let written = start.elapsed();
+    let start = std::time::Instant::now();
+    let again = FileStore::open(&path, never());
+    runtime()
+        .block_on(again.look(&project("project-0000")))
+        .unwrap();
+    println!(
+        "4,000 writes: {written:?}; reading the file: {:?}; its length: {} bytes",
+        start.elapsed(),
+        fs::metadata(&path).unwrap().len(),
+    );
+}
