@@ -65,10 +65,10 @@ struct Fleetwide {
 }
 
 impl Fleetwide {
-    fn open(selection: &Selection, terminal: Terminal) -> Result<Self> {
+    async fn open(selection: &Selection, terminal: Terminal) -> Result<Self> {
         let (fleet, folder) = load::fleet(selection.config.as_deref())?;
         load::check_names(&fleet, &selection.projects)?;
-        let outside = connect::outside(&fleet, &folder, terminal)?;
+        let outside = connect::outside(&fleet, &folder, terminal).await?;
         Ok(Self {
             fleet,
             outside,
@@ -106,7 +106,7 @@ fn work(
     wanted: impl Fn(&Ahead<'_>) -> bool,
 ) -> Result<ExitCode> {
     block_on(async {
-        let whole = Fleetwide::open(selection, terminal)?;
+        let whole = Fleetwide::open(selection, terminal).await?;
         let watch = |event: &_| whole.teller.event(event);
         let run = Run::new(&whole.fleet, &whole.outside, doing.manner, &watch);
         let mut ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;

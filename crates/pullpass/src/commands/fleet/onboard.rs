@@ -64,7 +64,7 @@ impl Onboard {
             ));
         }
         block_on(async {
-            let whole = Fleetwide::open(&self.selection, terminal)?;
+            let whole = Fleetwide::open(&self.selection, terminal).await?;
             if self.password {
                 keep_password(&whole).await?;
             }
