@@ -81,10 +81,14 @@ async fn before(stage: &Stage, teller: &Teller) -> Result<()> {
     let strangers = stage.strangers_pull().await?;
     let busy = stage.build_all(A_FEW).await?;
     teller.line(&format!(
-        "Then strangers on the same CI machines make {strangers} pulls: of the next {} builds {} fail:",
+        "Then strangers on the same CI machines use up what Docker Hub gives to anonymous pulls. Of the next {} builds {} fail:",
         busy.total, busy.failed
     ))?;
-    teller.line(&format!("  {}", busy.why.as_deref().unwrap_or("no reason given")))?;
+    teller.figure("pulls_of_strangers", strangers);
+    teller.line(&format!(
+        "  {}",
+        busy.why.as_deref().unwrap_or("no reason given")
+    ))?;
     teller.figure("builds", quiet.total + busy.total);
     teller.figure("failed", busy.failed);
     told(
@@ -125,7 +129,7 @@ fn mend(stage: &Stage, teller: &Teller) -> Result<()> {
 async fn onboard(stage: &Stage, teller: &Teller) -> Result<()> {
     teller.act(
         "onboard",
-        "A Docker ID for each project, with no right but to pull",
+        "A Docker ID of its own for each project",
         "pullpass onboard billing website shop --no-wait",
     )?;
     let count = stage.fleet.projects.len();
@@ -157,11 +161,16 @@ async fn onboard(stage: &Stage, teller: &Teller) -> Result<()> {
     for account in &accounts {
         person::accept(stage, account).await?;
     }
+    let minted = times(&invited, "mint");
+    told(minted == count, "not every Docker ID has its token")?;
     teller.line(&format!(
-        "{} invitations to the organisation and its team `ci-pullers` sent, and, again as the person, accepted.",
+        "{minted} tokens minted that may pull and no more, and proven with the registry. {} invitations to the",
         times(&invited, "invite")
     ))?;
+    teller
+        .line("organisation and its team `ci-pullers` sent and, again as the person, accepted.")?;
     teller.figure("signed_up", accounts.len());
+    teller.figure("minted", minted);
     teller.figure("accepted", accounts.len());
     teller.close()
 }
@@ -169,10 +178,14 @@ async fn onboard(stage: &Stage, teller: &Teller) -> Result<()> {
 async fn apply(stage: &Stage, teller: &Teller) -> Result<()> {
     teller.act("apply", "A pass for each", "pullpass apply")?;
     let (first, events) = run(stage, &stage.projects(), Manner::default()).await?;
+    let delivered = |to: &str| {
+        let is_there = |e: &&Event| e.step == "deliver" && e.detail.ends_with(to);
+        events.iter().filter(is_there).count()
+    };
     teller.line(&format!(
-        "{} tokens minted that may pull and no more, proven with the registry, delivered to {} places.",
-        times(&events, "mint"),
-        times(&events, "deliver")
+        "Delivered to the variables of {} CircleCI projects and the secrets of {} GitHub repositories.",
+        delivered(" circleci"),
+        delivered(" github")
     ))?;
     told(
         first.converged == first.projects,
@@ -274,7 +287,9 @@ async fn leak(stage: &Stage, teller: &Teller) -> Result<()> {
         pulls(stage, project, &leaked).await?,
         "the token that leaks does not work",
     )?;
-    teller.line("Suppose that the token of shop stands in a build log. Whoever reads it can pull as shop.")?;
+    teller.line(
+        "Suppose that the token of shop stands in a build log. Whoever reads it can pull as shop.",
+    )?;
     let manner = Manner {
         wish: Wish {
             leak: Some(Leak {
@@ -424,12 +439,7 @@ async fn accounts(stage: &Stage) -> Result<Vec<Account>> {
     let store = store(&outside)?;
     let mut accounts = Vec::new();
     for project in &stage.fleet.projects {
-        accounts.push(
-            store
-                .account(&project.name)
-                .await
-                .map_err(outside_failed)?,
-        );
+        accounts.push(store.account(&project.name).await.map_err(outside_failed)?);
     }
     Ok(accounts)
 }

@@ -61,12 +61,7 @@ async fn mailed_link(stage: &Stage, account: &Account) -> Result<String> {
     answer.json()["messages"][0]["link"]
         .as_str()
         .map(str::to_owned)
-        .ok_or_else(|| {
-            astray(
-                "read an e-mail",
-                format!("`{}` got none", account.email),
-            )
-        })
+        .ok_or_else(|| astray("read an e-mail", format!("`{}` got none", account.email)))
 }
 
 fn is(status: u16, wanted: u16, doing: &str) -> Result<()> {

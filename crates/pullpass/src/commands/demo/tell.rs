@@ -55,12 +55,7 @@ impl Teller {
     }
 
     /// An act begins: what it is about, and what a person would type.
-    pub(super) fn act(
-        &self,
-        name: &'static str,
-        title: &str,
-        command: &'static str,
-    ) -> Result<()> {
+    pub(super) fn act(&self, name: &'static str, title: &str, command: &'static str) -> Result<()> {
         let mut act = self.act.borrow_mut();
         *act = Act {
             number: act.number + 1,
@@ -123,7 +118,11 @@ impl Teller {
         if !self.is_human() {
             return Ok(());
         }
-        let left = if keep { "" } else { ", and nothing of it is left" };
+        let left = if keep {
+            ""
+        } else {
+            ", and nothing of it is left"
+        };
         let text = format!(
             "\nAll of this happened on this machine, in {:.0} s{left}.\n",
             took.as_secs_f64()
