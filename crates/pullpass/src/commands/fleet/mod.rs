@@ -178,7 +178,7 @@ async fn interruptible<T>(run: &Run<'_>, work: impl Future<Output = T>) -> Resul
     }
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -194,7 +194,7 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// A failure of something outside, as what ends the command.
-fn outside_failed(failure: Failure) -> Error {
+pub(super) fn outside_failed(failure: Failure) -> Error {
     let kind = match failure.kind {
         FailureKind::Configuration => ErrorKind::Configuration,
         _ => ErrorKind::Outside,
