@@ -286,14 +286,6 @@ impl<'a> Case<'a> {
     async fn invent(&mut self) -> Result<(), Failure> {
         let (id, _) = self.service()?;
         let doing = format!("make an account for `{}`", self.project.name);
-        let Some(email) = self.project.email.clone() else {
-            return Err(Failure::new(
-                FailureKind::Configuration,
-                doing,
-                "the fleet file gives no e-mail address for its Docker ID",
-                "add `email = \"platform+{docker_id}@example.org\"` to `[hub]`, with an address of yours",
-            ));
-        };
         if self.outside.hub.exists(&id).await? {
             return Err(Failure::new(
                 FailureKind::Refused,
@@ -304,7 +296,8 @@ impl<'a> Case<'a> {
         }
         let account = store::Account {
             id,
-            email,
+            // Without one, the person who signs up gives one of theirs.
+            email: self.project.email.clone().unwrap_or_default(),
             password: secrets::password()?,
         };
         // Kept before anything is shown or sent.

@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "clippy takes only `#[test]` functions for tests, not what they call"
 )]
 

@@ -138,11 +138,15 @@ impl Onboard {
                 SecretString::from("(kept in the store; `--show-password` prints it)".to_owned())
             }
         };
+        let email = match account.email.as_str() {
+            "" => "(one of yours that no other Docker ID has; `email` in `[hub]` makes them)",
+            email => email,
+        };
         let text = format!(
             "\nSign up for the Docker ID of `{}`:\n  page      {page}\n  username  {}\n  e-mail    {}\n  password  {}\nThen open the link in the e-mail. This goes on by itself once that is done.\n\n",
             project.name,
             account.id,
-            account.email,
+            email,
             password.expose_secret()
         );
         eprint_all(&text);
