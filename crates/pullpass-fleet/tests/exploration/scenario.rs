@@ -141,7 +141,7 @@ pub(crate) fn leak(keep_builds_running: bool) -> Scenario {
 }
 
 impl Scenario {
-    pub(crate) fn from_store(mut self) -> Self {
+    pub(crate) fn brought_from_the_store(mut self) -> Self {
         self.name += " from the store";
         self.desired.from_store = true;
         self
