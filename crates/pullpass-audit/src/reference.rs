@@ -21,12 +21,13 @@ const HUB_HOSTS: [&str; 6] = [
     "registry.docker.io",
 ];
 
-/// Hosts that serve copies of Docker Hub's images without Docker Hub's limits.
-const MIRRORS: [&str; 4] = [
-    "mirror.gcr.io",
-    "public.ecr.aws/docker",
-    "dockerhub.timeweb.cloud",
-    "quay.io/dockerlibrary",
+/// Hosts that serve copies of Docker Hub's images without Docker Hub's limits, with the first parts of
+/// the names that are copies.
+const MIRRORS: [(&str, &str); 4] = [
+    ("mirror.gcr.io", ""),
+    ("public.ecr.aws", "docker/"),
+    ("dockerhub.timeweb.cloud", ""),
+    ("quay.io", "dockerlibrary/"),
 ];
 
 /// What the text of an image says.
@@ -118,13 +119,13 @@ pub fn canonical_registry(written: &str) -> String {
 
 fn is_host(first: &str) -> bool {
     first == "localhost"
-        || first.contains(['.', ':'])
+        || first.bytes().any(|b| matches!(b, b'.' | b':'))
         || first.starts_with('[')
-        || first.chars().any(|c| c.is_ascii_uppercase())
+        || first.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 fn is_of_host(c: char) -> bool {
-    c.is_ascii_alphanumeric() || ".-:[]".contains(c) || is_hole(c)
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']') || is_hole(c)
 }
 
 /// Reads an image as it is written after everything that can be resolved has been.
@@ -171,7 +172,10 @@ pub fn parse(text: &Text) -> Image {
         None => (name, None),
     };
     let name = name.trim_end_matches('/');
-    if name.split('/').any(str::is_empty) {
+    if name.is_empty()
+        || name.starts_with('/')
+        || name.as_bytes().windows(2).any(|pair| pair == b"//")
+    {
         return Image::Invalid("the name of the image, or a part of it, is missing");
     }
     if tag
@@ -213,17 +217,11 @@ pub fn parse(text: &Text) -> Image {
     })
 }
 
-/// Whether one of [`MIRRORS`] is `registry`, or `registry` and the first parts of `repository`.
+/// Whether one of [`MIRRORS`] is `registry`, and the first parts of `repository`.
 fn is_mirror(registry: &str, repository: &str) -> bool {
-    MIRRORS.iter().any(|mirror| match mirror.split_once('/') {
-        None => *mirror == registry,
-        Some((host, folder)) => {
-            host == registry
-                && repository
-                    .strip_prefix(folder)
-                    .is_some_and(|rest| rest.starts_with('/'))
-        }
-    })
+    MIRRORS
+        .iter()
+        .any(|&(host, folder)| host == registry && repository.starts_with(folder))
 }
 
 /// `$ACCOUNT.dkr.ecr.eu-west-1.amazonaws.com`: a host of which a part is unknown is still a host,

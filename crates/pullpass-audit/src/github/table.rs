@@ -5,6 +5,7 @@
 //! for when it is missing or empty, `{@ref}` what stands behind the `@` of `uses`, `{@tag}` the same with
 //! `-` for `/`, which no tag of an image can have.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
@@ -295,6 +296,15 @@ pub(super) fn older(version: &str, first: &str) -> bool {
     len > 0 && have.get(..len) < want.get(..len) && version.starts_with('v')
 }
 
+/// A name in lower case, which it nearly always has.
+pub(super) fn in_lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
 /// What the table says of an action.
 pub(super) enum Known {
     /// It pulls or signs in.
@@ -307,20 +317,23 @@ pub(super) enum Known {
 
 /// Looks up `owner/name[/path]`, the most exact form first.
 pub(super) fn look_up(name: &str) -> Known {
-    let name = name.to_ascii_lowercase();
-    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let repository = match name.match_indices('/').nth(1) {
-        Some((end, _)) => name.get(..end).unwrap_or(""),
-        None => &name,
-    };
-    let owner = name.split('/').next().unwrap_or("");
+    let name = in_lower_case(name);
     let table: &'static Table = &TABLE;
     let below = || {
+        let mut ends = name.bytes().enumerate().filter(|(_, b)| *b == b'/');
+        let owner = ends.next().map_or(name.len(), |(at, _)| at);
+        let repository = ends.next().map_or(name.len(), |(at, _)| at);
+        let folder = match ends.last() {
+            Some((at, _)) => at,
+            None if repository < name.len() => repository,
+            None if owner < name.len() => owner,
+            None => 0,
+        };
         [folder, repository, owner]
             .into_iter()
-            .find_map(|path| table.below.get(path))
+            .find_map(|end| table.below.get(name.get(..end)?))
     };
-    match table.exact.get(name.as_str()).or_else(below) {
+    match table.exact.get(&*name).or_else(below) {
         Some(&Meaning::Does(number)) => table.rows.get(number).map_or(Known::Unlisted, Known::Does),
         Some(Meaning::Quiet) => Known::Quiet,
         None => Known::Unlisted,
