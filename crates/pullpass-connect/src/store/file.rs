@@ -81,6 +81,7 @@ pub struct FileStore {
 }
 
 /// Something that is to be done under the lock.
+#[allow(clippy::large_enum_variant, reason = "few wait at a time")]
 enum Work {
     /// A change of a record that is still as it was seen.
     Change(Stored, Update),

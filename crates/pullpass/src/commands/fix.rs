@@ -362,7 +362,7 @@ fn write_all(targets: &[Target], planned: &[Planned<'_>]) -> Result<bool> {
     Ok(true)
 }
 
-fn write_repository(root: &std::path::Path, plan: &Plan) -> Result<()> {
+pub(super) fn write_repository(root: &std::path::Path, plan: &Plan) -> Result<()> {
     let failed = |path: &std::path::Path, error: &io::Error| {
         Error::new(
             ErrorKind::Outside,

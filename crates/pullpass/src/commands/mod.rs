@@ -12,6 +12,7 @@ use crate::terminal::Terminal;
 
 mod audit;
 mod completions;
+mod demo;
 mod explain;
 mod fix;
 mod fleet;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Doctor(fleet::doctor::Doctor),
     Revoke(fleet::revoke::Revoke),
     Sandbox(sandbox::Sandbox),
+    Demo(demo::Demo),
     Rules(rules::Rules),
     Explain(explain::Explain),
     Completions(completions::Completions),
@@ -52,6 +54,7 @@ impl Command {
             Self::Doctor(command) => command.run(terminal),
             Self::Revoke(command) => command.run(terminal),
             Self::Sandbox(command) => command.run(terminal),
+            Self::Demo(command) => command.run(terminal),
             Self::Rules(command) => command.run(terminal),
             Self::Explain(command) => command.run(terminal),
             Self::Completions(command) => command.run(),

@@ -245,7 +245,7 @@ fn remove(path: &Path) -> Result<()> {
 
 /// Ends when the sandbox is to end: interrupted by a person, or told to by a program.
 #[cfg(unix)]
-fn ended() -> io::Result<impl Future<Output = ExitCode>> {
+pub(super) fn ended() -> io::Result<impl Future<Output = ExitCode>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -258,7 +258,7 @@ fn ended() -> io::Result<impl Future<Output = ExitCode>> {
 }
 
 #[cfg(not(unix))]
-fn ended() -> io::Result<impl Future<Output = ExitCode>> {
+pub(super) fn ended() -> io::Result<impl Future<Output = ExitCode>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
         ExitCode::Interrupted

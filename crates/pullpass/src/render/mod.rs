@@ -221,7 +221,8 @@ impl Totals {
         self.infos + self.warnings + self.errors
     }
 
-    fn add(&mut self, other: Self) {
+    /// Adds what another repository does.
+    pub(crate) fn add(&mut self, other: Self) {
         self.repositories += other.repositories;
         self.with_findings += other.with_findings;
         self.files += other.files;
