@@ -292,7 +292,13 @@ impl AwsStore {
         let config = aws_sdk_secretsmanager::config::Builder::from(config)
             .http_client(client)
             .behavior_version(behaviour())
-            .retry_config(RetryConfig::standard().with_max_attempts(5))
+            // `AWS_MAX_ATTEMPTS` and the profile are in there.
+            .retry_config(
+                config
+                    .retry_config()
+                    .cloned()
+                    .unwrap_or(RetryConfig::standard()),
+            )
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(10))

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::{Credentials, Region, SharedCredentialsProvider};
 use pullpass_connect::store::AwsStore;
 use pullpass_connect::store::aws::Settings;
@@ -32,6 +33,7 @@ fn config(url: &str) -> SdkConfig {
         .endpoint_url(url)
         .region(Region::new("eu-west-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::standard().with_max_attempts(2))
         .build()
 }
 
@@ -411,6 +413,32 @@ fn a_failure_says_what_to_do() {
         assert_eq!(failure.kind, FailureKind::Refused);
         let text = failure.to_string();
         assert!(text.starts_with("cannot look at the secret `digideps-dockerhub_token`: AWS answered 400 AccessDeniedException"), "{text}");
+    });
+}
+
+#[test]
+fn what_is_wrong_on_this_side_is_said() {
+    runtime().block_on(async {
+        let digideps = project("digideps");
+        let nobody = store("http://127.0.0.1:1");
+        let failure = nobody.look(&digideps).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
+        assert!(failure.to_string().contains("refused"), "{failure}");
+        let change = Update::Account(account());
+        let failure = nobody
+            .change(&digideps, &Record::nothing(), &change)
+            .await
+            .unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
+        let empty = SdkConfig::builder().endpoint_url("http://127.0.0.1:1");
+        let empty = empty.region(Region::new("eu-west-1")).build();
+        let unsigned = AwsStore::new(&empty, settings()).unwrap();
+        let failure = unsigned.look(&digideps).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Configuration, "{failure}");
+        assert!(
+            failure.to_string().contains("aws sts get-caller-identity"),
+            "{failure}"
+        );
     });
 }
 

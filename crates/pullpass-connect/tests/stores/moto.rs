@@ -24,6 +24,14 @@ use crate::server::{Answer, answer, serve};
 pub(crate) struct Moto {
     child: Child,
     url: String,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// The way to it, behind the rules.
+struct Way {
+    client: reqwest::Client,
+    url: String,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Drop for Moto {
@@ -76,9 +84,20 @@ impl Moto {
                 break line[at..].trim().to_owned();
             }
         };
-        // Its log must not fill up the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Some(Self { child, url })
+        // Read to the end, so that its log does not fill up the pipe; shown where it does not answer.
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut log = shared.lock().unwrap();
+                log.push(line);
+                if log.len() > 40 {
+                    log.remove(0);
+                }
+            }
+            shared.lock().unwrap().push("(the end)".to_owned());
+        });
+        Some(Self { child, url, log })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -90,29 +109,25 @@ impl Moto {
         let wire = Arc::new(Mutex::new(Wire::default()));
         let shared = Arc::clone(&wire);
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let url = self.url.clone();
+        let way = Arc::new(Way {
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            url: self.url.clone(),
+            log: Arc::clone(&self.log),
+        });
         // One request at a time, so that what a rule has seen is so when the request is done.
         let turn = Arc::new(tokio::sync::Mutex::new(()));
         let address = serve(move |parts, body| {
-            let (client, url, shared) = (client.clone(), url.clone(), Arc::clone(&shared));
-            let turn = Arc::clone(&turn);
+            let (way, shared, turn) = (Arc::clone(&way), Arc::clone(&shared), Arc::clone(&turn));
             async move {
                 let _turn = turn.lock().await;
-                pass(&client, &url, &shared, &parts, body).await
+                pass(&way, &shared, &parts, body).await
             }
         });
         (address, wire)
     }
 }
 
-async fn pass(
-    client: &reqwest::Client,
-    url: &str,
-    wire: &Mutex<Wire>,
-    parts: &Parts,
-    body: Bytes,
-) -> Answer {
+async fn pass(way: &Way, wire: &Mutex<Wire>, parts: &Parts, body: Bytes) -> Answer {
     let target = parts.headers["x-amz-target"].to_str().unwrap();
     let operation = target.rsplit('.').next().unwrap().to_owned();
     let mut lost = false;
@@ -136,10 +151,10 @@ async fn pass(
             _ => {}
         }
     }
-    if let Some(refused) = broken_rule(client, url, parts, &operation, &body).await {
+    if let Some(refused) = broken_rule(way, parts, &operation, &body).await {
         return refused;
     }
-    let (status, body) = ask(client, url, parts, &operation, body).await;
+    let (status, body) = ask(way, parts, &operation, body).await;
     match lost {
         true => refusal(500, "InternalServiceError", "something went wrong"),
         false => answer(status, body),
@@ -151,38 +166,29 @@ fn refusal(status: u16, code: &str, message: &str) -> Answer {
     answer(status, body.to_string())
 }
 
-async fn ask(
-    client: &reqwest::Client,
-    url: &str,
-    parts: &Parts,
-    operation: &str,
-    body: Bytes,
-) -> (u16, Bytes) {
-    let mut request = client.post(url).body(body);
+async fn ask(way: &Way, parts: &Parts, operation: &str, body: Bytes) -> (u16, Bytes) {
+    let mut request = way.client.post(&way.url).body(body);
     for name in ["authorization", "content-type", "x-amz-date"] {
         if let Some(value) = parts.headers.get(name) {
             request = request.header(name, value.as_bytes());
         }
     }
     let target = format!("secretsmanager.{operation}");
-    let answer = request.header("x-amz-target", target).send().await.unwrap();
+    let answer = request.header("x-amz-target", target).send().await;
+    let answer = answer.unwrap_or_else(|error| {
+        panic!("{error:?}; moto says {:#?}", way.log.lock().unwrap());
+    });
     let status = answer.status().as_u16();
     (status, answer.bytes().await.unwrap())
 }
 
-async fn broken_rule(
-    client: &reqwest::Client,
-    url: &str,
-    parts: &Parts,
-    operation: &str,
-    body: &Bytes,
-) -> Option<Answer> {
+async fn broken_rule(way: &Way, parts: &Parts, operation: &str, body: &Bytes) -> Option<Answer> {
     let request: Value = serde_json::from_slice(body).unwrap();
     let text = |name: &str| request[name].as_str().map(str::to_owned);
     match operation {
         "UpdateSecretVersionStage" => {
             let described = json!({ "SecretId": request["SecretId"] }).to_string();
-            let (_, described) = ask(client, url, parts, "DescribeSecret", described.into()).await;
+            let (_, described) = ask(way, parts, "DescribeSecret", described.into()).await;
             let described: Value = serde_json::from_slice(&described).unwrap();
             let holder = described["VersionIdsToStages"]
                 .as_object()?
@@ -206,14 +212,8 @@ async fn broken_rule(
                 "SecretId": request["SecretId"],
                 "VersionId": request["ClientRequestToken"],
             });
-            let (status, there) = ask(
-                client,
-                url,
-                parts,
-                "GetSecretValue",
-                wanted.to_string().into(),
-            )
-            .await;
+            let (status, there) =
+                ask(way, parts, "GetSecretValue", wanted.to_string().into()).await;
             let there: Value = serde_json::from_slice(&there).unwrap();
             let taken = status == 200 && there["SecretString"] != request["SecretString"];
             taken.then(|| {

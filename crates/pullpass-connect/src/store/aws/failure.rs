@@ -8,6 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 /// Characters of what the service says.
 const LONGEST: usize = 240;
 
+const SIGN_IN: &str =
+    "see that a region and credentials are set: `aws sts get-caller-identity` uses the same ones";
+
 /// The error code that the service gave.
 pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
     match error {
@@ -35,24 +38,23 @@ pub(super) fn of<E: ProvideErrorMetadata + std::error::Error + 'static>(
         Request::Change => FailureKind::Unknown,
     };
     let (kind, happened, next) = match error {
-        SdkError::ConstructionFailure(_) => (
-            FailureKind::Configuration,
-            deepest(error),
-            "see that a region and credentials are set: `aws sts get-caller-identity` uses the same ones",
-        ),
+        SdkError::ConstructionFailure(_) => (FailureKind::Configuration, deepest(error), SIGN_IN),
         SdkError::TimeoutError(_) => (lost, "no answer in time".to_owned(), ""),
-        // Without a word on whether the request went out; a connection that was refused is the
-        // common case of I/O, a reset in the middle the other.
-        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => (
-            lost,
-            deepest(error),
-            "see that AWS can be reached from here",
-        ),
-        SdkError::DispatchFailure(_) => (
-            FailureKind::Configuration,
-            deepest(error),
-            "see that a region and credentials are set: `aws sts get-caller-identity` uses the same ones",
-        ),
+        SdkError::DispatchFailure(failure) if failure.is_user() || is_about_us(error) => {
+            (FailureKind::Configuration, deepest(error), SIGN_IN)
+        }
+        // Without a word on whether the request went out, but where nobody listened.
+        SdkError::DispatchFailure(_) => {
+            let kind = match was_refused(error) {
+                true => FailureKind::Unavailable,
+                false => lost,
+            };
+            (
+                kind,
+                deepest(error),
+                "see that AWS can be reached from here",
+            )
+        }
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             let code = answer.err().code().unwrap_or("no code");
@@ -99,6 +101,27 @@ fn sort(code: &str, status: u16, lost: FailureKind) -> (FailureKind, &'static st
         _ if status >= 500 => (lost, "run again later"),
         _ => (FailureKind::Refused, ""),
     }
+}
+
+/// Whether a request was not sent for want of something on this side. The SDK has no type for that,
+/// and says it in words.
+fn is_about_us<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
+    let words = deepest(error).to_lowercase();
+    ["credential", "identity", "region", "profile"]
+        .iter()
+        .any(|word| words.contains(word))
+}
+
+/// Whether there was nobody to connect to.
+fn was_refused<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return error.kind() == std::io::ErrorKind::ConnectionRefused;
+        }
+        source = error.source();
+    }
+    false
 }
 
 fn deepest<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
