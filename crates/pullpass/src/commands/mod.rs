@@ -16,6 +16,7 @@ mod demo;
 mod explain;
 mod fix;
 mod fleet;
+mod init;
 mod man;
 mod rules;
 mod sandbox;
@@ -25,6 +26,7 @@ mod schema;
 pub(crate) enum Command {
     Audit(audit::Audit),
     Fix(fix::Fix),
+    Init(init::Init),
     Onboard(fleet::onboard::Onboard),
     Plan(fleet::plan::Plan),
     Apply(fleet::apply::Apply),
@@ -46,6 +48,7 @@ impl Command {
         match self {
             Self::Audit(command) => command.run(terminal),
             Self::Fix(command) => command.run(terminal),
+            Self::Init(command) => command.run(terminal),
             Self::Onboard(command) => command.run(terminal),
             Self::Plan(command) => command.run(terminal),
             Self::Apply(command) => command.run(terminal),
