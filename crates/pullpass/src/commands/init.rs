@@ -138,8 +138,7 @@ impl Init {
         let mut all = Vec::new();
         for target in &found.targets {
             let Some(root) = &target.root else { continue };
-            let leave =
-                |why: &str| terminal.note(&format!("`{}` is left out: {why}", target.name));
+            let leave = |why: &str| terminal.note(&format!("`{}` is left out: {why}", target.name));
             let tree = Checkout::new(root);
             let on_circleci = has_yaml(&tree, ".circleci");
             let on_github = has_yaml(&tree, ".github/workflows");

@@ -20,7 +20,9 @@ mod init;
 mod man;
 mod rules;
 mod sandbox;
+mod schedule;
 mod schema;
+mod terraform;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Verify(fleet::verify::Verify),
     Doctor(fleet::doctor::Doctor),
     Revoke(fleet::revoke::Revoke),
+    Schedule(schedule::Schedule),
+    Terraform(terraform::Terraform),
     Sandbox(sandbox::Sandbox),
     Demo(demo::Demo),
     Rules(rules::Rules),
@@ -56,6 +60,8 @@ impl Command {
             Self::Verify(command) => command.run(terminal),
             Self::Doctor(command) => command.run(terminal),
             Self::Revoke(command) => command.run(terminal),
+            Self::Schedule(command) => command.run(),
+            Self::Terraform(command) => command.run(),
             Self::Sandbox(command) => command.run(terminal),
             Self::Demo(command) => command.run(terminal),
             Self::Rules(command) => command.run(terminal),
