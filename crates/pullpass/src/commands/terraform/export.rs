@@ -162,13 +162,14 @@ fn head(
     let on_circleci = entries
         .iter()
         .any(|entry| entry.targets.contains(&&Target::CircleCi));
+    // The first of GitHub's with `value`, and with these ids for imports.
     let mut providers = Body::default().block("aws =", source("hashicorp/aws", ">= 5.0"));
     if on_circleci {
         let circleci = source("CircleCI-Public/circleci", ">= 0.3");
         providers = providers.block("circleci =", circleci);
     }
     if !owners.is_empty() {
-        providers = providers.block("github =", source("integrations/github", ">= 6.0"));
+        providers = providers.block("github =", source("integrations/github", ">= 6.12"));
     }
     // An `import` whose id is read from a data source needs 1.7.
     let version = if import { ">= 1.7" } else { ">= 1.3" };
@@ -306,7 +307,7 @@ fn module(fleet: &Fleet, entry: &Entry<'_>, owners: &BTreeMap<&str, Option<Strin
                         .argument("repository", string(repository))
                         .optional("environment", environment)
                         .argument("secret_name", variable)
-                        .argument("plaintext_value", value)
+                        .argument("value", value)
                 }
             };
             let (kind, name) = resource(entry, target, half);
@@ -345,9 +346,11 @@ fn imports(fleet: &Fleet, entry: &Entry<'_>) -> Body {
                         project.circleci.as_deref().unwrap_or_default()
                     )
                 }
-                Target::GitHub | Target::GitHubDependabot => format!("{repository}/{variable}"),
-                // The provider of GitHub cannot import these; writing one replaces it.
-                Target::GitHubEnvironment(_) => continue,
+                Target::GitHub | Target::GitHubDependabot => format!("{repository}:{variable}"),
+                Target::GitHubEnvironment(environment) => {
+                    let environment = environment.replace(':', "??");
+                    format!("{repository}:{environment}:{variable}")
+                }
             };
             let import = Body::default()
                 .argument("to", format!("{kind}.{name}"))
