@@ -309,6 +309,7 @@ impl Http {
         let mut client = reqwest::Client::builder()
             .user_agent(concat!("pullpass/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
             .connect_timeout(options.limits.connect)
             .timeout(options.limits.request)
             .referer(false);

@@ -20,4 +20,5 @@ pub mod verify;
 pub mod words;
 
 mod perform;
+mod pipeline;
 mod secrets;

@@ -44,6 +44,7 @@ pub struct Shared {
     tokens: Mutex<Option<(Timestamp, Rc<Vec<Token>>)>>,
     /// Minted or deleted since by this run.
     changed: RefCell<bool>,
+    pub(crate) pipelines: crate::pipeline::Pipelines,
 }
 
 /// Who is in the organisation, and who is invited.

@@ -1,6 +1,6 @@
 //! Steps in words, for people.
 
-use pullpass_fleet::file::Project;
+use pullpass_fleet::file::{Delivery, Project};
 use pullpass_fleet::observed::Stored;
 use pullpass_fleet::step::{Blocked, Step, Why};
 
@@ -42,9 +42,13 @@ pub fn describe(step: &Step, project: &Project, stored: &Stored, user: &str) -> 
             project.store
         ),
         Step::Prove(attempt) => format!("prove with the registry that {} pulls", version(attempt)),
-        Step::Deliver(target, attempt) => {
-            format!("deliver {} to {target}", version(attempt))
-        }
+        Step::Deliver(target, attempt) => match &project.delivery {
+            Delivery::Direct => format!("deliver {} to {target}", version(attempt)),
+            Delivery::Terraform { pipeline, .. } => format!(
+                "have Terraform's pipeline `{pipeline}` bring {} to {target}",
+                version(attempt)
+            ),
+        },
         Step::Promote(attempt) => format!("make {} the current one", version(attempt)),
         Step::DropPending(attempt) => format!("forget {}, which does not work", version(attempt)),
         Step::Fence => "write the record once more, so that no other run can keep a token that it minted before".to_owned(),

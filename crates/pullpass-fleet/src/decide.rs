@@ -128,11 +128,13 @@ impl Case<'_> {
         {
             return Some(step);
         }
-        // All targets before the promotion: whoever reads the store reads what builds use.
-        Some(
-            self.deliver(pending)
-                .unwrap_or(Step::Promote(pending.attempt)),
-        )
+        // All targets before the promotion: whoever reads the store reads what builds use. Where
+        // somebody else brings it from the store, the promotion is what begins that.
+        let deliver = match self.desired.from_store {
+            true => None,
+            false => self.deliver(pending),
+        };
+        Some(deliver.unwrap_or(Step::Promote(pending.attempt)))
     }
 
     /// The current version works and is held by every target, or a new one is minted.

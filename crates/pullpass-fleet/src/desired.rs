@@ -86,6 +86,9 @@ pub struct Desired {
     pub identity: Identity,
     /// Where builds get it from.
     pub targets: BTreeSet<Target>,
+    /// Whether somebody else brings the store's current version to the targets (Terraform does), so
+    /// that it is made the current one before any target holds it.
+    pub from_store: bool,
     /// A credential minted before this moment is due to be renewed: the present less the age that
     /// the fleet file allows, or the moment at which somebody asked for a rotation.
     pub renew_minted_before: Timestamp,

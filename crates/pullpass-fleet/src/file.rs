@@ -232,6 +232,7 @@ impl Project {
             project: self.name.clone(),
             identity: self.identity.clone(),
             targets: self.targets.clone(),
+            from_store: matches!(self.delivery, Delivery::Terraform { .. }),
             renew_minted_before: wish.renew_minted_before.unwrap_or(oldest).max(oldest),
             // A tenth of its life is time enough to notice that it was not renewed.
             expiry_margin: self
@@ -906,6 +907,16 @@ fn finish_project(
 
     let delivery = match settings.delivery {
         None | Some((DeliveryKind::Direct, _)) => Delivery::Direct,
+        Some((DeliveryKind::Terraform, place))
+            if matches!(settings.store, None | Some(StoreKind::File))
+                || kind == IdentityKind::Oidc =>
+        {
+            return Err(wrong(
+                &place,
+                format!("project `{name}` keeps nothing where Terraform could read it"),
+                "set `store = \"aws\"`, and an identity with a token",
+            ));
+        }
         Some((DeliveryKind::Terraform, place)) => match settings.pipeline {
             Some((pipeline, _)) => Delivery::Terraform {
                 pipeline,
@@ -1051,7 +1062,12 @@ docker_id = "opgdigideps"
                 "did you mean `service-id`?",
             ),
             ("user_var = \"GITHUB_USER\"", "16:12", "GITHUB_"),
-            ("delivery = \"terraform\"", "16:12", "pipeline"),
+            ("delivery = \"terraform\"", "16:12", "store = \"aws\""),
+            (
+                "store = \"aws\"\ndelivery = \"terraform\"",
+                "17:12",
+                "pipeline",
+            ),
             ("identity = \"oidc\"", "11:1", "console"),
             ("store = 3", "16:9", "quotes"),
         ] {

@@ -36,6 +36,7 @@ fn service_id() -> Identity {
 
 fn desired(identity: Identity) -> Desired {
     Desired {
+        from_store: false,
         project: project(),
         identity,
         targets: BTreeSet::from([Target::CircleCi, Target::GitHub]),
@@ -395,6 +396,38 @@ fn the_old_token_outlives_its_builds_and_then_a_while_more() {
         Step::Wait(at(ends + 24 * HOUR), Why::Settling)
     );
     assert_eq!(old(false, ends + 24 * HOUR), Step::Delete(TokenId(2)));
+}
+
+#[test]
+fn what_is_brought_from_the_store_is_promoted_first_and_the_old_token_lives_until_it_is_there() {
+    let mut desired = desired(Identity::OrganizationToken);
+    desired.from_store = true;
+    let mut observed = with(|o| {
+        o.stored.pending = Some(Kept {
+            current_since: None,
+            ..kept(4, NOW - DAY)
+        });
+        o.tokens.as_mut().unwrap().push(token(4, NOW - DAY));
+        o.learnt.proven.insert(Attempt(4));
+    });
+    assert_eq!(
+        decide(&desired, &observed, at(NOW)),
+        Step::Promote(Attempt(4))
+    );
+    observed.stored.current = observed.stored.pending.take();
+    observed.stored.current.as_mut().unwrap().current_since = Some(at(NOW - DAY));
+    assert_eq!(
+        decide(&desired, &observed, at(NOW)),
+        Step::Deliver(Target::CircleCi, Attempt(4))
+    );
+    observed.targets = BTreeMap::from([
+        (Target::CircleCi, holds(4, NOW - DAY)),
+        (Target::GitHub, holds(4, NOW - 60)),
+    ]);
+    assert!(matches!(
+        decide(&desired, &observed, at(NOW)),
+        Step::Wait(_, Why::BuildsInFlight)
+    ));
 }
 
 #[test]

@@ -22,7 +22,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use age::x25519::{Identity, Recipient};
@@ -30,11 +29,12 @@ use pullpass_fleet::desired::Target;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::label::Attempt;
 use pullpass_fleet::name::ProjectName;
-use pullpass_fleet::observed::Revision;
+use pullpass_fleet::observed::{Revision, Stored};
 use pullpass_fleet::store::{Account, Receipt, Record, Store, Update, Written};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::oneshot;
 
-use self::format::{Document, Entry, Key, Unreadable, What};
+use self::format::{Document, Entry, Key, Secrets, Unreadable, What};
 use self::replace::{Broken, Lock, Stamp};
 use self::seal::{Place, Unsealed};
 use crate::store::change::changed;
@@ -75,7 +75,24 @@ pub struct FileStore {
     cache: RefCell<Option<(Stamp, Document)>>,
     /// The opened key, and what it is the key of.
     opened: RefCell<Option<(String, Identity)>>,
+    /// What is to be written next.
+    waiting: RefCell<Vec<Waiting>>,
     calls: Cell<u64>,
+}
+
+/// Something that is to be done under the lock.
+#[allow(clippy::large_enum_variant, reason = "few wait at a time")]
+enum Work {
+    /// A change of a record that is still as it was seen.
+    Change(Stored, Update),
+    Note(BTreeMap<Target, Receipt>),
+}
+
+/// Who waits for it.
+struct Waiting {
+    project: ProjectName,
+    work: Work,
+    done: oneshot::Sender<Result<Written, Failure>>,
 }
 
 impl FileStore {
@@ -86,6 +103,7 @@ impl FileStore {
             unlock,
             cache: RefCell::default(),
             opened: RefCell::default(),
+            waiting: RefCell::default(),
             calls: Cell::new(0),
         }
     }
@@ -239,39 +257,79 @@ impl FileStore {
         Ok((stamp, document))
     }
 
-    /// Replaces one project's entry, if there is one to replace it with, under the lock.
-    fn replace<T>(
+    /// Has something done under the lock. What is asked for at the same time is written at once:
+    /// a file that is safe on its disk takes milliseconds, however little is new in it.
+    async fn perform(&self, project: &ProjectName, work: Work) -> Result<Written, Failure> {
+        let (done, mut answer) = oneshot::channel();
+        self.waiting.borrow_mut().push(Waiting {
+            project: project.clone(),
+            work,
+            done,
+        });
+        // Others who are about to ask do so now; who comes back first writes for all.
+        tokio::task::yield_now().await;
+        if let Ok(answer) = answer.try_recv() {
+            return answer;
+        }
+        self.write();
+        answer.try_recv().unwrap_or_else(|_| {
+            let lost = "the answer is lost";
+            Err(self.failure(FailureKind::Unknown, "write", lost, ""))
+        })
+    }
+
+    /// Does what waits. Who has stopped waiting has given it up.
+    fn write(&self) {
+        let mut waiting = self.waiting.take();
+        waiting.retain(|one| !one.done.is_closed());
+        let mut answers = Vec::with_capacity(waiting.len());
+        let written = self.replace(&waiting, &mut answers);
+        for (at, one) in waiting.into_iter().enumerate() {
+            let answer = match (&written, answers.get(at)) {
+                (Ok(()), Some(answer)) | (Err(_), Some(answer @ Ok(Written::Conflict))) => {
+                    answer.clone()
+                }
+                (Err(failure), _) => Err(failure.clone()),
+                (Ok(()), None) => continue,
+            };
+            // Nobody waits any more: nothing is lost.
+            let _ = one.done.send(answer);
+        }
+    }
+
+    /// Replaces the entries that change. Answers are good if it succeeds.
+    fn replace(
         &self,
-        project: &ProjectName,
-        change: impl FnOnce(&Key, Option<&Entry>) -> Result<(Option<Entry>, T), Failure>,
-    ) -> Result<T, Failure> {
+        waiting: &[Waiting],
+        answers: &mut Vec<Result<Written, Failure>>,
+    ) -> Result<(), Failure> {
         // Through a symbolic link, for the link is to stay one.
         let path = fs::canonicalize(&self.path).map_err(|error| self.io("write", &error))?;
         let _lock = Lock::of(&path).map_err(|error| self.io("lock", &error))?;
-        let done = self.with(|stamp, document| {
-            let (entry, answer) = change(&document.key, document.entries.get(project))?;
-            let Some(entry) = entry else {
-                return Ok(Ok(answer));
-            };
-            let mut parts = vec![document.head.as_str()];
-            let texts = |from, to| {
-                let others = document.entries.range::<ProjectName, _>((from, to));
-                others.map(|(_, other)| other.text.as_str())
-            };
-            parts.extend(texts(Bound::Unbounded, Bound::Excluded(project)));
-            parts.push(&entry.text);
-            parts.extend(texts(Bound::Excluded(project), Bound::Unbounded));
-            self.count();
-            match replace::replace(&path, &parts) {
-                Ok(new) => {
-                    *stamp = new;
-                    document.entries.insert(project.clone(), entry);
-                    Ok(Ok(answer))
-                }
-                Err(broken) => Ok(Err(broken)),
+        let written = self.with(|stamp, document| {
+            let mut new = BTreeMap::new();
+            for one in waiting {
+                let entry = new.get(&one.project);
+                let entry = entry.or_else(|| document.entries.get(&one.project));
+                let worked = self.work(&document.key, &one.project, entry, &one.work);
+                answers.push(worked.map(|(entry, written)| {
+                    new.extend(entry.map(|entry| (one.project.clone(), entry)));
+                    written
+                }));
             }
-        })??;
-        done.map_err(|broken| {
+            if new.is_empty() {
+                return Ok(());
+            }
+            let mut texts: BTreeMap<_, _> = text_of(&document.entries);
+            texts.extend(text_of(&new));
+            let mut parts = vec![document.head.as_str()];
+            parts.extend(texts.into_values());
+            self.count();
+            *stamp = replace::replace(&path, &parts)?;
+            document.entries.extend(new);
+            Ok(())
+        })?;
+        written.map_err(|broken| {
             *self.cache.borrow_mut() = None;
             match broken {
                 Broken::Before(error) => self.io("write", &error),
@@ -283,6 +341,51 @@ impl FileStore {
                 ),
             }
         })
+    }
+
+    /// The new entry, if it changes, and the answer.
+    fn work(
+        &self,
+        key: &Key,
+        project: &ProjectName,
+        entry: Option<&Entry>,
+        work: &Work,
+    ) -> Result<(Option<Entry>, Written), Failure> {
+        let (mut record, mut secrets) = match entry {
+            Some(entry) => (entry.record.clone(), entry.secrets.clone()),
+            None => (Record::nothing(), Secrets::default()),
+        };
+        let (seen, update) = match work {
+            Work::Change(seen, update) => (seen, update),
+            Work::Note(receipts) => {
+                let before = record.receipts.clone();
+                record.receipts.extend(receipts.clone());
+                let changes = entry.is_some() && record.receipts != before;
+                let entry = changes.then(|| Entry::new(project, record.clone(), secrets));
+                return Ok((entry, Written::Done(record)));
+            }
+        };
+        if record.stored != *seen {
+            return Ok((None, Written::Conflict));
+        }
+        let revision = next(record.stored.revision)?;
+        let Some(after) = changed(&record, revision, update) else {
+            return Ok((None, Written::Conflict));
+        };
+        match update {
+            Update::Account(account) => {
+                let text = seal::account_text(account);
+                secrets.account = Some(self.seal(key, &Place::Account(project), &text)?);
+            }
+            Update::Pending(kept, token) => {
+                let place = Place::Token(project, kept.attempt);
+                let sealed = self.seal(key, &place, token.expose_secret())?;
+                secrets.tokens.insert(kept.attempt, sealed);
+            }
+            Update::Promote(..) | Update::DropPending | Update::Fence => {}
+        }
+        let entry = Entry::new(project, after.clone(), secrets);
+        Ok((Some(entry), Written::Done(after)))
     }
 
     fn seal(&self, key: &Key, place: &Place<'_>, secret: &str) -> Result<String, Failure> {
@@ -437,33 +540,8 @@ impl Store for FileStore {
         seen: &Record,
         update: &Update,
     ) -> Result<Written, Failure> {
-        self.replace(project, |key, entry| {
-            let (record, mut secrets) = match entry {
-                Some(entry) => (entry.record.clone(), entry.secrets.clone()),
-                None => (Record::nothing(), format::Secrets::default()),
-            };
-            if record.stored != seen.stored {
-                return Ok((None, Written::Conflict));
-            }
-            let revision = next(record.stored.revision)?;
-            let Some(after) = changed(&record, revision, update) else {
-                return Ok((None, Written::Conflict));
-            };
-            match update {
-                Update::Account(account) => {
-                    let text = seal::account_text(account);
-                    secrets.account = Some(self.seal(key, &Place::Account(project), &text)?);
-                }
-                Update::Pending(kept, token) => {
-                    let place = Place::Token(project, kept.attempt);
-                    let sealed = self.seal(key, &place, token.expose_secret())?;
-                    secrets.tokens.insert(kept.attempt, sealed);
-                }
-                Update::Promote(..) | Update::DropPending | Update::Fence => {}
-            }
-            let entry = Entry::new(project, after.clone(), secrets);
-            Ok((Some(entry), Written::Done(after)))
-        })
+        let work = Work::Change(seen.stored.clone(), update.clone());
+        self.perform(project, work).await
     }
 
     async fn note(
@@ -471,19 +549,8 @@ impl Store for FileStore {
         project: &ProjectName,
         receipts: &BTreeMap<Target, Receipt>,
     ) -> Result<(), Failure> {
-        self.replace(project, |_, entry| {
-            let Some(entry) = entry else {
-                return Ok((None, ()));
-            };
-            let mut record = entry.record.clone();
-            let new = receipts
-                .iter()
-                .map(|(target, receipt)| (target.clone(), *receipt));
-            record.receipts.extend(new);
-            let unchanged = record.receipts == entry.record.receipts;
-            let entry = (!unchanged).then(|| Entry::new(project, record, entry.secrets.clone()));
-            Ok((entry, ()))
-        })
+        let work = Work::Note(receipts.clone());
+        self.perform(project, work).await.map(|_| ())
     }
 
     async fn token(
@@ -513,6 +580,13 @@ impl Store for FileStore {
     fn calls(&self) -> u64 {
         self.calls.get()
     }
+}
+
+fn text_of(entries: &BTreeMap<ProjectName, Entry>) -> BTreeMap<&ProjectName, &str> {
+    let texts = entries.iter();
+    texts
+        .map(|(project, entry)| (project, entry.text.as_str()))
+        .collect()
 }
 
 /// The next revision: a count, and random bits.

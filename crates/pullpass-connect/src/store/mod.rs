@@ -9,13 +9,18 @@
 //! What a change makes of a record is the same in all of them (`change`); how it is made so that
 //! only one of two writers succeeds is each store's own.
 
+pub mod aws;
 mod change;
 pub mod file;
 pub mod identity;
 mod random;
+mod receipt;
 mod uuid;
+pub mod vault;
 
+pub use aws::AwsStore;
 pub use file::FileStore;
+pub use vault::VaultStore;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +35,10 @@ use secrecy::SecretString;
 pub enum AnyStore {
     /// An encrypted file.
     File(FileStore),
+    /// AWS Secrets Manager. Boxed, as its client is large.
+    Aws(Box<AwsStore>),
+    /// Vault or OpenBao.
+    Vault(VaultStore),
 }
 
 impl Store for AnyStore {
@@ -39,12 +48,16 @@ impl Store for AnyStore {
     ) -> Result<BTreeMap<ProjectName, Record>, Failure> {
         match self {
             Self::File(store) => store.list(projects).await,
+            Self::Aws(store) => store.list(projects).await,
+            Self::Vault(store) => store.list(projects).await,
         }
     }
 
     async fn look(&self, project: &ProjectName) -> Result<Record, Failure> {
         match self {
             Self::File(store) => store.look(project).await,
+            Self::Aws(store) => store.look(project).await,
+            Self::Vault(store) => store.look(project).await,
         }
     }
 
@@ -56,6 +69,8 @@ impl Store for AnyStore {
     ) -> Result<Written, Failure> {
         match self {
             Self::File(store) => store.change(project, seen, update).await,
+            Self::Aws(store) => store.change(project, seen, update).await,
+            Self::Vault(store) => store.change(project, seen, update).await,
         }
     }
 
@@ -66,6 +81,8 @@ impl Store for AnyStore {
     ) -> Result<(), Failure> {
         match self {
             Self::File(store) => store.note(project, receipts).await,
+            Self::Aws(store) => store.note(project, receipts).await,
+            Self::Vault(store) => store.note(project, receipts).await,
         }
     }
 
@@ -76,18 +93,24 @@ impl Store for AnyStore {
     ) -> Result<SecretString, Failure> {
         match self {
             Self::File(store) => store.token(project, attempt).await,
+            Self::Aws(store) => store.token(project, attempt).await,
+            Self::Vault(store) => store.token(project, attempt).await,
         }
     }
 
     async fn account(&self, project: &ProjectName) -> Result<Account, Failure> {
         match self {
             Self::File(store) => store.account(project).await,
+            Self::Aws(store) => store.account(project).await,
+            Self::Vault(store) => store.account(project).await,
         }
     }
 
     fn calls(&self) -> u64 {
         match self {
             Self::File(store) => store.calls(),
+            Self::Aws(store) => store.calls(),
+            Self::Vault(store) => store.calls(),
         }
     }
 }

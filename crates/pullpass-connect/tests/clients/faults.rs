@@ -67,6 +67,22 @@ async fn whoever_is_told_to_wait_waits_for_all_requests_to_that_system() {
 }
 
 #[tokio::test]
+async fn only_so_many_requests_are_under_way_at_once() {
+    let mut bench = Bench::new().await;
+    bench.limits.at_once = 2;
+    let circleci = bench.circleci();
+    tokio::select! {
+        biased;
+        _ = circleci.me() => panic!("answered already"),
+        _ = circleci.me() => panic!("answered already"),
+        _ = circleci.me() => panic!("answered already"),
+        () = std::future::ready(()) => {}
+    }
+    assert_eq!(circleci.calls(), 2);
+    circleci.me().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_limit_that_is_used_up_refuses_no_request() {
     let bench = Bench::new().await;
     let hub = bench.hub();

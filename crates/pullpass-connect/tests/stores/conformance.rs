@@ -113,6 +113,7 @@ pub(crate) async fn all(store: &impl Store, other: &impl Store) {
     receipts_are_read_back(store, other).await;
     secrets_are_given_for_what_the_record_names(store, other).await;
     two_writers_race(store, other).await;
+    two_writers_race_to_be_the_first(store, other).await;
     many_are_listed(store, other).await;
     no_secret_is_shown(store).await;
 }
@@ -291,7 +292,7 @@ async fn receipts_are_read_back(store: &impl Store, other: &impl Store) {
         attempt: kept(attempt).attempt,
         written_at: Timestamp::from_second(1_767_607_200 + seconds).unwrap(),
     };
-    let long = Target::GitHubEnvironment("production, with a name of some length ".repeat(6));
+    let long = Target::GitHubEnvironment("production, with a name of some length ".repeat(3));
     let mut expected = BTreeMap::from([
         (Target::CircleCi, receipt(1, 1)),
         (Target::GitHub, receipt(1, 2)),
@@ -365,6 +366,38 @@ async fn two_writers_race(store: &impl Store, other: &impl Store) {
         if round % 5 == 0 {
             reads(other, &project, attempt).await;
             record = done(store, &project, &record, &promote(attempt)).await;
+        }
+    }
+}
+
+/// The same where nobody has heard of the project yet.
+async fn two_writers_race_to_be_the_first(store: &impl Store, other: &impl Store) {
+    for round in 0..10 {
+        let project = project(&format!("first-{round}"));
+        let nothing = Record::nothing();
+        let (mine, theirs) = (pending(3_000), pending(3_001));
+        let (mine, theirs) = tokio::join!(
+            store.change(&project, &nothing, &mine),
+            other.change(&project, &nothing, &theirs),
+        );
+        let (winner, attempt) = match (mine.unwrap(), theirs.unwrap()) {
+            (Written::Done(record), Written::Conflict) => (record, 3_000),
+            (Written::Conflict, Written::Done(record)) => (record, 3_001),
+            other => panic!("round {round}: {other:?}"),
+        };
+        assert_eq!(winner.stored.pending, Some(kept(attempt)));
+        assert_eq!(store.look(&project).await.unwrap(), winner, "round {round}");
+        reads(other, &project, attempt).await;
+
+        let project = self::project(&format!("first-account-{round}"));
+        let (mine, theirs) = (Update::Account(account()), Update::Account(account()));
+        let (mine, theirs) = tokio::join!(
+            store.change(&project, &nothing, &mine),
+            other.change(&project, &nothing, &theirs),
+        );
+        match (mine.unwrap(), theirs.unwrap()) {
+            (Written::Done(_), Written::Conflict) | (Written::Conflict, Written::Done(_)) => {}
+            other => panic!("round {round}: {other:?}"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use futures_util::future::join_all;
 use pullpass_connect::store::FileStore;
 use pullpass_connect::store::file::{Protection, Unlock, Wanted};
 use pullpass_fleet::failure::{Failure, FailureKind};
@@ -277,6 +278,50 @@ fn a_file_is_read_once_and_written_for_each_change() {
     assert_eq!(store.calls(), 1 + 5);
 }
 
+#[test]
+fn what_is_changed_at_once_is_written_at_once() {
+    let (_folder, path) = new();
+    let store = FileStore::open(&path, never());
+    let (nothing, twice) = (Record::nothing(), project("twice"));
+    let (a, b) = (project("a"), project("b"));
+    let [one, two, three] = [1, 2, 3].map(pending);
+    runtime().block_on(async {
+        let (first, second, third, fourth) = tokio::join!(
+            store.change(&a, &nothing, &Update::Fence),
+            store.change(&b, &nothing, &one),
+            store.change(&twice, &nothing, &two),
+            store.change(&twice, &nothing, &three),
+        );
+        for (project, written) in [(&a, first), (&b, second), (&twice, third)] {
+            let Written::Done(record) = written.unwrap() else {
+                panic!("{project}");
+            };
+            assert_eq!(store.look(project).await.unwrap(), record);
+        }
+        assert_eq!(fourth.unwrap(), Written::Conflict);
+    });
+    assert_eq!(store.calls(), 1 + 1);
+}
+
+#[test]
+fn a_change_that_nobody_waits_for_any_more_is_not_made() {
+    let (_folder, path) = new();
+    let store = FileStore::open(&path, never());
+    runtime().block_on(async {
+        let nothing = Record::nothing();
+        let (given_up, other) = (project("given-up"), project("other"));
+        let update = pending(1);
+        {
+            let mut change = std::pin::pin!(store.change(&given_up, &nothing, &update));
+            let polled =
+                std::future::poll_fn(|cx| std::task::Poll::Ready(change.as_mut().poll(cx)));
+            assert!(polled.await.is_pending());
+        }
+        done(&store, &other, &nothing, &Update::Fence).await;
+        assert_eq!(store.look(&given_up).await.unwrap(), nothing);
+    });
+}
+
 /// Each of several threads counts up by fences, with a store of its own: as processes would.
 #[test]
 fn writers_on_several_threads_lose_nothing() {
@@ -407,5 +452,48 @@ fn another_key_put_in_the_files_place_is_noticed() {
         read,
         FailureKind::Configuration,
         "somebody has put another there",
+    );
+}
+
+/// `cargo test -p pullpass-connect --test stores thousand -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn a_thousand_projects_with_four_writes_each() {
+    let (_folder, path) = new();
+    let store = FileStore::open(&path, never());
+    let start = std::time::Instant::now();
+    let four = async |n: u64| {
+        let project = project(&format!("project-{n:04}"));
+        let mut record = Record::nothing();
+        for update in [
+            Update::Account(account()),
+            pending(n),
+            promote(n),
+            Update::Fence,
+        ] {
+            let written = store.change(&project, &record, &update).await.unwrap();
+            let Written::Done(next) = written else {
+                panic!("{project}");
+            };
+            record = next;
+        }
+    };
+    let at_once: u64 = std::env::var("AT_ONCE").map_or(8, |n| n.parse().unwrap());
+    runtime().block_on(async {
+        for first in (0..1_000).step_by(usize::try_from(at_once).unwrap()) {
+            join_all((first..1_000.min(first + at_once)).map(four)).await;
+        }
+    });
+    let written = start.elapsed();
+    let writes = store.calls() - 1;
+    let start = std::time::Instant::now();
+    let again = FileStore::open(&path, never());
+    runtime()
+        .block_on(again.look(&project("project-0000")))
+        .unwrap();
+    println!(
+        "4,000 changes, {at_once} at once, in {writes} writes: {written:?}; reading the file: {:?}; its length: {} bytes",
+        start.elapsed(),
+        fs::metadata(&path).unwrap().len(),
     );
 }

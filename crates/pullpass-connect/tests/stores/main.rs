@@ -7,5 +7,10 @@
     reason = "what fails here fails the test"
 )]
 
+mod aws;
 mod conformance;
 mod file;
+mod kv;
+mod moto;
+mod server;
+mod vault;

@@ -57,6 +57,21 @@ fn a_rotation_with_two_targets() {
     holds(&scenario::rotation().with_two_targets());
 }
 
+/// Somebody else brings what the store says is current.
+#[test]
+fn a_rotation_from_the_store() {
+    holds(&scenario::rotation().brought_from_the_store());
+}
+
+#[test]
+fn a_rotation_from_the_store_with_two_operators() {
+    holds(
+        &scenario::rotation()
+            .brought_from_the_store()
+            .with_two_operators(),
+    );
+}
+
 #[test]
 fn a_rotation_with_two_operators() {
     holds(&scenario::rotation().with_two_operators());

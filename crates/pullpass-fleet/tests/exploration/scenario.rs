@@ -34,6 +34,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 
 fn desired(identity: Identity, renew: i64) -> Desired {
     Desired {
+        from_store: false,
         project: ProjectName::new("digideps").unwrap(),
         identity,
         targets: BTreeSet::from([Target::CircleCi]),
@@ -140,6 +141,12 @@ pub(crate) fn leak(keep_builds_running: bool) -> Scenario {
 }
 
 impl Scenario {
+    pub(crate) fn brought_from_the_store(mut self) -> Self {
+        self.name += " from the store";
+        self.desired.from_store = true;
+        self
+    }
+
     pub(crate) fn with_two_operators(mut self) -> Self {
         self.name += ", two operators";
         self.start.operators.push(Default::default());

@@ -12,8 +12,8 @@ use pullpass_connect::github::{self, GitHub};
 use pullpass_connect::http::Options;
 use pullpass_connect::hub::{self, Hub};
 use pullpass_connect::registry::{self, Registry};
-use pullpass_connect::store::AnyStore;
 use pullpass_connect::store::file::{FileStore, Protection, Wanted};
+use pullpass_connect::store::{AnyStore, AwsStore, VaultStore, aws, vault};
 use pullpass_engine::outside::{Outside, Shared};
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, StoreKind};
@@ -30,7 +30,7 @@ const PASSPHRASE: &str = "PULLPASS_STORE_PASSPHRASE";
 const IDENTITY: &str = "PULLPASS_STORE_IDENTITY";
 
 /// Everything that the fleet needs.
-pub(super) fn outside(fleet: &Fleet, folder: &Path, terminal: Terminal) -> Result<Outside> {
+pub(super) async fn outside(fleet: &Fleet, folder: &Path, terminal: Terminal) -> Result<Outside> {
     let options = Options::default();
     let url = |name: &str, usual: &str| filled(name).unwrap_or_else(|| usual.to_owned());
     let operator = match (filled("PULLPASS_HUB_USER"), secret("PULLPASS_HUB_SECRET")) {
@@ -65,7 +65,7 @@ pub(super) fn outside(fleet: &Fleet, folder: &Path, terminal: Terminal) -> Resul
     let mut stores = BTreeMap::new();
     for project in &fleet.projects {
         if let std::collections::btree_map::Entry::Vacant(entry) = stores.entry(project.store) {
-            entry.insert(store(fleet, project.store, folder, terminal)?);
+            entry.insert(store(fleet, project.store, folder, &options, terminal).await?);
         }
     }
     Ok(Outside {
@@ -88,7 +88,13 @@ fn secret(name: &str) -> Option<SecretString> {
     filled(name).map(SecretString::from)
 }
 
-fn store(fleet: &Fleet, kind: StoreKind, folder: &Path, terminal: Terminal) -> Result<AnyStore> {
+async fn store(
+    fleet: &Fleet,
+    kind: StoreKind,
+    folder: &Path,
+    options: &Options,
+    terminal: Terminal,
+) -> Result<AnyStore> {
     match kind {
         StoreKind::File => {
             let path = folder.join(&fleet.store.file);
@@ -97,12 +103,40 @@ fn store(fleet: &Fleet, kind: StoreKind, folder: &Path, terminal: Terminal) -> R
             }
             Ok(AnyStore::File(FileStore::open(path, Box::new(unlock))))
         }
-        StoreKind::Aws | StoreKind::Vault => Err(Error::new(
-            ErrorKind::Configuration,
-            format!("open the {kind} store"),
-            "this version has no such store yet",
-            "use `store = \"file\"`",
-        )),
+        StoreKind::Aws => {
+            let wanted = &fleet.store.aws;
+            let settings = aws::Settings {
+                id: wanted.id_name.clone(),
+                token: wanted.token_name.clone(),
+                account: wanted.account_name.clone(),
+                kms_key: wanted.kms_key.clone(),
+                tags: BTreeMap::new(),
+                organization: Some(fleet.hub.organization.to_string()),
+            };
+            let (profile, region) = (wanted.profile.as_deref(), wanted.region.as_deref());
+            let store = AwsStore::connect(settings, profile, region).await;
+            Ok(AnyStore::Aws(Box::new(store.map_err(outside_failed)?)))
+        }
+        StoreKind::Vault => {
+            let missing = |name: &str| {
+                Error::new(
+                    ErrorKind::Configuration,
+                    "open the Vault store",
+                    format!("{name} is not set"),
+                    "set it as for the `vault` command",
+                )
+            };
+            let settings = vault::Settings {
+                address: filled("VAULT_ADDR").ok_or_else(|| missing("VAULT_ADDR"))?,
+                token: secret("VAULT_TOKEN").ok_or_else(|| missing("VAULT_TOKEN"))?,
+                namespace: filled("VAULT_NAMESPACE"),
+                mount: fleet.store.vault.mount.clone(),
+                path: fleet.store.vault.path.clone(),
+                organization: Some(fleet.hub.organization.to_string()),
+            };
+            let store = VaultStore::new(options, settings).map_err(outside_failed)?;
+            Ok(AnyStore::Vault(store))
+        }
     }
 }
 

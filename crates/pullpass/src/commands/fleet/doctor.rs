@@ -34,7 +34,7 @@ struct Finding {
 impl Doctor {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
-            let whole = Fleetwide::open(&self.selection, terminal)?;
+            let whole = Fleetwide::open(&self.selection, terminal).await?;
             let mut findings = Vec::new();
             hub(&whole, &mut findings).await;
             ci(&whole, &mut findings).await;

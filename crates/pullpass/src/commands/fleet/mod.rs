@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use pullpass_engine::event::Summary;
+use pullpass_engine::event::{Event, Status, Summary};
 use pullpass_engine::outside::Outside;
 use pullpass_engine::run::{Ahead, Manner, Run};
+use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{Fleet, Project};
+use pullpass_fleet::file::{Fleet, Project, Pull};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
@@ -66,10 +67,10 @@ struct Fleetwide {
 }
 
 impl Fleetwide {
-    fn open(selection: &Selection, terminal: Terminal) -> Result<Self> {
+    async fn open(selection: &Selection, terminal: Terminal) -> Result<Self> {
         let (fleet, folder) = load::fleet(selection.config.as_deref())?;
         load::check_names(&fleet, &selection.projects)?;
-        let outside = connect::outside(&fleet, &folder, terminal)?;
+        let outside = connect::outside(&fleet, &folder, terminal).await?;
         Ok(Self {
             fleet,
             outside,
@@ -107,11 +108,16 @@ fn work(
     wanted: impl Fn(&Ahead<'_>) -> bool,
 ) -> Result<ExitCode> {
     block_on(async {
-        let whole = Fleetwide::open(selection, terminal)?;
+        let whole = Fleetwide::open(selection, terminal).await?;
         let watch = |event: &_| whole.teller.event(event);
         let run = Run::new(&whole.fleet, &whole.outside, doing.manner, &watch);
         let mut ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
         ahead.retain(|ahead| wanted(ahead));
+        if doing.manner.wish.leak.is_some() {
+            for ahead in &ahead {
+                watch(&reach(&whole.fleet, ahead.project));
+            }
+        }
         if doing.dry_run {
             let summary = whole.teller.plan(|| run.plan(&ahead));
             whole.teller.summary(&summary)?;
@@ -134,6 +140,42 @@ fn work(
             false => ended(&summary),
         })
     })
+}
+
+/// What a project's credential could touch, and who held it: what there is to look through after a
+/// leak.
+fn reach(fleet: &Fleet, project: &Project) -> Event {
+    let hub = &fleet.hub;
+    let could = match &project.identity {
+        Identity::ServiceId { team, .. } => match hub.pull {
+            Pull::Private => format!("pull public images and what the team `{team}` may read"),
+            Pull::Public => "pull public images".to_owned(),
+        },
+        Identity::OrganizationToken => format!("pull {}", hub.token_resources.join(", ")),
+        Identity::Oidc { .. } => "not be leaked: there is no stored secret".to_owned(),
+    };
+    let held: Vec<String> = project
+        .targets
+        .iter()
+        .map(|target| {
+            let place = match target {
+                Target::CircleCi => &project.circleci,
+                _ => &project.github,
+            };
+            format!("{target} {}", place.as_deref().unwrap_or_default())
+        })
+        .collect();
+    Event {
+        project: Some(project.name.clone()),
+        step: "reach",
+        status: Status::Done,
+        detail: format!(
+            "the credential of `{}` could {could}; it was handed to {}, and is kept in the {} store",
+            project.user(hub),
+            held.join(", "),
+            project.store
+        ),
+    }
 }
 
 /// How the process ends after that.

@@ -50,6 +50,9 @@ pub(crate) struct Onboard {
     no_wait: bool,
 }
 
+/// How soon a person is told what to type.
+const TELL: Duration = Duration::from_millis(100);
+
 /// Where a Docker ID is made.
 const SIGN_UP: &str = "https://app.docker.com/signup";
 
@@ -64,7 +67,7 @@ impl Onboard {
             ));
         }
         block_on(async {
-            let whole = Fleetwide::open(&self.selection, terminal)?;
+            let whole = Fleetwide::open(&self.selection, terminal).await?;
             if self.password {
                 keep_password(&whole).await?;
             }
@@ -81,34 +84,34 @@ impl Onboard {
                     ..Wish::default()
                 },
                 wait: None,
-                poll: None,
+                poll: (!self.no_wait).then_some(self.poll),
             };
-            let mut first = true;
-            loop {
-                let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
-                whole.outside.forget_people().await;
-                let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
-                let summary = interruptible(&run, run.perform(ahead)).await?;
-                let told = std::mem::take(&mut *awaited.borrow_mut());
-                if first {
-                    for event in &told {
-                        self.tell_sign_up(&whole, event).await?;
-                    }
-                }
-                first = false;
-                if run.is_stopped() {
-                    return Ok(ExitCode::Interrupted);
-                }
-                if self.no_wait || summary.for_a_person == 0 || summary.failed > 0 {
-                    whole.teller.summary(&summary)?;
-                    return Ok(ended(&summary));
-                }
+            let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
+            let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
+            let work = interruptible(&run, run.perform(ahead));
+            tokio::pin!(work);
+            let summary = loop {
                 tokio::select! {
-                    () = tokio::time::sleep(self.poll) => {}
-                    _ = tokio::signal::ctrl_c() => return Ok(ExitCode::Interrupted),
+                    summary = &mut work => break summary?,
+                    () = tokio::time::sleep(TELL) => self.tell(&whole, &awaited).await?,
                 }
-            }
+            };
+            self.tell(&whole, &awaited).await?;
+            whole.teller.summary(&summary)?;
+            Ok(match run.is_stopped() {
+                true => ExitCode::Interrupted,
+                false => ended(&summary),
+            })
         })
+    }
+
+    /// Tells of every sign-up that has become due.
+    async fn tell(&self, whole: &Fleetwide, awaited: &Noted<Vec<Event>>) -> Result<()> {
+        let due = std::mem::take(&mut *awaited.borrow_mut());
+        for event in &due {
+            self.tell_sign_up(whole, event).await?;
+        }
+        Ok(())
     }
 
     /// What to type, and where.
@@ -135,11 +138,15 @@ impl Onboard {
                 SecretString::from("(kept in the store; `--show-password` prints it)".to_owned())
             }
         };
+        let email = match account.email.as_str() {
+            "" => "(one of yours that no other Docker ID has; `email` in `[hub]` makes them)",
+            email => email,
+        };
         let text = format!(
             "\nSign up for the Docker ID of `{}`:\n  page      {page}\n  username  {}\n  e-mail    {}\n  password  {}\nThen open the link in the e-mail. This goes on by itself once that is done.\n\n",
             project.name,
             account.id,
-            account.email,
+            email,
             password.expose_secret()
         );
         eprint_all(&text);

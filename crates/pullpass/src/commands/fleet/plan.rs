@@ -30,7 +30,7 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
-            let whole = Fleetwide::open(&self.selection, terminal)?;
+            let whole = Fleetwide::open(&self.selection, terminal).await?;
             let watch = |event: &_| whole.teller.event(event);
             let manner = Manner {
                 wish: Wish::default(),

@@ -29,7 +29,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
-            let whole = Fleetwide::open(&self.selection, terminal)?;
+            let whole = Fleetwide::open(&self.selection, terminal).await?;
             let watch = |event: &_| whole.teller.event(event);
             let projects = whole.projects();
             let summary =

@@ -1,0 +1,119 @@
+//! What the SDK's errors mean.
+
+use aws_sdk_secretsmanager::config::http::HttpResponse;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use pullpass_fleet::failure::{Failure, FailureKind};
+use secrecy::{ExposeSecret, SecretString};
+
+/// Characters of what the service says.
+const LONGEST: usize = 240;
+
+/// The error code that the service gave.
+pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
+    match error {
+        SdkError::ServiceError(answer) => answer.err().code(),
+        _ => None,
+    }
+}
+
+/// Whether a failed request can change something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    Read,
+    Change,
+}
+
+/// The failure; `hidden` is what was sent along, and is shown under no circumstances.
+pub(super) fn of<E: ProvideErrorMetadata + std::error::Error + 'static>(
+    error: &SdkError<E, HttpResponse>,
+    request: Request,
+    doing: &str,
+    hidden: Option<&SecretString>,
+) -> Failure {
+    let lost = match request {
+        Request::Read => FailureKind::Unavailable,
+        Request::Change => FailureKind::Unknown,
+    };
+    let (kind, happened, next) = match error {
+        SdkError::ConstructionFailure(_) => (
+            FailureKind::Configuration,
+            deepest(error),
+            "see that a region and credentials are set: `aws sts get-caller-identity` uses the same ones",
+        ),
+        SdkError::TimeoutError(_) => (lost, "no answer in time".to_owned(), ""),
+        // Without a word on whether the request went out; a connection that was refused is the
+        // common case of I/O, a reset in the middle the other.
+        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => (
+            lost,
+            deepest(error),
+            "see that AWS can be reached from here",
+        ),
+        SdkError::DispatchFailure(_) => (
+            FailureKind::Configuration,
+            deepest(error),
+            "see that a region and credentials are set: `aws sts get-caller-identity` uses the same ones",
+        ),
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            let code = answer.err().code().unwrap_or("no code");
+            let words = answer.err().message().unwrap_or_default();
+            let (kind, next) = sort(code, status, lost);
+            (kind, format!("AWS answered {status} {code}: {words}"), next)
+        }
+        _ => (lost, "the answer could not be read".to_owned(), ""),
+    };
+    let happened = match hidden.map(ExposeSecret::expose_secret) {
+        Some(secret) if !secret.is_empty() => happened.replace(secret, "***"),
+        _ => happened,
+    };
+    Failure::new(kind, doing, shortened(&happened), next)
+}
+
+fn sort(code: &str, status: u16, lost: FailureKind) -> (FailureKind, &'static str) {
+    match code {
+        "ResourceNotFoundException" => (FailureKind::NotFound, ""),
+        "AccessDeniedException" | "AccessDenied" => (
+            FailureKind::Refused,
+            "the role needs that right on the project's secrets; the documents list them",
+        ),
+        "ThrottlingException"
+        | "Throttling"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded" => (
+            FailureKind::Unavailable,
+            "run again later, or with less at once",
+        ),
+        "ExpiredTokenException"
+        | "ExpiredToken"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "IncompleteSignature" => (
+            FailureKind::Configuration,
+            "sign in again: `aws sts get-caller-identity` uses the same credentials",
+        ),
+        "DecryptionFailure" | "EncryptionFailure" => (
+            FailureKind::Refused,
+            "the role needs to use the KMS key of the secret",
+        ),
+        _ if status >= 500 => (lost, "run again later"),
+        _ => (FailureKind::Refused, ""),
+    }
+}
+
+fn deepest<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    let mut source: &dyn std::error::Error = error;
+    while let Some(next) = source.source() {
+        source = next;
+    }
+    source.to_string()
+}
+
+fn shortened(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
