@@ -70,6 +70,19 @@ impl Names {
         }
     }
 
+    /// The names that the repository's files already use with this CI system, else the defaults.
+    #[must_use]
+    pub fn in_use(audit: &Audit, provider: Provider) -> Self {
+        let name_of: fn(&str) -> Option<&str> = match provider {
+            Provider::CircleCi => crate::circleci::variable,
+            Provider::GitHub => |text| {
+                let named = crate::github::named;
+                named(text, "secrets").or_else(|| named(text, "vars"))
+            },
+        };
+        Self::find(audit, provider, &FixOptions::default(), name_of)
+    }
+
     /// What must exist for a login with these names to work.
     #[must_use]
     pub fn needs(&self, provider: Provider) -> Vec<Needs> {

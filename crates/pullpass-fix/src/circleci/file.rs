@@ -17,7 +17,7 @@ use crate::style::{self, Style, Yaml};
 use crate::{FixOptions, Part};
 
 /// The name in `$NAME` and `${NAME}`.
-pub(super) fn variable(reference: &str) -> Option<&str> {
+pub(crate) fn variable(reference: &str) -> Option<&str> {
     let rest = reference.strip_prefix('$')?;
     let name = rest
         .strip_prefix('{')

@@ -10,6 +10,8 @@ mod tests;
 
 use pullpass_audit::effect::Provider;
 
+pub(crate) use file::variable;
+
 use crate::names::Names;
 use crate::repo::Repo;
 use crate::{FixOptions, Proposal};
@@ -18,7 +20,7 @@ use crate::{FixOptions, Proposal};
 #[must_use]
 pub fn propose(repo: &Repo<'_, '_>, wishes: &FixOptions) -> Proposal {
     let mut proposal = Proposal::default();
-    let names = Names::find(repo.audit, Provider::CircleCi, wishes, file::variable);
+    let names = Names::find(repo.audit, Provider::CircleCi, wishes, variable);
     let files = file::Files::of(repo, &names);
     images::propose(repo, wishes, &names, &files, &mut proposal);
     logins::propose(repo, wishes, &names, &files, &mut proposal);

@@ -255,7 +255,7 @@ pub(super) fn expression(text: &str) -> Option<&str> {
 }
 
 /// The name in `${{ secrets.NAME }}`, or of another context.
-pub(super) fn named<'t>(text: &'t str, context: &str) -> Option<&'t str> {
+pub(crate) fn named<'t>(text: &'t str, context: &str) -> Option<&'t str> {
     let inner = expression(text)?;
     let (of, name) = inner.split_once('.')?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

@@ -22,6 +22,8 @@ mod pin;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use files::named;
+
 use crate::repo::Repo;
 use crate::{FixOptions, Proposal};
 

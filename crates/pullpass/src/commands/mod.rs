@@ -16,15 +16,19 @@ mod demo;
 mod explain;
 mod fix;
 mod fleet;
+mod init;
 mod man;
 mod rules;
 mod sandbox;
+mod schedule;
 mod schema;
+mod terraform;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Audit(audit::Audit),
     Fix(fix::Fix),
+    Init(init::Init),
     Onboard(fleet::onboard::Onboard),
     Plan(fleet::plan::Plan),
     Apply(fleet::apply::Apply),
@@ -32,6 +36,8 @@ pub(crate) enum Command {
     Verify(fleet::verify::Verify),
     Doctor(fleet::doctor::Doctor),
     Revoke(fleet::revoke::Revoke),
+    Schedule(schedule::Schedule),
+    Terraform(terraform::Terraform),
     Sandbox(sandbox::Sandbox),
     Demo(demo::Demo),
     Rules(rules::Rules),
@@ -46,6 +52,7 @@ impl Command {
         match self {
             Self::Audit(command) => command.run(terminal),
             Self::Fix(command) => command.run(terminal),
+            Self::Init(command) => command.run(terminal),
             Self::Onboard(command) => command.run(terminal),
             Self::Plan(command) => command.run(terminal),
             Self::Apply(command) => command.run(terminal),
@@ -53,6 +60,8 @@ impl Command {
             Self::Verify(command) => command.run(terminal),
             Self::Doctor(command) => command.run(terminal),
             Self::Revoke(command) => command.run(terminal),
+            Self::Schedule(command) => command.run(),
+            Self::Terraform(command) => command.run(),
             Self::Sandbox(command) => command.run(terminal),
             Self::Demo(command) => command.run(terminal),
             Self::Rules(command) => command.run(terminal),

@@ -10,7 +10,7 @@ use crate::config::{FILE_NAME, above};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Reads the fleet file; the folder that it stands in comes with it.
-pub(super) fn fleet(given: Option<&Path>) -> Result<(Fleet, PathBuf)> {
+pub(in crate::commands) fn fleet(given: Option<&Path>) -> Result<(Fleet, PathBuf)> {
     let path = match given {
         Some(path) => path.to_owned(),
         None => nearest()?,
@@ -42,7 +42,7 @@ fn nearest() -> Result<PathBuf> {
 }
 
 /// Every name is one of the fleet's.
-pub(super) fn check_names(fleet: &Fleet, names: &[String]) -> Result<()> {
+pub(in crate::commands) fn check_names(fleet: &Fleet, names: &[String]) -> Result<()> {
     let known = || fleet.projects.iter().map(|project| project.name.as_str());
     for name in names {
         if !known().any(|known| known == name) {

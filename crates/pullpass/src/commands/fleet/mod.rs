@@ -26,8 +26,9 @@ pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod verify;
 
+pub(super) mod load;
+
 mod connect;
-mod load;
 mod tell;
 
 use tell::Teller;

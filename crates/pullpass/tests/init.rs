@@ -1,0 +1,182 @@
+//! `pullpass init` as a program.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy takes only `#[test]` functions for tests, not what they call"
+)]
+
+mod support;
+
+use std::fs;
+
+use predicates::prelude::*;
+use predicates::str::contains;
+use pullpass_fleet::desired::Target;
+use pullpass_fleet::file::{Fleet, parse};
+use support::{GOOD, Repository, pullpass};
+
+const CIRCLECI: &str = "\
+version: 2.1
+jobs:
+  build:
+    docker:
+      - image: cimg/go:1.24
+        auth: {username: $DH_USER, password: $DH_TOKEN}
+    steps: [checkout]
+workflows: {all: {jobs: [build]}}
+";
+
+fn with_remote(repository: Repository, folder: &str, address: &str) -> Repository {
+    repository.with(
+        &format!("{folder}.git/config"),
+        format!("[remote \"origin\"]\n\turl = {address}\n"),
+    )
+}
+
+/// Three checkouts, one of them without CI, in one folder.
+fn folder() -> Repository {
+    let all = Repository::empty()
+        .with("shop/.circleci/config.yml", CIRCLECI)
+        .with("shop/.github/workflows/ci.yml", GOOD)
+        .with("Web.Site/.github/workflows/ci.yml", GOOD)
+        .with("notes/README.md", "no CI")
+        .with("homeless/.github/workflows/ci.yml", GOOD)
+        .with("homeless/.git/config", "[core]\n");
+    let all = with_remote(all, "shop/", "git@github.com:Acme/shop.git");
+    let all = with_remote(all, "notes/", "git@github.com:Acme/notes.git");
+    with_remote(
+        all,
+        "Web.Site/",
+        "https://me:not-a-real-password@github.com/Acme/Web.Site",
+    )
+}
+
+fn fleet(text: &[u8]) -> Fleet {
+    parse(std::str::from_utf8(text).unwrap(), "pullpass.toml").unwrap()
+}
+
+#[test]
+fn each_repository_becomes_a_project_with_what_its_files_say() {
+    let repository = folder();
+    let output = pullpass()
+        .args([
+            "init", "--output", "-", "--org", "acme", "--team", "pullers",
+        ])
+        .current_dir(repository.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let fleet = fleet(&output.stdout);
+    assert_eq!(fleet.hub.organization.as_str(), "acme");
+    assert_eq!(fleet.hub.team.unwrap().as_str(), "pullers");
+    let [site, shop] = fleet.projects.as_slice() else {
+        panic!("{:?}", fleet.projects);
+    };
+    assert_eq!(site.name.as_str(), "web.site");
+    assert_eq!(site.github.as_deref(), Some("Acme/Web.Site"));
+    assert_eq!(site.targets.iter().collect::<Vec<_>>(), [&Target::GitHub]);
+    assert_eq!(site.token_var, "DOCKER_ACCESS_TOKEN");
+    assert_eq!(shop.circleci.as_deref(), Some("gh/Acme/shop"));
+    assert_eq!(shop.targets.len(), 2);
+    assert_eq!(
+        (shop.user_var.as_str(), shop.token_var.as_str()),
+        ("DH_USER", "DH_TOKEN")
+    );
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("`notes` is left out: neither CircleCI"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("`homeless` is left out: it has no remote"),
+        "{stderr}"
+    );
+    let all = String::from_utf8(output.stdout).unwrap() + &stderr;
+    assert!(!all.contains("not-a-real-password"), "{all}");
+}
+
+#[test]
+fn what_is_not_said_is_guessed_and_the_guess_is_said() {
+    let repository = with_remote(Repository::new(), "", "git@github.com:Acme/shop.git");
+    pullpass()
+        .arg("init")
+        .current_dir(repository.path())
+        .assert()
+        .code(0)
+        .stdout("")
+        .stderr(contains("taken to be `acme`"))
+        .stderr(contains("the team is called `ci-pullers`"))
+        .stderr(contains("wrote 1 project to `pullpass.toml`"));
+    let text = fs::read(repository.at("pullpass.toml")).unwrap();
+    assert_eq!(fleet(&text).projects[0].name.as_str(), "shop");
+    // Every other command takes the file.
+    pullpass()
+        .arg("audit")
+        .current_dir(repository.path())
+        .assert()
+        .code(1);
+}
+
+#[test]
+fn a_file_that_exists_is_left_alone_unless_forced() {
+    let repository = with_remote(Repository::new(), "", "git@github.com:acme/shop.git")
+        .with("pullpass.toml", "# mine\n");
+    let init = || {
+        let mut command = pullpass();
+        command.arg("init").current_dir(repository.path());
+        command
+    };
+    let text = || fs::read_to_string(repository.at("pullpass.toml")).unwrap();
+    init()
+        .assert()
+        .code(2)
+        .stderr(contains("`pullpass.toml`: it exists").and(contains("--force")));
+    assert_eq!(text(), "# mine\n");
+    init().arg("--force").assert().code(0);
+    assert!(text().contains("name = \"shop\""));
+}
+
+#[test]
+fn where_there_is_nothing_to_write_nothing_is_written() {
+    let repository = Repository::new();
+    pullpass()
+        .args(["init", "--org", "acme"])
+        .current_dir(repository.path())
+        .assert()
+        .code(2)
+        .stderr(contains("has no remote").and(contains("pullpass init ~/src")));
+    assert!(!repository.at("pullpass.toml").exists());
+    pullpass()
+        .args(["init", "--org", "Not An Org"])
+        .assert()
+        .code(2)
+        .stderr(contains("is not an organisation of Docker Hub"));
+}
+
+#[test]
+fn two_names_in_one_repository_are_pointed_out() {
+    let workflow = "\
+on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: docker/login-action@v4
+        with: {username: '${{ vars.HUB_USER }}', password: '${{ secrets.HUB_TOKEN }}'}
+      - run: docker pull alpine
+";
+    let repository = Repository::empty()
+        .with(".circleci/config.yml", CIRCLECI)
+        .with(".github/workflows/ci.yml", workflow);
+    let repository = with_remote(repository, "", "git@github.com:acme/shop.git");
+    pullpass()
+        .args(["init", "--output", "-", "--org", "acme"])
+        .current_dir(repository.path())
+        .assert()
+        .code(0)
+        .stdout(contains("token_var = \"DH_TOKEN\""))
+        .stdout(contains("# On GitHub its files use HUB_USER and HUB_TOKEN"))
+        .stdout(contains("read the user name from `vars`"));
+}
