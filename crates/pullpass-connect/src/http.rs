@@ -317,6 +317,10 @@ impl Http {
             // A proxy cannot reach what listens on this machine only.
             client = client.no_proxy();
         }
+        if base.scheme() == "http" {
+            // Reading the machine's certificates takes several milliseconds, and redirects stay here.
+            client = client.tls_certs_only([]);
+        }
         let client = client
             .build()
             .map_err(|error| wrong(words::cause(error.without_url())))?;

@@ -18,7 +18,7 @@
 use jiff::Timestamp;
 
 use crate::desired::{Desired, Identity, Target};
-use crate::label::Generation;
+use crate::label::{Attempt, Generation};
 use crate::observed::{Account, Holding, Kept, Membership, Observed, Token, TokenId};
 use crate::step::{Blocked, Step, Why};
 
@@ -173,8 +173,10 @@ impl Case<'_> {
         let Some(tokens) = &self.observed.tokens else {
             return Step::LookAtTokens;
         };
-        if let Some(refused) = self.observed.learnt.refuted.first() {
-            return Step::Blocked(Blocked::TokenRefused(*refused));
+        // One that is gone from the list is just that; one that is listed as alive and refused means
+        // that something is wrong with the identity, and the next would be refused too.
+        if let Some(refused) = self.refused(tokens) {
+            return Step::Blocked(Blocked::TokenRefused(refused));
         }
         if let Some(slots) = self.observed.slots {
             // One slot is kept, since a renewal needs two tokens for a while.
@@ -195,6 +197,15 @@ impl Case<'_> {
             .chain(stored.current.map(|kept| kept.generation))
             .max();
         Step::Mint(newest.unwrap_or(Generation(0)).next())
+    }
+
+    /// What the registry has refused, though it is listed as alive.
+    fn refused(&self, tokens: &[Token]) -> Option<Attempt> {
+        tokens
+            .iter()
+            .filter(|t| self.is_ours(t) && t.is_alive(self.now))
+            .filter_map(|t| t.label.as_ref().map(|label| label.attempt))
+            .find(|attempt| self.observed.learnt.refuted.contains(attempt))
     }
 
     /// Tokens that never reached the store: minted by a run that was killed, or that lost a race.

@@ -335,8 +335,15 @@ fn a_token_that_the_list_does_not_show_is_asked_of_the_registry() {
     assert_eq!(step(service_id(), &behind), Step::Converged);
     behind.learnt = Learnt::default();
     behind.learnt.refuted.insert(Attempt(3));
+    assert_eq!(step(service_id(), &behind), Step::Mint(Generation(4)));
+}
+
+#[test]
+fn a_token_that_is_listed_as_alive_and_refused_is_a_persons_matter() {
+    let mut refused = with(|o| o.tokens = Some(vec![token(3, NOW - 10 * DAY)]));
+    refused.learnt.refuted.insert(Attempt(3));
     assert_eq!(
-        step(service_id(), &behind),
+        step(service_id(), &refused),
         Step::Blocked(Blocked::TokenRefused(Attempt(3)))
     );
 }

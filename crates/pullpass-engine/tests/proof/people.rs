@@ -1,0 +1,373 @@
+//! People who change things by hand: each gets the right next step, or a message that somebody can
+//! act on.
+
+use std::net::Ipv4Addr;
+
+use pullpass_connect::store::file::FileStore;
+use pullpass_engine::event::Status;
+use pullpass_fleet::desired::Target;
+use pullpass_fleet::file::Project;
+use pullpass_fleet::name::DockerId;
+use pullpass_fleet::store::{Account, Record, Store as _, Update, Written};
+use pullpass_sandbox::client;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::support::{
+    As, BOTH, Bench, CIRCLECI, GITHUB, LONG, PASSWORD, Ran, member, tokens_of, user,
+};
+
+/// One project that has its pass, a while ago.
+async fn settled(who: As, targets: &[&str]) -> Bench {
+    let bench = Bench::new(1, who, targets).await;
+    if who == As::ServiceId {
+        bench.everybody_is_here().await;
+    }
+    let ran = bench.apply().await;
+    assert_eq!(ran.summary.converged, 1, "{ran:#?}");
+    bench.advance(3600).await;
+    bench
+}
+
+/// Signed in to Docker Hub.
+async fn session(bench: &Bench, name: &str, secret: &str) -> String {
+    let body = json!({"identifier": name, "secret": secret}).to_string();
+    let headers = [("content-type", "application/json")];
+    let (url, path) = (&bench.sandbox.urls().hub, "/v2/auth/token");
+    let answer = client::send(url, Ipv4Addr::LOCALHOST, "POST", path, &headers, body)
+        .await
+        .unwrap();
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn as_owner(bench: &Bench) -> String {
+    let operator = bench.sandbox.operator();
+    session(bench, &operator.hub_user, operator.hub_secret.expose_secret()).await
+}
+
+async fn at_hub(bench: &Bench, token: &str, method: &str, path: &str, body: Value) {
+    let url = &bench.sandbox.urls().hub;
+    bench.meddle(url, method, path, token, body).await;
+}
+
+async fn at_circleci(bench: &Bench, name: &str, value: &str) {
+    let token = bench.sandbox.operator().circleci_token.clone();
+    let body = json!({"name": name, "value": value});
+    let path = "/api/v2/project/gh/acme/p1/envvar";
+    let url = &bench.sandbox.urls().circleci;
+    bench
+        .meddle(url, "POST", path, token.expose_secret(), body)
+        .await;
+}
+
+/// The whole of it is done by one run.
+async fn is_mended_by(bench: &Bench, steps: &[&str]) {
+    let planned = bench.plan().await;
+    let ahead: Vec<&str> = planned.events.iter().map(|event| event.step).collect();
+    let ran = bench.apply().await;
+    let done: Vec<&str> = ran.events.iter().map(|event| event.step).collect();
+    assert_eq!(ran.summary.converged, 1, "{ran:#?}");
+    for step in steps {
+        assert!(done.contains(step), "{step} is not in {ran:#?}");
+        assert!(ahead.contains(step), "{step} is not in {planned:#?}");
+    }
+    bench.holds().await.unwrap();
+}
+
+/// A failure that says what happened and what to do.
+fn says(ran: &Ran, words: &[&str]) {
+    let said = ran.failures().join("\n");
+    println!("{said}\n");
+    for word in words {
+        assert!(said.contains(word), "`{word}` is not in\n{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_variable_edited_at_circleci_is_written_again() {
+    let bench = settled(As::OrganizationToken, CIRCLECI).await;
+    at_circleci(&bench, "DOCKER_ACCESS_TOKEN", "somebody-elses").await;
+    let verified = bench.verify().await;
+    says(&verified, &["written by somebody else", "pullpass apply p1"]);
+    is_mended_by(&bench, &["deliver"]).await;
+    at_circleci(&bench, "DOCKER_USER", "somebodyelse").await;
+    is_mended_by(&bench, &["deliver"]).await;
+}
+
+#[tokio::test]
+async fn a_secret_edited_at_github_is_written_again() {
+    use pullpass_connect::github::{Repository, Scope};
+    let bench = settled(As::OrganizationToken, GITHUB).await;
+    for name in ["DOCKER_ACCESS_TOKEN", "DOCKER_USER"] {
+        let outside = bench.outside();
+        let github = outside.github.as_ref().unwrap();
+        let repository = Repository::parse("acme/p1").unwrap();
+        let value = SecretString::from("somebody-elses");
+        github
+            .set_secret(&repository, &Scope::Actions, name, &value)
+            .await
+            .unwrap();
+        let verified = bench.verify().await;
+        says(&verified, &["written by somebody else", "pullpass apply p1"]);
+        is_mended_by(&bench, &["deliver"]).await;
+        bench.advance(3600).await;
+    }
+}
+
+#[tokio::test]
+async fn placeholders_are_replaced() {
+    let bench = Bench::new(1, As::OrganizationToken, CIRCLECI).await;
+    at_circleci(&bench, "DOCKER_ACCESS_TOKEN", "default").await;
+    at_circleci(&bench, "DOCKER_USER", "default").await;
+    let verified = bench.verify().await;
+    says(&verified, &["placeholder `default`", "pullpass apply p1"]);
+    is_mended_by(&bench, &["mint", "deliver", "promote"]).await;
+    bench.advance(3600).await;
+    // Terraform ran again, and seeded it once more.
+    at_circleci(&bench, "DOCKER_ACCESS_TOKEN", "default").await;
+    is_mended_by(&bench, &["deliver"]).await;
+}
+
+#[tokio::test]
+async fn an_owner_is_made_a_member_again() {
+    let bench = settled(As::ServiceId, CIRCLECI).await;
+    let owner = as_owner(&bench).await;
+    let path = "/v2/orgs/acme/members/acmep1";
+    at_hub(&bench, &owner, "PUT", path, json!({"role": "owner"})).await;
+    let state = bench.sandbox.state();
+    assert_eq!(member(&state, "acmep1").unwrap()["role"], "Owner");
+    let verified = bench.verify().await;
+    says(&verified, &["is Owner", "plain Member", "pullpass apply"]);
+    is_mended_by(&bench, &["demote"]).await;
+}
+
+#[tokio::test]
+async fn a_member_out_of_its_team_is_put_back() {
+    let bench = settled(As::ServiceId, CIRCLECI).await;
+    let owner = as_owner(&bench).await;
+    let path = "/v2/orgs/acme/groups/ci-pullers/members/acmep1";
+    at_hub(&bench, &owner, "DELETE", path, json!({})).await;
+    says(&bench.verify().await, &["not in `ci-pullers`", "apply"]);
+    is_mended_by(&bench, &["join-team"]).await;
+}
+
+#[tokio::test]
+async fn a_member_who_was_removed_is_invited_again() {
+    let bench = settled(As::ServiceId, CIRCLECI).await;
+    let owner = as_owner(&bench).await;
+    let path = "/v2/orgs/acme/members/acmep1";
+    at_hub(&bench, &owner, "DELETE", path, json!({})).await;
+    says(&bench.verify().await, &["not in the organisation", "apply"]);
+    let ran = bench.apply().await;
+    assert_eq!(ran.said("invite").len(), 1, "{ran:#?}");
+    assert_eq!(ran.summary.for_a_person, 1, "{ran:#?}");
+    bench.people_do_their_part().await;
+    assert_eq!(bench.apply().await.summary.converged, 1);
+    bench.holds().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_made_outside_is_left_alone_and_told_of() {
+    let bench = settled(As::ServiceId, CIRCLECI).await;
+    let own = session(&bench, "acmep1", PASSWORD).await;
+    let body = json!({"token_label": "my laptop", "scopes": ["repo:admin"]});
+    at_hub(&bench, &own, "POST", "/v2/access-tokens", body).await;
+    says(
+        &bench.verify().await,
+        &["1 more alive, made outside of pullpass", "delete"],
+    );
+    bench.forget_journal().await;
+    for _ in 0..3 {
+        bench.advance(LONG).await;
+        assert_eq!(bench.apply().await.summary.converged, 1);
+    }
+    let changed = bench.changing().await;
+    assert!(changed.is_empty(), "I8: {changed:?}");
+    let state = bench.sandbox.state();
+    let tokens = user(&state, "acmep1").unwrap()["tokens"].clone();
+    assert_eq!(tokens.as_array().unwrap().len(), 2, "{tokens}");
+}
+
+#[tokio::test]
+async fn a_token_deactivated_by_hand_is_replaced() {
+    for who in [As::ServiceId, As::OrganizationToken] {
+        let bench = settled(who, BOTH).await;
+        let state = bench.sandbox.state();
+        let token = &tokens_of(&state, "p1")[0];
+        let (session, path) = match who {
+            As::ServiceId => (
+                session(&bench, "acmep1", PASSWORD).await,
+                format!("/v2/access-tokens/{}", token["uuid"].as_str().unwrap()),
+            ),
+            _ => (
+                as_owner(&bench).await,
+                format!("/v2/orgs/acme/access-tokens/{}", token["id"].as_str().unwrap()),
+            ),
+        };
+        let body = json!({"is_active": false});
+        at_hub(&bench, &session, "PATCH", &path, body).await;
+        says(&bench.verify().await, &["deactivated", "pullpass"]);
+        let ran = bench.apply().await;
+        assert_eq!(ran.said("promote").len(), 1, "{ran:#?}");
+        bench.builds_pull(&bench.fleet.projects[0]).await.unwrap();
+        bench.settle().await;
+        bench.holds().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_token_deleted_by_hand_is_replaced() {
+    let bench = settled(As::OrganizationToken, CIRCLECI).await;
+    let owner = as_owner(&bench).await;
+    let state = bench.sandbox.state();
+    let id = tokens_of(&state, "p1")[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v2/orgs/acme/access-tokens/{id}");
+    at_hub(&bench, &owner, "DELETE", &path, json!({})).await;
+    says(&bench.verify().await, &["does not list the current token"]);
+    let ran = bench.apply().await;
+    assert_eq!(ran.said("promote").len(), 1, "{ran:#?}");
+    assert_eq!(bench.settle().await.summary.converged, 1);
+    bench.holds().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_invitation_that_was_cancelled_is_sent_again() {
+    let bench = Bench::new(1, As::ServiceId, CIRCLECI).await;
+    bench.apply().await;
+    let account = bench
+        .store()
+        .account(&bench.fleet.projects[0].name)
+        .await
+        .unwrap();
+    let person = json!({"people": [{
+        "name": account.id.as_str(),
+        "email": account.email,
+        "password": account.password.expose_secret(),
+    }]});
+    bench.control("POST", "/people", Some(&person)).await;
+    let ran = bench.apply().await;
+    assert_eq!(ran.said("invite").len(), 1, "{ran:#?}");
+    assert!(
+        ran.said("await-invitation")[0].contains("accepts the invitation"),
+        "{ran:#?}"
+    );
+    let owner = as_owner(&bench).await;
+    let state = bench.sandbox.state();
+    let id = state["organizations"][0]["invitations"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    at_hub(&bench, &owner, "DELETE", &format!("/v2/invites/{id}"), json!({})).await;
+    let ran = bench.apply().await;
+    assert_eq!(ran.said("invite").len(), 1, "{ran:#?}");
+    bench.people_do_their_part().await;
+    assert_eq!(bench.apply().await.summary.converged, 1);
+    bench.holds().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_docker_id_that_is_taken_is_said_before_anything_is_kept() {
+    let bench = Bench::new(1, As::ServiceId, CIRCLECI).await;
+    let person = json!({"people": [{
+        "name": "acmep1", "email": "other@example.org", "password": "somebody-elses",
+    }]});
+    bench.control("POST", "/people", Some(&person)).await;
+    let ran = bench.apply().await;
+    assert_eq!(ran.summary.failed, 1);
+    says(&ran, &["`acmep1` is taken", "docker_id", "onboard p1 --password"]);
+    let name = &bench.fleet.projects[0].name;
+    assert_eq!(bench.store().look(name).await.unwrap(), Record::nothing());
+}
+
+#[tokio::test]
+async fn a_docker_id_that_was_taken_meanwhile_is_told_of() {
+    let bench = Bench::new(1, As::ServiceId, CIRCLECI).await;
+    bench.apply().await;
+    let person = json!({"people": [{
+        "name": "acmep1", "email": "other@example.org", "password": "somebody-elses",
+    }]});
+    bench.control("POST", "/people", Some(&person)).await;
+    let ran = bench.apply().await;
+    assert_eq!(ran.summary.for_a_person, 1, "{ran:#?}");
+    says(&ran, &["`acmep1`", "does not open it", "docker_id", "onboard p1"]);
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_is_told_of_and_builds_go_on() {
+    let bench = settled(As::ServiceId, CIRCLECI).await;
+    // The same account and token, and another password than the one that opens it.
+    let project = &bench.fleet.projects[0];
+    let store = bench.store();
+    let record = store.look(&project.name).await.unwrap();
+    let mut current = record.stored.current.unwrap();
+    let token = store.token(&project.name, current.attempt).await.unwrap();
+    let promoted = current.current_since.take().unwrap();
+    bench.empty_store();
+    let store = bench.store();
+    put(&store, project, Update::Account(Account {
+        id: DockerId::new("acmep1").unwrap(),
+        email: String::new(),
+        password: SecretString::from("another-password"),
+    }))
+    .await;
+    put(&store, project, Update::Pending(current, token)).await;
+    put(&store, project, Update::Promote(current.attempt, promoted)).await;
+    store.note(&project.name, &record.receipts).await.unwrap();
+
+    let ran = bench.rotate().await;
+    assert_eq!(ran.summary.failed, 1, "{ran:#?}");
+    says(&ran, &["`acmep1`", "does not open it", "onboard p1"]);
+    bench.builds_pull(project).await.unwrap();
+    says(&bench.verify().await, &["does not open `acmep1`", "onboard p1"]);
+}
+
+async fn put(store: &FileStore, project: &Project, update: Update) {
+    let record = store.look(&project.name).await.unwrap();
+    let written = store.change(&project.name, &record, &update).await.unwrap();
+    assert!(matches!(written, Written::Done(_)));
+}
+
+#[tokio::test]
+async fn a_full_set_of_slots_is_told_of() {
+    // As the fleet file knows it.
+    let bench = Bench::built(
+        3,
+        As::OrganizationToken,
+        CIRCLECI,
+        pullpass_sandbox::Options::default(),
+        2,
+    )
+    .await;
+    let ran = bench.apply().await;
+    says(&ran, &["no room", "token_slots", "delete"]);
+    assert_eq!(ran.summary.converged, 1, "one slot is kept: {ran:#?}");
+    // As only Docker Hub knows it.
+    let bench = Bench::built(
+        101,
+        As::OrganizationToken,
+        CIRCLECI,
+        pullpass_sandbox::Options {
+            limits: pullpass_sandbox::Limits::None,
+            ..pullpass_sandbox::Options::default()
+        },
+        500,
+    )
+    .await;
+    let ran = bench.apply().await;
+    assert_eq!(ran.summary.converged, 100, "{:#?}", ran.failures());
+    says(&ran, &["mint a token", "token_slots"]);
+    let failed = ran.events.iter().filter(|e| e.status == Status::Failed);
+    assert_eq!(failed.count(), 1);
+}
+
+#[tokio::test]
+async fn a_project_that_is_not_there_is_told_of() {
+    let mut bench = settled(As::OrganizationToken, CIRCLECI).await;
+    bench.fleet.projects[0].circleci = Some("gh/acme/gone".to_owned());
+    let ran = bench.apply().await;
+    says(&ran, &["gh/acme/gone", "404", "check the name"]);
+    bench.fleet.projects[0].targets = [Target::GitHub].into();
+    bench.fleet.projects[0].github = Some("acme/gone".to_owned());
+    let ran = bench.apply().await;
+    says(&ran, &["acme/gone", "404", "check the name"]);
+}
