@@ -32,6 +32,12 @@
 //! it. A change of the versions that was decided before somebody else's account was kept is not
 //! refused for that alone.
 //!
+//! Rights: `ListSecrets` and, on the project's secrets, `DescribeSecret`; `GetSecretValue` for a
+//! secret; for changes `CreateSecret`, `PutSecretValue`, `UpdateSecretVersionStage`, `TagResource`
+//! (receipts), and `ListSecretVersionIds` where a version lost its labels to another writer.
+//! Terraform that manages the tags takes receipts away, unless its provider has `ignore_tags` for
+//! keys that begin with `pullpass:`; what they were for is then delivered again.
+//!
 //! `PutSecretValue` always names its labels, for without them it moves AWSCURRENT; a read always
 //! names a version or a label. `ListSecrets` may be minutes behind (AWS, "ListSecrets"): a decision
 //! on such a record meets the seat. Versions without labels are kept for a day at least and beyond a

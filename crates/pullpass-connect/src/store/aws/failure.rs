@@ -76,7 +76,7 @@ fn sort(code: &str, status: u16, lost: FailureKind) -> (FailureKind, &'static st
         "ResourceNotFoundException" => (FailureKind::NotFound, ""),
         "AccessDeniedException" | "AccessDenied" => (
             FailureKind::Refused,
-            "the role needs that right on the project's secrets; the documents list them",
+            "the role needs that right on the project's secrets",
         ),
         "ThrottlingException"
         | "Throttling"
