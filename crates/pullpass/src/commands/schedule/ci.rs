@@ -151,7 +151,7 @@ version: 2.1
 jobs:
   passes:
     docker:
-      - image: cimg/rust:1.90.0
+      - image: cimg/rust:1.95
         auth:
           username: $DOCKER_USER
           password: $DOCKER_ACCESS_TOKEN

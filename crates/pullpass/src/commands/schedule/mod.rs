@@ -157,7 +157,7 @@ impl Needs {
             .collect();
         let circleci = places(|target| *target == Target::CircleCi);
         let runs_on_circleci = |slug: &&str| slug.split('/').count() == 3;
-        if !circleci.is_empty() || pipelines.iter().any(|slug| runs_on_circleci(slug)) {
+        if !circleci.is_empty() || pipelines.iter().any(runs_on_circleci) {
             let what = "a personal API token of CircleCI, of somebody who may change the projects' variables";
             add(
                 "CIRCLECI_TOKEN",
