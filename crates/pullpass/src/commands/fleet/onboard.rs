@@ -1,13 +1,15 @@
 //! `pullpass onboard`
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
-use pullpass_engine::event::Event;
+use pullpass_engine::event::{Event, Status};
 use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::desired::Identity;
-use pullpass_fleet::file::Wish;
+use pullpass_fleet::file::{Project, Wish};
+use pullpass_fleet::name::ProjectName;
 use pullpass_fleet::store::{Account, Store as _, Update, Written};
 use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret, SecretString};
@@ -33,7 +35,7 @@ pub(crate) struct Onboard {
     #[command(flatten)]
     selection: Selection,
 
-    /// Print the password for the sign-up form, on the terminal.
+    /// Print the kept password: for the sign-up form, or to reset a changed one to.
     #[arg(long)]
     show_password: bool,
 
@@ -68,11 +70,16 @@ impl Onboard {
             if self.password {
                 keep_password(&whole).await?;
             }
-            let awaited: Noted<Vec<Event>> = Noted::default();
+            let awaited: Noted<BTreeSet<ProjectName>> = Noted::default();
+            let last: Noted<BTreeMap<Option<ProjectName>, Event>> = Noted::default();
             let watch = |event: &Event| {
-                whole.teller.event(event);
-                if event.step == "await-sign-up" {
-                    awaited.borrow_mut().push(event.clone());
+                // What is still waited for is not said again at every look.
+                let before = last.borrow_mut().insert(event.project.clone(), event.clone());
+                if event.status == Status::Done || before.as_ref() != Some(event) {
+                    whole.teller.event(event);
+                }
+                if let ("await-sign-up", Some(project)) = (event.step, &event.project) {
+                    awaited.borrow_mut().insert(project.clone());
                 }
             };
             let manner = Manner {
@@ -89,13 +96,14 @@ impl Onboard {
                 whole.outside.forget_people().await;
                 let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
                 let summary = interruptible(&run, run.perform(ahead)).await?;
-                let told = std::mem::take(&mut *awaited.borrow_mut());
-                if first {
-                    for event in &told {
-                        self.tell_sign_up(&whole, event).await?;
+                if std::mem::take(&mut first) {
+                    for project in whole.projects() {
+                        let signs_up = awaited.borrow().contains(&project.name);
+                        if signs_up || self.show_password {
+                            self.tell_account(&whole, project, signs_up).await?;
+                        }
                     }
                 }
-                first = false;
                 if run.is_stopped() {
                     return Ok(ExitCode::Interrupted);
                 }
@@ -111,19 +119,20 @@ impl Onboard {
         })
     }
 
-    /// What to type, and where.
-    async fn tell_sign_up(&self, whole: &Fleetwide, event: &Event) -> Result<()> {
-        let Some(project) = whole
-            .fleet
-            .projects
-            .iter()
-            .find(|project| Some(&project.name) == event.project.as_ref())
-        else {
-            return Ok(());
-        };
+    /// What to type, and where; or just what is kept.
+    async fn tell_account(
+        &self,
+        whole: &Fleetwide,
+        project: &Project,
+        signs_up: bool,
+    ) -> Result<()> {
         let Some(store) = whole.outside.stores.get(&project.store) else {
             return Ok(());
         };
+        let record = store.look(&project.name).await.map_err(outside_failed)?;
+        if record.stored.account.is_none() {
+            return Ok(());
+        }
         let account = store.account(&project.name).await.map_err(outside_failed)?;
         let page = match std::env::var("PULLPASS_SANDBOX_URL") {
             Ok(url) if !url.is_empty() => format!("{url}/signup"),
@@ -135,13 +144,15 @@ impl Onboard {
                 SecretString::from("(kept in the store; `--show-password` prints it)".to_owned())
             }
         };
-        let text = format!(
-            "\nSign up for the Docker ID of `{}`:\n  page      {page}\n  username  {}\n  e-mail    {}\n  password  {}\nThen open the link in the e-mail. This goes on by itself once that is done.\n\n",
-            project.name,
-            account.id,
-            account.email,
-            password.expose_secret()
-        );
+        let (name, id, email) = (&project.name, &account.id, &account.email);
+        let password = password.expose_secret();
+        let kept = format!("  username  {id}\n  e-mail    {email}\n  password  {password}\n");
+        let text = match signs_up {
+            true => format!(
+                "\nSign up for the Docker ID of `{name}`:\n  page      {page}\n{kept}Then open the link in the e-mail. This goes on by itself once that is done.\n\n"
+            ),
+            false => format!("\nThe Docker ID of `{name}`:\n{kept}\n"),
+        };
         eprint_all(&text);
         Ok(())
     }
