@@ -17,6 +17,7 @@ use pullpass_fleet::failure::{Failure, FailureKind};
 use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 use crate::http::{Answer, Ask, Http, Options};
 
@@ -95,7 +96,7 @@ pub struct Registry {
     http: Http,
     options: Options,
     /// What it said to somebody without a token, which is the same for everybody.
-    challenge: RefCell<Option<Challenge>>,
+    challenge: OnceCell<Challenge>,
     services: RefCell<BTreeMap<String, Rc<Http>>>,
 }
 
@@ -109,7 +110,7 @@ impl Registry {
         Ok(Self {
             http: Http::new(options, "the registry", "the credential", url)?,
             options: options.clone(),
-            challenge: RefCell::new(None),
+            challenge: OnceCell::new(),
             services: RefCell::default(),
         })
     }
@@ -171,27 +172,23 @@ impl Registry {
         }
     }
 
-    /// Where tokens are to be had.
+    /// Where tokens are to be had. It is asked once, however many come at the same time.
     async fn challenge(
         &self,
         doing: &str,
         repository: &str,
         reference: &str,
     ) -> Result<Challenge, Failure> {
-        let known = self.challenge.borrow().clone();
-        if let Some(known) = known {
-            return Ok(known);
-        }
         let ask = head(doing, repository, reference);
-        let answer = self.http.send(&ask).await?;
-        let challenge = match answer.status {
-            401 => answer.header("www-authenticate").and_then(read_challenge),
-            _ => None,
+        let asked = async || {
+            let answer = self.http.send(&ask).await?;
+            match answer.status {
+                401 => answer.header("www-authenticate").and_then(read_challenge),
+                _ => None,
+            }
+            .ok_or_else(|| self.http.unreadable(&ask, "where to get a token"))
         };
-        let challenge =
-            challenge.ok_or_else(|| self.http.unreadable(&ask, "where to get a token"))?;
-        *self.challenge.borrow_mut() = Some(challenge.clone());
-        Ok(challenge)
+        self.challenge.get_or_try_init(asked).await.cloned()
     }
 
     /// A token for pulling, if the credential is accepted; pushing is asked for too, to see that it

@@ -1,6 +1,6 @@
 //! Everything that is spoken to, and the time.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -39,21 +39,31 @@ pub struct Outside {
 /// What one look shows of every project at once.
 #[derive(Default)]
 pub struct Shared {
-    people: Mutex<Option<Rc<People>>>,
+    members: Mutex<Option<Rc<Members>>>,
+    invited: Mutex<Option<Rc<Invited>>>,
     /// The organisation's tokens, and when they were listed.
     tokens: Mutex<Option<(Timestamp, Rc<Vec<Token>>)>>,
-    /// Minted or deleted since by this run.
-    changed: RefCell<bool>,
+    /// Deactivated, deleted or lost since by this run.
+    changed: Cell<bool>,
+    room: Room,
     pub(crate) pipelines: crate::pipeline::Pipelines,
 }
 
-/// Who is in the organisation, and who is invited.
-#[derive(Debug, Default)]
-pub struct People {
-    /// Members by their Docker ID.
-    pub members: BTreeMap<String, Member>,
-    /// Open invitations by whom they are for.
-    pub invited: BTreeMap<String, Invitation>,
+/// Members by their Docker ID.
+pub type Members = BTreeMap<String, Member>;
+/// Open invitations by whom they are for.
+pub type Invited = BTreeMap<String, Invitation>;
+
+/// How many tokens the organisation has, as far as a run of many projects knows: each of them
+/// decides on a list that is older than the others' minting.
+#[derive(Default)]
+struct Room {
+    /// As many were listed.
+    listed: Cell<u32>,
+    /// Mints that were begun, and those of them that had ended when that list was asked for.
+    begun: Cell<u32>,
+    ended: Cell<u32>,
+    ended_before: Cell<u32>,
 }
 
 /// How long the list of the organisation's tokens is good for, in seconds: it is one list for all
@@ -131,31 +141,39 @@ impl Outside {
         Ok((client, repository))
     }
 
-    /// Who is in the organisation: two calls, for all projects.
-    pub(crate) async fn people(&self) -> Result<Rc<People>, Failure> {
-        let mut known = self.shared.people.lock().await;
+    /// Who is in the organisation: one call, for all projects.
+    pub(crate) async fn members(&self) -> Result<Rc<Members>, Failure> {
+        let mut known = self.shared.members.lock().await;
         if let Some(known) = &*known {
             return Ok(Rc::clone(known));
         }
         let members = self.hub.members().await?;
+        let members: Members = members.into_iter().map(|m| (m.id.clone(), m)).collect();
+        Ok(Rc::clone(known.insert(Rc::new(members))))
+    }
+
+    /// Who is invited: one call, for all projects, and only where somebody is no member.
+    pub(crate) async fn invited(&self) -> Result<Rc<Invited>, Failure> {
+        let mut known = self.shared.invited.lock().await;
+        if let Some(known) = &*known {
+            return Ok(Rc::clone(known));
+        }
         let invited = self.hub.invitations().await?;
-        let people = Rc::new(People {
-            members: members.into_iter().map(|m| (m.id.clone(), m)).collect(),
-            invited: invited
-                .into_iter()
-                .map(|i| (i.invitee.clone(), i))
-                .collect(),
-        });
-        *known = Some(Rc::clone(&people));
-        Ok(people)
+        let invited: Invited = invited
+            .into_iter()
+            .map(|i| (i.invitee.clone(), i))
+            .collect();
+        Ok(Rc::clone(known.insert(Rc::new(invited))))
     }
 
     /// Forgets who is in the organisation: somebody may have come.
     pub async fn forget_people(&self) {
-        *self.shared.people.lock().await = None;
+        *self.shared.members.lock().await = None;
+        *self.shared.invited.lock().await = None;
     }
 
-    /// The organisation's tokens, read again when they are old or were changed by this run.
+    /// The organisation's tokens, read again when they are old or were changed by this run. What it
+    /// has minted need not be in the list: whoever minted it knows.
     pub(crate) async fn organization_tokens(&self) -> Result<Rc<Vec<Token>>, Failure> {
         let mut known = self.shared.tokens.lock().await;
         if let Some((at, tokens)) = &*known
@@ -164,14 +182,41 @@ impl Outside {
         {
             return Ok(Rc::clone(tokens));
         }
-        let at = self.now();
+        let room = &self.shared.room;
+        let (at, ended) = (self.now(), room.ended.get());
         let tokens = Rc::new(self.hub.tokens(&Owner::Organization).await?);
+        room.ended_before.set(ended);
+        room.listed
+            .set(u32::try_from(tokens.len()).unwrap_or(u32::MAX));
         *known = Some((at, Rc::clone(&tokens)));
         Ok(tokens)
     }
 
     /// Makes the next one who asks for the organisation's tokens read them again.
     pub(crate) fn forget_tokens(&self) {
-        self.shared.changed.replace(true);
+        self.shared.changed.set(true);
+    }
+
+    /// How many tokens the organisation has: those listed, and those that this run has begun to
+    /// mint since.
+    pub(crate) fn slots_used(&self) -> u32 {
+        let room = &self.shared.room;
+        let since = room.begun.get().saturating_sub(room.ended_before.get());
+        room.listed.get().saturating_add(since)
+    }
+
+    pub(crate) fn slot_is_free(&self) {
+        let listed = &self.shared.room.listed;
+        listed.set(listed.get().saturating_sub(1));
+    }
+
+    pub(crate) fn mint_begins(&self) {
+        let begun = &self.shared.room.begun;
+        begun.set(begun.get().saturating_add(1));
+    }
+
+    pub(crate) fn mint_ends(&self) {
+        let ended = &self.shared.room.ended;
+        ended.set(ended.get().saturating_add(1));
     }
 }

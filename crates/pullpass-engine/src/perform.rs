@@ -13,7 +13,7 @@ use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{self, Delivery, HubSettings, Project};
 use pullpass_fleet::label::{Attempt, Generation, Label};
 use pullpass_fleet::name::{DockerId, Team};
-use pullpass_fleet::observed::{Account, Holding, Kept, Membership, Token, TokenId};
+use pullpass_fleet::observed::{Account, Holding, Kept, Membership, Slots, Token, TokenId};
 use pullpass_fleet::step::Step;
 use pullpass_fleet::store::{self, Receipt, Store as _, Update, Written};
 use secrecy::SecretString;
@@ -141,6 +141,7 @@ impl<'a> Case<'a> {
                 }
                 if let Some(slots) = &mut self.picture.observed.slots {
                     slots.used = slots.used.saturating_sub(1);
+                    self.outside.slot_is_free();
                 }
                 self.outside.forget_tokens();
             }
@@ -228,15 +229,15 @@ impl<'a> Case<'a> {
             }
             SignIn::Wrong => (
                 "the stored password does not open it",
-                "reset it in Docker's console to the stored one, which `pullpass onboard --show-password` prints",
+                format!("reset it in Docker's console to the stored one, which `pullpass onboard {} --show-password` prints", self.project.name),
             ),
             SignIn::Unconfirmed => (
                 "its e-mail address has not been confirmed",
-                "open the link in the e-mail that Docker sent",
+                "open the link in the e-mail that Docker sent".to_owned(),
             ),
             SignIn::Sso => (
                 "the organisation enforces single sign-on, which refuses passwords, and only a password may manage tokens",
-                "exempt the service IDs from single sign-on, or use `identity = \"organization-token\"`",
+                "exempt the service IDs from single sign-on, or use `identity = \"organization-token\"`".to_owned(),
             ),
         };
         Err(Failure::new(FailureKind::Refused, doing, happened, next))
@@ -271,7 +272,10 @@ impl<'a> Case<'a> {
         let tokens = match self.owner()? {
             Owner::Organization => {
                 let all = self.outside.organization_tokens().await?;
-                self.picture.observed.slots = Some(picture::slots(self.hub, &all));
+                self.picture.observed.slots = Some(Slots {
+                    limit: self.hub.token_slots,
+                    used: self.outside.slots_used(),
+                });
                 all.to_vec()
             }
             owner @ Owner::Account(_) => {
@@ -291,7 +295,10 @@ impl<'a> Case<'a> {
                 FailureKind::Refused,
                 doing,
                 format!("the Docker ID `{id}` is taken"),
-                "give the project another one with `docker_id = \"…\"`; if this one is yours, keep its password with `pullpass onboard --password`",
+                format!(
+                    "give the project another one with `docker_id = \"…\"`; if this one is yours, keep its password with `pullpass onboard {} --password`",
+                    self.project.name
+                ),
             ));
         }
         let account = store::Account {
@@ -312,8 +319,7 @@ impl<'a> Case<'a> {
         self.picture.observed.membership = match invited {
             Invited::Invited => Membership::Invited,
             Invited::AlreadyMember => {
-                let people = self.outside.people().await?;
-                picture::membership_of(&people, id.as_str(), team.as_str())
+                picture::membership_of(self.outside, id.as_str(), team.as_str()).await?
             }
             Invited::UnknownId => {
                 return Err(Failure::new(
@@ -346,12 +352,14 @@ impl<'a> Case<'a> {
             .expires_after
             .and_then(|life| self.outside.now().saturating_add(life).ok());
         // Decided on this record; a token is kept on no other, or a fence would not hold.
-        let minted = match self
+        self.outside.mint_begins();
+        let minted = self
             .outside
             .hub
             .mint(&owner, &label, &pull, expires_at)
-            .await
-        {
+            .await;
+        self.outside.mint_ends();
+        let minted = match minted {
             Ok(minted) => minted,
             Err(failure) if failure.kind == FailureKind::Unknown => {
                 // It may exist, and nobody knows its secret: the next look finds and deletes it.
@@ -359,9 +367,8 @@ impl<'a> Case<'a> {
                 self.outside.forget_tokens();
                 return Err(failure);
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err(self.explained(failure)),
         };
-        self.outside.forget_tokens();
         let kept = Kept {
             generation,
             attempt,
@@ -388,8 +395,33 @@ impl<'a> Case<'a> {
             // Nobody else knows its secret, and this run will not try to keep it again.
             self.known.remove(&attempt);
             self.picture.observed.learnt.fenced.insert(kept.token);
+            self.outside.forget_tokens();
         }
         Ok(())
+    }
+
+    /// Docker Hub has no number for "no room": a refusal of a well-formed request is all it says.
+    fn explained(&self, failure: Failure) -> Failure {
+        let is_bare = failure.kind == FailureKind::Refused && failure.next.is_empty();
+        match (&self.project.identity, is_bare) {
+            (Identity::OrganizationToken, true) => Failure {
+                next: "if the organisation has no room for more: set `token_slots` in `[hub]` to what its plan allows, delete tokens in Docker Hub's console, or give projects `identity = \"service-id\"`".to_owned(),
+                ..failure
+            },
+            _ => failure,
+        }
+    }
+
+    /// Takes note of what other projects have minted meanwhile; whether that was news.
+    pub(crate) fn others_took_room(&mut self) -> bool {
+        let used = self.outside.slots_used();
+        match &mut self.picture.observed.slots {
+            Some(slots) if self.picture.observed.tokens.is_some() && used > slots.used => {
+                slots.used = used;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Changes the record; whether that was done. Where somebody else was first, or may have been,

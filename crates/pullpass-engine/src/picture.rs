@@ -7,12 +7,12 @@ use pullpass_connect::circleci::Masked;
 use pullpass_connect::github::Scope;
 use pullpass_connect::hub::{Role, WhoAmI};
 use pullpass_fleet::desired::{Identity, Target};
-use pullpass_fleet::failure::Failure;
+use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{HubSettings, Project};
-use pullpass_fleet::observed::{Account, Holding, Learnt, Membership, Observed, Slots, Token};
+use pullpass_fleet::observed::{Account, Holding, Learnt, Membership, Observed, Slots};
 use pullpass_fleet::store::{Receipt, Record, Store as _, Tail};
 
-use crate::outside::{Outside, People};
+use crate::outside::Outside;
 
 /// The word that the runbook seeds a secret with.
 pub const PLACEHOLDER: &str = "default";
@@ -54,6 +54,7 @@ pub(crate) async fn take(
         (None, Identity::Oidc { .. }) => Record::nothing(),
         (None, _) => outside.store(project)?.look(&project.name).await?,
     };
+    same_account(project, &record)?;
     let mut targets = BTreeMap::new();
     for target in &project.targets {
         let holding = look_at_target(outside, hub, project, target, &record).await?;
@@ -61,8 +62,10 @@ pub(crate) async fn take(
     }
     let mut membership = Membership::None;
     if let Identity::ServiceId { id, team } = &project.identity {
-        let people = outside.people().await?;
-        membership = membership_of(&people, id.as_str(), team.as_str());
+        // Without an account there is nobody who could be anywhere.
+        if record.stored.account.is_some() {
+            membership = membership_of(outside, id.as_str(), team.as_str()).await?;
+        }
     }
     let slots = match project.identity {
         Identity::OrganizationToken => Some(Slots {
@@ -87,16 +90,42 @@ pub(crate) async fn take(
     })
 }
 
+/// The Docker ID of the fleet file is the one whose password is kept.
+fn same_account(project: &Project, record: &Record) -> Result<(), Failure> {
+    let Identity::ServiceId { id, .. } = &project.identity else {
+        return Ok(());
+    };
+    match &record.stored.account {
+        Some(kept) if kept != id => Err(Failure::new(
+            FailureKind::Configuration,
+            format!("work on `{}`", project.name),
+            format!(
+                "the fleet file gives it the Docker ID `{id}`, and the store keeps the password of `{kept}`"
+            ),
+            format!(
+                "put `docker_id = \"{kept}\"` back; or, to begin anew with `{id}`, take the project out of the store first"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// How somebody stands in the organisation.
-pub(crate) fn membership_of(people: &People, id: &str, team: &str) -> Membership {
-    match people.members.get(id) {
-        Some(member) => Membership::Member {
+pub(crate) async fn membership_of(
+    outside: &Outside,
+    id: &str,
+    team: &str,
+) -> Result<Membership, Failure> {
+    if let Some(member) = outside.members().await?.get(id) {
+        return Ok(Membership::Member {
             plain: member.role == Role::Member,
             in_team: member.teams.contains(team),
-        },
-        None if people.invited.contains_key(id) => Membership::Invited,
-        None => Membership::None,
+        });
     }
+    Ok(match outside.invited().await?.contains_key(id) {
+        true => Membership::Invited,
+        false => Membership::None,
+    })
 }
 
 async fn look_at_target(
@@ -222,12 +251,4 @@ pub(crate) fn at_github(
 
 fn receipt(record: &Record, target: &Target) -> Option<Receipt> {
     record.receipts.get(target).copied()
-}
-
-/// Those of the organisation's tokens that count for one project's room.
-pub(crate) fn slots(hub: &HubSettings, tokens: &[Token]) -> Slots {
-    Slots {
-        limit: hub.token_slots,
-        used: u32::try_from(tokens.len()).unwrap_or(u32::MAX),
-    }
 }

@@ -5,7 +5,7 @@ use pullpass_connect::hub::{Owner, Role, SignIn};
 use pullpass_connect::registry::Proof;
 use pullpass_fleet::desired::Identity;
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{Fleet, Project, Wish};
+use pullpass_fleet::file::{Fleet, HubSettings, Project, Wish};
 use pullpass_fleet::label::Attempt;
 use pullpass_fleet::observed::{Holding, Kept, Token};
 use pullpass_fleet::store::Store as _;
@@ -166,7 +166,7 @@ async fn check(
             current.generation, project.store
         ),
     ));
-    registry(outside, hub.probe.as_str(), &user, &token, limits, checks).await?;
+    registry(outside, hub, project, &token, limits, checks).await?;
     let owner = match &project.identity {
         Identity::ServiceId { id, team } => {
             membership(outside, id.as_str(), team.as_str(), checks).await?;
@@ -176,7 +176,7 @@ async fn check(
                 _ => {
                     checks.push(bad(
                         "signs-in",
-                        format!("the stored password does not open `{user}`: the token cannot be renewed"),
+                        format!("the stored password does not open `{user}`, so its token cannot be renewed: reset it in Docker's console to the stored one, which `pullpass onboard {} --show-password` prints", project.name),
                     ));
                     return Ok(());
                 }
@@ -230,13 +230,14 @@ fn targets(project: &Project, picture: &Picture, checks: &mut Vec<Check>) {
 
 async fn registry(
     outside: &Outside,
-    probe: &str,
-    user: &str,
+    hub: &HubSettings,
+    project: &Project,
     token: &SecretString,
     limits: bool,
     checks: &mut Vec<Check>,
 ) -> Result<(), Failure> {
-    match outside.registry.prove(user, token, probe).await {
+    let (user, project) = (project.user(hub), &project.name);
+    match outside.registry.prove(&user, token, &hub.probe).await {
         Ok(Proof::Accepted {
             account,
             metered,
@@ -263,7 +264,7 @@ async fn registry(
         }
         Ok(Proof::Refused) => checks.push(bad(
             "pulls",
-            "the registry refuses it: pullpass rotate mints another",
+            format!("the registry refuses it: pullpass apply {project} mints another, if it was deactivated or deleted"),
         )),
         Err(failure) if failure.kind == FailureKind::Refused => {
             checks.push(bad("pulls", failure.to_string()));
@@ -279,8 +280,8 @@ async fn membership(
     team: &str,
     checks: &mut Vec<Check>,
 ) -> Result<(), Failure> {
-    let people = outside.people().await?;
-    let Some(member) = people.members.get(id) else {
+    let members = outside.members().await?;
+    let Some(member) = members.get(id) else {
         checks.push(bad(
             "member",
             format!("`{id}` is not in the organisation: pullpass apply invites it"),

@@ -65,7 +65,8 @@ pub fn describe(step: &Step, project: &Project, stored: &Stored, user: &str) -> 
         }
         Step::Blocked(blocked) => match blocked {
             Blocked::ForeignAccount => format!(
-                "the Docker ID `{user}` exists and the stored password does not open it: reset it in Docker's console to the stored one, which `pullpass onboard --show-password` prints, or give the project another `docker_id`"
+                "the Docker ID `{user}` exists and the stored password does not open it: if it is yours, reset its password in Docker's console to the stored one, which `pullpass onboard {name} --show-password` prints; if it is not, take the project out of the store and give it another `docker_id`",
+                name = project.name
             ),
             Blocked::NoSlot => "the organisation has no room for another access token: delete one in Docker Hub's console, or raise `token_slots` in `[hub]` if the plan allows more".to_owned(),
             Blocked::TokenRefused(attempt) => format!(

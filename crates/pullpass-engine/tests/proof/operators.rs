@@ -61,7 +61,14 @@ async fn history(seed: u64, who: As) -> Result<(usize, u64), String> {
         }
         bench.advance(3600).await;
     }
-    let faults = ["lost-response", "lost-request", "500", "429", "stale-read", "crash"];
+    let faults = [
+        "lost-response",
+        "lost-request",
+        "500",
+        "429",
+        "stale-read",
+        "crash",
+    ];
     for _ in 0..dice.below(6) {
         let fault = faults[usize::try_from(dice.below(6)).unwrap()];
         let vendor = ["hub", "circleci", "github"][usize::try_from(dice.below(3)).unwrap()];

@@ -42,7 +42,12 @@ async fn session(bench: &Bench, name: &str, secret: &str) -> String {
 
 async fn as_owner(bench: &Bench) -> String {
     let operator = bench.sandbox.operator();
-    session(bench, &operator.hub_user, operator.hub_secret.expose_secret()).await
+    session(
+        bench,
+        &operator.hub_user,
+        operator.hub_secret.expose_secret(),
+    )
+    .await
 }
 
 async fn at_hub(bench: &Bench, token: &str, method: &str, path: &str, body: Value) {
@@ -88,7 +93,10 @@ async fn a_variable_edited_at_circleci_is_written_again() {
     let bench = settled(As::OrganizationToken, CIRCLECI).await;
     at_circleci(&bench, "DOCKER_ACCESS_TOKEN", "somebody-elses").await;
     let verified = bench.verify().await;
-    says(&verified, &["written by somebody else", "pullpass apply p1"]);
+    says(
+        &verified,
+        &["written by somebody else", "pullpass apply p1"],
+    );
     is_mended_by(&bench, &["deliver"]).await;
     at_circleci(&bench, "DOCKER_USER", "somebodyelse").await;
     is_mended_by(&bench, &["deliver"]).await;
@@ -108,7 +116,10 @@ async fn a_secret_edited_at_github_is_written_again() {
             .await
             .unwrap();
         let verified = bench.verify().await;
-        says(&verified, &["written by somebody else", "pullpass apply p1"]);
+        says(
+            &verified,
+            &["written by somebody else", "pullpass apply p1"],
+        );
         is_mended_by(&bench, &["deliver"]).await;
         bench.advance(3600).await;
     }
@@ -201,7 +212,10 @@ async fn a_token_deactivated_by_hand_is_replaced() {
             ),
             _ => (
                 as_owner(&bench).await,
-                format!("/v2/orgs/acme/access-tokens/{}", token["id"].as_str().unwrap()),
+                format!(
+                    "/v2/orgs/acme/access-tokens/{}",
+                    token["id"].as_str().unwrap()
+                ),
             ),
         };
         let body = json!({"is_active": false});
@@ -220,7 +234,10 @@ async fn a_token_deleted_by_hand_is_replaced() {
     let bench = settled(As::OrganizationToken, CIRCLECI).await;
     let owner = as_owner(&bench).await;
     let state = bench.sandbox.state();
-    let id = tokens_of(&state, "p1")[0]["id"].as_str().unwrap().to_owned();
+    let id = tokens_of(&state, "p1")[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let path = format!("/v2/orgs/acme/access-tokens/{id}");
     at_hub(&bench, &owner, "DELETE", &path, json!({})).await;
     says(&bench.verify().await, &["does not list the current token"]);
@@ -257,7 +274,14 @@ async fn an_invitation_that_was_cancelled_is_sent_again() {
         .as_str()
         .unwrap()
         .to_owned();
-    at_hub(&bench, &owner, "DELETE", &format!("/v2/invites/{id}"), json!({})).await;
+    at_hub(
+        &bench,
+        &owner,
+        "DELETE",
+        &format!("/v2/invites/{id}"),
+        json!({}),
+    )
+    .await;
     let ran = bench.apply().await;
     assert_eq!(ran.said("invite").len(), 1, "{ran:#?}");
     bench.people_do_their_part().await;
@@ -274,7 +298,10 @@ async fn a_docker_id_that_is_taken_is_said_before_anything_is_kept() {
     bench.control("POST", "/people", Some(&person)).await;
     let ran = bench.apply().await;
     assert_eq!(ran.summary.failed, 1);
-    says(&ran, &["`acmep1` is taken", "docker_id", "onboard p1 --password"]);
+    says(
+        &ran,
+        &["`acmep1` is taken", "docker_id", "onboard p1 --password"],
+    );
     let name = &bench.fleet.projects[0].name;
     assert_eq!(bench.store().look(name).await.unwrap(), Record::nothing());
 }
@@ -289,7 +316,10 @@ async fn a_docker_id_that_was_taken_meanwhile_is_told_of() {
     bench.control("POST", "/people", Some(&person)).await;
     let ran = bench.apply().await;
     assert_eq!(ran.summary.for_a_person, 1, "{ran:#?}");
-    says(&ran, &["`acmep1`", "does not open it", "docker_id", "onboard p1"]);
+    says(
+        &ran,
+        &["`acmep1`", "does not open it", "docker_id", "onboard p1"],
+    );
 }
 
 #[tokio::test]
@@ -304,11 +334,15 @@ async fn a_password_that_was_changed_is_told_of_and_builds_go_on() {
     let promoted = current.current_since.take().unwrap();
     bench.empty_store();
     let store = bench.store();
-    put(&store, project, Update::Account(Account {
-        id: DockerId::new("acmep1").unwrap(),
-        email: String::new(),
-        password: SecretString::from("another-password"),
-    }))
+    put(
+        &store,
+        project,
+        Update::Account(Account {
+            id: DockerId::new("acmep1").unwrap(),
+            email: String::new(),
+            password: SecretString::from("another-password"),
+        }),
+    )
     .await;
     put(&store, project, Update::Pending(current, token)).await;
     put(&store, project, Update::Promote(current.attempt, promoted)).await;
@@ -318,7 +352,10 @@ async fn a_password_that_was_changed_is_told_of_and_builds_go_on() {
     assert_eq!(ran.summary.failed, 1, "{ran:#?}");
     says(&ran, &["`acmep1`", "does not open it", "onboard p1"]);
     bench.builds_pull(project).await.unwrap();
-    says(&bench.verify().await, &["does not open `acmep1`", "onboard p1"]);
+    says(
+        &bench.verify().await,
+        &["does not open `acmep1`", "onboard p1"],
+    );
 }
 
 async fn put(store: &FileStore, project: &Project, update: Update) {

@@ -363,7 +363,14 @@ impl Bench {
     }
 
     /// A request to one of the systems by somebody else.
-    pub(crate) async fn meddle(&self, url: &str, method: &str, path: &str, token: &str, body: Value) {
+    pub(crate) async fn meddle(
+        &self,
+        url: &str,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) {
         let bearer = format!("Bearer {token}");
         let headers = [
             ("content-type", "application/json"),
@@ -412,7 +419,9 @@ impl Bench {
         };
         let journal = self.journal().await;
         let changing = journal.iter().filter(is_changing);
-        changing.map(|e| format!("{} {}", e["method"], e["path"])).collect()
+        changing
+            .map(|e| format!("{} {}", e["method"], e["path"]))
+            .collect()
     }
 
     pub(crate) async fn fingerprint(&self, value: &str) -> Value {

@@ -1,13 +1,15 @@
 //! `pullpass onboard`
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
-use pullpass_engine::event::Event;
+use pullpass_engine::event::{Event, Status};
 use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::desired::Identity;
-use pullpass_fleet::file::Wish;
+use pullpass_fleet::file::{Project, Wish};
+use pullpass_fleet::name::ProjectName;
 use pullpass_fleet::store::{Account, Store as _, Update, Written};
 use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret, SecretString};
@@ -33,7 +35,7 @@ pub(crate) struct Onboard {
     #[command(flatten)]
     selection: Selection,
 
-    /// Print the password for the sign-up form, on the terminal.
+    /// Print the kept password: for the sign-up form, or to reset a changed one to.
     #[arg(long)]
     show_password: bool,
 
@@ -71,11 +73,18 @@ impl Onboard {
             if self.password {
                 keep_password(&whole).await?;
             }
-            let awaited: Noted<Vec<Event>> = Noted::default();
+            let awaited: Noted<BTreeSet<ProjectName>> = Noted::default();
+            let last: Noted<BTreeMap<Option<ProjectName>, Event>> = Noted::default();
             let watch = |event: &Event| {
-                whole.teller.event(event);
-                if event.step == "await-sign-up" {
-                    awaited.borrow_mut().push(event.clone());
+                // What is still waited for is not said again at every look.
+                let before = last
+                    .borrow_mut()
+                    .insert(event.project.clone(), event.clone());
+                if event.status == Status::Done || before.as_ref() != Some(event) {
+                    whole.teller.event(event);
+                }
+                if let ("await-sign-up", Some(project)) = (event.step, &event.project) {
+                    awaited.borrow_mut().insert(project.clone());
                 }
             };
             let manner = Manner {
@@ -88,6 +97,11 @@ impl Onboard {
             };
             let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
             let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
+            if self.show_password {
+                for project in whole.projects() {
+                    self.tell_kept(&whole, project).await?;
+                }
+            }
             let work = interruptible(&run, run.perform(ahead));
             tokio::pin!(work);
             let summary = loop {
@@ -106,27 +120,42 @@ impl Onboard {
     }
 
     /// Tells of every sign-up that has become due.
-    async fn tell(&self, whole: &Fleetwide, awaited: &Noted<Vec<Event>>) -> Result<()> {
+    async fn tell(&self, whole: &Fleetwide, awaited: &Noted<BTreeSet<ProjectName>>) -> Result<()> {
         let due = std::mem::take(&mut *awaited.borrow_mut());
-        for event in &due {
-            self.tell_sign_up(whole, event).await?;
+        for project in whole.projects() {
+            if due.contains(&project.name) {
+                self.tell_account(whole, project, true).await?;
+            }
         }
         Ok(())
     }
 
-    /// What to type, and where.
-    async fn tell_sign_up(&self, whole: &Fleetwide, event: &Event) -> Result<()> {
-        let Some(project) = whole
-            .fleet
-            .projects
-            .iter()
-            .find(|project| Some(&project.name) == event.project.as_ref())
-        else {
-            return Ok(());
-        };
+    /// What is kept already.
+    async fn tell_kept(&self, whole: &Fleetwide, project: &Project) -> Result<()> {
         let Some(store) = whole.outside.stores.get(&project.store) else {
             return Ok(());
         };
+        let record = store.look(&project.name).await.map_err(outside_failed)?;
+        match record.stored.account {
+            Some(_) => self.tell_account(whole, project, false).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What to type, and where; or just what is kept.
+    async fn tell_account(
+        &self,
+        whole: &Fleetwide,
+        project: &Project,
+        signs_up: bool,
+    ) -> Result<()> {
+        let Some(store) = whole.outside.stores.get(&project.store) else {
+            return Ok(());
+        };
+        let record = store.look(&project.name).await.map_err(outside_failed)?;
+        if record.stored.account.is_none() {
+            return Ok(());
+        }
         let account = store.account(&project.name).await.map_err(outside_failed)?;
         let page = match std::env::var("PULLPASS_SANDBOX_URL") {
             Ok(url) if !url.is_empty() => format!("{url}/signup"),
@@ -142,13 +171,15 @@ impl Onboard {
             "" => "(one of yours that no other Docker ID has; `email` in `[hub]` makes them)",
             email => email,
         };
-        let text = format!(
-            "\nSign up for the Docker ID of `{}`:\n  page      {page}\n  username  {}\n  e-mail    {}\n  password  {}\nThen open the link in the e-mail. This goes on by itself once that is done.\n\n",
-            project.name,
-            account.id,
-            email,
-            password.expose_secret()
-        );
+        let (name, id) = (&project.name, &account.id);
+        let password = password.expose_secret();
+        let kept = format!("  username  {id}\n  e-mail    {email}\n  password  {password}\n");
+        let text = match signs_up {
+            true => format!(
+                "\nSign up for the Docker ID of `{name}`:\n  page      {page}\n{kept}Then open the link in the e-mail. This goes on by itself once that is done.\n\n"
+            ),
+            false => format!("\nThe Docker ID of `{name}`:\n{kept}\n"),
+        };
         eprint_all(&text);
         Ok(())
     }
