@@ -49,7 +49,11 @@ fn killed_at(rotates: bool, vendor: &str, nth: u64, builds: &AtomicU64) -> Resul
     let mut child = fleet.spawn(command);
     loop {
         if builds_go_on {
-            fleet.builds_pull_as("p1", "acme")?;
+            if let Err(failed) = fleet.builds_pull_as("p1", "acme") {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                return Err(failed);
+            }
             builds.fetch_add(2, Ordering::Relaxed);
         }
         let armed = fleet.control("GET", "/faults", None);
