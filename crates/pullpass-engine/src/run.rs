@@ -291,6 +291,7 @@ impl<'a> Run<'a> {
             let detail = describe(&step, case.project, &case.picture.observed.stored, &user);
             if step.changes() && now.duration_since(case.picture.taken_at) > OLDEST_PICTURE {
                 case.look_again().await.map_err(fail)?;
+                last_look = None;
                 continue;
             }
             if matches!(step, Step::Mint(_)) && case.others_took_room() {
@@ -308,6 +309,7 @@ impl<'a> Run<'a> {
                             told = Some(step.clone());
                             self.sleep_until(*moment).await;
                             case.look_again().await.map_err(fail)?;
+                            last_look = None;
                             continue;
                         }
                         End::Waiting
@@ -329,6 +331,7 @@ impl<'a> Run<'a> {
                     self.outside.clock.sleep(poll).await;
                     self.outside.forget_people().await;
                     case.look_again().await.map_err(fail)?;
+                    last_look = None;
                     case.picture.observed.account = Account::Unseen;
                     continue;
                 }
@@ -362,6 +365,8 @@ impl<'a> Run<'a> {
                         failure.to_string(),
                     );
                     case.look_again().await.map_err(fail)?;
+                    last_look = None;
+                    continue;
                 }
                 Err(failure) => return Err(fail(failure)),
             }
