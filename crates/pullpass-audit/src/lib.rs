@@ -26,6 +26,7 @@ pub mod shell;
 pub mod silence;
 pub mod source;
 pub mod text;
+pub mod variables;
 pub mod verdict;
 pub mod yaml;
 

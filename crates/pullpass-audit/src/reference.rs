@@ -21,12 +21,13 @@ const HUB_HOSTS: [&str; 6] = [
     "registry.docker.io",
 ];
 
-/// Hosts that serve copies of Docker Hub's images without Docker Hub's limits.
-const MIRRORS: [&str; 4] = [
-    "mirror.gcr.io",
-    "public.ecr.aws/docker",
-    "dockerhub.timeweb.cloud",
-    "quay.io/dockerlibrary",
+/// Hosts that serve copies of Docker Hub's images without Docker Hub's limits, with the first parts of
+/// the names that are copies.
+const MIRRORS: [(&str, &str); 4] = [
+    ("mirror.gcr.io", ""),
+    ("public.ecr.aws", "docker/"),
+    ("dockerhub.timeweb.cloud", ""),
+    ("quay.io", "dockerlibrary/"),
 ];
 
 /// What the text of an image says.
@@ -213,17 +214,11 @@ pub fn parse(text: &Text) -> Image {
     })
 }
 
-/// Whether one of [`MIRRORS`] is `registry`, or `registry` and the first parts of `repository`.
+/// Whether one of [`MIRRORS`] is `registry`, and the first parts of `repository`.
 fn is_mirror(registry: &str, repository: &str) -> bool {
-    MIRRORS.iter().any(|mirror| match mirror.split_once('/') {
-        None => *mirror == registry,
-        Some((host, folder)) => {
-            host == registry
-                && repository
-                    .strip_prefix(folder)
-                    .is_some_and(|rest| rest.starts_with('/'))
-        }
-    })
+    MIRRORS
+        .iter()
+        .any(|&(host, folder)| host == registry && repository.starts_with(folder))
 }
 
 /// `$ACCOUNT.dkr.ecr.eu-west-1.amazonaws.com`: a host of which a part is unknown is still a host,

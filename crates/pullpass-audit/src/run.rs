@@ -1,7 +1,6 @@
 //! One job as it runs: the variables, the folder and the conditions in force, and the effects so
 //! far. Front ends drive it; the shell, Dockerfile, Compose and Bake readers add to it.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use hashbrown::HashSet;
@@ -10,6 +9,7 @@ use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Text};
+use crate::variables::Variables;
 
 /// How deep scripts, make targets, compose includes and the like may call each other.
 pub const MAX_DEPTH: usize = 24;
@@ -32,10 +32,10 @@ pub struct JobRun<'c> {
     pub cx: &'c Context<'c>,
     /// Variables of the environment (and, within one script, of the shell), with the values that
     /// are known. A name that is absent is set outside of the repository, if at all.
-    pub env: BTreeMap<String, Text>,
+    pub env: Variables,
     /// Variables that the step hands on to later steps (`$BASH_ENV`, `$GITHUB_ENV`). The shell fills
     /// it; the front end merges it into `env` when the step ends.
-    pub exported: BTreeMap<String, Text>,
+    pub exported: Variables,
     /// The working folder.
     pub cwd: Cwd,
     /// Name of the step.
@@ -62,8 +62,8 @@ impl<'c> JobRun<'c> {
     pub fn new(cx: &'c Context<'c>) -> Self {
         Self {
             cx,
-            env: BTreeMap::new(),
-            exported: BTreeMap::new(),
+            env: Variables::default(),
+            exported: Variables::default(),
             cwd: Cwd::Inside(RepoPath::root()),
             step: "".into(),
             trace: Trace::default(),
@@ -159,20 +159,20 @@ impl<'c> JobRun<'c> {
             .unwrap_or_else(|| self.cx.holes.of(&format!("${name}"), HoleKind::Variable))
     }
 
-    /// A copy of the variables, to go back to. Copying is work too: thousands of steps and branches with
-    /// thousands of variables must add up.
+    /// A copy of the variables, to go back to. It is made when either is changed, and that is work
+    /// too: thousands of steps and branches with thousands of variables must add up.
     #[must_use]
-    pub fn variables(&self) -> BTreeMap<String, Text> {
+    pub fn variables(&self) -> Variables {
         self.copied(&self.env)
     }
 
     /// The same of the variables that are handed on.
     #[must_use]
-    pub fn handed_on(&self) -> BTreeMap<String, Text> {
+    pub fn handed_on(&self) -> Variables {
         self.copied(&self.exported)
     }
 
-    fn copied(&self, variables: &BTreeMap<String, Text>) -> BTreeMap<String, Text> {
+    fn copied(&self, variables: &Variables) -> Variables {
         for _ in 0..variables.len() / 16 {
             if !self.cx.spend() {
                 break;

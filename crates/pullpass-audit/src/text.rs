@@ -7,11 +7,13 @@
 //! of `app:$TAG` and a later run of `app:$TAG` are the same image), and it is turned back into the
 //! words of the file when something is shown.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use hashbrown::HashMap;
+use ecow::EcoString;
+use hashbrown::{Equivalent, HashMap};
 
 use crate::source::{FileId, Span};
 
@@ -69,36 +71,43 @@ pub struct Holes {
     by_words: RefCell<HashMap<(Rc<str>, HoleKind), u32>>,
 }
 
+/// What [`Holes`] are looked up by, without a copy of the words.
+#[derive(Hash)]
+struct Words<'w>(&'w str, HoleKind);
+
+impl Equivalent<(Rc<str>, HoleKind)> for Words<'_> {
+    fn equivalent(&self, (words, kind): &(Rc<str>, HoleKind)) -> bool {
+        *self.0 == **words && self.1 == *kind
+    }
+}
+
 impl Holes {
     /// The hole that stands for `written`; the same words give the same hole.
     #[must_use]
     pub fn of(&self, written: &str, kind: HoleKind) -> Text {
-        let written: Rc<str> = if has_hole(written) {
-            self.show(written).into()
+        let written = if has_hole(written) {
+            Cow::Owned(self.show(written))
         } else {
-            written.into()
+            Cow::Borrowed(written)
         };
-        let key = (Rc::clone(&written), kind);
-        let index = {
-            let mut by_words = self.by_words.borrow_mut();
-            let mut all = self.all.borrow_mut();
-            let next = u32::try_from(all.len()).unwrap_or(MAX_HOLES);
-            match by_words.get(&key) {
-                Some(&index) => index,
-                // Past the limit all further unknowns are one: an honest loss, in absurd input only.
-                None if next >= MAX_HOLES => MAX_HOLES - 1,
-                None => {
-                    all.push(Hole { written, kind });
-                    by_words.insert(key, next);
-                    next
-                }
+        let mut by_words = self.by_words.borrow_mut();
+        let mut all = self.all.borrow_mut();
+        let next = u32::try_from(all.len()).unwrap_or(MAX_HOLES);
+        let index = match by_words.get(&Words(&written, kind)) {
+            Some(&index) => index,
+            // Past the limit all further unknowns are one: an honest loss, in absurd input only.
+            None if next >= MAX_HOLES => MAX_HOLES - 1,
+            None => {
+                let written: Rc<str> = (*written).into();
+                all.push(Hole {
+                    written: Rc::clone(&written),
+                    kind,
+                });
+                by_words.insert((written, kind), next);
+                next
             }
         };
-        Text(
-            char::from_u32(FIRST_HOLE + index)
-                .map(String::from)
-                .unwrap_or_default(),
-        )
+        Text(char::from_u32(FIRST_HOLE + index).into_iter().collect())
     }
 
     /// The unknown value that `c` stands for.
@@ -125,14 +134,15 @@ impl Holes {
     }
 }
 
-/// Text of which a part may be unknown.
+/// Text of which a part may be unknown. A copy costs next to nothing: short texts have no memory of
+/// their own, and copies of a longer one share it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Text(String);
+pub struct Text(EcoString);
 
 impl Text {
     /// Text that is known to the last character (or that already carries holes).
     #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<EcoString>) -> Self {
         Self(text.into())
     }
 
@@ -180,19 +190,19 @@ impl Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 }
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0.replace(is_hole, "\u{25a1}"))
+        write!(f, "{:?}", self.as_str().replace(is_hole, "\u{25a1}"))
     }
 }
 

@@ -16,6 +16,9 @@ use hashbrown::HashMap;
 use crate::source::{Source, Span};
 use crate::text::Mapped;
 
+/// Names that are compared one by one rather than hashed.
+const FEW_NAMES: usize = 16;
+
 /// How deep merge keys are followed through each other.
 const MAX_MERGES: usize = 24;
 
@@ -311,7 +314,14 @@ impl<'s> Builder<'s> {
         id
     }
 
-    fn begin(&mut self, data: Data, style: StructureStyle, start: u32, end: u32, anchor: usize) {
+    fn begin(
+        &mut self,
+        data: Data,
+        style: StructureStyle,
+        start: u32,
+        end: u32,
+        anchor: usize,
+    ) -> u32 {
         let style = if style == StructureStyle::Flow {
             Style::Flow
         } else {
@@ -319,6 +329,7 @@ impl<'s> Builder<'s> {
         };
         let id = self.add(data, style, start, end, anchor);
         self.open.push((id, self.scratch.len()));
+        id
     }
 
     fn finish(&mut self, end: u32) {
@@ -384,21 +395,23 @@ impl<'s> Builder<'s> {
 /// which are compared faster than hashed.
 #[derive(Default)]
 struct Names<'d> {
-    few: Vec<&'d str>,
+    few: [&'d str; FEW_NAMES],
+    /// How many of `few` there are.
+    count: usize,
     many: HashMap<&'d str, usize>,
 }
 
 impl<'d> Names<'d> {
-    const FEW: usize = 16;
-
     /// Adds a name; the number of the one that is there already.
     fn insert(&mut self, name: &'d str) -> Result<(), usize> {
         if self.many.is_empty() {
-            if let Some(known) = self.few.iter().position(|&n| n == name) {
+            let few = self.few.get(..self.count).unwrap_or_default();
+            if let Some(known) = few.iter().position(|&n| n == name) {
                 return Err(known);
             }
-            if self.few.len() < Self::FEW {
-                self.few.push(name);
+            if let Some(free) = self.few.get_mut(self.count) {
+                *free = name;
+                self.count += 1;
                 return Ok(());
             }
             self.many.extend(self.few.iter().copied().zip(0..));
@@ -575,6 +588,14 @@ impl<'d> Node<'d> {
 
     /// Keys and values as written: merge keys among them, keys that are written twice both there.
     pub fn pairs(self) -> impl Iterator<Item = (Node<'d>, Node<'d>)> {
+        let doc = self.doc;
+        self.pool()
+            .iter()
+            .map(move |&[key, value]| (doc.node(key), doc.node(value)))
+    }
+
+    /// The numbers of the keys and values of a mapping; nothing for anything else.
+    fn pool(self) -> &'d [[u32; 2]] {
         let (first, count) = match self.raw() {
             Some(Raw {
                 data: Data::Mapping { first, count },
@@ -582,16 +603,30 @@ impl<'d> Node<'d> {
             }) => (*first, *count),
             _ => (0, 0),
         };
-        let doc = self.doc;
         let range = first as usize..first as usize + 2 * count as usize;
-        doc.pool
-            .get(range)
-            .unwrap_or_default()
-            .chunks_exact(2)
-            .filter_map(move |pair| match pair {
-                &[key, value] => Some((doc.node(key), doc.node(value))),
-                _ => None,
-            })
+        let pairs = self.doc.pool.get(range).unwrap_or_default();
+        pairs.as_chunks().0
+    }
+
+    /// Whether it is the scalar `text`. Mappings are searched by this, so the lengths are compared first.
+    fn is_text(self, text: &str) -> bool {
+        match self.raw() {
+            Some(Raw {
+                data: Data::Scalar(None),
+                start,
+                end,
+                ..
+            }) => {
+                (end - start) as usize == text.len()
+                    && self.doc.source.text.as_bytes().get(*start as usize..*end as usize)
+                        == Some(text.as_bytes())
+            }
+            Some(Raw {
+                data: Data::Scalar(Some(value)),
+                ..
+            }) => **value == *text,
+            _ => false,
+        }
     }
 
     /// The value of a key. Of a key written twice the last; a key of the mapping before one that is
@@ -605,15 +640,19 @@ impl<'d> Node<'d> {
         *budget = budget.checked_sub(1).filter(|_| depth <= MAX_MERGES)?;
         let mut found = None;
         let mut merges = false;
-        for (k, value) in self.pairs() {
-            match k.as_str() {
-                Some(name) if name == key => found = Some(value),
-                Some("<<") => merges = true,
-                _ => {}
+        for &[k, value] in self.pool() {
+            let k = self.doc.node(k);
+            if k.is_text(key) {
+                found = Some(value);
+            } else if k.is_text("<<") {
+                merges = true;
             }
         }
-        if found.is_some() || !merges {
-            return found;
+        if let Some(value) = found {
+            return Some(self.doc.node(value));
+        }
+        if !merges {
+            return None;
         }
         self.merged().find_map(|m| m.get_at(key, depth + 1, budget))
     }
@@ -643,7 +682,7 @@ impl<'d> Node<'d> {
     /// All entries, those that are merged in included, in the order of the file.
     #[must_use]
     pub fn entries(self) -> Vec<Entry<'d>> {
-        let mut out: Vec<Entry<'d>> = Vec::new();
+        let mut out: Vec<Entry<'d>> = Vec::with_capacity(self.pool().len());
         let mut names = Names::default();
         let mut budget = 20_000_usize;
         self.collect(&mut out, &mut names, 0, &mut budget);

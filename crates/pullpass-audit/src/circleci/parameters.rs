@@ -100,9 +100,9 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
-    fn certain(text: impl Into<String>) -> Self {
+    fn certain(text: impl Into<Text>) -> Self {
         Self {
-            text: Text::new(text),
+            text: text.into(),
             words: None,
         }
     }

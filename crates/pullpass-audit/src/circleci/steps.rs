@@ -283,8 +283,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         run.step = step_before;
         run.cwd = cwd;
         run.env = before;
-        let mut exported = std::mem::take(&mut run.exported);
-        run.env.append(&mut exported);
+        run.env.extend(std::mem::take(&mut run.exported));
     }
 
     /// Notes a name that means nothing where it stands, once per file.

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use crate::context::Context;
 use crate::text::{HoleKind, Text, is_hole};
+use crate::variables::Variables;
 use crate::yaml::{Document, Node, Style};
 
 use super::expression::{Expr, Op, parse_number, pieces};
@@ -172,7 +173,7 @@ pub(super) struct Scope<'s> {
     /// The job's part.
     pub(super) frame: &'s Frame,
     /// The `env` context.
-    pub(super) env: &'s BTreeMap<String, Text>,
+    pub(super) env: &'s Variables,
     /// Evaluate for a run that this starts.
     pub(super) starter: Starter,
     /// How often what was resolved before has been looked at again: `A: ${{ env.A || 'x' }}` has no end.

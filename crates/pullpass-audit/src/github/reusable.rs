@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::context::Context;
 use crate::effect::{Forks, Guard, Job};
 use crate::source::RepoPath;
-use crate::text::Text;
+use crate::variables::Variables;
 use crate::yaml::Node;
 
 use super::evaluate::{Frame, Inputs, Scope, Secrets, Starter, Value};
@@ -39,7 +39,7 @@ pub(super) fn lower<'c>(
     cx: &'c Context<'c>,
     outer: &Call,
     frame: &Frame,
-    env: &BTreeMap<String, Text>,
+    env: &Variables,
     caller: &Caller<'_, '_>,
     out: &mut Vec<Job>,
 ) {

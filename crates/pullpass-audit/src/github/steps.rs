@@ -167,8 +167,7 @@ impl Steps {
         // What a script wrote to `GITHUB_ENV` is there for all later steps.
         let exported = std::mem::take(&mut run.exported);
         if self.composite {
-            run.exported
-                .extend(exported.iter().map(|(k, v)| (k.clone(), v.clone())));
+            run.exported = exported.clone();
         }
         run.env.extend(exported);
         if let Some(name) = outer_name {

@@ -5,6 +5,7 @@
 //! for when it is missing or empty, `{@ref}` what stands behind the `@` of `uses`, `{@tag}` the same with
 //! `-` for `/`, which no tag of an image can have.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
@@ -307,20 +308,24 @@ pub(super) enum Known {
 
 /// Looks up `owner/name[/path]`, the most exact form first.
 pub(super) fn look_up(name: &str) -> Known {
-    let name = name.to_ascii_lowercase();
-    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let repository = match name.match_indices('/').nth(1) {
-        Some((end, _)) => name.get(..end).unwrap_or(""),
-        None => &name,
+    let name = if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
     };
-    let owner = name.split('/').next().unwrap_or("");
     let table: &'static Table = &TABLE;
     let below = || {
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let repository = match name.match_indices('/').nth(1) {
+            Some((end, _)) => name.get(..end).unwrap_or(""),
+            None => &name,
+        };
+        let owner = name.split('/').next().unwrap_or("");
         [folder, repository, owner]
             .into_iter()
             .find_map(|path| table.below.get(path))
     };
-    match table.exact.get(name.as_str()).or_else(below) {
+    match table.exact.get(&*name).or_else(below) {
         Some(&Meaning::Does(number)) => table.rows.get(number).map_or(Known::Unlisted, Known::Does),
         Some(Meaning::Quiet) => Known::Quiet,
         None => Known::Unlisted,

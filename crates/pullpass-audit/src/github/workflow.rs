@@ -11,6 +11,7 @@ use crate::effect::{Runner, Trace};
 use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
 use crate::text::Text;
+use crate::variables::Variables;
 use crate::yaml::{Document, Node};
 
 use super::condition::Condition;
@@ -180,7 +181,7 @@ pub(super) fn plain_scope<R>(
     frame: &Frame,
     act: impl FnOnce(&Scope<'_>) -> R,
 ) -> R {
-    let env = BTreeMap::new();
+    let env = Variables::default();
     act(&Scope {
         cx,
         frame,
@@ -211,10 +212,10 @@ pub(super) fn lower_called<'c>(
         jobs,
         call,
         frame,
-        env: BTreeMap::new(),
+        env: Variables::default(),
         reached: HashMap::new(),
     };
-    workflow.env = add_env(cx, &workflow.frame, &BTreeMap::new(), root.get("env"));
+    workflow.env = add_env(cx, &workflow.frame, &Variables::default(), root.get("env"));
     for entry in jobs.entries() {
         if !cx.spend() {
             return;
@@ -227,9 +228,9 @@ pub(super) fn lower_called<'c>(
 pub(super) fn add_env(
     cx: &Context<'_>,
     frame: &Frame,
-    outer: &BTreeMap<String, Text>,
+    outer: &Variables,
     node: Option<Node<'_>>,
-) -> BTreeMap<String, Text> {
+) -> Variables {
     let mut env = outer.clone();
     let scope = Scope {
         cx,
@@ -253,13 +254,13 @@ struct Workflow<'a, 'c, 'd> {
     jobs: Node<'d>,
     call: &'a Call,
     frame: Frame,
-    env: BTreeMap<String, Text>,
+    env: Variables,
     /// Jobs already asked whether a stranger's pull request gets to them.
     reached: HashMap<String, bool>,
 }
 
 impl<'c, 'd> Workflow<'_, 'c, 'd> {
-    fn scope<'s>(&'s self, frame: &'s Frame, env: &'s BTreeMap<String, Text>) -> Scope<'s> {
+    fn scope<'s>(&'s self, frame: &'s Frame, env: &'s Variables) -> Scope<'s> {
         Scope {
             cx: self.cx,
             frame,
@@ -414,7 +415,7 @@ fn used(job: Node<'_>) -> Used {
     let mut used = Used::nothing();
     let source = job.document().source();
     let slice = |node: Node<'_>| source.slice(node.span().start, node.span().end);
-    if slice(job).contains(['*', '&']) && slice(job).contains(": *") {
+    if memchr::memmem::find(slice(job).as_bytes(), b": *").is_some() {
         return Used::Everything;
     }
     for entry in job.entries() {

@@ -359,7 +359,7 @@ impl Shell {
         inner.input = self.input.clone();
         inner.written = Rc::clone(&self.written);
         setup(&mut inner);
-        let env = Rc::new(run.variables());
+        let env = run.variables();
         let cwd = run.cwd.clone();
         inner.open = self.open(run, &inner.text, None, inner.arguments.as_ref(), Some(&env));
         if inner.open.is_some() && inner.nesting < super::MAX_NESTING {
@@ -367,7 +367,7 @@ impl Shell {
         }
         self.output = inner.output.take();
         drop(inner);
-        run.env = Rc::unwrap_or_clone(env);
+        run.env = env;
         run.cwd = cwd;
         Done::UNKNOWN
     }

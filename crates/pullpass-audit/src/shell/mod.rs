@@ -42,6 +42,7 @@ use crate::context::Context;
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Mapped, Text, is_hole};
+use crate::variables::Variables;
 use syntax::{Command, Span as Range};
 
 /// How deep commands may stand in commands, over all scripts that call each other. The stack of a
@@ -263,8 +264,8 @@ enum Leave {
 
 /// The part of a shell's state that a branch, a subshell or a loop may change.
 struct State {
-    env: BTreeMap<String, Text>,
-    exported: BTreeMap<String, Text>,
+    env: Variables,
+    exported: Variables,
     arrays: BTreeMap<String, Vec<Text>>,
     cwd: Cwd,
 }
@@ -456,7 +457,10 @@ impl Shell {
 }
 
 /// Keeps what two branches agree on; the rest becomes the hole `$NAME`.
-fn agree(cx: &Context<'_>, mine: &mut BTreeMap<String, Text>, other: &BTreeMap<String, Text>) {
+fn agree(cx: &Context<'_>, mine: &mut Variables, other: &Variables) {
+    if mine.is_copy_of(other) {
+        return;
+    }
     let differ: Vec<String> = mine
         .iter()
         .filter(|(name, value)| other.get(*name) != Some(value))

@@ -2,20 +2,17 @@
 //! others, as it was called before, would only do again what it already does: followed until the work
 //! of its file is used up, it would take the later pulls of the job with it.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Shell;
 use super::syntax::Span as Range;
 use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text};
+use crate::variables::Variables;
 
 /// How often one script may be open, called otherwise each time: `./ci.sh all` that calls
 /// `./ci.sh build`.
 const MAX_OPEN: usize = 4;
-
-/// Variables by name.
-pub(super) type Env = BTreeMap<String, Text>;
 
 /// A script that is being followed, and those around it.
 pub(super) struct Open {
@@ -25,7 +22,7 @@ pub(super) struct Open {
     arguments: Option<Rc<Vec<Text>>>,
     cwd: Cwd,
     /// What it found in the environment, where it is a process of its own.
-    env: Option<Rc<Env>>,
+    env: Option<Variables>,
     outer: Option<Rc<Open>>,
 }
 
@@ -37,7 +34,7 @@ impl Shell {
         text: &Rc<Mapped>,
         part: Option<Range>,
         arguments: Option<&Rc<Vec<Text>>>,
-        env: Option<&Rc<Env>>,
+        env: Option<&Variables>,
     ) -> Option<Rc<Open>> {
         let part = part.unwrap_or_default();
         let mut same = 0;

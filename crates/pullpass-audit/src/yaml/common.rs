@@ -9,6 +9,7 @@
 //! `None` always means "not mine", never "wrong".
 
 use granit_parser::StructureStyle;
+use hashbrown::HashMap;
 
 use super::{Builder, Data, Style, narrow};
 use crate::source::Source;
@@ -27,6 +28,18 @@ pub(super) struct Reader<'b, 's> {
     /// First byte of the content in hand, and its column; `None` at the end of the file.
     here: Option<Place>,
     depth: usize,
+    /// The nodes that anchors name.
+    anchors: HashMap<&'s [u8], u32>,
+    /// The anchor of the node that is added next.
+    anchor: Option<Name<'s>>,
+}
+
+/// `&name` or `*name`.
+#[derive(Clone, Copy)]
+struct Name<'s> {
+    name: &'s [u8],
+    start: usize,
+    end: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -57,6 +70,8 @@ pub(super) fn read<'s>(out: &mut Builder<'s>) -> Option<()> {
         next: 0,
         here: None,
         depth: 0,
+        anchors: HashMap::new(),
+        anchor: None,
     };
     let marked = text.starts_with(b"---\n");
     if marked {
@@ -83,14 +98,15 @@ fn is_ordinary(text: &[u8]) -> bool {
         _ => true,
     };
     text.last().is_none_or(|&last| last == b'\n')
-        && !text
-            .iter()
-            .any(|&b| b < 0x20 && b != b'\n' && b != b'\t' || b == 0x7F)
+        // Without an early end, which the compiler turns into comparisons of many bytes at once.
+        && !text.iter().fold(false, |control, &b| {
+            control | (b < 0x20 && b != b'\n' && b != b'\t') | (b == 0x7F)
+        })
         && !memchr::memchr2_iter(0xC2, 0xEF, text)
             .any(|at| strange(text.get(at..).unwrap_or_default()))
 }
 
-impl Reader<'_, '_> {
+impl<'s> Reader<'_, 's> {
     fn byte(&self, at: usize) -> u8 {
         // The last byte of a text is a line's end, and so is what is behind it.
         self.text.get(at).copied().unwrap_or(b'\n')
@@ -158,7 +174,8 @@ impl Reader<'_, '_> {
     }
 
     fn begin(&mut self, data: Data, style: StructureStyle, start: usize, end: usize) {
-        self.out.begin(data, style, narrow(start), narrow(end), 0);
+        let id = self.out.begin(data, style, narrow(start), narrow(end), 0);
+        self.keep_anchor(id);
     }
 
     fn add(&mut self, scalar: Scalar) {
@@ -168,8 +185,62 @@ impl Reader<'_, '_> {
             end,
             value,
         } = scalar;
-        self.out
+        let id = self
+            .out
             .add(Data::Scalar(value), style, narrow(start), narrow(end), 0);
+        self.keep_anchor(id);
+    }
+
+    /// Gives the anchor in hand to the node that it stands before.
+    fn keep_anchor(&mut self, id: u32) {
+        if let Some(Name { name, start, end }) = self.anchor.take() {
+            self.anchors.insert(name, id);
+            if let Some(node) = self.out.doc.nodes.get_mut(id as usize) {
+                node.anchor = Some((narrow(start), narrow(end)));
+            }
+        }
+    }
+
+    /// The `&name` or `*name` that begins here.
+    fn name(&self, start: usize) -> Option<Name<'s>> {
+        let rest = self.text.get(start + 1..)?;
+        let is_part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        let len = rest.iter().take_while(|b| is_part(b)).count();
+        let end = start + 1 + len;
+        // More characters can be a part of a name than are common in one.
+        (len > 0 && matches!(self.byte(end), b' ' | b'\n')).then_some(Name {
+            name: rest.get(..len)?,
+            start,
+            end,
+        })
+    }
+
+    /// Takes the anchor that may stand before a value; where the value begins.
+    fn take_anchor(&mut self, at: usize) -> Option<usize> {
+        if self.byte(at) != b'&' {
+            return Some(at);
+        }
+        let anchor = self.name(at)?;
+        self.anchor = Some(anchor);
+        Some(self.skip_spaces(anchor.end))
+    }
+
+    /// `*name` as the whole of a value.
+    fn alias(&mut self, at: usize) -> Option<()> {
+        let Name { name, start, end } = self.name(at)?;
+        let target = *self.anchors.get(name)?;
+        // An alias has no anchor.
+        if self.anchor.is_some() || !self.ends_at(self.skip_spaces(end)) {
+            return None;
+        }
+        self.out.add(
+            Data::Alias(target),
+            Style::Plain,
+            narrow(start),
+            narrow(end),
+            0,
+        );
+        Some(())
     }
 
     fn add_nothing(&mut self, at: usize) {
@@ -188,10 +259,12 @@ impl Reader<'_, '_> {
                 break;
             }
             let inner = self.skip_spaces(place.at + 1);
+            let inner = self.take_anchor(inner)?;
             if self.ends_at(inner) {
                 self.advance()?;
                 match self.here {
                     Some(deeper) if deeper.column > column => self.block()?,
+                    _ if self.anchor.is_some() => return None,
                     _ if self.byte(place.at + 1) == b'\n' => self.add_nothing(place.at + 1),
                     _ => return None,
                 }
@@ -201,6 +274,10 @@ impl Reader<'_, '_> {
                     column: column + inner - place.at,
                 };
                 if self.is_dash(inner.at) || self.key(inner.at).is_some() {
+                    // It would be the anchor of the first key.
+                    if self.anchor.is_some() {
+                        return None;
+                    }
                     self.here = Some(inner);
                     self.block()?;
                 } else {
@@ -223,6 +300,7 @@ impl Reader<'_, '_> {
             let colon = key.end;
             self.add(key);
             let inner = self.skip_spaces(colon + 1);
+            let inner = self.take_anchor(inner)?;
             if !self.ends_at(inner) {
                 self.value(inner, column)?;
                 self.advance()?;
@@ -246,6 +324,7 @@ impl Reader<'_, '_> {
                     }
                     self.sequence(column, item)?;
                 }
+                _ if self.anchor.is_some() => return None,
                 _ => self.add_nothing(colon),
             }
         }
@@ -282,6 +361,7 @@ impl Reader<'_, '_> {
     fn value(&mut self, at: usize, column: usize) -> Option<()> {
         match self.byte(at) {
             b'|' | b'>' => return self.lines(at, column),
+            b'*' => return self.alias(at),
             b'[' | b'{' => {
                 let end = self.flow(at, 0)?;
                 return self.ends_at(self.skip_spaces(end)).then_some(());
@@ -594,7 +674,7 @@ mod tests {
     use crate::source::{MemoryTree, RepoPath, Sources};
 
     /// Texts that are common, in which every branch of the reader has its turn.
-    const TEXTS: [&str; 13] = [
+    const TEXTS: [&str; 15] = [
         "",
         "# nothing\n\n",
         "---\na: b\n",
@@ -608,6 +688,8 @@ mod tests {
         "a: |\n\n\n  x\n\ty\n  z\t1\nb: c\n",
         "a: >\n  b c\n  d\n\n\n  e\nf:\n  - >-\n    g\n    h\n\n  - \"i \\\"j\\\" \\\\ \\n\"\n  - [{k: l:1}, \"m, n\"]\n  - >+\n\n    o\n\np: q\n",
         "x:\n  - - a: b\n      c: [d]\n    -\n      e: f\n  -\n    - g\n",
+        "x-env: &env # c\n  A: &a 1\n  B: *a\njobs:\n  c: &c-1\n    <<: *env\n    d: &d [e, f]\n    g: &g |\n      h\n  i:\n    <<: [j]\n    k: &k 'l'\nm: *c-1\nn: *g # c\n",
+        "a: &a\n- b\n- &b c\n- *b\n- &c\n  d: &b e\n- &e\n  - *b\n  - *a\nf: &f\n  - *c\ng:\n- &h {i: j}\n- &k \"l\"\n- *h\n",
     ];
 
     fn source(text: &str) -> Rc<Source> {
@@ -646,8 +728,18 @@ mod tests {
     #[test]
     fn what_is_not_common_is_left_to_the_other_reader() {
         for text in [
-            "a: &x b\n",
             "a: *x\n",
+            "a: &x\n",
+            "a: &x\nb: c\n",
+            "- &x a: b\n",
+            "- &x - b\n",
+            "- &x\n- b\n",
+            "&x a: b\n",
+            "a: &x b\n*x : c\n",
+            "a: &x b\nc: &y *x\n",
+            "a: &x b\nc: [*x]\n",
+            "a: &x b\nc: *x d\n",
+            "a: &é b\n",
             "a: !!str b\n",
             "a: >\n  b\n   c\n",
             "? a\n",
