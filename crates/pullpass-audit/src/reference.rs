@@ -119,13 +119,13 @@ pub fn canonical_registry(written: &str) -> String {
 
 fn is_host(first: &str) -> bool {
     first == "localhost"
-        || first.contains(['.', ':'])
+        || first.bytes().any(|b| matches!(b, b'.' | b':'))
         || first.starts_with('[')
-        || first.chars().any(|c| c.is_ascii_uppercase())
+        || first.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 fn is_of_host(c: char) -> bool {
-    c.is_ascii_alphanumeric() || ".-:[]".contains(c) || is_hole(c)
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']') || is_hole(c)
 }
 
 /// Reads an image as it is written after everything that can be resolved has been.
@@ -172,7 +172,10 @@ pub fn parse(text: &Text) -> Image {
         None => (name, None),
     };
     let name = name.trim_end_matches('/');
-    if name.split('/').any(str::is_empty) {
+    if name.is_empty()
+        || name.starts_with('/')
+        || name.as_bytes().windows(2).any(|pair| pair == b"//")
+    {
         return Image::Invalid("the name of the image, or a part of it, is missing");
     }
     if tag

@@ -96,7 +96,11 @@ impl Places<'_> {
         let from = source.position(span.start);
         let to = source.position(span.end.max(span.start));
         let line = source.line(from.line);
-        let text: Arc<str> = match line.char_indices().nth(EXCERPT) {
+        // A line of fewer bytes has fewer characters.
+        let cut = (line.len() > EXCERPT)
+            .then(|| line.char_indices().nth(EXCERPT))
+            .flatten();
+        let text: Arc<str> = match cut {
             Some((cut, _)) => line.get(..cut).unwrap_or("").into(),
             None => line.into(),
         };

@@ -618,7 +618,12 @@ impl<'d> Node<'d> {
                 ..
             }) => {
                 (end - start) as usize == text.len()
-                    && self.doc.source.text.as_bytes().get(*start as usize..*end as usize)
+                    && self
+                        .doc
+                        .source
+                        .text
+                        .as_bytes()
+                        .get(*start as usize..*end as usize)
                         == Some(text.as_bytes())
             }
             Some(Raw {
@@ -726,6 +731,26 @@ impl<'d> Node<'d> {
                 return;
             }
             merged.collect(out, names, depth + 1, budget);
+        }
+    }
+
+    /// Where the value of a scalar stands, without the quotes or the header around it.
+    #[must_use]
+    pub fn value_span(self) -> Span {
+        match self.style() {
+            // As it is written: see `mapped`.
+            Style::Plain
+                if matches!(
+                    self.raw(),
+                    Some(Raw {
+                        data: Data::Scalar(None),
+                        ..
+                    })
+                ) =>
+            {
+                self.span()
+            }
+            _ => self.mapped().map_or(self.span(), |mapped| mapped.whole()),
         }
     }
 

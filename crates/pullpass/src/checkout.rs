@@ -163,12 +163,20 @@ fn read_regular(path: &Path, size: u64) -> Result<Vec<u8>, ReadError> {
     if size > MAX_FILE_BYTES {
         return Err(ReadError::TooLarge(size));
     }
-    let file = fs::File::open(path).map_err(|e| refused(&e))?;
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    // It may have grown since it was looked at.
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| refused(&e))?;
+    let mut file = fs::File::open(path).map_err(|e| refused(&e))?;
+    // One byte more than there should be, so that one call reads it all and sees the end.
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0) + 1];
+    let read = match file.read(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        other => other.map_err(|e| refused(&e))?,
+    };
+    bytes.truncate(read);
+    if read == 0 || read as u64 != size {
+        // It has changed since it was looked at, or comes in pieces.
+        file.take(MAX_FILE_BYTES + 1 - read as u64)
+            .read_to_end(&mut bytes)
+            .map_err(|e| refused(&e))?;
+    }
     match bytes.len() as u64 {
         read if read > MAX_FILE_BYTES => Err(ReadError::TooLarge(read)),
         _ => Ok(bytes),

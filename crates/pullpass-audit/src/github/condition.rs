@@ -145,9 +145,9 @@ impl Scope<'_> {
                 words
                     .strip_prefix("${{")
                     .and_then(|w| w.strip_suffix("}}"))
-                    .map_or_else(|| expr.to_string(), |w| w.trim().to_owned())
+                    .map_or_else(|| expr.spelled(), |w| w.trim().to_owned())
             }
-            _ => expr.to_string(),
+            _ => expr.spelled(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! A value that cannot be known is a hole that carries the expression (see `text`); it travels
 //! through `env`, `inputs` and `format()` like any other text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -13,6 +14,7 @@ use crate::variables::Variables;
 use crate::yaml::{Document, Node, Style};
 
 use super::expression::{Expr, Op, parse_number, pieces};
+use super::table::in_lower_case;
 
 /// How deep values nest: further down they count as unknown.
 const MAX_DEPTH: usize = 40;
@@ -247,11 +249,11 @@ impl Scope<'_> {
 
     /// The hole for an expression in words.
     pub(super) fn unknown(&self, words: &str, kind: HoleKind) -> Value {
-        Value::Text(self.cx.holes.of(&format!("${{{{ {words} }}}}"), kind))
+        Value::Text(self.cx.holes.of(&["${{ ", words, " }}"].concat(), kind))
     }
 
     fn unknown_expr(&self, expr: &Expr, kind: HoleKind) -> Value {
-        self.unknown(&expr.to_string(), kind)
+        self.unknown(&expr.spelled(), kind)
     }
 
     /// The value of an expression.
@@ -337,9 +339,9 @@ impl Scope<'_> {
     fn property(&self, expr: &Expr, of: &Expr, key: &Expr) -> Value {
         let key = self.eval(key);
         if let (Some(path), Some(name)) = (of.path(), key.as_text().known()) {
-            let mut path: Vec<String> = path.iter().map(|p| p.to_ascii_lowercase()).collect();
-            path.push(name.to_owned());
-            let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+            let path: Vec<Cow<'_, str>> = path.into_iter().map(in_lower_case).collect();
+            let mut parts: Vec<&str> = path.iter().map(|p| &**p).collect();
+            parts.push(name);
             if let Some(value) = self.well_known(&parts) {
                 let value = self.with_its_secrets(value);
                 // Variables are texts, and so are the inputs of an action.

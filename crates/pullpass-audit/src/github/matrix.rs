@@ -150,11 +150,11 @@ fn extend(out: &mut Vec<Entries>, own_keys: &[&str], extra: &[(String, Value)]) 
 
 /// Leaves one of the combinations that agree in everything that the job makes use of: 1,000
 /// repositories test against hundreds of versions that no pull depends on.
-pub(super) fn distinct(combinations: Vec<Value>, used: &Used) -> Vec<Value> {
+pub(super) fn distinct(combinations: Vec<Value>, used: impl FnOnce() -> Used) -> Vec<Value> {
     if combinations.len() < 2 {
         return combinations;
     }
-    let Used::Keys(keys) = used else {
+    let Used::Keys(keys) = used() else {
         return combinations;
     };
     let mut out: Vec<Value> = Vec::new();

@@ -195,7 +195,7 @@ impl Steps {
     }
 
     fn uses(&mut self, run: &mut JobRun<'_>, step: Node<'_>, node: Node<'_>, uses: &str) {
-        let span = node.mapped().map_or(node.span(), |m| m.whole());
+        let span = node.value_span();
         if uses.starts_with("docker://") {
             // Pulled before the first step: see `prepare`.
             return;
@@ -413,7 +413,7 @@ pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
             continue;
         };
         let Some(uses) = node.as_str() else { continue };
-        let span = node.mapped().map_or(node.span(), |m| m.whole());
+        let span = node.value_span();
         let mut pull = |run: &mut JobRun<'_>, span: Span, image: Text, why: &'static str| {
             if image.is_empty() || seen.contains(&image) {
                 return;

@@ -296,6 +296,15 @@ pub(super) fn older(version: &str, first: &str) -> bool {
     len > 0 && have.get(..len) < want.get(..len) && version.starts_with('v')
 }
 
+/// A name in lower case, which it nearly always has.
+pub(super) fn in_lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
 /// What the table says of an action.
 pub(super) enum Known {
     /// It pulls or signs in.
@@ -308,22 +317,21 @@ pub(super) enum Known {
 
 /// Looks up `owner/name[/path]`, the most exact form first.
 pub(super) fn look_up(name: &str) -> Known {
-    let name = if name.bytes().any(|b| b.is_ascii_uppercase()) {
-        Cow::Owned(name.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(name)
-    };
+    let name = in_lower_case(name);
     let table: &'static Table = &TABLE;
     let below = || {
-        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let repository = match name.match_indices('/').nth(1) {
-            Some((end, _)) => name.get(..end).unwrap_or(""),
-            None => &name,
+        let mut ends = name.bytes().enumerate().filter(|(_, b)| *b == b'/');
+        let owner = ends.next().map_or(name.len(), |(at, _)| at);
+        let repository = ends.next().map_or(name.len(), |(at, _)| at);
+        let folder = match ends.last() {
+            Some((at, _)) => at,
+            None if repository < name.len() => repository,
+            None if owner < name.len() => owner,
+            None => 0,
         };
-        let owner = name.split('/').next().unwrap_or("");
         [folder, repository, owner]
             .into_iter()
-            .find_map(|path| table.below.get(path))
+            .find_map(|end| table.below.get(name.get(..end)?))
     };
     match table.exact.get(&*name).or_else(below) {
         Some(&Meaning::Does(number)) => table.rows.get(number).map_or(Known::Unlisted, Known::Does),

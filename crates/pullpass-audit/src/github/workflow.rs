@@ -298,7 +298,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         };
         let strategy = job.get("strategy").and_then(|s| s.get("matrix"));
         let scope = self.scope(&self.frame, &self.env);
-        let combinations = matrix::distinct(matrix::expand(&scope, strategy), &used(job));
+        let combinations = matrix::distinct(matrix::expand(&scope, strategy), || used(job));
         if let Some(uses) = job.get("uses") {
             for combination in combinations {
                 let frame = self.frame_of(combination, None);
@@ -518,7 +518,7 @@ fn place(run: &mut JobRun<'_>, scope: &Scope<'_>, node: Node<'_>, by: By) {
         (Some(node), None)
     };
     let Some(image) = image else { return };
-    let span = image.mapped().map_or(image.span(), |m| m.whole());
+    let span = image.value_span();
     let Some(written) = image.as_str().filter(|_| !image.is_null()) else {
         return;
     };
