@@ -1,7 +1,8 @@
 //! The YAML that CI files are mostly written in, read ten times faster than YAML in general.
 //!
-//! Half of an audit's time went into a parser that is ready for everything: anchors, tags, complex keys,
-//! scalars that go on for lines. Next to all lines are `key: value`, `- item` and the lines of a script.
+//! Half of an audit's time went into a parser that is ready for everything: tags, complex keys, scalars
+//! that go on for lines. Next to all lines are `key: value`, `- item`, with an anchor or alias now and then,
+//! and the lines of a script.
 //! This reader takes files that hold nothing else and *refuses* the others, which then go to
 //! `granit-parser`. It decides nothing by itself: whatever it takes it must take exactly as
 //! `granit-parser` does, bytes of every node included, which a test compares over many thousands of texts.
