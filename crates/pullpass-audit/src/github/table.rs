@@ -323,7 +323,7 @@ pub(super) fn look_up(name: &str) -> Known {
         let mut ends = name.bytes().enumerate().filter(|(_, b)| *b == b'/');
         let owner = ends.next().map_or(name.len(), |(at, _)| at);
         let repository = ends.next().map_or(name.len(), |(at, _)| at);
-        let folder = match ends.last() {
+        let folder = match ends.next_back() {
             Some((at, _)) => at,
             None if repository < name.len() => repository,
             None if owner < name.len() => owner,
