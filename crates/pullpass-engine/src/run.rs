@@ -24,7 +24,7 @@ use crate::words::describe;
 /// Projects that are worked on at the same time; each system's own limit is below that.
 const AT_ONCE: usize = 16;
 
-/// Steps of one project in one run: far more than any needs.
+/// Steps of one project without a wait: far more than any needs.
 const MOST_STEPS: u32 = 100;
 
 /// How often an answer may get lost before a run gives up on a project.
@@ -280,7 +280,9 @@ impl<'a> Run<'a> {
         let mut told: Option<Step> = None;
         let mut last_look: Option<Step> = None;
         let until = self.manner.wait.map(|wait| later(self.outside.now(), wait));
-        for _ in 0..MOST_STEPS {
+        let mut steps = 0;
+        while steps < MOST_STEPS {
+            steps += 1;
             if self.is_stopped() {
                 return Ok(End::Waiting);
             }
@@ -309,7 +311,7 @@ impl<'a> Run<'a> {
                             told = Some(step.clone());
                             self.sleep_until(*moment).await;
                             case.look_again().await.map_err(fail)?;
-                            last_look = None;
+                            (last_look, steps) = (None, 0);
                             continue;
                         }
                         End::Waiting
@@ -331,7 +333,8 @@ impl<'a> Run<'a> {
                     self.outside.clock.sleep(poll).await;
                     self.outside.forget_people().await;
                     case.look_again().await.map_err(fail)?;
-                    last_look = None;
+                    // A person takes as long as a person takes.
+                    (last_look, steps) = (None, 0);
                     case.picture.observed.account = Account::Unseen;
                     continue;
                 }

@@ -1,10 +1,15 @@
 //! People who change things by hand: each gets the right next step, or a message that somebody can
 //! act on.
 
+use std::cell::RefCell;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
+use jiff::SignedDuration;
+use pullpass_connect::http::Clock as _;
 use pullpass_connect::store::file::FileStore;
-use pullpass_engine::event::Status;
+use pullpass_engine::event::{Event, Status};
+use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::desired::Target;
 use pullpass_fleet::file::Project;
 use pullpass_fleet::name::DockerId;
@@ -14,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::support::{
-    As, BOTH, Bench, CIRCLECI, GITHUB, LONG, PASSWORD, Ran, member, tokens_of, user,
+    As, BOTH, Bench, CIRCLECI, GITHUB, LONG, PASSWORD, Ran, applied, member, tokens_of, user,
 };
 
 /// One project that has its pass, a while ago.
@@ -27,6 +32,43 @@ async fn settled(who: As, targets: &[&str]) -> Bench {
     assert_eq!(ran.summary.converged, 1, "{ran:#?}");
     bench.advance(3600).await;
     bench
+}
+
+/// Onboarding stays while a person goes for lunch, and looks every five seconds.
+#[tokio::test]
+async fn a_person_may_take_their_time() {
+    let bench = Bench::new(1, As::ServiceId, CIRCLECI).await;
+    let outside = bench.outside();
+    let events = RefCell::new(Vec::new());
+    let watch = |event: &Event| events.borrow_mut().push(event.clone());
+    let manner = Manner {
+        wish: applied(),
+        poll: Some(Duration::from_secs(5)),
+        ..Manner::default()
+    };
+    let run = Run::new(&bench.fleet, &outside, manner, &watch);
+    let projects: Vec<&Project> = bench.fleet.projects.iter().collect();
+    let back_at = bench.clock.now() + SignedDuration::from_mins(20);
+    let work = async {
+        let ahead = run.look(&projects).await.unwrap();
+        run.perform(ahead).await
+    };
+    let person = async {
+        loop {
+            if bench.clock.now() > back_at {
+                bench.people_do_their_part().await;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let summary = tokio::select! {
+        summary = work => summary,
+        () = person => unreachable!("it never ends"),
+    };
+    assert_eq!(summary.converged, 1, "{:#?}", events.borrow());
+    let told = |step: &str| events.borrow().iter().filter(|e| e.step == step).count();
+    assert_eq!(told("await-sign-up"), 1, "said once");
+    bench.holds().await.unwrap();
 }
 
 /// Signed in to Docker Hub.
