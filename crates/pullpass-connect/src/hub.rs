@@ -80,6 +80,11 @@ impl Hub {
         self
     }
 
+    /// Whether there is an operator to do anything as.
+    pub fn has_operator(&self) -> bool {
+        self.operator.is_some()
+    }
+
     /// Requests that were sent, repetitions included.
     pub fn calls(&self) -> u64 {
         self.http.calls()

@@ -626,3 +626,75 @@ mod manuals {
         }
     }
 }
+
+/// Nothing can come of it, however often it is tried: 2, and nothing is made or sent.
+#[test]
+fn a_missing_credential_is_a_matter_of_configuration() {
+    let repository = Repository::empty();
+    std::fs::write(
+        repository.at("pullpass.toml"),
+        "[hub]\norganization = \"acme\"\nteam = \"pullers\"\n[[project]]\nname = \"shop\"\n\
+         repository = \"github.com/acme/shop\"\ntargets = [\"circleci\"]\n",
+    )
+    .unwrap();
+    for (command, given, missing) in [
+        ("plan", vec![], "PULLPASS_HUB_USER"),
+        (
+            "apply",
+            vec!["PULLPASS_HUB_USER", "PULLPASS_HUB_SECRET"],
+            "CIRCLECI_TOKEN",
+        ),
+        ("verify", vec!["CIRCLECI_TOKEN"], "PULLPASS_HUB_USER"),
+        ("rotate", vec![], "PULLPASS_HUB_USER"),
+    ] {
+        let mut run = support::pullpass();
+        for name in ["PULLPASS_HUB_USER", "PULLPASS_HUB_SECRET", "CIRCLECI_TOKEN"] {
+            run.env_remove(name);
+        }
+        for name in given {
+            run.env(name, "not-a-real-secret");
+        }
+        let output = run
+            .arg(command)
+            .env("PULLPASS_STORE_PASSPHRASE", "not-a-real-passphrase")
+            // Nobody listens there.
+            .env("PULLPASS_HUB_URL", "http://127.0.0.1:9")
+            .current_dir(repository.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command}: {said}");
+        assert!(said.contains(missing) && said.contains("doctor"), "{said}");
+        assert!(!repository.path().join("pullpass.secrets.toml").exists());
+    }
+}
+
+/// `plan`, `verify` and `doctor` only look: no store is made, and no key for one.
+#[test]
+fn looking_makes_no_files() {
+    let repository = Repository::empty();
+    std::fs::write(
+        repository.at("pullpass.toml"),
+        "[hub]\norganization = \"acme\"\n[[project]]\nname = \"shop\"\nidentity = \"organization-token\"\n\
+         repository = \"github.com/acme/shop\"\ntargets = [\"circleci\"]\n",
+    )
+    .unwrap();
+    for command in ["plan", "verify", "doctor"] {
+        let output = support::pullpass()
+            .arg(command)
+            .env("PULLPASS_HUB_USER", "somebody")
+            .env("PULLPASS_HUB_SECRET", "not-a-real-secret")
+            .env("CIRCLECI_TOKEN", "not-a-real-token")
+            // Nobody listens there.
+            .env("PULLPASS_HUB_URL", "http://127.0.0.1:9")
+            .env("PULLPASS_CIRCLECI_URL", "http://127.0.0.1:9")
+            .env("HOME", repository.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .current_dir(repository.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3), "{command}: {output:?}");
+    }
+    let left: Vec<_> = std::fs::read_dir(repository.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}

@@ -78,6 +78,7 @@ pub struct FileStore {
     /// What is to be written next.
     waiting: RefCell<Vec<Waiting>>,
     calls: Cell<u64>,
+    may_be_absent: bool,
 }
 
 /// Something that is to be done under the lock.
@@ -105,7 +106,20 @@ impl FileStore {
             opened: RefCell::default(),
             waiting: RefCell::default(),
             calls: Cell::new(0),
+            may_be_absent: false,
         }
+    }
+
+    /// Takes a file that is not there for one in which nothing is kept yet, when it is read. Writing
+    /// still wants it to be made first.
+    #[must_use]
+    pub fn or_absent(mut self) -> Self {
+        self.may_be_absent = true;
+        self
+    }
+
+    fn is_absent(&self) -> bool {
+        self.may_be_absent && !self.path.exists()
     }
 
     /// Makes a new file, which its owner alone may read.
@@ -516,6 +530,9 @@ impl Store for FileStore {
         &self,
         projects: &[ProjectName],
     ) -> Result<BTreeMap<ProjectName, Record>, Failure> {
+        if self.is_absent() {
+            return Ok(BTreeMap::new());
+        }
         self.with(|_, document| {
             projects
                 .iter()
@@ -528,6 +545,9 @@ impl Store for FileStore {
     }
 
     async fn look(&self, project: &ProjectName) -> Result<Record, Failure> {
+        if self.is_absent() {
+            return Ok(Record::nothing());
+        }
         self.with(|_, document| match document.entries.get(project) {
             Some(entry) => entry.record.clone(),
             None => Record::nothing(),

@@ -16,7 +16,7 @@ use pullpass_connect::store::file::{FileStore, Protection, Wanted};
 use pullpass_connect::store::{AnyStore, AwsStore, VaultStore, aws, vault};
 use pullpass_engine::outside::{Outside, Shared};
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{Fleet, StoreKind};
+use pullpass_fleet::file::{Fleet, IdentityKind, StoreKind};
 use secrecy::SecretString;
 
 use super::outside_failed;
@@ -30,7 +30,7 @@ const PASSPHRASE: &str = "PULLPASS_STORE_PASSPHRASE";
 const IDENTITY: &str = "PULLPASS_STORE_IDENTITY";
 
 /// Everything that the fleet needs.
-pub(super) async fn outside(fleet: &Fleet, folder: &Path, terminal: Terminal) -> Result<Outside> {
+pub(super) async fn outside(fleet: &Fleet, folder: &Path) -> Result<Outside> {
     let options = Options::default();
     let url = |name: &str, usual: &str| filled(name).unwrap_or_else(|| usual.to_owned());
     let operator = match (filled("PULLPASS_HUB_USER"), secret("PULLPASS_HUB_SECRET")) {
@@ -65,7 +65,7 @@ pub(super) async fn outside(fleet: &Fleet, folder: &Path, terminal: Terminal) ->
     let mut stores = BTreeMap::new();
     for project in &fleet.projects {
         if let std::collections::btree_map::Entry::Vacant(entry) = stores.entry(project.store) {
-            entry.insert(store(fleet, project.store, folder, &options, terminal).await?);
+            entry.insert(store(fleet, project.store, folder, &options).await?);
         }
     }
     Ok(Outside {
@@ -93,15 +93,13 @@ async fn store(
     kind: StoreKind,
     folder: &Path,
     options: &Options,
-    terminal: Terminal,
 ) -> Result<AnyStore> {
     match kind {
         StoreKind::File => {
+            // It is made when something is to be kept in it: looking makes no files.
             let path = folder.join(&fleet.store.file);
-            if !path.exists() {
-                create(&path, terminal)?;
-            }
-            Ok(AnyStore::File(FileStore::open(path, Box::new(unlock))))
+            let store = FileStore::open(path, Box::new(unlock)).or_absent();
+            Ok(AnyStore::File(store))
         }
         StoreKind::Aws => {
             let wanted = &fleet.store.aws;
@@ -137,6 +135,19 @@ async fn store(
             let store = VaultStore::new(options, settings).map_err(outside_failed)?;
             Ok(AnyStore::Vault(store))
         }
+    }
+}
+
+/// Makes the stores that are ours to make, where they are not there yet.
+pub(super) fn make_stores(fleet: &Fleet, folder: &Path, terminal: Terminal) -> Result<()> {
+    let path = folder.join(&fleet.store.file);
+    let is_used = fleet
+        .projects
+        .iter()
+        .any(|p| p.store == StoreKind::File && p.identity_kind() != IdentityKind::Oidc);
+    match is_used && !path.exists() {
+        true => create(&path, terminal),
+        false => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ use pullpass_engine::outside::Outside;
 use pullpass_engine::run::{Ahead, Manner, Run};
 use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{Fleet, Project, Pull};
+use pullpass_fleet::file::{Fleet, IdentityKind, Project, Pull};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
@@ -64,19 +64,65 @@ struct Fleetwide {
     outside: Outside,
     teller: Teller,
     names: Vec<String>,
+    folder: PathBuf,
 }
 
 impl Fleetwide {
     async fn open(selection: &Selection, terminal: Terminal) -> Result<Self> {
         let (fleet, folder) = load::fleet(selection.config.as_deref())?;
         load::check_names(&fleet, &selection.projects)?;
-        let outside = connect::outside(&fleet, &folder, terminal).await?;
+        let outside = connect::outside(&fleet, &folder).await?;
         Ok(Self {
             fleet,
             outside,
             teller: Teller::new(selection.format, terminal),
             names: selection.projects.clone(),
+            folder,
         })
+    }
+
+    /// Whether every credential is given that these projects need; nothing is sent without it.
+    /// `reads_only` asks for what looking takes.
+    fn has_credentials(&self, reads_only: bool) -> Result<()> {
+        let projects = self.projects();
+        let is_circleci = |t: &Target| *t == Target::CircleCi;
+        let any_target = |wanted: &dyn Fn(&Target) -> bool| {
+            projects.iter().any(|p| p.targets.iter().any(wanted))
+        };
+        let any_identity = |kind| projects.iter().any(|p| p.identity_kind() == kind);
+        let (hub, circleci, github) = (
+            self.outside.hub.has_operator(),
+            self.outside.circleci.is_some(),
+            self.outside.github.is_some(),
+        );
+        let needs_hub = any_identity(IdentityKind::ServiceId)
+            || !reads_only && any_identity(IdentityKind::OrganizationToken);
+        let missing = [
+            (
+                needs_hub && !hub,
+                "`PULLPASS_HUB_USER` and `PULLPASS_HUB_SECRET` are",
+                "an owner of the organisation, with the password",
+            ),
+            (
+                any_target(&is_circleci) && !circleci,
+                "`CIRCLECI_TOKEN` is",
+                "a personal API token",
+            ),
+            (
+                any_target(&|t| !is_circleci(t)) && !github,
+                "`GITHUB_TOKEN` or `GH_TOKEN` is",
+                "a token that may write secrets",
+            ),
+        ];
+        match missing.iter().find(|(is_missing, ..)| *is_missing) {
+            None => Ok(()),
+            Some((_, what, which)) => Err(Error::new(
+                ErrorKind::Configuration,
+                "work on these projects",
+                format!("{what} not set"),
+                format!("set it: {which}; `pullpass doctor` tells what else there should be"),
+            )),
+        }
     }
 
     /// The projects that were named, or all.
@@ -109,6 +155,7 @@ fn work(
 ) -> Result<ExitCode> {
     block_on(async {
         let whole = Fleetwide::open(selection, terminal).await?;
+        whole.has_credentials(doing.dry_run)?;
         let watch = |event: &_| whole.teller.event(event);
         let run = Run::new(&whole.fleet, &whole.outside, doing.manner, &watch);
         let mut ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
@@ -132,6 +179,9 @@ fn work(
             if !whole.teller.ask(changing)? {
                 return Ok(ExitCode::ToActOn);
             }
+        }
+        if changing > 0 {
+            connect::make_stores(&whole.fleet, &whole.folder, terminal)?;
         }
         let summary = interruptible(&run, run.perform(ahead)).await?;
         whole.teller.summary(&summary)?;

@@ -14,7 +14,7 @@ use pullpass_fleet::store::{Account, Store as _, Update, Written};
 use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::connect::prompt;
+use super::connect::{make_stores, prompt};
 use super::{
     Fleetwide, Noted, Selection, block_on, duration, ended, interruptible, outside_failed,
 };
@@ -70,6 +70,8 @@ impl Onboard {
         }
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal).await?;
+            whole.has_credentials(false)?;
+            make_stores(&whole.fleet, &whole.folder, terminal)?;
             if self.password {
                 keep_password(&whole).await?;
             }

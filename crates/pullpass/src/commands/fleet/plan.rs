@@ -31,6 +31,7 @@ impl Plan {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal).await?;
+            whole.has_credentials(true)?;
             let watch = |event: &_| whole.teller.event(event);
             let manner = Manner {
                 wish: Wish::default(),

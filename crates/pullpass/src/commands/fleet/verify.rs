@@ -30,6 +30,7 @@ impl Verify {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal).await?;
+            whole.has_credentials(false)?;
             let watch = |event: &_| whole.teller.event(event);
             let projects = whole.projects();
             let summary =
