@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
             let mut pending = false;
             let mut person = false;
             for step in &ahead.steps {
-                let detail = describe(step, ahead.project, &picture.observed.stored, &user);
+                let detail = describe(step, ahead.project, &picture.observed, &user);
                 let status = match step {
                     Step::Converged => continue,
                     Step::Wait(..) => Status::Skipped,
@@ -290,7 +290,7 @@ impl<'a> Run<'a> {
             let step = decide(&case.desired, &case.picture.observed, now);
             let fail = |failure| (step.name(), failure);
             let user = case.user();
-            let detail = describe(&step, case.project, &case.picture.observed.stored, &user);
+            let detail = describe(&step, case.project, &case.picture.observed, &user);
             if step.changes() && now.duration_since(case.picture.taken_at) > OLDEST_PICTURE {
                 case.look_again().await.map_err(fail)?;
                 last_look = None;

@@ -1,12 +1,13 @@
 //! Steps in words, for people.
 
 use pullpass_fleet::file::{Delivery, Project};
-use pullpass_fleet::observed::Stored;
+use pullpass_fleet::observed::{Holding, Observed};
 use pullpass_fleet::step::{Blocked, Step, Why};
 
 /// What a step does to a project; it completes "would …" as well as "did: …". A version that the
 /// store names is called by its generation.
-pub fn describe(step: &Step, project: &Project, stored: &Stored, user: &str) -> String {
+pub fn describe(step: &Step, project: &Project, observed: &Observed, user: &str) -> String {
+    let stored = &observed.stored;
     let version = |attempt: &pullpass_fleet::label::Attempt| {
         [stored.pending, stored.current]
             .into_iter()
@@ -43,7 +44,15 @@ pub fn describe(step: &Step, project: &Project, stored: &Stored, user: &str) -> 
         ),
         Step::Prove(attempt) => format!("prove with the registry that {} pulls", version(attempt)),
         Step::Deliver(target, attempt) => match &project.delivery {
-            Delivery::Direct => format!("deliver {} to {target}", version(attempt)),
+            Delivery::Direct => {
+                // Said before it is done: what builds push with may stand there.
+                let over = match observed.targets.get(target) {
+                    Some(Holding::Other) => ", over what somebody else wrote there",
+                    Some(Holding::Placeholder) => ", over the placeholder",
+                    _ => "",
+                };
+                format!("deliver {} to {target}{over}", version(attempt))
+            }
             Delivery::Terraform { pipeline, .. } => format!(
                 "have Terraform's pipeline `{pipeline}` bring {} to {target}",
                 version(attempt)

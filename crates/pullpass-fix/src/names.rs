@@ -36,6 +36,16 @@ impl Names {
         options: &FixOptions,
         name_of: fn(&str) -> Option<&str>,
     ) -> Self {
+        Self::count(audit, provider, options, name_of, false)
+    }
+
+    fn count(
+        audit: &Audit,
+        provider: Provider,
+        options: &FixOptions,
+        name_of: fn(&str) -> Option<&str>,
+        pulls_only: bool,
+    ) -> Self {
         let pair = |credential: &'_ Credential| -> Option<(String, String)> {
             let user = name_of(credential.username.as_deref()?)?;
             let token = name_of(credential.password.as_deref()?)?;
@@ -49,7 +59,12 @@ impl Names {
                 *counted.entry(pair).or_default() += 1000;
             }
         }
-        for login in audit.logins.iter().filter(|l| l.provider == provider) {
+        let logins = if pulls_only {
+            &[][..]
+        } else {
+            &audit.logins[..]
+        };
+        for login in logins.iter().filter(|l| l.provider == provider) {
             let hub = login.registry.as_deref() == Some(pullpass_audit::reference::DOCKER_HUB);
             if hub && let Some(pair) = pair(&login.credential) {
                 *counted.entry(pair).or_default() += 1;
@@ -70,7 +85,8 @@ impl Names {
         }
     }
 
-    /// The names that the repository's files already use with this CI system, else the defaults.
+    /// The names that the repository's files already pull with on this CI system, else the defaults.
+    /// What they only push with is no place for a credential that can pull and nothing else.
     #[must_use]
     pub fn in_use(audit: &Audit, provider: Provider) -> Self {
         let name_of: fn(&str) -> Option<&str> = match provider {
@@ -80,7 +96,7 @@ impl Names {
                 named(text, "secrets").or_else(|| named(text, "vars"))
             },
         };
-        Self::find(audit, provider, &FixOptions::default(), name_of)
+        Self::count(audit, provider, &FixOptions::default(), name_of, true)
     }
 
     /// What must exist for a login with these names to work.

@@ -180,3 +180,31 @@ jobs:
         .stdout(contains("# On GitHub its files use HUB_USER and HUB_TOKEN"))
         .stdout(contains("read the user name from `vars`"));
 }
+
+/// A pass can only pull: in the variables that a repository pushes with it would break the pushes.
+#[test]
+fn names_that_are_only_pushed_with_are_not_taken_up() {
+    let config = "\
+version: 2.1
+jobs:
+  build:
+    machine: {image: ubuntu-2204:current}
+    steps:
+      - checkout
+      - run: docker build -t acme/app .
+      - run: echo \"$PUSH_TOKEN\" | docker login --username \"$PUSH_USER\" --password-stdin
+      - run: docker push acme/app
+workflows: {all: {jobs: [build]}}
+";
+    let repository = with_remote(Repository::empty(), "", "git@github.com:acme/app.git")
+        .with(".circleci/config.yml", config)
+        .with("Dockerfile", "FROM alpine:3.22\n");
+    let output = pullpass()
+        .args(["init", "--output", "-", "--team", "ci-pullers"])
+        .current_dir(repository.path())
+        .output()
+        .unwrap();
+    let fleet = fleet(&output.stdout);
+    assert_eq!(fleet.projects[0].user_var, "DOCKER_USER", "{output:?}");
+    assert_eq!(fleet.projects[0].token_var, "DOCKER_ACCESS_TOKEN");
+}

@@ -139,6 +139,12 @@ async fn a_variable_edited_at_circleci_is_written_again() {
         &verified,
         &["written by somebody else", "pullpass apply p1"],
     );
+    let planned = bench.plan().await;
+    let delivery = planned.said("deliver");
+    assert!(
+        delivery[0].ends_with("over what somebody else wrote there"),
+        "{delivery:?}"
+    );
     is_mended_by(&bench, &["deliver"]).await;
     at_circleci(&bench, "DOCKER_USER", "somebodyelse").await;
     is_mended_by(&bench, &["deliver"]).await;
