@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use pullpass_connect::circleci::Masked;
 use pullpass_connect::github::Scope;
-use pullpass_connect::hub::{Role, WhoAmI};
+use pullpass_connect::hub::Role;
 use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{HubSettings, Project};
@@ -36,9 +36,6 @@ pub struct Picture {
     /// When it was taken.
     pub taken_at: Timestamp,
 }
-
-/// Who asks Docker Hub: only for `doctor`.
-pub type Operator = WhoAmI;
 
 /// Takes a picture. `record` is given where the store has just shown it.
 pub(crate) async fn take(
