@@ -48,6 +48,7 @@ mod failure;
 mod labels;
 mod naming;
 mod requests;
+mod rotation;
 mod settings;
 mod version;
 

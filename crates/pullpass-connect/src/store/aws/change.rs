@@ -98,11 +98,7 @@ impl AwsStore {
     }
 
     /// Sees that consumers read the Docker ID that the token is used with.
-    async fn write_id(
-        &self,
-        project: &ProjectName,
-        known: &mut Known,
-    ) -> Result<(), Failure> {
+    async fn write_id(&self, project: &ProjectName, known: &mut Known) -> Result<(), Failure> {
         let account = known.account.as_ref().map(DockerId::as_str);
         let Some(user) = account.or(self.settings.organization.as_deref()) else {
             return Err(Failure::new(
