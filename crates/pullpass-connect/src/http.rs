@@ -269,6 +269,8 @@ pub(crate) struct Http {
     /// Nobody asks before.
     not_before: Cell<Timestamp>,
     calls: Cell<u64>,
+    /// How far the system's clock was ahead of ours, by its last answer that had a date.
+    ahead: Cell<Option<SignedDuration>>,
 }
 
 impl Http {
@@ -334,7 +336,14 @@ impl Http {
             turns: Semaphore::new(options.limits.at_once.max(1)),
             not_before: Cell::new(Timestamp::MIN),
             calls: Cell::new(0),
+            ahead: Cell::new(None),
         })
+    }
+
+    /// How far the system's clock is ahead of this machine's, to about a second; `None` before its
+    /// first answer.
+    pub(crate) fn ahead(&self) -> Option<SignedDuration> {
+        self.ahead.get()
     }
 
     /// Requests that were sent, repetitions included.
@@ -546,10 +555,14 @@ impl Http {
                 }
             }
         }
-        let at = headers
+        let now = self.clock.now();
+        let dated = headers
             .get("date")
-            .and_then(|value| pace::date(value.to_str().ok()?))
-            .unwrap_or_else(|| self.clock.now());
+            .and_then(|value| pace::date(value.to_str().ok()?));
+        if let Some(dated) = dated {
+            self.ahead.set(Some(dated.duration_since(now)));
+        }
+        let at = dated.unwrap_or(now);
         Attempt::Answered(Answer {
             status,
             headers,

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use jiff::SignedDuration;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::name::{DockerId, Organization};
 use secrecy::SecretString;
@@ -88,6 +89,12 @@ impl Hub {
     /// Requests that were sent, repetitions included.
     pub fn calls(&self) -> u64 {
         self.http.calls()
+    }
+
+    /// How far Docker Hub's clock is ahead of this machine's, to about a second; `None` before its
+    /// first answer.
+    pub fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.http.ahead()
     }
 
     /// Whether a Docker ID exists (or an organisation of that name: they share their names).

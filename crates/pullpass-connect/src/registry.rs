@@ -121,6 +121,18 @@ impl Registry {
         self.http.calls() + services.values().map(|http| http.calls()).sum::<u64>()
     }
 
+    /// Sees that the registry is there, and says where tokens are to be had.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer like a registry.
+    pub async fn reach(&self, image: &str) -> Result<(), Failure> {
+        let (repository, reference) = split(image);
+        self.challenge("reach the registry", &repository, &reference)
+            .await
+            .map(drop)
+    }
+
     /// Finds out whether a credential may pull an image (`name`, `owner/name`, with a tag or
     /// without; [`PROBE`] is there for everybody).
     ///

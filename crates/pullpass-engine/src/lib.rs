@@ -12,6 +12,7 @@
 //! There is no state but that of the systems outside. A run that is killed is continued by the next
 //! one, on any machine.
 
+pub mod build;
 mod drift;
 pub mod estimate;
 pub mod event;

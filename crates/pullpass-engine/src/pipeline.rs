@@ -1,5 +1,5 @@
-//! Terraform's pipeline, which brings the store's current version to the CI systems: started once for
-//! all projects that wait for it, and followed to its end.
+//! A pipeline that is started and followed to its end: Terraform's, which brings the store's current
+//! version to the CI systems, once for all projects that wait for it; or a project's own.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -77,7 +77,7 @@ impl Outside {
         if last.is_some_and(|last| last >= since) {
             return Ok(());
         }
-        let doing = format!("run Terraform's pipeline `{pipeline}`");
+        let doing = format!("run the pipeline `{pipeline}`");
         let moment = self.now();
         let run = self
             .start(&Pipeline::parse(pipeline, &doing)?, branch, &doing)

@@ -57,6 +57,8 @@ pub struct WhoAmI {
     pub name: String,
     /// With what they are signed in.
     pub with: SignedInWith,
+    /// Whether a second factor was asked for.
+    pub second_factor: bool,
 }
 
 /// Somebody's credentials, and their bearer token while it is good.
@@ -72,6 +74,7 @@ struct Bearer {
     token: SecretString,
     renew_at: Timestamp,
     with: SignedInWith,
+    second_factor: bool,
 }
 
 impl Session {
@@ -147,6 +150,7 @@ impl Hub {
         Ok(WhoAmI {
             name: session.name.clone(),
             with: bearer.with,
+            second_factor: bearer.second_factor,
         })
     }
 
@@ -270,7 +274,10 @@ impl Hub {
             .holding(&code);
         let answer = self.http.send(&ask).await?;
         match answer.is_success() {
-            true => Ok(Said::In(self.signed_in(&ask, &answer)?)),
+            true => Ok(Said::In(Bearer {
+                second_factor: true,
+                ..self.signed_in(&ask, &answer)?
+            })),
             false => {
                 let mut failure = self.http.refusal(&ask, &answer);
                 "enter the code that your authenticator shows now".clone_into(&mut failure.next);
@@ -303,6 +310,7 @@ impl Hub {
                 .saturating_add(good)
                 .unwrap_or(Timestamp::MAX),
             with,
+            second_factor: false,
         })
     }
 }

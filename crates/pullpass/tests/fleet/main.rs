@@ -14,5 +14,6 @@ mod clients;
 mod killed;
 mod lambda;
 mod moto;
+mod onboard;
 mod support;
 mod thousand;

@@ -1,8 +1,13 @@
 //! `pullpass doctor`
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
+use jiff::SignedDuration;
+use pullpass_connect::circleci::{CircleCi, Slug};
 use pullpass_connect::hub::SignedInWith;
 use pullpass_engine::event::{Event, Status, Summary};
+use pullpass_fleet::desired::Target;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::IdentityKind;
 use pullpass_fleet::store::Store as _;
@@ -23,6 +28,9 @@ pub(crate) struct Doctor {
     selection: Selection,
 }
 
+/// By as much may clocks differ: far less than any grace.
+const MOST_SKEW: SignedDuration = SignedDuration::from_secs(60);
+
 /// One capability.
 struct Finding {
     what: &'static str,
@@ -37,7 +45,10 @@ impl Doctor {
             let whole = Fleetwide::open(&self.selection, terminal).await?;
             let mut findings = Vec::new();
             hub(&whole, &mut findings).await;
+            clock(&whole, &mut findings);
+            registry(&whole, &mut findings).await;
             ci(&whole, &mut findings).await;
+            contexts(&whole, &mut findings).await;
             stores(&whole, &mut findings).await;
             let mut summary = Summary::default();
             for finding in &findings {
@@ -103,11 +114,20 @@ async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
             return;
         }
         Ok(who) => {
+            let is_password = who.with == SignedInWith::Password;
+            let factor = match (is_password, who.second_factor) {
+                (true, true) => ", and a second factor",
+                (true, false) => ", without a second factor: Docker Hub asked for none",
+                (false, _) => "",
+            };
             findings.push(good(
                 "docker-hub",
-                format!("signed in as `{}` with {}", who.name, with_what(who.with)),
+                format!(
+                    "signed in as `{}` with {}{factor}",
+                    who.name,
+                    with_what(who.with)
+                ),
             ));
-            let is_password = who.with == SignedInWith::Password;
             if needs(IdentityKind::OrganizationToken) && !is_password {
                 findings.push(lacking(
                     "organization-tokens",
@@ -157,6 +177,84 @@ async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Graces are counted by this machine's clock, from moments that the systems' own clocks gave.
+fn clock(whole: &Fleetwide, findings: &mut Vec<Finding>) {
+    let Some(ahead) = whole.outside.hub.clock_ahead() else {
+        return;
+    };
+    let (by, which) = match ahead.is_negative() {
+        true => (ahead.abs(), "ahead of"),
+        false => (ahead, "behind"),
+    };
+    findings.push(match by <= MOST_SKEW {
+        true => good("clock", "agrees with Docker Hub's to the minute"),
+        false => lacking(
+            "clock",
+            format!(
+                "this machine's is {by:#} {which} Docker Hub's: set it, since it says when an old token may go"
+            ),
+        ),
+    });
+}
+
+async fn registry(whole: &Fleetwide, findings: &mut Vec<Finding>) {
+    let reached = whole.outside.registry.reach(&whole.fleet.hub.probe).await;
+    findings.push(match reached {
+        Ok(()) => good("registry", "answers, and names its token service"),
+        Err(failure) => failed("registry", &failure),
+    });
+}
+
+/// A context's variables go before those of a project, for every job that names the context
+/// (CircleCI, "Environment variable precedence").
+async fn contexts(whole: &Fleetwide, findings: &mut Vec<Finding>) {
+    let Some(client) = &whole.outside.circleci else {
+        return;
+    };
+    let mut names: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for project in whole.projects() {
+        let slug = project.circleci.as_deref().map(Slug::parse);
+        if let (true, Some(Ok(slug))) = (project.targets.contains(&Target::CircleCi), slug) {
+            let names = names.entry(slug.owner()).or_default();
+            names.extend([project.user_var.as_str(), project.token_var.as_str()]);
+        }
+    }
+    for (owner, names) in names {
+        match hidden_by(client, &owner, &names).await {
+            Err(failure) => findings.push(failed("contexts", &failure)),
+            Ok(hiding) if hiding.is_empty() => findings.push(good(
+                "contexts",
+                format!("none of `{owner}` has variables of these names"),
+            )),
+            Ok(hiding) => {
+                let hiding = hiding.join(", ");
+                findings.push(lacking(
+                    "contexts",
+                    format!("of `{owner}` go before a project's own variables, in jobs that name them: {hiding}. Take the variables out of the context, or the context out of the jobs"),
+                ));
+            }
+        }
+    }
+}
+
+/// Contexts that have one of these variables.
+async fn hidden_by(
+    client: &CircleCi,
+    owner: &str,
+    names: &BTreeSet<&str>,
+) -> std::result::Result<Vec<String>, Failure> {
+    let mut hiding = Vec::new();
+    for context in client.contexts(owner).await? {
+        let variables = client.context_variables(&context).await?;
+        for name in names {
+            if variables.contains_key(*name) {
+                hiding.push(format!("`{name}` of `{}`", context.name));
+            }
+        }
+    }
+    Ok(hiding)
+}
+
 fn with_what(with: SignedInWith) -> &'static str {
     match with {
         SignedInWith::Password => "a password, which may do everything",
@@ -169,7 +267,6 @@ fn with_what(with: SignedInWith) -> &'static str {
 }
 
 async fn ci(whole: &Fleetwide, findings: &mut Vec<Finding>) {
-    use pullpass_fleet::desired::Target;
     let uses_circleci = whole
         .projects()
         .iter()

@@ -31,6 +31,7 @@ pub(super) mod load;
 
 mod connect;
 mod progress;
+mod ruleset;
 mod tell;
 
 use tell::Teller;

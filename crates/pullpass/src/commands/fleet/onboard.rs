@@ -5,7 +5,8 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
-use pullpass_engine::event::{Event, Status};
+use pullpass_engine::build::{Built, Wanted, build};
+use pullpass_engine::event::{Event, Status, Summary};
 use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::desired::Identity;
 use pullpass_fleet::file::{Project, Wish};
@@ -15,6 +16,7 @@ use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::connect::{make_stores, prompt};
+use super::ruleset::ruleset;
 use super::{
     Fleetwide, Noted, Selection, block_on, duration, ended, interruptible, outside_failed,
 };
@@ -29,6 +31,7 @@ use crate::terminal::Terminal;
 #[command(after_help = "\
 Examples:
   pullpass onboard shop
+  pullpass onboard shop --build main --workflow ci.yml
   pullpass onboard shop --password      the Docker ID exists: keep its password, then go on
   pullpass onboard shop --show-password print it for the sign-up form")]
 pub(crate) struct Onboard {
@@ -50,6 +53,18 @@ pub(crate) struct Onboard {
     /// Say what to do and end, in place of waiting for it.
     #[arg(long)]
     no_wait: bool,
+
+    /// Do not open the sign-up page in a browser.
+    #[arg(long)]
+    no_browser: bool,
+
+    /// Build this branch at the end, follow the build, and see that it pulled with the new token.
+    #[arg(long, value_name = "BRANCH")]
+    build: Option<String>,
+
+    /// The workflow that `--build` starts at GitHub: one that has `workflow_dispatch`.
+    #[arg(long, value_name = "FILE", requires = "build")]
+    workflow: Option<String>,
 }
 
 /// How soon a person is told what to type.
@@ -113,12 +128,50 @@ impl Onboard {
                 }
             };
             self.tell(&whole, &awaited).await?;
-            whole.teller.summary(&summary)?;
-            Ok(match run.is_stopped() {
+            for project in whole.projects() {
+                if let Some(text) = ruleset(project, &whole.fleet.hub) {
+                    eprint_all(&text);
+                }
+            }
+            let end = match run.is_stopped() {
                 true => ExitCode::Interrupted,
                 false => ended(&summary),
-            })
+            };
+            let built = match (&self.build, end, summary.pending) {
+                (Some(branch), ExitCode::Done, 0) => self.build(&whole, branch).await,
+                _ => Ok(()),
+            };
+            whole.teller.summary(&Summary {
+                calls: whole.outside.calls(),
+                ..summary
+            })?;
+            built.map(|()| end)
         })
+    }
+
+    /// Builds what was onboarded, and tells as whom it pulled.
+    async fn build(&self, whole: &Fleetwide, branch: &str) -> Result<()> {
+        let workflow = self.workflow.as_deref();
+        for project in whole.projects() {
+            let built = build(&whole.outside, project, Wanted { branch, workflow }).await;
+            for Built { pipeline, used } in built.map_err(outside_failed)? {
+                let (status, how) = match used {
+                    Some(true) => (Status::Done, ", and the project's token was used"),
+                    Some(false) => (
+                        Status::Skipped,
+                        ", and the project's token was not used: `pullpass audit` of the repository tells what it pulls, and as whom",
+                    ),
+                    None => (Status::Done, ""),
+                };
+                whole.teller.event(&Event {
+                    project: Some(project.name.clone()),
+                    step: "build",
+                    status,
+                    detail: format!("`{pipeline}` built `{branch}`{how}"),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Tells of every sign-up that has become due.
@@ -176,6 +229,10 @@ impl Onboard {
         let (name, id) = (&project.name, &account.id);
         let password = password.expose_secret();
         let kept = format!("  username  {id}\n  e-mail    {email}\n  password  {password}\n");
+        if signs_up && !self.no_browser && std::io::stderr().is_terminal() {
+            // Where there is no browser, there is the address.
+            let _ = open::that_detached(&page);
+        }
         let text = match signs_up {
             true => format!(
                 "\nSign up for the Docker ID of `{name}`:\n  page      {page}\n{kept}Then open the link in the e-mail. This goes on by itself once that is done.\n\n"
