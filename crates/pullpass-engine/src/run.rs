@@ -175,14 +175,7 @@ impl<'a> Run<'a> {
         let records = self.records(projects).await?;
         let records = &records;
         let mut ahead: Vec<(usize, Ahead<'a>)> = stream::iter(projects.iter().enumerate())
-            .map(|(number, project)| async move {
-                let project: &'a Project = project;
-                let record = records.get(&project.name).cloned();
-                let known = record.unwrap_or_else(Record::nothing);
-                let taken =
-                    picture::take(self.outside, &self.fleet.hub, project, Some(known)).await;
-                (number, self.ahead(project, taken))
-            })
+            .map(|(number, project)| async move { (number, self.ahead_of(project, records).await) })
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
@@ -210,6 +203,17 @@ impl<'a> Run<'a> {
                 ahead.who = who.map(|who| (step.clone(), who));
             }
         }
+    }
+
+    async fn ahead_of(
+        &self,
+        project: &'a Project,
+        records: &BTreeMap<ProjectName, Record>,
+    ) -> Ahead<'a> {
+        let record = records.get(&project.name).cloned();
+        let known = record.unwrap_or_else(Record::nothing);
+        let taken = picture::take(self.outside, &self.fleet.hub, project, Some(known)).await;
+        self.ahead(project, taken)
     }
 
     fn ahead(&self, project: &'a Project, taken: Result<Picture, Failure>) -> Ahead<'a> {
@@ -304,31 +308,65 @@ impl<'a> Run<'a> {
     /// other.
     pub async fn perform(&self, ahead: Vec<Ahead<'a>>) -> Summary {
         let summary = RefCell::new(Summary::default());
-        let ended = &summary;
         stream::iter(ahead)
-            .for_each_concurrent(AT_ONCE, |ahead| async move {
-                let project = ahead.project;
-                let end = match ahead.picture {
-                    Some(picture) => self.project(project, picture).await,
-                    None => End::Failed,
-                };
-                self.ended.set(self.ended.get() + 1);
-                let mut summary = ended.borrow_mut();
-                summary.projects += 1;
-                match end {
-                    End::Converged => summary.converged += 1,
-                    End::Waiting => summary.pending += 1,
-                    End::ForAPerson => {
-                        summary.pending += 1;
-                        summary.for_a_person += 1;
-                    }
-                    End::Failed => summary.failed += 1,
+            .for_each_concurrent(AT_ONCE, |ahead| self.one(ahead, &summary))
+            .await;
+        self.summed(summary)
+    }
+
+    /// Looks at each project and does at once what lies ahead for it, where nothing has to be known
+    /// of all of them first: what is asked of one system goes on while another makes wait, and no
+    /// picture is older than it must be. Projects that are not `wanted` are left out.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot be read; what is wrong with one project is an event.
+    pub async fn look_and_perform(
+        &self,
+        projects: &[&'a Project],
+        wanted: impl Fn(&Ahead<'_>) -> bool,
+    ) -> Result<Summary, Failure> {
+        let records = self.records(projects).await?;
+        let summary = RefCell::new(Summary::default());
+        let (records, ended, wanted) = (&records, &summary, &wanted);
+        stream::iter(projects)
+            .for_each_concurrent(AT_ONCE, |project| async move {
+                if self.is_stopped() {
+                    return;
+                }
+                let ahead = self.ahead_of(project, records).await;
+                if wanted(&ahead) {
+                    self.one(ahead, ended).await;
                 }
             })
             .await;
-        let mut summary = summary.into_inner();
-        summary.calls = self.outside.calls();
-        summary
+        Ok(self.summed(summary))
+    }
+
+    async fn one(&self, ahead: Ahead<'a>, ended: &RefCell<Summary>) {
+        let end = match ahead.picture {
+            Some(picture) => self.project(ahead.project, picture).await,
+            None => End::Failed,
+        };
+        self.ended.set(self.ended.get() + 1);
+        let mut summary = ended.borrow_mut();
+        summary.projects += 1;
+        match end {
+            End::Converged => summary.converged += 1,
+            End::Waiting => summary.pending += 1,
+            End::ForAPerson => {
+                summary.pending += 1;
+                summary.for_a_person += 1;
+            }
+            End::Failed => summary.failed += 1,
+        }
+    }
+
+    fn summed(&self, summary: RefCell<Summary>) -> Summary {
+        Summary {
+            calls: self.outside.calls(),
+            ..summary.into_inner()
+        }
     }
 
     async fn project(&self, project: &'a Project, picture: Picture) -> End {

@@ -687,6 +687,7 @@ fn looking_makes_no_files() {
             .env("CIRCLECI_TOKEN", "not-a-real-token")
             // Nobody listens there.
             .env("PULLPASS_HUB_URL", "http://127.0.0.1:9")
+            .env("PULLPASS_REGISTRY_URL", "http://127.0.0.1:9")
             .env("PULLPASS_CIRCLECI_URL", "http://127.0.0.1:9")
             .env("HOME", repository.path())
             .env_remove("XDG_CONFIG_HOME")

@@ -161,6 +161,16 @@ fn work(
         whole.has_credentials(doing.dry_run)?;
         let watch = |event: &_| whole.teller.event(event);
         let run = Run::new(&whole.fleet, &whole.outside, doing.manner, &watch);
+        let projects = whole.projects();
+        let is_asked = !doing.yes && whole.teller.asks();
+        let is_few = doing.allow_large || projects.len() <= most(&whole.fleet);
+        if is_few && !is_asked && !doing.dry_run && doing.manner.wish.leak.is_none() {
+            connect::make_stores(&whole.fleet, &whole.folder, terminal)?;
+            let progress = whole.teller.progress(projects.len());
+            let work = interruptible(&run, run.look_and_perform(&projects, &wanted));
+            let summary = progress.during(|| run.ended(), work).await?;
+            return finished(&whole, &run, &summary.map_err(outside_failed)?);
+        }
         let mut ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
         ahead.retain(|ahead| wanted(ahead));
         if doing.manner.wish.leak.is_some() {
@@ -177,7 +187,7 @@ fn work(
         if !doing.allow_large {
             refuse_large(&whole.fleet, changing)?;
         }
-        if !doing.yes && whole.teller.asks() && changing > 0 {
+        if is_asked && changing > 0 {
             whole.teller.plan(|| run.plan(&ahead));
             if !whole.teller.ask(changing)? {
                 return Ok(ExitCode::ToActOn);
@@ -189,11 +199,15 @@ fn work(
         let progress = whole.teller.progress(ahead.len());
         let work = interruptible(&run, run.perform(ahead));
         let summary = progress.during(|| run.ended(), work).await?;
-        whole.teller.summary(&summary)?;
-        Ok(match run.is_stopped() {
-            true => ExitCode::Interrupted,
-            false => ended(&summary),
-        })
+        finished(&whole, &run, &summary)
+    })
+}
+
+fn finished(whole: &Fleetwide, run: &Run<'_>, summary: &Summary) -> Result<ExitCode> {
+    whole.teller.summary(summary)?;
+    Ok(match run.is_stopped() {
+        true => ExitCode::Interrupted,
+        false => ended(summary),
     })
 }
 
@@ -242,11 +256,16 @@ fn ended(summary: &Summary) -> ExitCode {
     }
 }
 
+/// As many projects may be changed in one run without being told so.
+fn most(fleet: &Fleet) -> usize {
+    let share = fleet.projects.len() * fleet.limits.max_change as usize / 100;
+    share.max(fleet.limits.free as usize)
+}
+
 /// A run that changes most of a fleet is more often a mistake than a wish.
 fn refuse_large(fleet: &Fleet, changing: usize) -> Result<()> {
     let all = fleet.projects.len();
-    let most = all * fleet.limits.max_change as usize / 100;
-    let most = most.max(fleet.limits.free as usize);
+    let most = most(fleet);
     if changing <= most {
         return Ok(());
     }
