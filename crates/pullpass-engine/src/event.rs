@@ -2,6 +2,8 @@
 
 use pullpass_fleet::name::ProjectName;
 
+use crate::estimate::Estimate;
+
 /// How a step stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
@@ -68,4 +70,6 @@ pub struct Summary {
     pub failed: usize,
     /// Requests made.
     pub calls: Calls,
+    /// What a plan would take to do.
+    pub ahead: Option<Estimate>,
 }

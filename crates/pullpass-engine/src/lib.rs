@@ -12,6 +12,8 @@
 //! There is no state but that of the systems outside. A run that is killed is continued by the next
 //! one, on any machine.
 
+mod drift;
+pub mod estimate;
 pub mod event;
 pub mod outside;
 pub mod picture;

@@ -11,10 +11,12 @@ use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, Project, StoreKind, Wish};
 use pullpass_fleet::foresee::foresee;
 use pullpass_fleet::name::ProjectName;
-use pullpass_fleet::observed::Account;
+use pullpass_fleet::observed::{Account, Stored};
 use pullpass_fleet::step::Step;
 use pullpass_fleet::store::{Record, Store as _};
 
+use crate::drift::{self, Moved};
+use crate::estimate::Estimate;
 use crate::event::{Event, Status, Summary};
 use crate::outside::Outside;
 use crate::perform::Case;
@@ -23,6 +25,9 @@ use crate::words::describe;
 
 /// Projects that are worked on at the same time; each system's own limit is below that.
 const AT_ONCE: usize = 16;
+
+/// Of as many projects it is asked who changed them: where more are, one thing happened to all.
+const ASKED_ABOUT: usize = 10;
 
 /// Steps of one project without a wait: far more than any needs.
 const MOST_STEPS: u32 = 100;
@@ -43,6 +48,34 @@ pub struct Manner {
     pub wait: Option<Duration>,
     /// Stay while a person does their part, and look this often.
     pub poll: Option<Duration>,
+    /// End early.
+    pub until: Option<Until>,
+}
+
+/// How far a run is to bring a renewal, where something else decides when it goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Until {
+    /// A new token is stored as pending and proven; no target has it.
+    Minted,
+    /// Every target has it, and consumers of the store read the one before. Mints none.
+    Delivered,
+    /// It is the current one. Mints none.
+    Promoted,
+}
+
+impl Until {
+    /// Whether that far is reached before this step.
+    fn ends_before(self, step: &Step, stored: &Stored) -> bool {
+        let is_pending = |attempt| stored.pending.is_some_and(|kept| kept.attempt == attempt);
+        match (self, step) {
+            (Self::Minted, Step::Deliver(_, attempt) | Step::Promote(attempt)) => {
+                is_pending(*attempt)
+            }
+            (Self::Delivered, Step::Promote(_) | Step::Mint(_)) => true,
+            (Self::Promoted, Step::Mint(_)) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A fleet and everything outside of it.
@@ -52,6 +85,7 @@ pub struct Run<'a> {
     manner: Manner,
     watch: &'a dyn Fn(&Event),
     stop: Cell<bool>,
+    ended: Cell<usize>,
 }
 
 /// A project, and what lies ahead for it.
@@ -63,6 +97,8 @@ pub struct Ahead<'a> {
     picture: Option<Picture>,
     /// What would be done, in order.
     pub steps: Vec<Step>,
+    /// Who made one of them necessary, where a log tells.
+    who: Option<(Step, String)>,
 }
 
 impl Ahead<'_> {
@@ -102,7 +138,13 @@ impl<'a> Run<'a> {
             manner,
             watch,
             stop: Cell::new(false),
+            ended: Cell::new(0),
         }
+    }
+
+    /// How many projects have ended, well or not.
+    pub fn ended(&self) -> usize {
+        self.ended.get()
     }
 
     /// Lets every project finish the step that it is at, and no other begin.
@@ -145,7 +187,29 @@ impl<'a> Run<'a> {
             .collect()
             .await;
         ahead.sort_by_key(|(number, _)| *number);
-        Ok(ahead.into_iter().map(|(_, ahead)| ahead).collect())
+        let mut ahead: Vec<Ahead<'a>> = ahead.into_iter().map(|(_, ahead)| ahead).collect();
+        self.ask_who(&mut ahead).await;
+        Ok(ahead)
+    }
+
+    /// Finds out who moved a Docker ID away from where it was put.
+    async fn ask_who(&self, ahead: &mut [Ahead<'_>]) {
+        let mut asked = 0;
+        for ahead in ahead {
+            let Some(picture) = &ahead.picture else {
+                continue;
+            };
+            let moved = ahead.steps.iter().find_map(|step| {
+                Moved::righted_by(step, &picture.observed).map(|moved| (step, moved))
+            });
+            if let Some((step, moved)) = moved
+                && asked < ASKED_ABOUT
+            {
+                asked += 1;
+                let who = drift::who(self.outside, ahead.project, moved).await;
+                ahead.who = who.map(|who| (step.clone(), who));
+            }
+        }
     }
 
     fn ahead(&self, project: &'a Project, taken: Result<Picture, Failure>) -> Ahead<'a> {
@@ -157,6 +221,7 @@ impl<'a> Run<'a> {
                     project,
                     steps: foresee(&desired, &picture.observed, now),
                     picture: Some(picture),
+                    who: None,
                 }
             }
             Err(failure) => {
@@ -165,6 +230,7 @@ impl<'a> Run<'a> {
                     project,
                     picture: None,
                     steps: Vec::new(),
+                    who: None,
                 }
             }
         }
@@ -195,6 +261,7 @@ impl<'a> Run<'a> {
     /// Tells what lies ahead.
     pub fn plan(&self, ahead: &[Ahead<'_>]) -> Summary {
         let mut summary = Summary::default();
+        let mut estimate = Estimate::default();
         for ahead in ahead {
             summary.projects += 1;
             let Some(picture) = &ahead.picture else {
@@ -205,7 +272,12 @@ impl<'a> Run<'a> {
             let mut pending = false;
             let mut person = false;
             for step in &ahead.steps {
-                let detail = describe(step, ahead.project, &picture.observed, &user);
+                let mut detail = describe(step, ahead.project, &picture.observed, &user);
+                if let Some((righted, who)) = &ahead.who
+                    && righted == step
+                {
+                    detail = format!("{detail} ({who})");
+                }
                 let status = match step {
                     Step::Converged => continue,
                     Step::Wait(..) => Status::Skipped,
@@ -214,6 +286,7 @@ impl<'a> Run<'a> {
                 };
                 pending = true;
                 person |= step.awaits_a_person();
+                estimate.add(step, ahead.project, &picture.observed);
                 self.tell(ahead.project, step.name(), status, detail);
             }
             summary.for_a_person += usize::from(person);
@@ -223,6 +296,7 @@ impl<'a> Run<'a> {
             }
         }
         summary.calls = self.outside.calls();
+        summary.ahead = Some(estimate);
         summary
     }
 
@@ -238,6 +312,7 @@ impl<'a> Run<'a> {
                     Some(picture) => self.project(project, picture).await,
                     None => End::Failed,
                 };
+                self.ended.set(self.ended.get() + 1);
                 let mut summary = ended.borrow_mut();
                 summary.projects += 1;
                 match end {
@@ -288,6 +363,12 @@ impl<'a> Run<'a> {
             }
             let now = self.outside.now();
             let step = decide(&case.desired, &case.picture.observed, now);
+            let stored = &case.picture.observed.stored;
+            if let Some(until) = self.manner.until
+                && until.ends_before(&step, stored)
+            {
+                return Ok(End::Waiting);
+            }
             let fail = |failure| (step.name(), failure);
             let user = case.user();
             let detail = describe(&step, case.project, &case.picture.observed, &user);

@@ -11,6 +11,7 @@ use pullpass_fleet::observed::{Holding, Kept, Token};
 use pullpass_fleet::store::Store as _;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::drift::{self, Moved};
 use crate::event::{Event, Status, Summary};
 use crate::outside::Outside;
 use crate::picture::{self, Picture};
@@ -169,7 +170,7 @@ async fn check(
     registry(outside, hub, project, &token, limits, checks).await?;
     let owner = match &project.identity {
         Identity::ServiceId { id, team } => {
-            membership(outside, id.as_str(), team.as_str(), checks).await?;
+            membership(outside, project, id.as_str(), team.as_str(), checks).await?;
             let account = outside.store(project)?.account(&project.name).await?;
             match outside.hub.sign_in(&account.id, &account.password).await? {
                 SignIn::Ready => checks.push(good("signs-in", format!("as `{user}`"))),
@@ -276,24 +277,33 @@ async fn registry(
 
 async fn membership(
     outside: &Outside,
+    project: &Project,
     id: &str,
     team: &str,
     checks: &mut Vec<Check>,
 ) -> Result<(), Failure> {
+    let who = async |moved| {
+        let who = drift::who(outside, project, moved).await;
+        who.map(|who| format!(" ({who})")).unwrap_or_default()
+    };
     let members = outside.members().await?;
     let Some(member) = members.get(id) else {
+        let who = who(Moved::Organization).await;
         checks.push(bad(
             "member",
-            format!("`{id}` is not in the organisation: pullpass apply invites it"),
+            format!("`{id}` is not in the organisation{who}: pullpass apply invites it"),
         ));
         return Ok(());
     };
     checks.push(match &member.role {
         Role::Member => good("member", format!("`{id}` is a plain Member")),
-        role => bad(
-            "member",
-            format!("`{id}` is {role:?}, and should be a plain Member: pullpass apply"),
-        ),
+        role => {
+            let who = who(Moved::Role).await;
+            bad(
+                "member",
+                format!("`{id}` is {role:?}, and should be a plain Member{who}: pullpass apply"),
+            )
+        }
     });
     let others: Vec<&str> = member
         .teams
@@ -303,10 +313,13 @@ async fn membership(
         .collect();
     checks.push(match (member.teams.contains(team), others.is_empty()) {
         (true, true) => good("one-team", format!("in `{team}` alone")),
-        (false, _) => bad(
-            "one-team",
-            format!("`{id}` is not in `{team}`: pullpass apply"),
-        ),
+        (false, _) => {
+            let who = who(Moved::Team).await;
+            bad(
+                "one-team",
+                format!("`{id}` is not in `{team}`{who}: pullpass apply"),
+            )
+        }
         (true, false) => bad(
             "one-team",
             format!(

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::Hub;
 use crate::http::Ask;
 
-/// Entries of a page.
-const PAGE: usize = 100;
+/// As many entries are asked for.
+const NEWEST: usize = 25;
 
 /// One thing that happened.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -29,30 +29,23 @@ struct Log {
 }
 
 impl Hub {
-    /// What happened in the organisation since then, the newest first.
+    /// What was done to a member or a team of that name since then, the newest first; of much, the
+    /// newest.
     ///
     /// # Errors
     ///
     /// When the operator may not see it.
-    pub async fn audit_log(&self, since: Timestamp) -> Result<Vec<Event>, Failure> {
+    pub async fn activity_of(&self, name: &str, since: Timestamp) -> Result<Vec<Event>, Failure> {
         let org = self.organization.as_str();
-        let mut events = Vec::new();
-        for number in 1_usize.. {
-            let ask = Ask::get(
-                format!("read the activity log of `{org}`"),
-                &["v2", "auditlogs", org],
-            )
-            .query("from", format!("{since:.0}"))
-            .query("page", number.to_string())
-            .query("page_size", PAGE.to_string());
-            let (ask, answer) = self.as_operator(ask).await?;
-            let log: Log = self.http.read(&ask, &answer)?;
-            let is_last = log.logs.len() < PAGE;
-            events.extend(log.logs);
-            if is_last {
-                break;
-            }
-        }
-        Ok(events)
+        let ask = Ask::get(
+            format!("read the activity log of `{org}`"),
+            &["v2", "auditlogs", org],
+        )
+        .query("name", name)
+        .query("from", format!("{since:.0}"))
+        .query("page_size", NEWEST.to_string());
+        let (ask, answer) = self.as_operator(ask).await?;
+        let log: Log = self.http.read(&ask, &answer)?;
+        Ok(log.logs)
     }
 }

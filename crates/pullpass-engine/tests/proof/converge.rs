@@ -94,6 +94,24 @@ async fn calls_are_few() {
             rotated.summary.calls
         );
         assert!(asked(planned.summary.calls) <= (N + N / 100 + 3) as u64);
+        foretold(&planned, &applied);
+    }
+}
+
+/// What a plan says that doing it takes is what it takes, but for the looking: within a fifth.
+fn foretold(planned: &Ran, applied: &Ran) {
+    let ahead = planned.summary.ahead.unwrap().calls;
+    let (looked, took) = (planned.summary.calls, applied.summary.calls);
+    for (name, said, looked, took) in [
+        ("hub", ahead.hub, looked.hub, took.hub),
+        ("circleci", ahead.circleci, looked.circleci, took.circleci),
+        ("github", ahead.github, looked.github, took.github),
+    ] {
+        let took = took - looked;
+        assert!(
+            said * 5 >= took * 4 && said * 4 <= took * 5,
+            "{name}: {said} were foretold, and it took {took}"
+        );
     }
 }
 

@@ -197,6 +197,11 @@ async fn an_owner_is_made_a_member_again() {
     assert_eq!(member(&state, "acmep1").unwrap()["role"], "Owner");
     let verified = bench.verify().await;
     says(&verified, &["is Owner", "plain Member", "pullpass apply"]);
+    let who = format!("(`{}` did that on ", bench.sandbox.operator().hub_user);
+    says(&verified, &[&who, "org.member.role.change"]);
+    let planned = bench.plan().await;
+    let planned = planned.said("demote");
+    assert!(planned[0].contains(&who), "{planned:?}");
     is_mended_by(&bench, &["demote"]).await;
 }
 
@@ -206,7 +211,14 @@ async fn a_member_out_of_its_team_is_put_back() {
     let owner = as_owner(&bench).await;
     let path = "/v2/orgs/acme/groups/ci-pullers/members/acmep1";
     at_hub(&bench, &owner, "DELETE", path, json!({})).await;
-    says(&bench.verify().await, &["not in `ci-pullers`", "apply"]);
+    let who = format!("(`{}` did that on ", bench.sandbox.operator().hub_user);
+    says(
+        &bench.verify().await,
+        &["not in `ci-pullers`", &who, "team.member.remove", "apply"],
+    );
+    let planned = bench.plan().await;
+    let planned = planned.said("join-team");
+    assert!(planned[0].contains(&who), "{planned:?}");
     is_mended_by(&bench, &["join-team"]).await;
 }
 
@@ -216,7 +228,14 @@ async fn a_member_who_was_removed_is_invited_again() {
     let owner = as_owner(&bench).await;
     let path = "/v2/orgs/acme/members/acmep1";
     at_hub(&bench, &owner, "DELETE", path, json!({})).await;
-    says(&bench.verify().await, &["not in the organisation", "apply"]);
+    let who = format!("(`{}` did that on ", bench.sandbox.operator().hub_user);
+    says(
+        &bench.verify().await,
+        &["not in the organisation", &who, "member.removed", "apply"],
+    );
+    let planned = bench.plan().await;
+    let planned = planned.said("invite");
+    assert!(planned[0].contains(&who), "{planned:?}");
     let ran = bench.apply().await;
     assert_eq!(ran.said("invite").len(), 1, "{ran:#?}");
     assert_eq!(ran.summary.for_a_person, 1, "{ran:#?}");

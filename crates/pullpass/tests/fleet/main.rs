@@ -10,6 +10,9 @@
 )]
 
 mod canary;
+mod clients;
 mod killed;
+mod lambda;
+mod moto;
 mod support;
 mod thousand;

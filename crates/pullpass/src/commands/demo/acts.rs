@@ -233,7 +233,7 @@ async fn rotate(stage: &Stage, teller: &Teller) -> Result<()> {
             leak: None,
         },
         wait: Some(PATIENCE),
-        poll: None,
+        ..Manner::default()
     };
     let done = Cell::new(false);
     let rotation = async {
@@ -300,7 +300,7 @@ async fn leak(stage: &Stage, teller: &Teller) -> Result<()> {
             renew_minted_before: None,
         },
         wait: Some(PATIENCE),
-        poll: None,
+        ..Manner::default()
     };
     let (summary, events) = run(stage, &[project], manner).await?;
     let steps = events.iter().filter(|event| event.status == Status::Done);

@@ -46,7 +46,7 @@ impl Apply {
                     ..Wish::default()
                 },
                 wait: self.wait,
-                poll: None,
+                ..Manner::default()
             },
             yes: self.yes,
             allow_large: self.allow_large,

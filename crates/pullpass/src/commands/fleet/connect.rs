@@ -17,7 +17,7 @@ use pullpass_connect::store::{AnyStore, AwsStore, VaultStore, aws, vault};
 use pullpass_engine::outside::{Outside, Shared};
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, IdentityKind, StoreKind};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::outside_failed;
 use crate::atomic;
@@ -29,12 +29,32 @@ const PASSPHRASE: &str = "PULLPASS_STORE_PASSPHRASE";
 /// A file with age identities that open it.
 const IDENTITY: &str = "PULLPASS_STORE_IDENTITY";
 
+/// Operators' credentials: those of the environment, and others in their place.
+#[derive(Default)]
+pub(super) struct Given {
+    others: BTreeMap<String, SecretString>,
+}
+
+impl Given {
+    /// With these, by the names that they have in the environment.
+    pub(super) fn with(others: BTreeMap<String, SecretString>) -> Self {
+        Self { others }
+    }
+
+    fn secret(&self, name: &str) -> Option<SecretString> {
+        self.others.get(name).cloned().or_else(|| secret(name))
+    }
+}
+
 /// Everything that the fleet needs.
-pub(super) async fn outside(fleet: &Fleet, folder: &Path) -> Result<Outside> {
+pub(super) async fn outside(fleet: &Fleet, folder: &Path, given: &Given) -> Result<Outside> {
     let options = Options::default();
     let url = |name: &str, usual: &str| filled(name).unwrap_or_else(|| usual.to_owned());
-    let operator = match (filled("PULLPASS_HUB_USER"), secret("PULLPASS_HUB_SECRET")) {
-        (Some(user), Some(secret)) => Some((user, secret)),
+    let operator = match (
+        given.secret("PULLPASS_HUB_USER"),
+        given.secret("PULLPASS_HUB_SECRET"),
+    ) {
+        (Some(user), Some(secret)) => Some((user.expose_secret().to_owned(), secret)),
         _ => None,
     };
     let hub = Hub::new(
@@ -47,7 +67,8 @@ pub(super) async fn outside(fleet: &Fleet, folder: &Path) -> Result<Outside> {
     .with_second_factor(Box::new(second_factor));
     let registry = Registry::new(&options, &url("PULLPASS_REGISTRY_URL", registry::URL))
         .map_err(outside_failed)?;
-    let circleci = secret("CIRCLECI_TOKEN")
+    let circleci = given
+        .secret("CIRCLECI_TOKEN")
         .map(|token| {
             CircleCi::new(
                 &options,
@@ -57,15 +78,16 @@ pub(super) async fn outside(fleet: &Fleet, folder: &Path) -> Result<Outside> {
         })
         .transpose()
         .map_err(outside_failed)?;
-    let github = secret("GITHUB_TOKEN")
-        .or_else(|| secret("GH_TOKEN"))
+    let github = given
+        .secret("GITHUB_TOKEN")
+        .or_else(|| given.secret("GH_TOKEN"))
         .map(|token| GitHub::new(&options, &url("PULLPASS_GITHUB_URL", github::URL), token))
         .transpose()
         .map_err(outside_failed)?;
     let mut stores = BTreeMap::new();
     for project in &fleet.projects {
         if let std::collections::btree_map::Entry::Vacant(entry) = stores.entry(project.store) {
-            entry.insert(store(fleet, project.store, folder, &options).await?);
+            entry.insert(store(fleet, project.store, folder, &options, given).await?);
         }
     }
     Ok(Outside {
@@ -93,6 +115,7 @@ async fn store(
     kind: StoreKind,
     folder: &Path,
     options: &Options,
+    given: &Given,
 ) -> Result<AnyStore> {
     match kind {
         StoreKind::File => {
@@ -101,20 +124,7 @@ async fn store(
             let store = FileStore::open(path, Box::new(unlock)).or_absent();
             Ok(AnyStore::File(store))
         }
-        StoreKind::Aws => {
-            let wanted = &fleet.store.aws;
-            let settings = aws::Settings {
-                id: wanted.id_name.clone(),
-                token: wanted.token_name.clone(),
-                account: wanted.account_name.clone(),
-                kms_key: wanted.kms_key.clone(),
-                tags: BTreeMap::new(),
-                organization: Some(fleet.hub.organization.to_string()),
-            };
-            let (profile, region) = (wanted.profile.as_deref(), wanted.region.as_deref());
-            let store = AwsStore::connect(settings, profile, region).await;
-            Ok(AnyStore::Aws(Box::new(store.map_err(outside_failed)?)))
-        }
+        StoreKind::Aws => Ok(AnyStore::Aws(Box::new(aws_store(fleet).await?))),
         StoreKind::Vault => {
             let missing = |name: &str| {
                 Error::new(
@@ -126,7 +136,9 @@ async fn store(
             };
             let settings = vault::Settings {
                 address: filled("VAULT_ADDR").ok_or_else(|| missing("VAULT_ADDR"))?,
-                token: secret("VAULT_TOKEN").ok_or_else(|| missing("VAULT_TOKEN"))?,
+                token: given
+                    .secret("VAULT_TOKEN")
+                    .ok_or_else(|| missing("VAULT_TOKEN"))?,
                 namespace: filled("VAULT_NAMESPACE"),
                 mount: fleet.store.vault.mount.clone(),
                 path: fleet.store.vault.path.clone(),
@@ -136,6 +148,22 @@ async fn store(
             Ok(AnyStore::Vault(store))
         }
     }
+}
+
+/// The store in AWS, as the fleet file has it.
+pub(super) async fn aws_store(fleet: &Fleet) -> Result<AwsStore> {
+    let wanted = &fleet.store.aws;
+    let settings = aws::Settings {
+        id: wanted.id_name.clone(),
+        token: wanted.token_name.clone(),
+        account: wanted.account_name.clone(),
+        kms_key: wanted.kms_key.clone(),
+        tags: BTreeMap::new(),
+        organization: Some(fleet.hub.organization.to_string()),
+    };
+    let (profile, region) = (wanted.profile.as_deref(), wanted.region.as_deref());
+    let store = AwsStore::connect(settings, profile, region).await;
+    store.map_err(outside_failed)
 }
 
 /// Makes the stores that are ours to make, where they are not there yet.
@@ -183,7 +211,6 @@ fn create(path: &Path, terminal: Terminal) -> Result<()> {
 }
 
 fn same(a: &SecretString, b: &SecretString) -> bool {
-    use secrecy::ExposeSecret as _;
     a.expose_secret() == b.expose_secret()
 }
 
@@ -194,10 +221,7 @@ fn own_key(path: &Path, terminal: Terminal) -> Result<String> {
         let written = path
             .parent()
             .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| {
-                use secrecy::ExposeSecret as _;
-                atomic::write_private(path, text.expose_secret().as_bytes())
-            });
+            .and_then(|()| atomic::write_private(path, text.expose_secret().as_bytes()));
         written.map_err(|error| {
             Error::new(
                 ErrorKind::Outside,

@@ -20,6 +20,7 @@ use crate::terminal::Terminal;
 
 pub(crate) mod apply;
 pub(crate) mod doctor;
+pub(crate) mod lambda;
 pub(crate) mod onboard;
 pub(crate) mod plan;
 pub(crate) mod revoke;
@@ -29,6 +30,7 @@ pub(crate) mod verify;
 pub(super) mod load;
 
 mod connect;
+mod progress;
 mod tell;
 
 use tell::Teller;
@@ -71,7 +73,7 @@ impl Fleetwide {
     async fn open(selection: &Selection, terminal: Terminal) -> Result<Self> {
         let (fleet, folder) = load::fleet(selection.config.as_deref())?;
         load::check_names(&fleet, &selection.projects)?;
-        let outside = connect::outside(&fleet, &folder).await?;
+        let outside = connect::outside(&fleet, &folder, &connect::Given::default()).await?;
         Ok(Self {
             fleet,
             outside,
@@ -183,7 +185,9 @@ fn work(
         if changing > 0 {
             connect::make_stores(&whole.fleet, &whole.folder, terminal)?;
         }
-        let summary = interruptible(&run, run.perform(ahead)).await?;
+        let progress = whole.teller.progress(ahead.len());
+        let work = interruptible(&run, run.perform(ahead));
+        let summary = progress.during(|| run.ended(), work).await?;
         whole.teller.summary(&summary)?;
         Ok(match run.is_stopped() {
             true => ExitCode::Interrupted,

@@ -94,8 +94,8 @@ impl Onboard {
                     thorough: true,
                     ..Wish::default()
                 },
-                wait: None,
                 poll: (!self.no_wait).then_some(self.poll),
+                ..Manner::default()
             };
             let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
             let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;

@@ -73,7 +73,7 @@ impl Revoke {
                     renew_minted_before: None,
                 },
                 wait: self.wait,
-                poll: None,
+                ..Manner::default()
             },
             yes: self.yes,
             // Named, or said to be everything: it is what the person wants.

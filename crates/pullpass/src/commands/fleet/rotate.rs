@@ -70,7 +70,7 @@ impl Rotate {
                     leak: None,
                 },
                 wait: self.wait,
-                poll: None,
+                ..Manner::default()
             },
             yes: self.yes,
             allow_large: self.allow_large,

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use pullpass_engine::event::{Event, Status, Summary};
+use jiff::SignedDuration;
+use pullpass_engine::event::{Calls, Event, Status, Summary};
 use serde_json::json;
 
 use super::Format;
+use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, Volume};
 
@@ -21,6 +23,7 @@ pub(super) struct Teller {
     terminal: Terminal,
     /// Events of a plan, which are told in groups.
     held: RefCell<Option<Vec<Event>>>,
+    progress: RefCell<Progress>,
     /// Whoever reads has gone: nothing is left to tell.
     gone: Cell<bool>,
 }
@@ -31,6 +34,7 @@ impl Teller {
             format,
             terminal,
             held: RefCell::new(None),
+            progress: RefCell::new(Progress::hidden()),
             gone: Cell::new(false),
         }
     }
@@ -54,9 +58,21 @@ impl Teller {
 
     fn print(&self, text: &str) {
         // A broken pipe ends nobody's work: what was begun is finished.
-        if !self.gone.get() && super::super::print(text.as_bytes()).is_err() {
-            self.gone.set(true);
+        let print = || {
+            if !self.gone.get() && super::super::print(text.as_bytes()).is_err() {
+                self.gone.set(true);
+            }
+        };
+        self.progress.borrow().above(print);
+    }
+
+    /// Shows how far a run of so many projects is, to a person who watches.
+    pub(super) fn progress(&self, projects: usize) -> Progress {
+        let shown = self.format == Format::Human && self.terminal.volume != Volume::Quiet;
+        if shown {
+            self.progress.replace(Progress::of(projects));
         }
+        self.progress.borrow().clone()
     }
 
     /// One thing that happened.
@@ -118,19 +134,20 @@ impl Teller {
     /// How it ended.
     pub(super) fn summary(&self, summary: &Summary) -> Result<()> {
         if self.format == Format::Json {
-            let line = json!({
+            let mut line = json!({
                 "schema": "pullpass.summary/1",
                 "projects": summary.projects,
                 "converged": summary.converged,
                 "pending": summary.pending,
                 "failed": summary.failed,
-                "calls": {
-                    "hub": summary.calls.hub,
-                    "circleci": summary.calls.circleci,
-                    "github": summary.calls.github,
-                    "store": summary.calls.store,
-                },
+                "calls": calls(summary.calls),
             });
+            if let Some(ahead) = &summary.ahead {
+                line["ahead"] = json!({
+                    "calls": calls(ahead.calls),
+                    "seconds": ahead.at_least().as_secs(),
+                });
+            }
             self.print(&format!("{line}\n"));
             return Ok(());
         }
@@ -151,15 +168,37 @@ impl Teller {
                 let _ = write!(text, ", {number} {what}");
             }
         }
-        let calls = summary.calls;
-        let _ = writeln!(
-            text,
-            ". Calls: Docker Hub {}, CircleCI {}, GitHub {}, store {}.",
-            calls.hub, calls.circleci, calls.github, calls.store
-        );
+        let _ = writeln!(text, ". Calls: {}.", each(summary.calls));
+        if let Some(ahead) = summary.ahead.filter(|_| summary.pending > 0) {
+            let limits = match ahead.at_least() {
+                SignedDuration::ZERO => "which no limit of theirs makes wait".to_owned(),
+                time => format!("which their limits make last {time:#} at least"),
+            };
+            let _ = writeln!(
+                text,
+                "To do it takes about as many more: {}; {limits}.",
+                each(ahead.calls)
+            );
+        }
         self.print(&text);
         Ok(())
     }
+}
+
+fn calls(calls: Calls) -> serde_json::Value {
+    json!({
+        "hub": calls.hub,
+        "circleci": calls.circleci,
+        "github": calls.github,
+        "store": calls.store,
+    })
+}
+
+fn each(calls: Calls) -> String {
+    format!(
+        "Docker Hub {}, CircleCI {}, GitHub {}, store {}",
+        calls.hub, calls.circleci, calls.github, calls.store
+    )
 }
 
 /// A plan for people: what is the same for many projects is said once.
