@@ -327,6 +327,12 @@ fn a_dead_token_is_replaced() {
         }]);
     });
     assert_eq!(step(service_id(), &deactivated), Step::Mint(Generation(4)));
+    let ends = |moment: i64| Token {
+        expires_at: Some(at(moment)),
+        ..token(3, 0)
+    };
+    assert!(!ends(NOW).is_alive(at(NOW)), "it has ended");
+    assert!(ends(NOW + 1).is_alive(at(NOW)));
 }
 
 #[test]
@@ -761,6 +767,8 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
         Step::Converged,
     ] {
         assert!(ends.ends_a_run() && !ends.changes(), "{ends:?}");
+        let is_none = matches!(ends, Step::Wait(..) | Step::Converged);
+        assert_eq!(ends.awaits_a_person(), !is_none, "{ends:?}");
     }
     for looks in [
         Step::LookAtAccount,
@@ -768,6 +776,7 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
         Step::Prove(Attempt(1)),
     ] {
         assert!(!looks.ends_a_run() && !looks.changes(), "{looks:?}");
+        assert!(!looks.awaits_a_person(), "{looks:?}");
     }
     for changes in [
         Step::Invent,
@@ -784,5 +793,23 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
         Step::WriteConnection(Target::GitHub),
     ] {
         assert!(!changes.ends_a_run() && changes.changes(), "{changes:?}");
+    }
+}
+
+/// Monitors go by them.
+#[test]
+fn steps_are_told_apart_by_their_names() {
+    let steps = [
+        (Step::LookAtTokens, "look-at-tokens"),
+        (Step::Mint(Generation(1)), "mint"),
+        (Step::Deliver(Target::GitHub, Attempt(1)), "deliver"),
+        (Step::Promote(Attempt(1)), "promote"),
+        (Step::Deactivate(TokenId(1)), "deactivate"),
+        (Step::Delete(TokenId(1)), "delete"),
+        (Step::Wait(at(0), Why::Settling), "wait"),
+        (Step::Converged, "converged"),
+    ];
+    for (step, name) in steps {
+        assert_eq!(step.name(), name);
     }
 }
