@@ -125,25 +125,26 @@ impl<'a> Case<'a> {
             Step::Deactivate(id) => {
                 let owner = self.owner()?;
                 self.sign_in().await?;
-                self.outside.hub.set_active(&owner, *id, false).await?;
-                self.each_token(|token| {
-                    if token.id == *id {
-                        token.active = false;
+                match self.outside.hub.set_active(&owner, *id, false).await {
+                    Err(failure) if failure.kind == FailureKind::NotFound => self.is_gone(*id),
+                    done => {
+                        done?;
+                        self.each_token(|token| {
+                            if token.id == *id {
+                                token.active = false;
+                            }
+                        });
                     }
-                });
+                }
             }
             Step::Delete(id) => {
                 let owner = self.owner()?;
                 self.sign_in().await?;
-                self.outside.hub.delete(&owner, *id).await?;
-                if let Some(tokens) = &mut self.picture.observed.tokens {
-                    tokens.retain(|token| token.id != *id);
+                match self.outside.hub.delete(&owner, *id).await {
+                    Err(failure) if failure.kind == FailureKind::NotFound => {}
+                    done => done?,
                 }
-                if let Some(slots) = &mut self.picture.observed.slots {
-                    slots.used = slots.used.saturating_sub(1);
-                    self.outside.slot_is_free();
-                }
-                self.outside.forget_tokens();
+                self.is_gone(*id);
             }
             Step::WriteConnection(target) => {
                 let Identity::Oidc { connection } = &self.project.identity else {
@@ -173,6 +174,18 @@ impl<'a> Case<'a> {
     fn holds(&mut self, target: &Target, holding: Holding) {
         let targets = &mut self.picture.observed.targets;
         targets.insert(target.clone(), holding);
+    }
+
+    /// A token that was deleted, by this run or by somebody else since it was listed.
+    fn is_gone(&mut self, id: TokenId) {
+        if let Some(tokens) = &mut self.picture.observed.tokens {
+            tokens.retain(|token| token.id != id);
+        }
+        if let Some(slots) = &mut self.picture.observed.slots {
+            slots.used = slots.used.saturating_sub(1);
+            self.outside.slot_is_free();
+        }
+        self.outside.forget_tokens();
     }
 
     fn each_token(&mut self, change: impl FnMut(&mut Token)) {

@@ -13,7 +13,7 @@
 //!
 //! What makes it safe with two operators is said in each function: the store compares and swaps,
 //! so a token that lost the race is never named there; a token is deleted only when nothing can
-//! come to name it (`Learnt::fenced`) and no target holds it.
+//! come to name it (`Learnt::fenced`), no target holds it, and no build can have begun with it.
 
 use jiff::Timestamp;
 
@@ -70,9 +70,9 @@ impl Case<'_> {
             .or_else(|| self.account())
             .or_else(|| self.pending())
             .or_else(|| self.current())
-            .or_else(|| self.reap())
+            .or_else(|| self.reap().filter(|step| !matches!(step, Step::Wait(..))))
             .or_else(|| self.membership())
-            .or_else(|| self.retire())
+            .or_else(|| self.clean_up())
             .unwrap_or(Step::Converged)
     }
 
@@ -182,10 +182,7 @@ impl Case<'_> {
             // One slot is kept, since a renewal needs two tokens for a while.
             let spare = u32::from(stored.current.is_none());
             if slots.used.saturating_add(spare) >= slots.limit {
-                return self
-                    .reap()
-                    .or_else(|| self.retire())
-                    .unwrap_or(Step::Blocked(Blocked::NoSlot));
+                return self.clean_up().unwrap_or(Step::Blocked(Blocked::NoSlot));
             }
         }
         // Above every generation that was ever seen, so that a token that is older than the
@@ -199,17 +196,32 @@ impl Case<'_> {
         Step::Mint(newest.unwrap_or(Generation(0)).next())
     }
 
-    /// What the registry has refused, though it is listed as alive.
+    /// What the registry has refused, though it is listed as alive. One that is about to end may have
+    /// ended by the registry's clock.
     fn refused(&self, tokens: &[Token]) -> Option<Attempt> {
+        let soon = later(self.now, self.desired.expiry_margin);
         tokens
             .iter()
-            .filter(|t| self.is_ours(t) && t.is_alive(self.now))
+            .filter(|t| self.is_ours(t) && t.is_alive(soon))
             .filter_map(|t| t.label.as_ref().map(|label| label.attempt))
             .find(|attempt| self.observed.learnt.refuted.contains(attempt))
     }
 
-    /// Tokens that never reached the store: minted by a run that was killed, or that lost a race.
-    /// One is deleted when nothing can come to name it and no target can hold it.
+    /// What is left of tokens that nothing names: what can be done at once, or else what is waited for
+    /// the least.
+    fn clean_up(&self) -> Option<Step> {
+        let (reap, retire) = (self.reap(), self.retire());
+        match (&reap, &retire) {
+            (Some(Step::Wait(one, _)), Some(Step::Wait(other, _))) if other < one => retire,
+            (None, _) => retire,
+            (Some(Step::Wait(..)), Some(step)) if !matches!(step, Step::Wait(..)) => retire,
+            _ => reap,
+        }
+    }
+
+    /// Tokens that the store does not name, and that are no older than the current one: minted by a run
+    /// that was killed or lost a race, or given up by one that answered a leak. One is deleted when
+    /// nothing can come to name it, no target can hold it, and no build can have begun with it.
     fn reap(&self) -> Option<Step> {
         let lost = self.unnamed().find(|t| !self.is_older_than_current(t))?;
         let known = self.desired.targets.iter().all(|t| match self.holding(t) {
@@ -221,6 +233,12 @@ impl Case<'_> {
         });
         if !known {
             return None;
+        }
+        // A target that was written after the token was minted may have held it until then.
+        let written_over = self.written_at().filter(|at| *at >= lost.created_at).max();
+        let unused = written_over.map(|at| later(at, self.desired.grace_of(lost.created_at)));
+        if let Some(unused) = unused.filter(|unused| *unused > self.now) {
+            return Some(Step::Wait(unused, Why::BuildsInFlight));
         }
         if self.observed.learnt.fenced.contains(&lost.id) {
             return Some(Step::Delete(lost.id));
@@ -249,16 +267,7 @@ impl Case<'_> {
         }
         // Not since the promotion alone: a target that was written later held something else until
         // then, and a build may have begun with it.
-        let since = self
-            .desired
-            .targets
-            .iter()
-            .filter_map(|t| match self.holding(t) {
-                Holding::Version { since, .. } => Some(since),
-                _ => None,
-            })
-            .chain(current.current_since)
-            .max()?;
+        let since = self.written_at().chain(current.current_since).max()?;
         let ends = |token: &Token| {
             let unused = later(since, self.desired.grace_of(token.created_at));
             match token.is_alive(self.now) {
@@ -304,6 +313,15 @@ impl Case<'_> {
     fn holding(&self, target: &Target) -> Holding {
         let seen = self.observed.targets.get(target);
         seen.copied().unwrap_or(Holding::Other)
+    }
+
+    /// When each target was last written with a version of ours.
+    fn written_at(&self) -> impl Iterator<Item = Timestamp> {
+        let targets = self.desired.targets.iter();
+        targets.filter_map(|target| match self.holding(target) {
+            Holding::Version { since, .. } => Some(since),
+            _ => None,
+        })
     }
 
     fn token(&self, id: TokenId) -> Option<&Token> {

@@ -12,4 +12,5 @@ mod converge;
 mod faults;
 mod operators;
 mod people;
+mod soak;
 mod support;

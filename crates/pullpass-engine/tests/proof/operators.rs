@@ -6,23 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{As, BOTH, Bench, LONG, applied};
-
-/// A generator of Marsaglia's (xorshift): the seed is all there is to know.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % most
-    }
-}
+use crate::support::{As, BOTH, Bench, Dice, LONG, applied};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Pair {

@@ -78,6 +78,22 @@ async fn control(url: &str, method: &str, path: &str, body: Option<&Value>) -> V
     answer.json()
 }
 
+/// A generator of Marsaglia's (xorshift): the seed is all there is to know.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % most
+    }
+}
+
 /// Who the projects of a fleet pull as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum As {
@@ -153,9 +169,13 @@ impl Bench {
         slots: u32,
     ) -> Self {
         options.population = population(projects, targets);
+        Self::of(&fleet_text(projects, who, targets, slots), options).await
+    }
+
+    /// The fleet of that file, in that sandbox.
+    pub(crate) async fn of(text: &str, options: pullpass_sandbox::Options) -> Self {
         let sandbox = Sandbox::start(options).await.unwrap();
-        let text = fleet_text(projects, who, targets, slots);
-        let fleet = file::parse(&text, "pullpass.toml").unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let fleet = file::parse(text, "pullpass.toml").unwrap_or_else(|e| panic!("{e}\n{text}"));
         let folder = tempfile::tempdir().unwrap();
         let (recipient, key) = identity::new_identity();
         let protection = Protection::Recipients(vec![recipient]);
@@ -335,12 +355,20 @@ impl Bench {
 
     /// Service IDs that were signed up and invited long ago; their passwords are kept.
     pub(crate) async fn everybody_is_here(&self) {
+        self.these_are_here(|_| true).await;
+    }
+
+    /// The same of the projects with these places in the fleet.
+    pub(crate) async fn these_are_here(&self, which: impl Fn(usize) -> bool) {
         let store = self.store();
         let mut people = Vec::new();
-        for project in &self.fleet.projects {
+        for (number, project) in self.fleet.projects.iter().enumerate() {
             let Identity::ServiceId { id, .. } = &project.identity else {
                 continue;
             };
+            if !which(number) {
+                continue;
+            }
             let email = format!("{id}@acme.example");
             people.push(json!({"name": id.as_str(), "email": email, "password": PASSWORD}));
             let account = Account {
@@ -515,7 +543,7 @@ pub(crate) fn applied() -> Wish {
     }
 }
 
-fn population(projects: usize, targets: &[&str]) -> Population {
+pub(crate) fn population(projects: usize, targets: &[&str]) -> Population {
     let mut population = Population::bare("acme");
     population.plan = Plan::Business;
     for number in 1..=projects {

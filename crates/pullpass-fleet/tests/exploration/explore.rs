@@ -1,15 +1,17 @@
 //! Breadth first over all states, so that a counter-example is as short as it can be.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::rc::Rc;
+use std::collections::HashSet;
 
+use foldhash::fast::FixedState;
 use pullpass_fleet::desired::Target;
 use pullpass_fleet::observed::{Account, Membership, TokenId};
 use pullpass_fleet::step::Step;
 
 use crate::scenario::Scenario;
-use crate::world::{Answer, Fate, Held, Operator, Request, World};
+use crate::world::{Fate, Held, Operator, Picture, World};
+
+/// Fingerprints of states that were met.
+type Prints = HashSet<u64, FixedState>;
 
 /// More would mean that the model has a leak of its own.
 const MAX_STATES: usize = 3_000_000;
@@ -22,10 +24,10 @@ const MAX_TICKS: i64 = 3;
 #[allow(dead_code, reason = "read by a person, through Debug")]
 enum Event {
     Start,
-    Looks(usize, &'static str),
+    Decides(usize, Step, &'static str),
     Performs(usize, Step, Fate),
     StoresMinted(usize, Fate),
-    Rests(usize),
+    EndsPromotion(usize, Fate),
     ArrivesLate(Step),
     PersonHelps,
     PersonDeactivates(TokenId),
@@ -34,11 +36,11 @@ enum Event {
 }
 
 pub(crate) fn explore(s: &Scenario) -> Result<usize, String> {
-    let mut seen: HashMap<u64, ()> = HashMap::new();
-    let mut settled: HashMap<u64, ()> = HashMap::new();
+    let mut seen = Prints::default();
+    let mut settled = Prints::default();
     // Every state with where it came from, for the story of a counter-example.
     let mut states: Vec<(World, usize, Event)> = vec![(s.start.clone(), 0, Event::Start)];
-    seen.insert(fingerprint(&s.start), ());
+    seen.insert(s.start.fingerprint(s));
     let mut next = 0;
     while next < states.len() {
         // Only its story is needed from now on.
@@ -53,8 +55,8 @@ pub(crate) fn explore(s: &Scenario) -> Result<usize, String> {
             continue;
         }
         for (after, what) in successors(&world, s) {
-            let after = after.canonical(s);
-            if seen.insert(fingerprint(&after), ()).is_none() {
+            let after = after.canonical();
+            if seen.insert(after.fingerprint(s)) {
                 states.push((after, at, what));
             }
         }
@@ -75,12 +77,6 @@ fn story(states: &[(World, usize, Event)], mut at: usize, wrong: &str) -> String
     lines.join("\n")
 }
 
-fn fingerprint(world: &World) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    world.hash(&mut hasher);
-    hasher.finish()
-}
-
 /// Everything that can happen next.
 fn successors(world: &World, s: &Scenario) -> Vec<(World, Event)> {
     let mut out = Vec::new();
@@ -94,24 +90,13 @@ fn successors(world: &World, s: &Scenario) -> Vec<(World, Event)> {
         out.push((after, Event::ArrivesLate(request.step.clone())));
     }
     people(world, s, &mut out);
-    // The one assumption about time: a grace is longer than a build, a picture's age and a
-    // request's way together.
-    let idle = world
-        .operators
-        .iter()
-        .all(|o| o.picture.is_none() && o.minted.is_none());
+    // The one assumption about time: a grace is longer than a build, a picture's age, a request's
+    // way and the difference of the clocks together.
+    let idle = world.operators.iter().all(|o| o.next.is_none());
     if idle && world.late.is_none() && world.ticks < MAX_TICKS {
-        out.push((tick(world), Event::TimePasses));
+        out.push((world.tick(), Event::TimePasses));
     }
     out
-}
-
-fn tick(world: &World) -> World {
-    let mut after = world.clone();
-    after.ticks += 1;
-    after.builds.clear();
-    after.before = None;
-    after
 }
 
 /// What people do: what only they can, and what they should not.
@@ -119,20 +104,20 @@ fn people(world: &World, s: &Scenario, out: &mut Vec<(World, Event)>) {
     if let Some(after) = helpful_person(world) {
         out.push((after, Event::PersonHelps));
     }
-    if !s.people || !world.meddled.is_empty() {
+    if !s.people || !world.excused.is_empty() {
         return;
     }
     for (id, token) in &world.tokens {
         if token.ours.is_some() && token.active {
             let mut after = world.clone();
-            after.meddled.insert(*id);
+            after.excused.insert(*id);
             after.tokens.get_mut(id).unwrap().active = false;
             out.push((after, Event::PersonDeactivates(*id)));
         }
     }
     for held in [Held::Other, Held::Missing] {
         let mut after = world.clone();
-        after.meddled.insert(TokenId(0));
+        after.excused.insert(TokenId(0));
         after.targets.insert(Target::CircleCi, held.clone());
         out.push((after, Event::PersonWrites(held)));
     }
@@ -157,18 +142,9 @@ fn helpful_person(world: &World) -> Option<World> {
 }
 
 fn act(world: &World, operator: usize, s: &Scenario, out: &mut Vec<(World, Event)>) {
-    let me = &world.operators[operator];
-    let Some(picture) = &me.picture else {
-        return look(world, operator, out);
+    let Some(request) = &world.operators[operator].next else {
+        return look(world, operator, s, out);
     };
-    let Some(request) = request(world, operator, s) else {
-        // The run ends; another may begin.
-        let mut after = world.clone();
-        after.operators[operator] = Operator::default();
-        out.push((after, Event::Rests(operator)));
-        return;
-    };
-    let listed: Vec<_> = picture.tokens.keys().copied().collect();
     for fate in [
         Fate::Answered,
         Fate::RequestLost,
@@ -184,7 +160,7 @@ fn act(world: &World, operator: usize, s: &Scenario, out: &mut Vec<(World, Event
             _ => continue,
         }
         let answer = match fate {
-            Fate::Answered | Fate::ResponseLost | Fate::CrashAfter => Some(after.land(&request, s)),
+            Fate::Answered | Fate::ResponseLost | Fate::CrashAfter => Some(after.land(request, s)),
             Fate::Late => {
                 after.late = Some(request.clone());
                 None
@@ -192,76 +168,67 @@ fn act(world: &World, operator: usize, s: &Scenario, out: &mut Vec<(World, Event
             Fate::RequestLost => None,
         };
         let heard = answer.filter(|_| fate == Fate::Answered);
-        after.hear(operator, &request, &listed, heard);
+        after.hear(operator, request, heard, s);
         if fate == Fate::CrashAfter {
             after.operators[operator] = Operator::default();
         }
         let event = match request.minted {
             Some(_) => Event::StoresMinted(operator, fate),
+            None if request.ends_promotion => Event::EndsPromotion(operator, fate),
             None => Event::Performs(operator, request.step.clone(), fate),
         };
         out.push((after, event));
     }
 }
 
-fn look(world: &World, operator: usize, out: &mut Vec<(World, Event)>) {
+/// Takes a picture and decides by it.
+fn look(world: &World, operator: usize, s: &Scenario, out: &mut Vec<(World, Event)>) {
     let fresh = world.picture();
-    let mut see = |picture, fault: u8, part: &'static str| {
+    let mut see = |picture: &Picture, fault: u8, part: &'static str| {
+        let request = world.decided(operator, picture, s);
+        let step = request.step.clone();
         let mut after = world.clone();
         after.trouble -= fault;
-        after.operators[operator].picture = Some(Rc::new(picture));
-        out.push((after, Event::Looks(operator, part)));
-    };
-    if let Some(before) = world.before.as_ref().filter(|_| world.trouble > 0) {
-        let stale = [
-            (before.tokens != fresh.tokens, 0),
-            (before.stored != fresh.stored, 1),
-            (before.targets != fresh.targets, 2),
-        ];
-        for (_, part) in stale.iter().filter(|(differs, _)| *differs) {
-            let mut picture = fresh.clone();
-            let what = match part {
-                0 => {
-                    picture.tokens = before.tokens.clone();
-                    "tokens that are behind"
-                }
-                1 => {
-                    picture.stored = before.stored.clone();
-                    "a store that is behind"
-                }
-                _ => {
-                    picture.targets = before.targets.clone();
-                    "targets that are behind"
-                }
-            };
-            see(picture, 1, what);
+        match step.ends_a_run() {
+            // The run ends; another may begin.
+            true => after.operators[operator] = Operator::default(),
+            false => after.operators[operator].next = Some(request),
         }
+        out.push((after, Event::Decides(operator, step, part)));
+    };
+    see(&fresh, 0, "by everything");
+    let Some(before) = world.before.as_ref().filter(|_| world.trouble > 0) else {
+        return;
+    };
+    if before.tokens != fresh.tokens {
+        let tokens = before.tokens.clone();
+        let picture = Picture {
+            tokens,
+            ..fresh.clone()
+        };
+        see(&picture, 1, "by tokens that are behind");
     }
-    see(fresh, 0, "everything");
-}
-
-/// The request that an operator sends next; `None` where its run ends.
-fn request(world: &World, operator: usize, s: &Scenario) -> Option<Request> {
-    let me = &world.operators[operator];
-    let seen = me.picture.as_ref()?.stored.clone();
-    if let Some(minted) = &me.minted {
-        return Some(Request {
-            step: Step::Fence,
-            seen,
-            minted: Some(minted.clone()),
-        });
+    if before.stored != fresh.stored {
+        let stored = before.stored.clone();
+        let picture = Picture {
+            stored,
+            ..fresh.clone()
+        };
+        see(&picture, 1, "by a store that is behind");
     }
-    let step = world.next_step(operator, s)?;
-    (!step.ends_a_run()).then_some(Request {
-        step,
-        seen,
-        minted: None,
-    })
+    if before.targets != fresh.targets {
+        let targets = before.targets.clone();
+        let picture = Picture { targets, ..fresh };
+        see(&picture, 1, "by targets that are behind");
+    }
 }
 
 /// One operator alone, without faults, comes to rest with everything as it should be; `None` where
 /// it does.
-fn settles(world: &World, s: &Scenario, known: &mut HashMap<u64, ()>) -> Option<String> {
+fn settles(world: &World, s: &Scenario, known: &mut Prints) -> Option<String> {
+    if known.contains(&world.quiet_fingerprint()) {
+        return None;
+    }
     let mut alone = world.clone();
     alone.operators = vec![Operator::default()];
     alone.late = None;
@@ -269,22 +236,27 @@ fn settles(world: &World, s: &Scenario, known: &mut HashMap<u64, ()>) -> Option<
     alone.trouble = 0;
     let mut path = Vec::new();
     let mut steps = Vec::new();
-    for _ in 0..80 {
-        let print = fingerprint(&alone);
-        if known.contains_key(&print) {
-            break;
+    let told = |steps: &[Step]| format!("  alone: {steps:?}");
+    loop {
+        if alone.operators[0] == Operator::default() {
+            let print = alone.quiet_fingerprint();
+            if known.contains(&print) {
+                break;
+            }
+            path.push(print);
         }
-        path.push(print);
         if let Some(wrong) = alone.broken(s) {
-            return Some(format!("{wrong}\n  alone: {}", steps.join(", ")));
+            return Some(format!("{wrong}\n{}", told(&steps)));
         }
-        let picture = alone.picture();
-        alone.operators[0].picture = Some(Rc::new(picture));
-        let step = alone.next_step(0, s)?;
-        steps.push(format!("{step:?}"));
+        if steps.len() >= 80 {
+            return Some(format!("does not come to rest\n{}", told(&steps)));
+        }
+        let request = alone.decided(0, &alone.picture(), s);
+        let step = request.step.clone();
+        steps.push(step.clone());
         if step == Step::Converged {
             if let Some(wrong) = alone.unsettled() {
-                return Some(format!("{wrong}\n  alone: {}", steps.join(", ")));
+                return Some(format!("{wrong}\n{}", told(&steps)));
             }
             break;
         }
@@ -292,25 +264,19 @@ fn settles(world: &World, s: &Scenario, known: &mut HashMap<u64, ()>) -> Option<
             alone.operators[0] = Operator::default();
             alone = match helpful_person(&alone) {
                 Some(helped) => helped,
-                None if matches!(step, Step::Wait(..)) => tick(&alone),
-                None => return Some(format!("stuck: {}", steps.join(", "))),
+                None if matches!(step, Step::Wait(..)) => alone.tick(),
+                None => return Some(format!("stuck\n{}", told(&steps))),
             };
             continue;
         }
-        while let Some(request) = request(&alone, 0, s) {
-            let listed: Vec<_> = alone.operators[0]
-                .picture
-                .iter()
-                .flat_map(|p| p.tokens.keys().copied())
-                .collect();
-            let answer: Answer = alone.land(&request, s);
+        let mut next = Some(request);
+        while let Some(request) = next {
+            let answer = alone.land(&request, s);
             alone.before = None;
-            alone.hear(0, &request, &listed, Some(answer));
-        }
-        if steps.len() >= 80 {
-            return Some(format!("does not come to rest: {}", steps.join(", ")));
+            alone.hear(0, &request, Some(answer), s);
+            next = alone.operators[0].next.clone();
         }
     }
-    known.extend(path.into_iter().map(|print| (print, ())));
+    known.extend(path);
     None
 }

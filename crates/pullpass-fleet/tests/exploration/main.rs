@@ -18,7 +18,7 @@ mod explore;
 mod scenario;
 mod world;
 
-use scenario::Scenario;
+use scenario::{SKEW, Scenario};
 
 fn holds(scenario: &Scenario) {
     match explore::explore(scenario) {
@@ -108,6 +108,70 @@ fn a_leak_with_two_operators() {
     holds(&scenario::leak(true).with_two_operators());
 }
 
+/// The second half of a promotion may be lost, come late, or be left to whoever comes next.
+#[test]
+fn a_rotation_in_labels() {
+    holds(&scenario::rotation().with_labels());
+}
+
+#[test]
+fn a_rotation_in_labels_with_two_operators() {
+    holds(&scenario::rotation().with_labels().with_two_operators());
+}
+
+#[test]
+fn a_rotation_in_labels_that_people_meddle_with() {
+    holds(&scenario::rotation().with_labels().with_people());
+}
+
+#[test]
+fn a_leak_in_labels() {
+    holds(&scenario::leak(true).with_labels());
+    holds(&scenario::leak(false).with_labels());
+}
+
+#[test]
+fn a_rotation_with_a_clock_that_differs() {
+    holds(&scenario::rotation().with_skew(SKEW, SKEW));
+    holds(&scenario::rotation().with_skew(-SKEW, -SKEW));
+}
+
+#[test]
+fn a_rotation_with_two_clocks_that_differ() {
+    let two = || scenario::rotation().with_two_operators();
+    holds(&two().with_skew(SKEW, -SKEW));
+}
+
+#[test]
+fn a_leak_with_a_clock_that_differs() {
+    holds(&scenario::leak(true).with_skew(SKEW, SKEW));
+    holds(&scenario::leak(false).with_skew(SKEW, SKEW));
+}
+
+/// Due at once, due after a tick, ended a moment ago, ended unseen long ago.
+#[test]
+fn a_token_that_ends_by_itself() {
+    for end in [50, 150, 250, 0, -50] {
+        holds(&scenario::rotation().with_an_end(end));
+    }
+}
+
+#[test]
+fn a_token_that_ends_by_itself_with_two_operators() {
+    holds(&scenario::rotation().with_an_end(50).with_two_operators());
+}
+
+/// It has ended by one clock and not by the other.
+#[test]
+fn a_token_that_ends_between_two_clocks() {
+    for end in [-2, 2, 98, 102] {
+        for skew in [SKEW, -SKEW] {
+            let scenario = scenario::rotation().with_an_end(end);
+            holds(&scenario.with_people().with_skew(skew, skew));
+        }
+    }
+}
+
 /// A check that can't fail proves nothing: each of these breaks one promise on purpose.
 mod the_exploration_notices {
     use super::*;
@@ -144,6 +208,34 @@ mod the_exploration_notices {
         is_caught(
             Sabotage::TargetsLookRight,
             scenario::rotation().with_people(),
+        );
+    }
+
+    #[test]
+    fn a_promotion_that_is_lost_half_way() {
+        is_caught(
+            Sabotage::PromotionsEndInNothing,
+            scenario::rotation().with_labels(),
+        );
+    }
+
+    #[test]
+    fn a_token_that_is_renewed_when_it_has_ended() {
+        is_caught(Sabotage::NoMargin, scenario::rotation().with_an_end(50));
+    }
+
+    #[test]
+    fn a_clock_that_is_a_whole_grace_ahead() {
+        let scenario = scenario::rotation().with_skew(scenario::TICK, scenario::TICK);
+        let found = explore::explore(&scenario);
+        assert!(found.is_err(), "it went unnoticed");
+    }
+
+    #[test]
+    fn a_new_token_judged_by_the_operators_clock() {
+        is_caught(
+            Sabotage::MintedByTheOperatorsClock,
+            scenario::rotation().with_skew(SKEW, SKEW),
         );
     }
 }

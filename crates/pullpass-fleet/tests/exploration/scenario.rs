@@ -13,6 +13,19 @@ use crate::world::{Held, HubToken, Sabotage, World};
 /// One tick of the model's clock: longer than any grace.
 pub(crate) const TICK: i64 = 100;
 
+/// The difference of two clocks: less than what a grace is longer than a build.
+pub(crate) const SKEW: i64 = 5;
+
+/// How a store changes a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum StoreKind {
+    /// As one document that is compared and swapped: Vault, a file under a lock.
+    Document,
+    /// By labels that are moved one by one: AWS Secrets Manager. A promotion is decided by the
+    /// first move and seen after the second; whoever changes the record next ends it first.
+    Labels,
+}
+
 pub(crate) struct Scenario {
     pub(crate) name: String,
     pub(crate) desired: Desired,
@@ -21,7 +34,14 @@ pub(crate) struct Scenario {
     pub(crate) people: bool,
     /// What the second operator wants, where it is something else.
     pub(crate) other: Option<Desired>,
+    /// What is wanted after the first tick, where that is something else.
+    pub(crate) later: Option<Desired>,
     pub(crate) sabotage: Option<Sabotage>,
+    pub(crate) store: StoreKind,
+    /// How far each operator's clock is ahead of the services', in seconds.
+    pub(crate) skew: [i64; 2],
+    /// How long after it was minted a token ends by itself.
+    pub(crate) life: Option<SignedDuration>,
     /// Where more tokens than this have been minted, the exploration goes no further. Two operators
     /// who want different things can undo each other's work for as long as nobody waits
     /// (`Desired::patience` is nothing here), and there is no end to that.
@@ -60,6 +80,7 @@ pub(crate) fn first_token() -> Scenario {
                     ours: None,
                     active: true,
                     minted_at: at(-500),
+                    ends: None,
                 },
             )]),
             stored: Stored::nothing(),
@@ -74,7 +95,11 @@ pub(crate) fn first_token() -> Scenario {
         },
         people: false,
         other: None,
+        later: None,
         sabotage: None,
+        store: StoreKind::Document,
+        skew: [0, 0],
+        life: None,
         most_attempts: 100,
     }
 }
@@ -106,6 +131,7 @@ pub(crate) fn rotation() -> Scenario {
             ours: Some((Generation(1), Attempt(1))),
             active: true,
             minted_at,
+            ends: None,
         },
     );
     scenario.start.stored = Stored {
@@ -187,10 +213,75 @@ impl Scenario {
         self
     }
 
+    /// In a store whose labels are moved one by one.
+    pub(crate) fn with_labels(mut self) -> Self {
+        self.name += ", labels";
+        self.store = StoreKind::Labels;
+        self
+    }
+
+    /// Operators whose clocks are so far ahead of the services'. What is asked for is asked by the
+    /// first one's.
+    pub(crate) fn with_skew(mut self, one: i64, two: i64) -> Self {
+        self.name += &format!(", clocks {one:+} and {two:+}");
+        self.skew = [one, two];
+        self.later = Some(Desired {
+            renew_minted_before: at(-1_000),
+            leak: None,
+            ..self.desired.clone()
+        });
+        let ask = |desired: &mut Desired| {
+            if desired.renew_minted_before == at(0) {
+                desired.renew_minted_before = at(one);
+            }
+            if let Some(leak) = &mut desired.leak {
+                leak.minted_before = at(one);
+            }
+        };
+        ask(&mut self.desired);
+        if let Some(other) = &mut self.other {
+            ask(other);
+        }
+        // Who renews what another has just renewed does so once more.
+        self.most_attempts = self.most_attempts.min(3);
+        self
+    }
+
+    /// What an operator wants. Where clocks differ, a rotation is asked for at the beginning, and
+    /// whoever comes later applies the file.
+    pub(crate) fn wanted(&self, operator: usize, ticks: i64) -> &Desired {
+        let other = self.other.as_ref().filter(|_| operator == 1);
+        match &self.later {
+            Some(later) if ticks > 0 => later,
+            _ => other.unwrap_or(&self.desired),
+        }
+    }
+
+    /// A token that ends so many seconds from the beginning, and is not due for its age.
+    pub(crate) fn with_an_end(mut self, end: i64) -> Self {
+        self.name = format!("an end at {end:+}");
+        let life = SignedDuration::from_secs(500 + end);
+        self.life = Some(life);
+        // Whoever comes every tick is in time, also by a clock that is behind.
+        self.desired.expiry_margin = SignedDuration::from_secs(TICK + 2 * SKEW);
+        self.desired.renew_minted_before = at(-1_000);
+        for token in self.start.tokens.values_mut() {
+            token.ends = token.ours.map(|_| token.minted_at + life);
+        }
+        // It may have ended before the beginning: nobody came.
+        if end <= 0 {
+            self.start.excused.insert(TokenId(1));
+        }
+        self
+    }
+
     pub(crate) fn sabotaged(mut self, sabotage: Sabotage) -> Self {
         self.sabotage = Some(sabotage);
         if sabotage == Sabotage::NoGrace {
             self.desired.grace = SignedDuration::ZERO;
+        }
+        if sabotage == Sabotage::NoMargin {
+            self.desired.expiry_margin = SignedDuration::ZERO;
         }
         self
     }

@@ -1,19 +1,21 @@
 //! The world as the model knows it: Docker Hub's tokens, the store with its compare-and-swap, the
-//! targets, running builds, and operators who see pictures of it and send requests.
+//! targets, running builds, and operators who look, decide, and send requests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::rc::Rc;
 
+use foldhash::quality::FixedState;
 use jiff::Timestamp;
 use pullpass_fleet::decide::decide;
-use pullpass_fleet::desired::{Desired, Target};
+use pullpass_fleet::desired::{Desired, Leak, Target};
 use pullpass_fleet::label::{Attempt, Generation, Label};
 use pullpass_fleet::observed::{
     Account, Holding, Kept, Learnt, Membership, Observed, Revision, Slots, Stored, Token, TokenId,
 };
 use pullpass_fleet::step::Step;
 
-use crate::scenario::{Scenario, TICK, at};
+use crate::scenario::{Scenario, StoreKind, TICK, at};
 
 /// What is broken on purpose, to see that it is noticed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +24,12 @@ pub(crate) enum Sabotage {
     NoGrace,
     EverythingFenced,
     TargetsLookRight,
+    /// What ends a promotion forgets it.
+    PromotionsEndInNothing,
+    /// A token is renewed when it has ended, and no sooner.
+    NoMargin,
+    /// A token that was minted just now is judged by the operator's clock.
+    MintedByTheOperatorsClock,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -30,6 +38,17 @@ pub(crate) struct HubToken {
     pub(crate) ours: Option<(Generation, Attempt)>,
     pub(crate) active: bool,
     pub(crate) minted_at: Timestamp,
+    pub(crate) ends: Option<Timestamp>,
+}
+
+impl HubToken {
+    fn works(&self, now: Timestamp) -> bool {
+        self.active && self.ends.is_none_or(|end| end > now)
+    }
+
+    fn attempt(&self) -> Option<Attempt> {
+        self.ours.map(|(_, attempt)| attempt)
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -40,41 +59,57 @@ pub(crate) enum Held {
     Other,
 }
 
-/// A request that its sender has given up on, and that may still arrive.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// What one operator asks of one system. Its sender may have given up on it, and it may still
+/// arrive.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Request {
     pub(crate) step: Step,
-    pub(crate) seen: Stored,
-    pub(crate) minted: Option<Minted>,
+    /// What a change of the record is compared with.
+    pub(crate) revision: Revision,
+    /// Whose secret this operator holds and nobody has stored: the request stores it.
+    pub(crate) minted: Option<Kept>,
+    /// The second half of a promotion where that takes two.
+    pub(crate) ends_promotion: bool,
+    /// What was listed when it was decided on, where that is learnt from.
+    listed: BTreeSet<TokenId>,
+    /// The operator's time.
+    now: Timestamp,
 }
 
-/// A token whose secret one operator holds and nobody has stored.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Minted {
-    kept: Kept,
+impl Request {
+    /// Whether it changes the record.
+    fn writes(&self) -> bool {
+        self.minted.is_some()
+            || matches!(
+                self.step,
+                Step::Promote(_) | Step::DropPending(_) | Step::Fence | Step::Invent
+            )
+    }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Operator {
-    /// The picture that the next step is decided on.
-    pub(crate) picture: Option<Rc<Picture>>,
+    /// What it has decided on, by what it saw.
+    pub(crate) next: Option<Request>,
     pub(crate) learnt: Learnt,
-    /// Between minting and storing.
-    pub(crate) minted: Option<Minted>,
+    /// What it minted is new, whatever its clock says.
+    minted_at: Option<Timestamp>,
 }
 
 /// What can be seen.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Picture {
     pub(crate) tokens: BTreeMap<TokenId, HubToken>,
     pub(crate) stored: Stored,
     pub(crate) targets: BTreeMap<Target, Held>,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct World {
     pub(crate) tokens: BTreeMap<TokenId, HubToken>,
     pub(crate) stored: Stored,
+    /// A promotion that is decided, and that whoever reads the store does not see yet.
+    pub(crate) promoting: Option<(Attempt, Timestamp)>,
     pub(crate) targets: BTreeMap<Target, Held>,
     pub(crate) account: Account,
     pub(crate) membership: Membership,
@@ -89,8 +124,9 @@ pub(crate) struct World {
     pub(crate) attempts: u64,
     /// How many more things may go wrong: lost, late or stale answers, crashes.
     pub(crate) trouble: u8,
-    /// Tokens that a person has deactivated.
-    pub(crate) meddled: BTreeSet<TokenId>,
+    /// Tokens that nobody promises anything about any more: a person deactivated them, an answer to
+    /// a leak did, or they ended before anybody had come to renew them.
+    pub(crate) excused: BTreeSet<TokenId>,
 }
 
 impl Default for World {
@@ -98,6 +134,7 @@ impl Default for World {
         Self {
             tokens: BTreeMap::new(),
             stored: Stored::nothing(),
+            promoting: None,
             targets: BTreeMap::new(),
             account: Account::Ready,
             membership: Membership::None,
@@ -109,7 +146,7 @@ impl Default for World {
             before: None,
             attempts: 0,
             trouble: 0,
-            meddled: BTreeSet::new(),
+            excused: BTreeSet::new(),
         }
     }
 }
@@ -129,7 +166,9 @@ pub(crate) enum Fate {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Answer {
     Done,
-    Minted(Minted),
+    Minted(Kept),
+    /// The promotion is decided, and has to be ended.
+    Decided,
     Conflict,
     Refused,
 }
@@ -148,7 +187,7 @@ impl World {
     }
 
     /// What an operator makes of a picture.
-    pub(crate) fn observe(&self, picture: &Picture, learnt: &Learnt, s: &Scenario) -> Observed {
+    fn observe(&self, picture: &Picture, learnt: &Learnt, s: &Scenario) -> Observed {
         let mut learnt = learnt.clone();
         if s.sabotage == Some(Sabotage::EverythingFenced) {
             learnt.fenced.extend(picture.tokens.keys());
@@ -194,7 +233,7 @@ impl World {
                         label: token.ours.map(label),
                         active: token.active,
                         created_at: token.minted_at,
-                        expires_at: None,
+                        expires_at: token.ends,
                         last_used: None,
                     })
                     .collect(),
@@ -207,48 +246,109 @@ impl World {
         }
     }
 
-    pub(crate) fn next_step(&self, operator: usize, s: &Scenario) -> Option<Step> {
-        let wanted = s.other.as_ref().filter(|_| operator == 1);
+    /// What an operator decides on, by that picture and its own clock.
+    pub(crate) fn decided(&self, operator: usize, picture: &Picture, s: &Scenario) -> Request {
+        let wanted = s.wanted(operator, self.ticks);
+        let skew = s.skew.get(operator).copied().unwrap_or_default();
+        let now = at(self.ticks * TICK + skew);
         let operator = &self.operators[operator];
-        let picture = operator.picture.as_ref()?;
         let observed = self.observe(picture, &operator.learnt, s);
-        Some(decide(wanted.unwrap_or(&s.desired), &observed, self.now()))
+        let step = match operator.minted_at {
+            None => decide(wanted, &observed, now),
+            Some(moment) => {
+                let mut wanted = wanted.clone();
+                wanted.renew_minted_before = wanted.renew_minted_before.min(moment);
+                if let Some(leak) = &mut wanted.leak {
+                    leak.minted_before = leak.minted_before.min(moment);
+                }
+                decide(&wanted, &observed, now)
+            }
+        };
+        let mut request = Request {
+            step,
+            revision: picture.stored.revision,
+            minted: None,
+            ends_promotion: false,
+            listed: BTreeSet::new(),
+            now: at(0),
+        };
+        if request.writes() || matches!(request.step, Step::Mint(_)) {
+            request.listed = picture.tokens.keys().copied().collect();
+        }
+        if matches!(request.step, Step::Promote(_)) {
+            request.now = now;
+        }
+        request
+    }
+
+    /// A change of the record, where it is still as it was seen.
+    fn write(
+        &mut self,
+        request: &Request,
+        s: &Scenario,
+        change: impl FnOnce(&mut Stored),
+    ) -> Answer {
+        let sabotaged = s.sabotage == Some(Sabotage::StoreTakesEveryWrite);
+        if request.revision != self.stored.revision && !sabotaged {
+            return Answer::Conflict;
+        }
+        self.end_promotion(s);
+        change(&mut self.stored);
+        self.stored.revision = Revision(self.stored.revision.0 + 1);
+        Answer::Done
+    }
+
+    /// What was promoted becomes what is read.
+    fn end_promotion(&mut self, s: &Scenario) {
+        let Some((attempt, since)) = self.promoting.take() else {
+            return;
+        };
+        match s.sabotage {
+            Some(Sabotage::PromotionsEndInNothing) => self.stored.pending = None,
+            _ => promote(&mut self.stored, attempt, since),
+        }
     }
 
     /// The systems' side of a request.
     pub(crate) fn land(&mut self, request: &Request, s: &Scenario) -> Answer {
         self.before = (self.trouble > 0).then(|| Rc::new(self.picture()));
-        let sabotaged = s.sabotage == Some(Sabotage::StoreTakesEveryWrite);
-        let fresh = request.seen.revision == self.stored.revision || sabotaged;
-        let mut write = |change: &dyn Fn(&mut Stored)| {
-            if !fresh {
-                return Answer::Conflict;
-            }
-            change(&mut self.stored);
-            self.stored.revision = Revision(self.stored.revision.0 + 1);
-            Answer::Done
-        };
-        if let Some(minted) = &request.minted {
-            return write(&|stored| stored.pending = Some(minted.kept));
+        if let Some(kept) = request.minted {
+            return self.write(request, s, |stored| stored.pending = Some(kept));
         }
-        let now = at(self.ticks * TICK);
+        let now = self.now();
         match &request.step {
-            Step::Invent => write(&|stored| {
+            Step::Invent => self.write(request, s, |stored| {
                 stored.account = Some("acmedigideps".to_owned())
                     .and_then(|id| pullpass_fleet::name::DockerId::new(id).ok());
             }),
-            Step::Promote(attempt) => write(&|stored| {
-                if let Some(pending) = stored.pending.filter(|p| p.attempt == *attempt) {
-                    stored.current = Some(Kept {
-                        current_since: Some(now),
-                        ..pending
-                    });
+            Step::Promote(attempt) if request.ends_promotion => {
+                // The label is moved from where it was seen, so that what comes late does nothing.
+                if self.promoting.is_some_and(|(a, _)| a == *attempt) {
+                    self.end_promotion(s);
+                }
+                Answer::Done
+            }
+            Step::Promote(attempt) => match s.store {
+                StoreKind::Document => self.write(request, s, |stored| {
+                    promote(stored, *attempt, request.now);
+                }),
+                StoreKind::Labels => {
+                    let written = self.write(request, s, |_| {});
+                    let is_pending = |kept: Kept| kept.attempt == *attempt;
+                    if written == Answer::Done && self.stored.pending.is_some_and(is_pending) {
+                        self.promoting = Some((*attempt, request.now));
+                        return Answer::Decided;
+                    }
+                    written
+                }
+            },
+            Step::DropPending(attempt) => self.write(request, s, |stored| {
+                if stored.pending.is_some_and(|kept| kept.attempt == *attempt) {
                     stored.pending = None;
                 }
             }),
-            Step::DropPending(_) => write(&|stored| stored.pending = None),
-            Step::Fence => write(&|_| {}),
-            Step::Mint(generation) => self.mint(*generation),
+            Step::Fence => self.write(request, s, |_| {}),
+            Step::Mint(generation) => self.mint(*generation, s),
             Step::Prove(attempt) => {
                 let id = [self.stored.current, self.stored.pending]
                     .iter()
@@ -257,29 +357,32 @@ impl World {
                     .map(|kept| kept.token);
                 let works = id
                     .and_then(|id| self.tokens.get(&id))
-                    .is_some_and(|token| token.active);
+                    .is_some_and(|token| token.works(now));
                 match works {
                     true => Answer::Done,
                     false => Answer::Refused,
                 }
             }
+            // Its secret was read from the store when it was decided on, which named it then.
             Step::Deliver(target, attempt) => {
-                // The secret is read from the store, which knows it only while it names it.
-                let named = [request.seen.current, request.seen.pending];
-                if named.iter().flatten().any(|kept| kept.attempt == *attempt) {
-                    let held = Held::Version(*attempt, now);
-                    let before = self.targets.insert(target.clone(), held);
-                    if let Some(Held::Version(before, _)) =
-                        before.filter(|b| !matches!(b, Held::Version(a, _) if a == attempt))
-                    {
-                        self.builds.insert((target.clone(), before));
-                    }
+                let held = Held::Version(*attempt, now);
+                let before = self.targets.insert(target.clone(), held);
+                if let Some(Held::Version(before, _)) =
+                    before.filter(|b| !matches!(b, Held::Version(a, _) if a == attempt))
+                {
+                    self.builds.insert((target.clone(), before));
                 }
                 Answer::Done
             }
             Step::Deactivate(id) => {
                 if let Some(token) = self.tokens.get_mut(id) {
                     token.active = false;
+                    let suspect = |leak: Leak| token.minted_at < leak.minted_before;
+                    let leak = s.desired.leak.filter(|leak| !leak.keep_builds_running);
+                    // Asked for once more, by a clock that is ahead.
+                    if *id != TokenId(1) && leak.is_some_and(suspect) {
+                        self.excused.insert(*id);
+                    }
                 }
                 Answer::Done
             }
@@ -295,7 +398,7 @@ impl World {
         }
     }
 
-    fn mint(&mut self, generation: Generation) -> Answer {
+    fn mint(&mut self, generation: Generation, s: &Scenario) -> Answer {
         let used = self.tokens.len() as u32;
         if self.slots.is_some_and(|limit| used >= limit) {
             return Answer::Refused;
@@ -304,22 +407,19 @@ impl World {
         let attempt = Attempt(self.attempts);
         let id = TokenId(self.attempts.into());
         let minted_at = self.now();
-        self.tokens.insert(
-            id,
-            HubToken {
-                ours: Some((generation, attempt)),
-                active: true,
-                minted_at,
-            },
-        );
-        Answer::Minted(Minted {
-            kept: Kept {
-                generation,
-                attempt,
-                token: id,
-                minted_at,
-                current_since: None,
-            },
+        let token = HubToken {
+            ours: Some((generation, attempt)),
+            active: true,
+            minted_at,
+            ends: s.life.map(|life| minted_at + life),
+        };
+        self.tokens.insert(id, token);
+        Answer::Minted(Kept {
+            generation,
+            attempt,
+            token: id,
+            minted_at,
+            current_since: None,
         })
     }
 
@@ -328,33 +428,38 @@ impl World {
         &mut self,
         operator: usize,
         request: &Request,
-        listed: &[TokenId],
         answer: Option<Answer>,
+        s: &Scenario,
     ) {
+        let named = self.stored.clone();
         let operator = &mut self.operators[operator];
-        operator.picture = None;
-        operator.minted = None;
-        let wrote = request.minted.is_some()
-            || matches!(
-                request.step,
-                Step::Promote(_) | Step::DropPending(_) | Step::Fence | Step::Invent
-            );
+        operator.next = None;
         match (&request.step, answer) {
-            (_, Some(Answer::Minted(minted))) => {
-                // The picture that it was decided on is what the store is compared with.
-                operator.picture = Some(Rc::new(Picture {
-                    tokens: BTreeMap::new(),
-                    stored: request.seen.clone(),
-                    targets: BTreeMap::new(),
-                }));
-                operator.minted = Some(minted);
+            (_, Some(Answer::Minted(kept))) => {
+                let is_old = |limit: Timestamp| kept.minted_at < limit;
+                let leak = s.desired.leak.is_some_and(|l| is_old(l.minted_before));
+                let believed = s.sabotage != Some(Sabotage::MintedByTheOperatorsClock);
+                if believed && (leak || is_old(s.desired.renew_minted_before)) {
+                    operator.minted_at = Some(kept.minted_at);
+                }
+                let mut storing = request.clone();
+                storing.listed.insert(kept.token);
+                storing.minted = Some(kept);
+                operator.next = Some(storing);
             }
-            (_, Some(Answer::Done)) if wrote => {
-                operator.learnt.fenced.extend(listed);
+            (_, Some(Answer::Decided)) => {
+                operator.next = Some(Request {
+                    ends_promotion: true,
+                    ..request.clone()
+                });
+            }
+            (_, Some(Answer::Done)) if request.writes() => {
+                let lost = request.listed.iter().filter(|id| !named.names(**id));
+                operator.learnt.fenced.extend(lost);
             }
             (_, Some(Answer::Conflict)) => {
-                if let Some(minted) = &request.minted {
-                    operator.learnt.fenced.insert(minted.kept.token);
+                if let Some(kept) = request.minted {
+                    operator.learnt.fenced.insert(kept.token);
                 }
             }
             (Step::Prove(attempt), Some(Answer::Done)) => {
@@ -367,29 +472,101 @@ impl World {
         }
     }
 
+    /// Time passes: builds end, and tokens that were not renewed.
+    pub(crate) fn tick(&self) -> Self {
+        let mut after = self.clone();
+        after.ticks += 1;
+        after.builds.clear();
+        after.before = None;
+        let now = after.now();
+        for (id, token) in &after.tokens {
+            if token.active && !token.works(now) {
+                after.excused.insert(*id);
+            }
+        }
+        after
+    }
+
     /// Forgets what can make no difference any more, so that states that behave alike are one.
-    pub(crate) fn canonical(mut self, s: &Scenario) -> Self {
-        let living: BTreeSet<Attempt> = self
-            .tokens
-            .values()
-            .filter_map(|token| token.ours.map(|(_, attempt)| attempt))
-            .collect();
+    pub(crate) fn canonical(mut self) -> Self {
+        let living: BTreeSet<Attempt> =
+            self.tokens.values().filter_map(HubToken::attempt).collect();
         for operator in &mut self.operators {
             let learnt = &mut operator.learnt;
             learnt.fenced.retain(|id| self.tokens.contains_key(id));
             learnt.proven.retain(|attempt| living.contains(attempt));
         }
-        if s.other.is_none() {
-            self.operators.sort_by_cached_key(|operator| {
-                let mut hasher = std::hash::DefaultHasher::new();
-                std::hash::Hash::hash(operator, &mut hasher);
-                std::hash::Hasher::finish(&hasher)
-            });
-        }
         if self.trouble == 0 {
             self.before = None;
         }
         self
+    }
+
+    /// What tells states apart that behave differently. A revision is only ever compared with the
+    /// newest, and one that is behind stays so; operators who want the same at the same time are
+    /// interchangeable.
+    pub(crate) fn fingerprint(&self, s: &Scenario) -> u64 {
+        let hashers = FixedState::default();
+        let mut operators: Vec<u64> = Vec::with_capacity(2);
+        for operator in &self.operators {
+            let mut hasher = hashers.build_hasher();
+            operator.learnt.hash(&mut hasher);
+            operator.minted_at.hash(&mut hasher);
+            self.hash_request(operator.next.as_ref(), &mut hasher);
+            operators.push(hasher.finish());
+        }
+        if s.other.is_none() && s.skew[0] == s.skew[1] {
+            operators.sort_unstable();
+        }
+        let mut hasher = hashers.build_hasher();
+        operators.hash(&mut hasher);
+        self.hash_request(self.late.as_ref(), &mut hasher);
+        self.before.is_some().hash(&mut hasher);
+        if let Some(before) = &self.before {
+            before.tokens.hash(&mut hasher);
+            before.targets.hash(&mut hasher);
+            hash_stored(&before.stored, &mut hasher);
+            (before.stored.revision == self.stored.revision).hash(&mut hasher);
+        }
+        self.trouble.hash(&mut hasher);
+        self.hash_quiet(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The same, for one operator that begins, and nothing under way.
+    pub(crate) fn quiet_fingerprint(&self) -> u64 {
+        let mut hasher = FixedState::default().build_hasher();
+        self.hash_quiet(&mut hasher);
+        hasher.finish()
+    }
+
+    fn hash_quiet(&self, hasher: &mut impl Hasher) {
+        self.tokens.hash(hasher);
+        hash_stored(&self.stored, hasher);
+        self.promoting.hash(hasher);
+        self.targets.hash(hasher);
+        self.account.hash(hasher);
+        self.membership.hash(hasher);
+        self.slots.hash(hasher);
+        self.ticks.hash(hasher);
+        self.builds.hash(hasher);
+        self.attempts.hash(hasher);
+        self.excused.hash(hasher);
+    }
+
+    fn hash_request(&self, request: Option<&Request>, hasher: &mut impl Hasher) {
+        let Some(request) = request else {
+            return hasher.write_u8(0);
+        };
+        hasher.write_u8(1);
+        request.step.hash(hasher);
+        request.minted.hash(hasher);
+        request.ends_promotion.hash(hasher);
+        request.listed.hash(hasher);
+        request.now.hash(hasher);
+        if request.writes() || matches!(request.step, Step::Mint(_)) {
+            (request.revision == self.stored.revision).hash(hasher);
+        }
     }
 
     /// What must hold in every state; the name of the invariant that does not.
@@ -402,15 +579,19 @@ impl World {
             .builds
             .iter()
             .map(|(target, attempt)| ("build", target, attempt));
-        for (what, target, attempt) in held.chain(building) {
-            let token = self
-                .tokens
-                .iter()
-                .find(|(_, token)| token.ours.is_some_and(|(_, a)| a == *attempt));
-            let excused = self.is_excused(*attempt, what, &s.desired);
-            if !token.is_some_and(|(_, token)| token.active) && !excused {
+        // Somebody may read the store instead of a target: Terraform does.
+        let current = self.stored.current.map(|kept| kept.attempt);
+        let read = current
+            .iter()
+            .map(|attempt| ("store", &Target::CircleCi, attempt));
+        let now = self.now();
+        for (what, target, attempt) in held.chain(building).chain(read) {
+            let mut tokens = self.tokens.values();
+            let token = tokens.find(|token| token.attempt() == Some(*attempt));
+            let works = token.is_some_and(|token| token.works(now));
+            if !works && !self.is_excused(*attempt, what, &s.desired) {
                 return Some(format!(
-                    "I1: a {what} of {target} holds {attempt}, which is dead"
+                    "I1: a {what} ({target}) holds {attempt}, which is dead"
                 ));
             }
         }
@@ -420,29 +601,39 @@ impl World {
         None
     }
 
-    /// A credential that a person made unusable, or that a leak made so.
+    /// A credential that a person made unusable, that ended unseen, or that a leak made so.
     fn is_excused(&self, attempt: Attempt, what: &str, desired: &Desired) -> bool {
-        if self.meddled.contains(&TokenId(attempt.0.into())) {
+        if self.excused.contains(&TokenId(attempt.0.into())) {
             return true;
         }
+        let Some(leak) = desired.leak else {
+            return false;
+        };
+        // By a clock that is ahead, what another run has minted a moment ago is suspect too.
+        let suspect = attempt == Attempt(1) || (self.ticks == 0 && leak.minted_before > self.now());
         // A build in flight is not waited for once its credential is suspect.
-        attempt == Attempt(1)
-            && desired
-                .leak
-                .is_some_and(|leak| !leak.keep_builds_running || what == "build")
+        suspect && (what == "build" || !leak.keep_builds_running)
     }
 
     /// What must hold where nothing is left to do.
     pub(crate) fn unsettled(&self) -> Option<String> {
+        let now = self.now();
         let live: Vec<_> = self
             .tokens
             .iter()
-            .filter(|(_, token)| token.ours.is_some() && token.active)
+            .filter(|(_, token)| token.ours.is_some() && token.works(now))
             .collect();
         let current = self.stored.current;
-        match (live.as_slice(), current) {
-            ([(id, _)], Some(current)) if **id == current.token => {}
+        let token = match (live.as_slice(), current) {
+            ([(id, token)], Some(current)) if **id == current.token => token,
             _ => return Some(format!("I2: live tokens {live:?}, stored {current:?}")),
+        };
+        // Whoever comes a tick later is in time.
+        if token
+            .ends
+            .is_some_and(|end| end <= at((self.ticks + 1) * TICK))
+        {
+            return Some(format!("I1: {token:?} ends before anybody comes again"));
         }
         let attempt = current.map(|kept| kept.attempt);
         let stale = self
@@ -450,5 +641,21 @@ impl World {
             .values()
             .any(|held| !matches!(held, Held::Version(a, _) if Some(*a) == attempt));
         stale.then(|| format!("I2: targets {:?}, stored {current:?}", self.targets))
+    }
+}
+
+fn hash_stored(stored: &Stored, hasher: &mut impl Hasher) {
+    stored.account.hash(hasher);
+    stored.current.hash(hasher);
+    stored.pending.hash(hasher);
+}
+
+fn promote(stored: &mut Stored, attempt: Attempt, since: Timestamp) {
+    if let Some(pending) = stored.pending.filter(|p| p.attempt == attempt) {
+        stored.current = Some(Kept {
+            current_since: Some(since),
+            ..pending
+        });
+        stored.pending = None;
     }
 }

@@ -15,6 +15,8 @@ use pullpass_fleet::observed::{
 };
 use pullpass_fleet::step::{Blocked, Step, Why};
 
+mod foresee;
+
 const DAY: i64 = 24 * 3600;
 const HOUR: i64 = 3600;
 const NOW: i64 = 100 * DAY;
@@ -325,6 +327,12 @@ fn a_dead_token_is_replaced() {
         }]);
     });
     assert_eq!(step(service_id(), &deactivated), Step::Mint(Generation(4)));
+    let ends = |moment: i64| Token {
+        expires_at: Some(at(moment)),
+        ..token(3, 0)
+    };
+    assert!(!ends(NOW).is_alive(at(NOW)), "it has ended");
+    assert!(ends(NOW + 1).is_alive(at(NOW)));
 }
 
 #[test]
@@ -346,6 +354,27 @@ fn a_token_that_is_listed_as_alive_and_refused_is_a_persons_matter() {
         step(service_id(), &refused),
         Step::Blocked(Blocked::TokenRefused(Attempt(3)))
     );
+}
+
+/// The registry's clock may be ahead of the operator's.
+#[test]
+fn a_token_that_is_refused_at_its_end_is_replaced() {
+    let mut refused = with(|o| {
+        o.tokens = Some(vec![Token {
+            expires_at: Some(at(NOW + 60)),
+            ..token(3, NOW - 10 * DAY)
+        }]);
+    });
+    refused.learnt.refuted.insert(Attempt(3));
+    assert_eq!(step(service_id(), &refused), Step::Mint(Generation(4)));
+    let dead = with(|o| {
+        o.tokens = Some(vec![Token {
+            active: false,
+            ..token(3, NOW - 10 * DAY)
+        }]);
+        o.learnt.refuted.insert(Attempt(3));
+    });
+    assert_eq!(step(service_id(), &dead), Step::Mint(Generation(4)));
 }
 
 #[test]
@@ -463,6 +492,111 @@ fn a_token_that_never_reached_the_store_is_fenced_off_and_deleted() {
     assert_eq!(step(service_id(), &observed), Step::Delete(TokenId(4)));
 }
 
+/// Two runs minted the third token, and one of them stored its own.
+#[test]
+fn a_token_that_lost_the_race_is_not_taken_for_an_older_one() {
+    let minted = NOW - 10 * DAY;
+    let twin = Token {
+        id: TokenId(33),
+        label: Some(Label {
+            project: project(),
+            generation: Generation(3),
+            attempt: Attempt(33),
+        }),
+        ..token(3, minted)
+    };
+    let raced = with(|o| o.tokens = Some(vec![token(3, minted), twin]));
+    assert_eq!(step(service_id(), &raced), Step::Fence);
+}
+
+/// It was delivered, given up by one who answered a leak, and written over.
+#[test]
+fn a_token_that_was_given_up_outlives_the_builds_that_may_have_begun_with_it() {
+    let given_up = |created: i64, since: i64| {
+        with(|o| {
+            o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, created)]);
+            o.targets.insert(Target::CircleCi, holds(3, since));
+        })
+    };
+    let at_circleci = |since| step(service_id(), &given_up(NOW - 5 * DAY, since));
+    let over = at(NOW + 5 * HOUR);
+    assert_eq!(
+        at_circleci(NOW - HOUR),
+        Step::Wait(over, Why::BuildsInFlight)
+    );
+    assert_eq!(at_circleci(NOW - 6 * HOUR), Step::Fence);
+    let since = NOW - HOUR;
+    assert_eq!(
+        step(service_id(), &given_up(since, since)),
+        Step::Wait(over, Why::BuildsInFlight),
+        "in the same second"
+    );
+    assert_eq!(
+        step(service_id(), &given_up(since + 1, since)),
+        Step::Fence,
+        "no target was written since it exists"
+    );
+    let suspect = Desired {
+        leak: Some(Leak {
+            minted_before: at(NOW - HOUR),
+            keep_builds_running: true,
+        }),
+        renew_minted_before: at(0),
+        ..desired(service_id())
+    };
+    let mut observed = given_up(NOW - 5 * DAY, NOW - 60);
+    observed.stored.current = Some(kept(3, NOW - 60));
+    assert_eq!(decide(&suspect, &observed, at(NOW)), Step::Fence);
+}
+
+#[test]
+fn a_wait_for_a_lost_token_keeps_nothing_else_from_being_done() {
+    let waiting = |created| {
+        with(|o| {
+            o.targets.insert(Target::CircleCi, holds(3, NOW - HOUR));
+            o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, created)]);
+        })
+    };
+    let mut owner = waiting(NOW - 2 * HOUR);
+    owner.membership = Membership::Member {
+        plain: false,
+        in_team: true,
+    };
+    assert_eq!(step(service_id(), &owner), Step::Demote);
+
+    // What is over first is told, whichever it is.
+    let mut both = waiting(NOW - 30);
+    let old = |o: &mut Observed, active| {
+        let old = Token {
+            active,
+            ..token(2, 0)
+        };
+        o.tokens.as_mut().unwrap().push(old);
+    };
+    old(&mut both, true);
+    assert_eq!(
+        step(service_id(), &both),
+        Step::Wait(at(NOW + 30), Why::AnotherOperator)
+    );
+    let mut both = with(|o| o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, NOW)]));
+    old(&mut both, true);
+    assert_eq!(step(service_id(), &both), Step::Deactivate(TokenId(2)));
+    let mut patient = desired(service_id());
+    patient.patience = SignedDuration::from_hours(48);
+    let mut both = waiting(NOW);
+    old(&mut both, true);
+    assert_eq!(
+        decide(&patient, &both, at(NOW)),
+        Step::Wait(at(NOW + 5 * HOUR), Why::BuildsInFlight)
+    );
+    patient.patience = SignedDuration::from_hours(5);
+    assert_eq!(
+        decide(&patient, &both, at(NOW)),
+        Step::Wait(at(NOW + 5 * HOUR), Why::AnotherOperator),
+        "at the same moment"
+    );
+}
+
 #[test]
 fn with_no_slot_left_a_lost_token_makes_room_unless_a_target_may_hold_it() {
     let lost = |holding| Observed {
@@ -543,6 +677,30 @@ fn a_leak_is_stopped_first_or_after_the_builds_have_something_new() {
         Step::DropPending(Attempt(4))
     );
 
+    // What was minted at the moment that is named, or later, is not suspect.
+    let since = |moment: i64, observed: &Observed| {
+        let desired = Desired {
+            leak: Some(Leak {
+                minted_before: at(moment),
+                keep_builds_running: false,
+            }),
+            thorough: false,
+            ..desired(Identity::OrganizationToken)
+        };
+        decide(&desired, observed, at(NOW))
+    };
+    assert_eq!(since(NOW - 10 * DAY, &settled()), Step::Converged);
+    assert_eq!(
+        since(NOW - 10 * DAY + 1, &settled()),
+        Step::Deactivate(TokenId(3))
+    );
+    // One that the store does not name is found all the same.
+    let unlisted = with(|o| {
+        o.stored.account = None;
+        o.tokens = None;
+    });
+    assert_eq!(since(NOW - 10 * DAY, &unlisted), Step::LookAtTokens);
+
     // The suspect token gets no grace once the builds have the new one.
     let replaced = with(|o| {
         o.stored.current = Some(kept(4, NOW));
@@ -609,6 +767,8 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
         Step::Converged,
     ] {
         assert!(ends.ends_a_run() && !ends.changes(), "{ends:?}");
+        let is_none = matches!(ends, Step::Wait(..) | Step::Converged);
+        assert_eq!(ends.awaits_a_person(), !is_none, "{ends:?}");
     }
     for looks in [
         Step::LookAtAccount,
@@ -616,6 +776,7 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
         Step::Prove(Attempt(1)),
     ] {
         assert!(!looks.ends_a_run() && !looks.changes(), "{looks:?}");
+        assert!(!looks.awaits_a_person(), "{looks:?}");
     }
     for changes in [
         Step::Invent,
@@ -632,5 +793,23 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
         Step::WriteConnection(Target::GitHub),
     ] {
         assert!(!changes.ends_a_run() && changes.changes(), "{changes:?}");
+    }
+}
+
+/// Monitors go by them.
+#[test]
+fn steps_are_told_apart_by_their_names() {
+    let steps = [
+        (Step::LookAtTokens, "look-at-tokens"),
+        (Step::Mint(Generation(1)), "mint"),
+        (Step::Deliver(Target::GitHub, Attempt(1)), "deliver"),
+        (Step::Promote(Attempt(1)), "promote"),
+        (Step::Deactivate(TokenId(1)), "deactivate"),
+        (Step::Delete(TokenId(1)), "delete"),
+        (Step::Wait(at(0), Why::Settling), "wait"),
+        (Step::Converged, "converged"),
+    ];
+    for (step, name) in steps {
+        assert_eq!(step.name(), name);
     }
 }

@@ -1,0 +1,132 @@
+//! What `foresee` says lies ahead.
+
+use pullpass_fleet::foresee::foresee;
+
+use super::*;
+
+fn ahead(identity: Identity, observed: &Observed) -> Vec<Step> {
+    foresee(&desired(identity), observed, at(NOW))
+}
+
+/// What is minted on the way has a number that nothing real has.
+fn imagined(generation: u32) -> Attempt {
+    Attempt(u64::MAX - u64::from(generation))
+}
+
+#[test]
+fn nothing_lies_ahead_of_what_is_right() {
+    let unlisted = with(|o| o.tokens = None);
+    for observed in [settled(), unlisted] {
+        assert_eq!(ahead(service_id(), &observed), [Step::Converged]);
+    }
+}
+
+#[test]
+fn a_rotation_is_foreseen_until_there_is_something_to_wait_for() {
+    let due = with(|o| {
+        let minted = NOW - 100 * DAY;
+        o.stored.current = Some(kept(3, minted));
+        o.tokens = None;
+        o.slots = Some(Slots { limit: 10, used: 1 });
+    });
+    let attempt = imagined(4);
+    let expected = [
+        Step::Mint(Generation(4)),
+        Step::Deliver(Target::CircleCi, attempt),
+        Step::Deliver(Target::GitHub, attempt),
+        Step::Promote(attempt),
+        Step::Wait(at(NOW + 6 * HOUR), Why::BuildsInFlight),
+    ];
+    assert_eq!(ahead(Identity::OrganizationToken, &due), expected);
+}
+
+#[test]
+fn onboarding_is_foreseen_as_if_people_did_their_part() {
+    let attempt = imagined(1);
+    let expected = [
+        Step::Invent,
+        Step::AwaitSignUp,
+        Step::Mint(Generation(1)),
+        Step::Invite,
+        Step::AwaitInvitation,
+        Step::Deliver(Target::CircleCi, attempt),
+        Step::Deliver(Target::GitHub, attempt),
+        Step::Promote(attempt),
+        Step::Converged,
+    ];
+    assert_eq!(ahead(service_id(), &nothing_yet()), expected);
+}
+
+#[test]
+fn old_tokens_are_foreseen_to_go_one_after_the_other() {
+    let old = with(|o| {
+        let tokens = o.tokens.as_mut().unwrap();
+        tokens.push(token(2, 0));
+        tokens.push(Token {
+            active: false,
+            ..token(1, 0)
+        });
+    });
+    let expected = [
+        Step::Deactivate(TokenId(2)),
+        Step::Delete(TokenId(2)),
+        Step::Delete(TokenId(1)),
+        Step::Converged,
+    ];
+    assert_eq!(ahead(service_id(), &old), expected);
+}
+
+#[test]
+fn lost_tokens_are_foreseen_to_make_room() {
+    let full = Observed {
+        tokens: Some(vec![token(1, 0), token(2, 0)]),
+        slots: Some(Slots { limit: 2, used: 2 }),
+        ..nothing_yet()
+    };
+    let steps = ahead(Identity::OrganizationToken, &full);
+    let expected = [
+        Step::Fence,
+        Step::Delete(TokenId(1)),
+        Step::Delete(TokenId(2)),
+        Step::Mint(Generation(1)),
+    ];
+    assert_eq!(steps[..4], expected);
+    assert_eq!(steps.last(), Some(&Step::Converged));
+}
+
+#[test]
+fn what_a_target_lost_is_foreseen_and_a_persons_matter_ends_it() {
+    let lost = with(|o| {
+        o.targets.insert(Target::GitHub, Holding::Other);
+        o.membership = Membership::Member {
+            plain: false,
+            in_team: false,
+        };
+    });
+    let expected = [
+        Step::Deliver(Target::GitHub, Attempt(3)),
+        Step::Demote,
+        Step::Converged,
+    ];
+    assert_eq!(ahead(service_id(), &lost), expected);
+    let full = Observed {
+        slots: Some(Slots { limit: 1, used: 1 }),
+        tokens: Some(Vec::new()),
+        ..nothing_yet()
+    };
+    assert_eq!(
+        ahead(Identity::OrganizationToken, &full),
+        [Step::Blocked(Blocked::NoSlot)]
+    );
+}
+
+#[test]
+fn a_connection_is_foreseen() {
+    let connection = Identity::Oidc {
+        connection: "0000".to_owned(),
+    };
+    let mut wanted = desired(connection);
+    wanted.targets = BTreeSet::from([Target::GitHub]);
+    let expected = [Step::WriteConnection(Target::GitHub), Step::Converged];
+    assert_eq!(foresee(&wanted, &nothing_yet(), at(NOW)), expected);
+}
