@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
@@ -16,6 +16,9 @@ pub const MAX_DEPTH: usize = 24;
 
 /// Effects that one job may have; only hostile input has more.
 const MAX_EFFECTS: usize = 20_000;
+
+/// Copies that one job may make; only hostile input makes more.
+const MAX_COPIES: usize = 256;
 
 /// The working folder.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +51,8 @@ pub struct JobRun<'c> {
     pub first_stores: Vec<Store>,
     /// How deep scripts have called each other.
     pub depth: usize,
+    /// Files that stand elsewhere in the repository before the job runs: where to, where from.
+    copies: HashMap<RepoPath, RepoPath>,
     guards: Vec<Guard>,
     shared_guards: Rc<[Guard]>,
     within: Rc<[Span]>,
@@ -70,6 +75,7 @@ impl<'c> JobRun<'c> {
             container_builder: false,
             first_stores: Vec::new(),
             depth: 0,
+            copies: HashMap::new(),
             guards: Vec::new(),
             shared_guards: Rc::from([]),
             within: Rc::from([]),
@@ -237,6 +243,19 @@ impl<'c> JobRun<'c> {
             Cwd::Inside(cwd) => cwd.join(path),
             Cwd::Elsewhere => None,
         }
+    }
+
+    /// A file of the repository is copied to another place of it.
+    pub fn copy(&mut self, from: &RepoPath, to: RepoPath) {
+        if self.copies.len() < MAX_COPIES && *from != to {
+            self.copies.insert(to, self.original(from));
+        }
+    }
+
+    /// The file that stands at `path` by now: the one that was copied there, or its own.
+    #[must_use]
+    pub fn original(&self, path: &RepoPath) -> RepoPath {
+        self.copies.get(path).unwrap_or(path).clone()
     }
 
     /// A text in the words of the file.

@@ -477,6 +477,32 @@ impl Shell {
             };
             self.credentials(run, &input, crate::effect::Store::docker(), call.span);
         }
+        // What a link points to is relative to where the link is.
+        if call.name() == "ln" && shown.trim_start_matches("./").contains('/') {
+            return;
+        }
+        let Some(to_path) = self.locate(run, &to.text) else {
+            return;
+        };
+        let into_folder = shown.ends_with('/')
+            || files.len() > 2
+            || to_path.is_root()
+            || !run.cx.sources.tree().list(&to_path).is_empty();
+        for from in files.iter().take(files.len() - 1) {
+            let from = self.locate(run, &from.text).filter(|path| {
+                let original = run.original(path);
+                !original.is_root() && run.cx.sources.exists(&original)
+            });
+            let Some(from) = from else { continue };
+            let target = if into_folder {
+                to_path.join(from.name())
+            } else {
+                Some(to_path.clone())
+            };
+            if let Some(target) = target {
+                run.copy(&from, target);
+            }
+        }
     }
 }
 

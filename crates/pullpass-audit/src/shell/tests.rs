@@ -789,3 +789,62 @@ fn a_make_target_that_is_known_in_part_is_one_of_those_that_fit() {
         ["pull c/d always", "pull a/b always"]
     );
 }
+
+#[test]
+fn a_file_that_is_copied_is_read_where_it_is_put() {
+    let files = [
+        (
+            "ci/compose.yml",
+            "services:\n  db: {image: \"postgres:$V\"}\n",
+        ),
+        ("ci/Dockerfile", "FROM debian\n"),
+        ("ci/example.env", "V=16\n"),
+        ("app/main.c", ""),
+    ];
+    let pulls_of = |script: &str| -> Vec<String> {
+        let all = effects_in(&files, script);
+        all.iter()
+            .filter_map(|line| line.strip_prefix("pull ").map(str::to_owned))
+            .collect()
+    };
+    assert_eq!(
+        pulls_of(
+            "cp ci/compose.yml docker-compose.yml\ncp -f ci/example.env ./.env\ndocker-compose up -d"
+        ),
+        ["postgres:16"]
+    );
+    assert_eq!(
+        pulls_of(
+            "cp ci/compose.yml ci/Dockerfile app/\ncd app && mv compose.yml compose.yaml\ndocker build . && docker compose up"
+        ),
+        ["debian", "postgres:$V"]
+    );
+    assert_eq!(
+        pulls_of("ln -s ci/Dockerfile .\ndocker build ."),
+        ["debian"]
+    );
+    // A link elsewhere points from there.
+    assert!(pulls_of("ln -s ci/Dockerfile app/\ndocker build app").is_empty());
+}
+
+#[test]
+fn a_task_runner_that_only_says_something_runs_nothing() {
+    let files = [
+        ("Makefile", "all:\n\tdocker pull debian\n"),
+        ("justfile", "all:\n  docker pull alpine\n"),
+    ];
+    for script in [
+        "make --version",
+        "make -v",
+        "make -n all",
+        "make --dry-run",
+        "just --list",
+        "just -n all",
+    ] {
+        assert!(effects_in(&files, script).is_empty(), "{script}");
+    }
+    assert_eq!(
+        effects_in(&files, "make -k && just all"),
+        ["pull debian always", "pull alpine always"]
+    );
+}
