@@ -20,6 +20,16 @@ const MAX_EFFECTS: usize = 20_000;
 /// Copies that one job may make; only hostile input makes more.
 const MAX_COPIES: usize = 256;
 
+/// Longest word that is put in, and longest text that words are replaced in, in bytes.
+const MAX_WORD: usize = 512;
+
+/// `sed -i s/word/by/ file`.
+struct Replaced {
+    file: RepoPath,
+    word: String,
+    by: Text,
+}
+
 /// The working folder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Cwd {
@@ -53,6 +63,8 @@ pub struct JobRun<'c> {
     pub depth: usize,
     /// Files that stand elsewhere in the repository before the job runs: where to, where from.
     copies: HashMap<RepoPath, RepoPath>,
+    /// Words that are replaced in a file before the job reads it.
+    replaced: Vec<Replaced>,
     guards: Vec<Guard>,
     shared_guards: Rc<[Guard]>,
     within: Rc<[Span]>,
@@ -76,6 +88,7 @@ impl<'c> JobRun<'c> {
             first_stores: Vec::new(),
             depth: 0,
             copies: HashMap::new(),
+            replaced: Vec::new(),
             guards: Vec::new(),
             shared_guards: Rc::from([]),
             within: Rc::from([]),
@@ -256,6 +269,29 @@ impl<'c> JobRun<'c> {
     #[must_use]
     pub fn original(&self, path: &RepoPath) -> RepoPath {
         self.copies.get(path).unwrap_or(path).clone()
+    }
+
+    /// A word of a file is replaced.
+    pub fn replace(&mut self, file: RepoPath, word: &str, by: Text) {
+        let short = !word.is_empty() && by.as_str().len() <= MAX_WORD;
+        if short && self.replaced.len() < MAX_COPIES {
+            let word = word.to_owned();
+            self.replaced.push(Replaced { file, word, by });
+        }
+    }
+
+    /// A text of a file with the words that were replaced in it.
+    #[must_use]
+    pub fn after_replacing(&self, file: &RepoPath, text: Text) -> Text {
+        let mut text = text;
+        for one in self.replaced.iter().filter(|one| one.file == *file) {
+            // Longer than any image's name: only hostile input makes a word grow with each time.
+            let short = text.as_str().len() <= MAX_WORD;
+            if short && text.as_str().contains(&one.word) {
+                text = Text::from(text.as_str().replace(&one.word, one.by.as_str()));
+            }
+        }
+        text
     }
 
     /// A text in the words of the file.

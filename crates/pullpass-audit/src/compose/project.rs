@@ -331,7 +331,11 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
                 if !self.run.cx.spend() {
                     break;
                 }
-                let own = reader.service(entry.key.span(), entry.value);
+                let mut own = reader.service(entry.key.span(), entry.value);
+                if let Some(image) = &mut own.image {
+                    let text = std::mem::take(&mut image.text);
+                    image.text = self.run.after_replacing(path, text);
+                }
                 let mut chain = vec![(path.clone(), name.to_owned())];
                 let service = self.extended(&reader, path, entry.value, own, &mut chain);
                 self.project.lay_over(name, service, Some(entry.value));

@@ -150,7 +150,7 @@ impl Shell {
         if !trigger::may_matter(&text.text) {
             return Some(Done::UNKNOWN);
         }
-        let arguments = arguments_of_script(rest);
+        let arguments = arguments_of_script(run, rest);
         let zero = Text::from(format!("{}/{path}", self.root(run).as_str()));
         let note = format!("runs `{path}`");
         run.traced(span, note, |run| {
@@ -183,7 +183,7 @@ impl Shell {
         }
         let note = format!("sources `{path}`");
         let outer = self.file.replace(path);
-        let arguments = (!rest.is_empty()).then(|| arguments_of_script(rest));
+        let arguments = (!rest.is_empty()).then(|| arguments_of_script(run, rest));
         let outer_arguments = arguments.map(|new| std::mem::replace(&mut self.arguments, new));
         let mut done = Done::UNKNOWN;
         run.traced(call.span, note, |run| {
@@ -490,9 +490,9 @@ fn texts(args: &[Arg]) -> Vec<Text> {
     args.iter().map(|arg| arg.text.clone()).collect()
 }
 
-/// `$1`, `$2`, …: not known when an unquoted variable may be several of them.
-fn arguments_of_script(args: &[Arg]) -> Option<Rc<Vec<Text>>> {
-    let unclear = args.iter().any(|arg| arg.bare && !arg.text.is_known());
+/// `$1`, `$2`, …: not known when an unquoted value may be several of them.
+pub(super) fn arguments_of_script(run: &JobRun<'_>, args: &[Arg]) -> Option<Rc<Vec<Text>>> {
+    let unclear = args.iter().any(|arg| arg.may_be_flags_or_many(run));
     (!unclear).then(|| Rc::new(texts(args)))
 }
 
