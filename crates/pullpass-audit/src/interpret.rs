@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
 use crate::reference::{self, DOCKER_HUB, Image, Reference, canonical_registry};
 use crate::source::Span;
-use crate::text::{HoleKind, Text, is_hole};
+use crate::text::{HoleKind, Holes, Text, has_hole, is_hole};
 use crate::verdict::{Auth, Cause};
 
 /// A credential as the files give it; may carry unknown parts.
@@ -86,6 +86,33 @@ struct Present {
     guards: Rc<[Guard]>,
     /// The job makes it, and does not only pull it.
     made: bool,
+    /// `image` is only the end of the name: it begins with the name of the checkout's folder.
+    end_only: bool,
+}
+
+impl Present {
+    fn is(&self, image: &str) -> bool {
+        if !self.end_only {
+            return self.image == image;
+        }
+        image
+            .strip_prefix(OWN_NAMESPACE)
+            .and_then(|name| name.strip_suffix(self.image.as_str()))
+            .is_some_and(|folder| !folder.is_empty())
+    }
+}
+
+/// How the canonical form of a name without a host or a namespace begins.
+const OWN_NAMESPACE: &str = "docker.io/library/";
+
+/// What is known of an image that is named after the checkout's folder: how its canonical form ends.
+fn after_folder(holes: &Holes, image: &Text) -> Option<String> {
+    let mut chars = image.as_str().chars();
+    let first = chars.next()?;
+    let rest = chars.as_str();
+    let plain = !rest.is_empty() && !rest.contains(['/', ':', '@']) && !has_hole(rest);
+    let named = plain && holes.get(first)?.kind == HoleKind::Folder;
+    named.then(|| format!("{rest}:latest"))
 }
 
 /// Judges every pull of a job. `archives` is what the jobs of the repository hand to each other.
@@ -228,6 +255,14 @@ impl<'j> Walk<'_, 'j> {
                 }
                 Image::Unknown => {
                     self.unnamed |= image.is_one_hole();
+                    if let Some(image) = after_folder(&self.cx.holes, image) {
+                        self.present.push(Present {
+                            image,
+                            guards: Rc::clone(&effect.guards),
+                            made: true,
+                            end_only: true,
+                        });
+                    }
                     self.make_present(image.as_str().to_owned(), &effect.guards, true);
                 }
                 Image::Nothing | Image::Invalid(_) => {}
@@ -271,6 +306,7 @@ impl<'j> Walk<'_, 'j> {
             image,
             guards: Rc::clone(guards),
             made,
+            end_only: false,
         });
     }
 
@@ -278,17 +314,17 @@ impl<'j> Walk<'_, 'j> {
     fn is_made_sometimes(&self, image: &str, guards: &[Guard]) -> bool {
         self.present
             .iter()
-            .any(|p| p.made && p.image == image && !excludes(&p.guards, guards))
+            .any(|p| p.made && p.is(image) && !excludes(&p.guards, guards))
     }
 
     fn is_present(&self, image: &str, guards: &[Guard]) -> bool {
         self.present
             .iter()
-            .any(|p| p.image == image && includes(guards, &p.guards))
+            .any(|p| p.is(image) && includes(guards, &p.guards))
             || exhaustive(
                 self.present
                     .iter()
-                    .filter(|p| p.image == image)
+                    .filter(|p| p.is(image))
                     .map(|p| p.guards.to_vec())
                     .collect(),
             )
@@ -967,6 +1003,27 @@ mod tests {
         });
         // The name of what was provided is unknown, so what is run may be it.
         assert!(seen.is_empty(), "{seen:?}");
+    }
+
+    #[test]
+    fn what_is_named_after_the_folder_of_the_checkout_is_there_whatever_that_is() {
+        let seen = judge(|run, f| {
+            let mut image = run.cx.holes.of("(folder)", HoleKind::Folder);
+            image.push("-web");
+            run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+            for image in ["shop-web", "shop-web:1", "web", "me/shop-web", "shop-db"] {
+                pull(run, f, image);
+            }
+        });
+        assert_eq!(
+            seen,
+            [
+                "shop-web:1 anonymous NoLogin",
+                "web anonymous NoLogin",
+                "me/shop-web anonymous NoLogin",
+                "shop-db anonymous NoLogin"
+            ]
+        );
     }
 
     #[test]

@@ -190,6 +190,12 @@ pub fn parse(text: &Text) -> Image {
     {
         return Image::Invalid("an image name has lower-case letters, digits and `._-/` only");
     }
+    if name
+        .split('/')
+        .any(|part| part.starts_with(['.', '-', '_']))
+    {
+        return Image::Invalid("a part of an image name begins with a letter or a digit");
+    }
     let registry = host.map_or_else(
         || DOCKER_HUB.to_owned(),
         |h| {
@@ -333,6 +339,8 @@ mod tests {
         ));
         assert!(matches!(parse(&"a b".into()), Image::Invalid(_)));
         assert!(matches!(parse(&"app:".into()), Image::Invalid(_)));
+        assert!(matches!(parse(&"--detach".into()), Image::Invalid(_)));
+        assert!(matches!(parse(&"me/.app".into()), Image::Invalid(_)));
     }
 
     /// Otherwise a nonsensical host would be another registry than Docker Hub, and a canonical form

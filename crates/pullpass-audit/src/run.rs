@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
@@ -16,6 +16,19 @@ pub const MAX_DEPTH: usize = 24;
 
 /// Effects that one job may have; only hostile input has more.
 const MAX_EFFECTS: usize = 20_000;
+
+/// Copies that one job may make; only hostile input makes more.
+const MAX_COPIES: usize = 256;
+
+/// Longest word that is put in, and longest text that words are replaced in, in bytes.
+const MAX_WORD: usize = 512;
+
+/// `sed -i s/word/by/ file`.
+struct Replaced {
+    file: RepoPath,
+    word: String,
+    by: Text,
+}
 
 /// The working folder.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +61,10 @@ pub struct JobRun<'c> {
     pub first_stores: Vec<Store>,
     /// How deep scripts have called each other.
     pub depth: usize,
+    /// Files that stand elsewhere in the repository before the job runs: where to, where from.
+    copies: HashMap<RepoPath, RepoPath>,
+    /// Words that are replaced in a file before the job reads it.
+    replaced: Vec<Replaced>,
     guards: Vec<Guard>,
     shared_guards: Rc<[Guard]>,
     within: Rc<[Span]>,
@@ -70,6 +87,8 @@ impl<'c> JobRun<'c> {
             container_builder: false,
             first_stores: Vec::new(),
             depth: 0,
+            copies: HashMap::new(),
+            replaced: Vec::new(),
             guards: Vec::new(),
             shared_guards: Rc::from([]),
             within: Rc::from([]),
@@ -237,6 +256,42 @@ impl<'c> JobRun<'c> {
             Cwd::Inside(cwd) => cwd.join(path),
             Cwd::Elsewhere => None,
         }
+    }
+
+    /// A file of the repository is copied to another place of it.
+    pub fn copy(&mut self, from: &RepoPath, to: RepoPath) {
+        if self.copies.len() < MAX_COPIES && *from != to {
+            self.copies.insert(to, self.original(from));
+        }
+    }
+
+    /// The file that stands at `path` by now: the one that was copied there, or its own.
+    #[must_use]
+    pub fn original(&self, path: &RepoPath) -> RepoPath {
+        self.copies.get(path).unwrap_or(path).clone()
+    }
+
+    /// A word of a file is replaced.
+    pub fn replace(&mut self, file: RepoPath, word: &str, by: Text) {
+        let short = !word.is_empty() && by.as_str().len() <= MAX_WORD;
+        if short && self.replaced.len() < MAX_COPIES {
+            let word = word.to_owned();
+            self.replaced.push(Replaced { file, word, by });
+        }
+    }
+
+    /// A text of a file with the words that were replaced in it.
+    #[must_use]
+    pub fn after_replacing(&self, file: &RepoPath, text: Text) -> Text {
+        let mut text = text;
+        for one in self.replaced.iter().filter(|one| one.file == *file) {
+            // Longer than any image's name: only hostile input makes a word grow with each time.
+            let short = text.as_str().len() <= MAX_WORD;
+            if short && text.as_str().contains(&one.word) {
+                text = Text::from(text.as_str().replace(&one.word, one.by.as_str()));
+            }
+        }
+        text
     }
 
     /// A text in the words of the file.

@@ -53,6 +53,8 @@ pub enum HoleKind {
     Expression,
     /// What a command prints: `$(...)`.
     Output,
+    /// The name of the folder that the checkout is in: one part of a path, never empty.
+    Folder,
 }
 
 /// An unknown value.

@@ -79,6 +79,8 @@ pub struct Style<'t> {
     pub padded: bool,
     /// Quotes around a value like `$NAME` or `${{ name }}`, where the file gives such values any.
     pub quote: Option<char>,
+    /// Quotes around keys and plain texts, where the file gives them to nearly all.
+    pub all_quoted: Option<char>,
     /// Keys of flow mappings are quoted too.
     pub json: bool,
     /// What is written stands inside of brackets or braces, where more must be quoted.
@@ -96,6 +98,7 @@ impl<'t> Style<'t> {
             dashes: HashMap::new(),
             padded: 0,
             quotes: HashMap::new(),
+            keys: HashMap::new(),
         };
         for root in document.roots() {
             habits.look(root, 0);
@@ -118,6 +121,7 @@ impl<'t> Style<'t> {
                 .iter()
                 .max_by_key(|(quote, count)| (**count, std::cmp::Reverse(**quote)))
                 .and_then(|(quote, _)| *quote),
+            all_quoted: habits.quoted_keys(),
             json: false,
             in_flow: false,
         }
@@ -143,12 +147,22 @@ impl<'t> Style<'t> {
 
     fn quote_for(&self, text: &str) -> Option<char> {
         let needed = needs_quotes(text) || self.in_flow && text.contains(['{', '}', '[', ']', ',']);
-        let other = if text.contains('\'') { '"' } else { '\'' };
+        let double = text.contains('\'') || self.all_quoted == Some('"');
+        let other = if double { '"' } else { '\'' };
         match self.quote {
             Some('\'') if text.starts_with('$') && !text.contains(['"', '\\']) => Some(other),
             Some(quote) if text.starts_with('$') => Some(quote),
-            _ if needed => Some(other),
+            _ if needed || self.all_quoted.is_some() => Some(other),
             _ => None,
+        }
+    }
+
+    /// A key of a mapping in block style.
+    #[must_use]
+    pub fn key(&self, key: &str) -> String {
+        match self.all_quoted {
+            Some(quote) => format!("{quote}{key}{quote}"),
+            None => key.to_owned(),
         }
     }
 
@@ -193,6 +207,7 @@ impl<'t> Style<'t> {
     #[must_use]
     pub fn entry(&self, indent: usize, key: &str, value: &Yaml) -> Vec<String> {
         let spaces = " ".repeat(indent);
+        let key = self.key(key);
         match value {
             Yaml::Text(text) => vec![format!("{spaces}{key}: {}", self.scalar(text))],
             Yaml::Bare(text) if text.is_empty() => vec![format!("{spaces}{key}:")],
@@ -264,9 +279,27 @@ struct Habits<'t> {
     dashes: HashMap<usize, usize>,
     padded: i32,
     quotes: HashMap<Option<char>, usize>,
+    keys: HashMap<Option<char>, usize>,
+}
+
+/// The quotes of a scalar; `None` when it is written in another way, such as on many lines.
+fn quotes_of(node: Node<'_>) -> Option<Option<char>> {
+    match node.style() {
+        Written::Plain => Some(None),
+        Written::Single => Some(Some('\'')),
+        Written::Double => Some(Some('"')),
+        _ => None,
+    }
 }
 
 impl Habits<'_> {
+    /// The quotes that nine of ten keys have.
+    fn quoted_keys(&self) -> Option<char> {
+        let all: usize = self.keys.values().sum();
+        let (quote, count) = self.keys.iter().max_by_key(|(_, count)| **count)?;
+        quote.filter(|_| count * 10 >= all * 9)
+    }
+
     fn look(&mut self, node: Node<'_>, depth: usize) {
         // Deeper than any real file: what is above it says enough.
         if node.is_alias() || depth > 64 {
@@ -289,6 +322,11 @@ impl Habits<'_> {
         }
         for (key, value) in node.pairs() {
             let from = column(self.text, key.span().start as usize);
+            if node.style() == Written::Block
+                && let Some(quote) = quotes_of(key)
+            {
+                *self.keys.entry(quote).or_default() += 1;
+            }
             let below = !value.is_alias() && value.style() == Written::Block;
             if below && node.style() == Written::Block {
                 let (counts, to) = if value.is_sequence() {
@@ -305,13 +343,7 @@ impl Habits<'_> {
                 }
             }
             if !value.is_alias() && value.as_str().is_some_and(is_variable) {
-                let quote = match value.style() {
-                    Written::Plain => Some(None),
-                    Written::Single => Some(Some('\'')),
-                    Written::Double => Some(Some('"')),
-                    _ => None,
-                };
-                if let Some(quote) = quote {
+                if let Some(quote) = quotes_of(value) {
                     *self.quotes.entry(quote).or_default() += 1;
                 }
             }

@@ -53,6 +53,30 @@ struct Lowering<'c, 'd> {
     called: RefCell<HashSet<String>>,
 }
 
+/// What a configuration, or a part of one, has at its top.
+const OWN_KEYS: [&str; 12] = [
+    "jobs",
+    "workflows",
+    "commands",
+    "executors",
+    "orbs",
+    "setup",
+    "parameters",
+    "steps",
+    "docker",
+    "machine",
+    "executor",
+    "job",
+];
+
+/// Whether a file is CircleCI's: people keep Compose files and settings of other tools beside the
+/// configuration, and there is nothing to be said of those.
+fn is_a_configuration(path: &RepoPath, root: Node<'_>) -> bool {
+    path.name().starts_with("config.")
+        || path.parent().name() != ".circleci"
+        || OWN_KEYS.iter().any(|key| root.get(key).is_some())
+}
+
 /// The jobs of one configuration file.
 #[must_use]
 pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
@@ -70,6 +94,9 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
             root,
             "a CircleCI configuration is a mapping, and this is not",
         );
+        return Vec::new();
+    }
+    if !is_a_configuration(path, root) {
         return Vec::new();
     }
     match root.get("version") {

@@ -850,3 +850,27 @@ fn a_job_of_an_orb_builds_the_repositorys_dockerfile() {
         .collect();
     assert_eq!(pulls, ["cimg/python:3.10", "debian:12"]);
 }
+
+#[test]
+fn what_other_tools_keep_beside_the_configuration_is_not_read() {
+    let unread = |name: &str, text: &str| {
+        let tree = MemoryTree::new()
+            .with(".circleci/config.yml", "version: 2.1\njobs: {}\n")
+            .with(name, text);
+        crate::audit(
+            &tree,
+            &Options::default(),
+            &crate::finding::Policy::default(),
+        )
+        .unread
+        .len()
+    };
+    let compose = "version: '3.3'\nservices:\n  db: {image: postgres}\n";
+    assert_eq!(unread(".circleci/docker-compose.yml", compose), 0);
+    assert_eq!(unread(".circleci/codecov.yml", "coverage: {range: 1}\n"), 0);
+    assert_eq!(
+        unread(".circleci/part.yml", "commands: {a: {steps: []}}\n"),
+        1
+    );
+    assert_eq!(unread(".circleci/config.yaml", "services: {}\n"), 1);
+}

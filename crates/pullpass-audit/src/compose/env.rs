@@ -39,7 +39,7 @@ impl<'r, 'c> Environment<'r, 'c> {
     /// Adds a `.env` file whose values replace those of files before it, as `--env-file` given
     /// twice does.
     pub(super) fn read(&mut self, path: &RepoPath) {
-        let Ok(source) = self.run.cx.sources.load(path) else {
+        let Ok(source) = self.run.cx.sources.load(&self.run.original(path)) else {
             return;
         };
         let mut rest: &str = &source.text;

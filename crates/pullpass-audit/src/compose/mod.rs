@@ -43,6 +43,8 @@ pub struct Compose {
     pub files: Vec<Text>,
     /// `--project-directory`.
     pub project_directory: Option<Text>,
+    /// `-p`: what the project is called, whatever its files say.
+    pub project_name: Option<Text>,
     /// `--env-file`.
     pub env_files: Vec<Text>,
     /// `--profile`.
@@ -251,9 +253,21 @@ fn built_name(project: &Project, name: &str, service: &Service) -> Option<Text> 
     if let Some(image) = &service.image {
         return Some(image.text.clone());
     }
+    joined(project, "-", name)
+}
+
+/// The same as the first Compose, `docker-compose` 1.x, put it together.
+fn built_name_before(project: &Project, name: &str, service: &Service) -> Option<Text> {
+    match &service.image {
+        Some(_) => None,
+        None => joined(project, "_", name),
+    }
+}
+
+fn joined(project: &Project, between: &str, service: &str) -> Option<Text> {
     let mut text = project.name.clone()?;
-    text.push("-");
-    text.push(name);
+    text.push(between);
+    text.push(service);
     Some(text)
 }
 
@@ -287,6 +301,10 @@ fn build(run: &mut JobRun<'_>, command: &Compose, project: &Project, one: &Chose
         });
     } else {
         build_image(run, command, project, recipe, image);
+    }
+    // Which of the two it is depends on the Compose that the machine has.
+    if let Some(image) = built_name_before(project, one.name, one.service) {
+        run.emit(recipe.span, Kind::Provide { image });
     }
 }
 

@@ -10,7 +10,7 @@ use super::service::{MAX_ITEMS, Reader, Service};
 use super::{Compose, display};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::Text;
+use crate::text::{HoleKind, Text};
 use crate::yaml::{Document, Node};
 
 /// The names that Compose looks for, the first one first.
@@ -130,7 +130,7 @@ pub(super) fn project(run: &JobRun<'_>, command: &Compose) -> Project {
             env.read(&path);
         }
     }
-    name_project(run, &paths, &directory, &mut env, &mut project);
+    name_project(run, command, &paths, &directory, &mut env, &mut project);
     project.profiles = active_profiles(command, &env);
     let mut loader = Loader {
         run,
@@ -158,20 +158,25 @@ fn active_profiles(command: &Compose, env: &Environment<'_, '_>) -> Vec<Text> {
     parts.map(Text::from).take(MAX_ITEMS).collect()
 }
 
-/// A project is called as `COMPOSE_PROJECT_NAME` says, as the file says, or as its folder.
+/// A project is called as `-p` says, as `COMPOSE_PROJECT_NAME` says, as the file says, or as its
+/// folder. What folder a checkout is in, the repository does not say.
 fn name_project(
     run: &JobRun<'_>,
+    command: &Compose,
     paths: &[RepoPath],
     directory: &RepoPath,
     env: &mut Environment<'_, '_>,
     project: &mut Project,
 ) {
     let written = paths.iter().rev().find_map(|path| {
-        let document = run.cx.yaml(path)?;
+        let document = run.cx.yaml(&run.original(path))?;
         let name = document.root()?.get("name")?.as_str()?.to_owned();
         Some(interpolate(&name, env))
     });
     let folder = || {
+        if directory.is_root() {
+            return Some(run.cx.holes.of("(the folder's name)", HoleKind::Folder));
+        }
         let name = directory.name().to_lowercase();
         let name: String = name
             .chars()
@@ -179,8 +184,9 @@ fn name_project(
             .collect();
         (!name.is_empty()).then(|| Text::new(name))
     };
-    project.name = env
-        .get("COMPOSE_PROJECT_NAME")
+    let named = command.project_name.clone();
+    project.name = named
+        .or_else(|| env.get("COMPOSE_PROJECT_NAME"))
         .filter(|n| !n.is_empty())
         .or(written)
         .or_else(folder);
@@ -217,7 +223,7 @@ fn default_files(
         names
             .iter()
             .filter_map(|name| folder.join(name))
-            .find(|path| run.cx.sources.exists(path))
+            .find(|path| run.cx.sources.exists(&run.original(path)))
     };
     let mut folder = start.clone();
     loop {
@@ -257,7 +263,7 @@ fn given_files(
             }
             (None, _) => "which file this is cannot be known before the build runs",
             (_, None) => "the file is not in this repository",
-            (_, Some(path)) if run.cx.sources.exists(&path) => {
+            (_, Some(path)) if run.cx.sources.exists(&run.original(&path)) => {
                 paths.push(path);
                 continue;
             }
@@ -292,8 +298,9 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
         if self.open.contains(path) || self.open.len() >= MAX_CHAIN || !self.run.cx.spend() {
             return;
         }
-        let Some(document) = self.run.cx.yaml(path) else {
-            let why = if self.run.cx.sources.exists(path) {
+        let original = self.run.original(path);
+        let Some(document) = self.run.cx.yaml(&original) else {
+            let why = if self.run.cx.sources.exists(&original) {
                 "the file could not be understood"
             } else {
                 "there is no such file in this repository"
@@ -324,7 +331,11 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
                 if !self.run.cx.spend() {
                     break;
                 }
-                let own = reader.service(entry.key.span(), entry.value);
+                let mut own = reader.service(entry.key.span(), entry.value);
+                if let Some(image) = &mut own.image {
+                    let text = std::mem::take(&mut image.text);
+                    image.text = self.run.after_replacing(path, text);
+                }
                 let mut chain = vec![(path.clone(), name.to_owned())];
                 let service = self.extended(&reader, path, entry.value, own, &mut chain);
                 self.project.lay_over(name, service, Some(entry.value));
@@ -430,7 +441,7 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
             missing("services that extend each other in a circle");
             return own;
         }
-        let Some(document) = self.run.cx.yaml(&target) else {
+        let Some(document) = self.run.cx.yaml(&self.run.original(&target)) else {
             missing("there is no such file in this repository, or it could not be understood");
             return own;
         };

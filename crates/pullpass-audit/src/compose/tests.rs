@@ -11,6 +11,7 @@ fn command(verb: Verb) -> Compose {
         span: Span::new(file, 0, 0),
         files: Vec::new(),
         project_directory: None,
+        project_name: None,
         env_files: Vec::new(),
         profiles: Vec::new(),
         verb,
@@ -128,7 +129,35 @@ fn pull_and_build_do_their_half() {
     assert_eq!(effects(&files, &command(Verb::Pull)), "pull! postgres");
     assert_eq!(
         effects(&files, &command(Verb::Build)),
-        "provide acme/app\nprovide p-web"
+        "provide acme/app\nprovide p-web\nprovide p_web"
+    );
+}
+
+#[test]
+fn what_is_built_is_named_after_the_project() {
+    let text = "services:\n  web: {build: ./web}\n";
+    let build = command(Verb::Build);
+    let named = |file: &str, text: &str, command: &Compose| effects(&[(file, text)], command);
+    let in_folder = Compose {
+        files: texts(&["My.Shop/compose.yaml"]),
+        ..build.clone()
+    };
+    assert_eq!(
+        named("My.Shop/compose.yaml", text, &in_folder),
+        "provide myshop-web\nprovide myshop_web"
+    );
+    // The folder of the checkout is called as it may be.
+    assert_eq!(
+        named("compose.yaml", text, &build),
+        "provide (the folder's name)-web\nprovide (the folder's name)_web"
+    );
+    let named_so = Compose {
+        project_name: Some("q".into()),
+        ..build
+    };
+    assert_eq!(
+        named("compose.yaml", &format!("name: p\n{text}"), &named_so),
+        "provide q-web\nprovide q_web"
     );
 }
 

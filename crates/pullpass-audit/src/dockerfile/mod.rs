@@ -203,7 +203,7 @@ fn resolve(run: &JobRun<'_>, written: &Text, what: &str) -> Result<RepoPath, Str
 
 fn load(run: &JobRun<'_>, paths: &[RepoPath]) -> Result<Rc<Source>, String> {
     for path in paths {
-        match run.cx.sources.load(path) {
+        match run.cx.sources.load(&run.original(path)) {
             Ok(source) => return Ok(source),
             Err(LoadError { missing: true, .. }) => {}
             Err(error) => {

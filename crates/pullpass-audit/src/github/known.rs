@@ -432,9 +432,9 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
     let span = inputs.used.span;
     let context = inputs.render(run, &spec.context);
     // The default context of `docker/build-push-action` is this repository as git has it.
-    let from_git = context
-        .as_str()
-        .strip_prefix("{{defaultContext}}")
+    let from_git = ["@git", "{{defaultContext}}"]
+        .iter()
+        .find_map(|name| context.as_str().strip_prefix(name))
         .map(|sub| {
             let sub = sub.trim_start_matches(':').trim_matches('/');
             Text::from(if sub.is_empty() { "." } else { sub })
@@ -518,6 +518,7 @@ fn bring_up(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Compose) {
         span: inputs.used.span,
         files: inputs.list(run, &spec.files),
         project_directory: None,
+        project_name: None,
         env_files: Vec::new(),
         profiles: Vec::new(),
         verb: Verb::Up,

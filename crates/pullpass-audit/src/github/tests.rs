@@ -881,3 +881,42 @@ fn an_action_that_nobody_listed_may_sign_in_with_what_it_is_given() {
         assert_eq!(steps(with), [""; 0]);
     }
 }
+
+#[test]
+fn a_build_without_a_context_is_of_the_repository() {
+    let build = |with: &str| {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    steps:\n      - uses: docker/build-push-action@v6\n        with: {{push: true{with}}}\n"
+        );
+        let files = [
+            ("Dockerfile", "FROM node:22\n"),
+            ("web/Dockerfile", "FROM nginx\n"),
+        ];
+        lines(&repository(&text, &files)).split_off(1)
+    };
+    assert_eq!(build(""), ["dockerfile node:22 client"]);
+    assert_eq!(build(", file: web/Dockerfile"), ["dockerfile nginx client"]);
+    assert_eq!(
+        build(", context: '{{defaultContext}}:web'"),
+        ["dockerfile nginx client"]
+    );
+}
+
+#[test]
+fn what_compose_built_in_a_checkout_is_known_by_its_whole_name() {
+    let text = "on: push\njobs:\n  j:\n    steps:\n      - run: docker compose up -d --build\n      - run: docker run --rm shop-web npm test\n";
+    let files = [
+        (
+            "compose.yaml",
+            "services:\n  web: {build: .}\n  db: {image: 'postgres:16'}\n",
+        ),
+        ("Dockerfile", "FROM node:22\n"),
+    ];
+    let audit = crate::audit(
+        &repository(text, &files),
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    let images: Vec<_> = audit.pulls.iter().map(|p| p.image.as_deref()).collect();
+    assert_eq!(images, [Some("node:22"), Some("postgres:16")]);
+}

@@ -77,7 +77,7 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
             continue;
         }
         order.goal.clone_from(&goal);
-        if !order.target(&goal, &[], 0) {
+        if !order.target(&goal, &[], 0) && !order.is_there(&goal) {
             let maybe = makefile
                 .unseen
                 .map_or(String::new(), |why| format!(" ({why})"));
@@ -348,6 +348,13 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     fn is_file(&self, name: &str) -> bool {
         let path = self.scope.cwd.join(name);
         path.is_some_and(|path| self.scope.run.cx.sources.exists(&path))
+    }
+
+    /// Whether there is a file or a folder of this name: "Nothing to be done for it".
+    fn is_there(&self, name: &str) -> bool {
+        let path = self.scope.cwd.join(name);
+        let listed = |path| !self.scope.run.cx.sources.tree().list(&path).is_empty();
+        self.is_file(name) || path.is_some_and(listed)
     }
 
     /// Makes a target, what it needs first. `false` when nothing says how.

@@ -42,7 +42,7 @@ impl Shell {
                 Done::known(true)
             }
             "set" => {
-                self.set_options(call);
+                self.set_options(run, call);
                 Done::known(true)
             }
             "shift" => {
@@ -135,6 +135,9 @@ impl Shell {
                 Done::UNKNOWN
             }
             "tr" | "sort" | "uniq" | "head" | "sed" | "grep" | "awk" | "cut" => {
+                if call.name() == "sed" {
+                    self.edit_in_place(run, call);
+                }
                 self.filter(call);
                 Done::UNKNOWN
             }
@@ -210,7 +213,7 @@ impl Shell {
         }
     }
 
-    fn set_options(&mut self, call: &Call<'_>) {
+    fn set_options(&mut self, run: &JobRun<'_>, call: &Call<'_>) {
         let rest = call.rest();
         let from = match rest.iter().position(|arg| arg.as_str() == "--") {
             Some(at) => at + 1,
@@ -224,11 +227,7 @@ impl Shell {
         };
         let all = rest.get(from..).unwrap_or_default();
         self.argument_places = super::follow::places(all);
-        self.arguments = if all.iter().any(|arg| arg.bare && !arg.text.is_known()) {
-            None
-        } else {
-            Some(Rc::new(all.iter().map(|arg| arg.text.clone()).collect()))
-        };
+        self.arguments = super::follow::arguments_of_script(run, all);
     }
 
     fn read_line(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
@@ -420,6 +419,42 @@ impl Shell {
     }
 
     /// Text that is filtered is not known any more, but for the simplest filters.
+    /// `sed -i s/TAG/$TAG/ compose.yml`.
+    fn edit_in_place(&self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let in_place = |arg: &Arg| {
+            let arg = arg.as_str();
+            arg.starts_with("--in-place") || arg.starts_with("-i") || arg.starts_with("-Ei")
+        };
+        if !call.rest().iter().any(in_place) {
+            return;
+        }
+        let mut words: Vec<&Arg> = Vec::new();
+        let mut scripts: Vec<&Arg> = Vec::new();
+        let mut args = call.rest().iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "-e" | "--expression" => scripts.extend(args.next()),
+                // `-i ''` is how it is done on macOS.
+                "" => {}
+                text if text.starts_with('-') => {}
+                _ => words.push(arg),
+            }
+        }
+        if scripts.is_empty() && !words.is_empty() {
+            scripts.push(words.remove(0));
+        }
+        for file in words {
+            let Some(path) = self.locate(run, &file.text) else {
+                continue;
+            };
+            for script in &scripts {
+                if let Some((word, by)) = plain_substitution(script.as_str()) {
+                    run.replace(path.clone(), word, Text::from(by));
+                }
+            }
+        }
+    }
+
     fn filter(&mut self, call: &Call<'_>) {
         let Some(text) = self.input.known().cloned() else {
             return self.print_unknown();
@@ -477,7 +512,44 @@ impl Shell {
             };
             self.credentials(run, &input, crate::effect::Store::docker(), call.span);
         }
+        // What a link points to is relative to where the link is.
+        if call.name() == "ln" && shown.trim_start_matches("./").contains('/') {
+            return;
+        }
+        let Some(to_path) = self.locate(run, &to.text) else {
+            return;
+        };
+        let into_folder = shown.ends_with('/')
+            || files.len() > 2
+            || to_path.is_root()
+            || !run.cx.sources.tree().list(&to_path).is_empty();
+        for from in files.iter().take(files.len() - 1) {
+            let from = self.locate(run, &from.text).filter(|path| {
+                let original = run.original(path);
+                !original.is_root() && run.cx.sources.exists(&original)
+            });
+            let Some(from) = from else { continue };
+            let target = if into_folder {
+                to_path.join(from.name())
+            } else {
+                Some(to_path.clone())
+            };
+            if let Some(target) = target {
+                run.copy(&from, target);
+            }
+        }
     }
+}
+
+/// `s/word/by/g`, when neither side is more than plain text.
+fn plain_substitution(script: &str) -> Option<(&str, &str)> {
+    let rest = script.trim().strip_prefix('s')?;
+    let mark = rest.chars().next().filter(|c| !c.is_alphanumeric())?;
+    let mut parts = rest.get(mark.len_utf8()..)?.split(mark);
+    let (word, by, flags) = (parts.next()?, parts.next()?, parts.next()?);
+    let plain = !word.contains(['\\', '[', ']', '*', '^', '|']) && !by.contains(['\\', '&']);
+    let flagged = flags.chars().all(|c| matches!(c, 'g' | 'I' | 'i' | '1'));
+    (plain && flagged && parts.next().is_none()).then_some((word, by))
 }
 
 /// `\n`, `\t` and `\\` as `echo -e` and `printf` read them.

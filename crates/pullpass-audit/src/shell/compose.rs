@@ -82,6 +82,7 @@ impl Shell {
             span,
             files: paths(&["-f", "--file"]),
             project_directory: paths(&["--project-directory"]).pop(),
+            project_name: global.texts(&["-p", "--project-name"]).pop(),
             env_files: paths(&["--env-file"]),
             profiles: profiles.map(Text::from).collect(),
             verb,

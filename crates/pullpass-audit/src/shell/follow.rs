@@ -150,7 +150,7 @@ impl Shell {
         if !trigger::may_matter(&text.text) {
             return Some(Done::UNKNOWN);
         }
-        let arguments = arguments_of_script(rest);
+        let arguments = arguments_of_script(run, rest);
         let zero = Text::from(format!("{}/{path}", self.root(run).as_str()));
         let note = format!("runs `{path}`");
         run.traced(span, note, |run| {
@@ -183,7 +183,7 @@ impl Shell {
         }
         let note = format!("sources `{path}`");
         let outer = self.file.replace(path);
-        let arguments = (!rest.is_empty()).then(|| arguments_of_script(rest));
+        let arguments = (!rest.is_empty()).then(|| arguments_of_script(run, rest));
         let outer_arguments = arguments.map(|new| std::mem::replace(&mut self.arguments, new));
         let mut done = Done::UNKNOWN;
         run.traced(call.span, note, |run| {
@@ -209,12 +209,14 @@ impl Shell {
     ) -> Option<Done> {
         match name {
             "make" | "gmake" => {
-                let request = make(run, call);
-                self.recipes(run, &request, "make");
+                if let Some(request) = make(run, call) {
+                    self.recipes(run, &request, "make");
+                }
             }
             "just" => {
-                let request = just(run, call);
-                self.recipes(run, &request, "just");
+                if let Some(request) = just(run, call) {
+                    self.recipes(run, &request, "just");
+                }
             }
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
             "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => {
@@ -387,11 +389,50 @@ fn variable(arg: &Arg) -> Option<(String, Text)> {
     super::redirect::is_name(name).then(|| (name.to_owned(), Text::from(value)))
 }
 
-fn make(run: &JobRun<'_>, call: &Call<'_>) -> recipes::Call {
+/// Options with which make runs no recipe: it says something of itself, or what it would run.
+const MAKE_ONLY_SAYS: [&str; 10] = [
+    "-v",
+    "--version",
+    "-h",
+    "--help",
+    "-n",
+    "--just-print",
+    "--dry-run",
+    "--recon",
+    "-q",
+    "--question",
+];
+
+/// The same of just.
+const JUST_ONLY_SAYS: [&str; 17] = [
+    "-V",
+    "--version",
+    "-h",
+    "--help",
+    "-n",
+    "--dry-run",
+    "-l",
+    "--list",
+    "--summary",
+    "-s",
+    "--show",
+    "--usage",
+    "--groups",
+    "--variables",
+    "--evaluate",
+    "--dump",
+    "--fmt",
+];
+
+/// The recipes that a `make` asks for; `None` when it runs none.
+fn make(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
     let flags = Spec::values(
         "-C --directory -f --file --makefile -I --include-dir -o --old-file -W --what-if --eval",
     );
     let parsed = flags::parse(run, call.rest(), &flags, Order::Mixed);
+    if parsed.has(&MAKE_ONLY_SAYS) {
+        return None;
+    }
     let number = |arg: &&Arg| !arg.as_str().bytes().all(|b| b.is_ascii_digit());
     let mut out = request(Runner::Make, call.span, Vec::new());
     for arg in parsed.rest.iter().filter(number) {
@@ -406,10 +447,10 @@ fn make(run: &JobRun<'_>, call: &Call<'_>) -> recipes::Call {
     out.file = parsed
         .value(&["-f", "--file", "--makefile"])
         .map(|arg| arg.text.clone());
-    out
+    Some(out)
 }
 
-fn just(run: &JobRun<'_>, call: &Call<'_>) -> recipes::Call {
+fn just(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
     let flags = Spec::values(
         "-f --justfile -d --working-directory --shell --shell-arg --dotenv-filename --dotenv-path --color --chooser",
     );
@@ -422,6 +463,9 @@ fn just(run: &JobRun<'_>, call: &Call<'_>) -> recipes::Call {
         }
     }
     let parsed = flags::parse(run, &args, &flags, Order::FlagsFirst);
+    if parsed.has(&JUST_ONLY_SAYS) {
+        return None;
+    }
     let mut words = parsed.rest.as_slice();
     while let Some((first, rest)) = words.split_first()
         && let Some(assignment) = variable(first)
@@ -439,16 +483,16 @@ fn just(run: &JobRun<'_>, call: &Call<'_>) -> recipes::Call {
         .map(|arg| arg.text.clone());
     // Which of the words are recipes and which are arguments of a recipe, the justfile says.
     out.targets = texts(words);
-    out
+    Some(out)
 }
 
 fn texts(args: &[Arg]) -> Vec<Text> {
     args.iter().map(|arg| arg.text.clone()).collect()
 }
 
-/// `$1`, `$2`, …: not known when an unquoted variable may be several of them.
-fn arguments_of_script(args: &[Arg]) -> Option<Rc<Vec<Text>>> {
-    let unclear = args.iter().any(|arg| arg.bare && !arg.text.is_known());
+/// `$1`, `$2`, …: not known when an unquoted value may be several of them.
+pub(super) fn arguments_of_script(run: &JobRun<'_>, args: &[Arg]) -> Option<Rc<Vec<Text>>> {
+    let unclear = args.iter().any(|arg| arg.may_be_flags_or_many(run));
     (!unclear).then(|| Rc::new(texts(args)))
 }
 

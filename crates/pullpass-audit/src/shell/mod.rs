@@ -41,7 +41,7 @@ use std::rc::Rc;
 use crate::context::Context;
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Mapped, Text, is_hole};
+use crate::text::{Hole, HoleKind, Mapped, Text, is_hole};
 use crate::variables::Variables;
 use syntax::{Command, Span as Range};
 
@@ -186,6 +186,18 @@ impl Arg {
     /// Whether it is an unknown value that may be any number of words.
     fn may_be_many(&self, run: &JobRun<'_>) -> bool {
         self.text.is_one_hole() && is_list(&run.show(&self.text))
+    }
+
+    /// Whether it stands without quotes for any number of words: what a command prints, a list, and
+    /// a variable that is called after flags. `./deploy.sh up $PR` passes two.
+    fn may_be_flags_or_many(&self, run: &JobRun<'_>) -> bool {
+        if !self.bare || !self.text.is_one_hole() {
+            return false;
+        }
+        let printed = |hole: Hole| hole.kind == HoleKind::Output;
+        let shown = run.show(&self.text);
+        let mut holes = self.text.holes(&run.cx.holes);
+        holes.any(printed) || is_list(&shown) || names_flags(&shown)
     }
 }
 

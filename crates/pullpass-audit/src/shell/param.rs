@@ -155,7 +155,10 @@ impl Shell {
             }
             _ if !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()) => {
                 let index: usize = name.parse().ok()?;
-                let all = self.arguments.as_ref()?;
+                // An argument that cannot be known is not one that is missing: `${1:-all}`.
+                let Some(all) = &self.arguments else {
+                    return Some(run.variable(name));
+                };
                 Some(all.get(index.checked_sub(1)?).cloned().unwrap_or_default())
             }
             _ => run.env.get(name).cloned(),

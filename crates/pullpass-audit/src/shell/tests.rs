@@ -707,7 +707,8 @@ fn a_list_of_flags_hides_no_image() {
     let script = "if [ -n \"$CI\" ]; then WHERE=--rm; else WHERE=\"\"; fi\ndocker run $WHERE a/b x";
     assert_eq!(pulls(script), ["a/b"]);
     let files = [("run.sh", "docker run \"$@\"\n")];
-    assert_eq!(effects_in(&files, "./run.sh $X"), ["pull $@"]);
+    assert_eq!(effects_in(&files, "./run.sh $X"), ["pull $X"]);
+    assert_eq!(effects_in(&files, "./run.sh $FLAGS"), ["pull $@"]);
     let files = [("own/Dockerfile", "FROM a/b\n")];
     assert_eq!(
         effects_in(
@@ -788,4 +789,114 @@ fn a_make_target_that_is_known_in_part_is_one_of_those_that_fit() {
         effects_in(&files, "make out/x"),
         ["pull c/d always", "pull a/b always"]
     );
+}
+
+#[test]
+fn a_file_that_is_copied_is_read_where_it_is_put() {
+    let files = [
+        (
+            "ci/compose.yml",
+            "services:\n  db: {image: \"postgres:$V\"}\n",
+        ),
+        ("ci/Dockerfile", "FROM debian\n"),
+        ("ci/example.env", "V=16\n"),
+        ("app/main.c", ""),
+    ];
+    let pulls_of = |script: &str| -> Vec<String> {
+        let all = effects_in(&files, script);
+        all.iter()
+            .filter_map(|line| line.strip_prefix("pull ").map(str::to_owned))
+            .collect()
+    };
+    assert_eq!(
+        pulls_of(
+            "cp ci/compose.yml docker-compose.yml\ncp -f ci/example.env ./.env\ndocker-compose up -d"
+        ),
+        ["postgres:16"]
+    );
+    assert_eq!(
+        pulls_of(
+            "cp ci/compose.yml ci/Dockerfile app/\ncd app && mv compose.yml compose.yaml\ndocker build . && docker compose up"
+        ),
+        ["debian", "postgres:$V"]
+    );
+    assert_eq!(
+        pulls_of("ln -s ci/Dockerfile .\ndocker build ."),
+        ["debian"]
+    );
+    // A link elsewhere points from there.
+    assert!(pulls_of("ln -s ci/Dockerfile app/\ndocker build app").is_empty());
+}
+
+#[test]
+fn a_task_runner_that_only_says_something_runs_nothing() {
+    let files = [
+        ("Makefile", "all:\n\tdocker pull debian\n"),
+        ("justfile", "all:\n  docker pull alpine\n"),
+    ];
+    for script in [
+        "make --version",
+        "make -v",
+        "make -n all",
+        "make --dry-run",
+        "just --list",
+        "just -n all",
+    ] {
+        assert!(effects_in(&files, script).is_empty(), "{script}");
+    }
+    assert_eq!(
+        effects_in(&files, "make -k && just all"),
+        ["pull debian always", "pull alpine always"]
+    );
+}
+
+#[test]
+fn an_argument_without_quotes_is_one_unless_it_may_be_flags() {
+    let files = [(
+        "ci/deploy.sh",
+        "PART=${1:-all}\ncase \"$PART\" in\n  up) docker pull app:$2 ;;\n  *) docker pull other ;;\nesac\n",
+    )];
+    assert_eq!(
+        effects_in(&files, "./ci/deploy.sh up $PR"),
+        ["pull app:$PR always"]
+    );
+    let either = [
+        "pull app:$2 always [if case \"$PART\" in up)]",
+        "pull other always [if case \"$PART\" in *)]",
+    ];
+    for script in ["./ci/deploy.sh $FLAGS up", "./ci/deploy.sh $(next) up"] {
+        assert_eq!(effects_in(&files, script), either, "{script}");
+    }
+    assert_eq!(effects_in(&files, "./ci/deploy.sh"), ["pull other always"]);
+}
+
+#[test]
+fn a_word_that_sed_replaces_is_replaced_in_an_image() {
+    let files = [(
+        "compose.yml",
+        "services:\n  app: {image: 'me/app:VERSION'}\n  db: {image: postgres}\n",
+    )];
+    let pulls_of = |script: &str| effects_in(&files, &format!("{script}\ndocker compose up"));
+    for script in [
+        "sed -i s/VERSION/$TAG/g compose.yml",
+        "sed -i -e \"s|VERSION|$TAG|\" ./compose.yml",
+        "sed -i '' \"s/VERSION/$TAG/\" compose.yml",
+    ] {
+        assert_eq!(
+            pulls_of(script),
+            ["pull me/app:$TAG", "pull postgres"],
+            "{script}"
+        );
+    }
+    for script in [
+        "sed s/VERSION/$TAG/ compose.yml",
+        "sed -i s/V.*N/$TAG/ compose.yml",
+        "sed -i s/VERSION/$TAG/ other.yml",
+    ] {
+        assert_eq!(
+            pulls_of(script),
+            ["pull me/app:VERSION", "pull postgres"],
+            "{script}"
+        );
+    }
 }

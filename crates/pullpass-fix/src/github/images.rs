@@ -28,6 +28,8 @@ struct Slot<'j> {
     jobs: Vec<&'j Job>,
     /// Why it cannot get one.
     refuse: Option<String>,
+    /// What is the matter with the `credentials` that are there.
+    given: Option<String>,
 }
 
 pub(super) fn propose(desk: &Desk<'_, '_, '_>, out: &mut Proposal) {
@@ -81,7 +83,7 @@ pub(super) fn propose(desk: &Desk<'_, '_, '_>, out: &mut Proposal) {
                 _ => {}
             }
             if !matches!(declared, Declared::None) && repo.wanted(number) {
-                slot.refuse = Some(format!(
+                slot.given = Some(format!(
                     "there are `credentials`, and they do not always work: {}",
                     pull.reason
                 ));
@@ -128,8 +130,26 @@ fn offer(
     let mut parts = Parts::default();
     pass::secrets(desk, file, &desk.names.secrets(), &mut parts)?;
     let part = parts.of(file.path);
-    let (place, image) = match file.mapping(start) {
-        Some(mapping) => {
+    let (place, image) = match (file.mapping(start), &slot.given) {
+        (Some(mapping), Some(why)) => {
+            let half = mapping
+                .get("credentials")
+                .filter(|half| is_half(*half, &local.user))
+                .ok_or_else(|| why.clone())?;
+            put::key(
+                &file.style,
+                half,
+                Beside::After("username"),
+                "password",
+                &Yaml::text(&local.token),
+                part,
+            )
+            .then_some(())
+            .ok_or_else(not_edited)?;
+            (mapping, mapping.get("image"))
+        }
+        (None, Some(why)) => return Err(why.clone()),
+        (Some(mapping), None) => {
             put::key(
                 &file.style,
                 mapping,
@@ -142,7 +162,7 @@ fn offer(
             .ok_or_else(not_edited)?;
             (mapping, mapping.get("image"))
         }
-        None => {
+        (None, None) => {
             let (around, key, scalar) = file.value(start).ok_or_else(not_edited)?;
             let style = file.style.inside(around);
             // In braces all of it is: a mapping in block style cannot stand there.
@@ -215,6 +235,15 @@ fn offer(
     })
 }
 
+/// Whether `credentials` are those of the repository, but for a password that was forgotten.
+fn is_half(credentials: Node<'_>, user: &str) -> bool {
+    let given = credentials.get("username").and_then(Node::as_str);
+    credentials.is_mapping()
+        && !credentials.is_alias()
+        && credentials.get("password").is_none()
+        && given == Some(user)
+}
+
 /// Whether an image that an expression chooses is one in every run: it is a list of the matrix, and none
 /// of its values is empty.
 fn always_an_image(job: Node<'_>, image: Option<Node<'_>>) -> bool {
@@ -279,7 +308,12 @@ fn wrap(
         part.edits.push(Edit::replace(
             start - blanks,
             start,
-            format!("{}{}image: ", style.eol, " ".repeat(indent)),
+            format!(
+                "{}{}{}: ",
+                style.eol,
+                " ".repeat(indent),
+                style.key("image")
+            ),
         ));
         let lines = style.entry(indent, "credentials", credentials);
         part.edits.push(Edit::insert(

@@ -924,3 +924,77 @@ fn what_is_silenced_is_left_alone() {
     );
     edited(&text, &text, &wishes());
 }
+
+#[test]
+fn a_password_that_was_forgotten_is_added_when_it_is_known_whose() {
+    let before = |user: &str| {
+        format!(
+            "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    services:
+      db:
+        image: postgres:16
+        credentials:
+          username: ${{{{ secrets.{user} }}}}
+        ports: ['5432:5432']
+    steps:
+      - uses: docker/login-action@v3
+        with:
+          username: ${{{{ secrets.HUB_USER }}}}
+          password: ${{{{ secrets.HUB_TOKEN }}}}
+      - run: docker run alpine
+"
+        )
+    };
+    let text = before("HUB_USER");
+    let line = "          username: ${{ secrets.HUB_USER }}\n        ports";
+    let both = "          username: ${{ secrets.HUB_USER }}\n          password: ${{ secrets.HUB_TOKEN }}\n        ports";
+    edited_files(
+        &[(PATH, &text)],
+        &[(PATH, &text.replace(line, both))],
+        &review(),
+    );
+    // Whose password that would be, nobody can know.
+    let other = plan(&before("OTHER_USER"), &review());
+    assert!(other.files.is_empty());
+    assert!(
+        other.left[0].reason.contains("no password"),
+        "{:?}",
+        other.left
+    );
+}
+
+#[test]
+fn a_file_that_quotes_everything_goes_on_doing_so() {
+    let before = "'on':
+  'push': {}
+'jobs':
+  'a':
+    'runs-on': 'ubuntu-latest'
+    'container': 'node:22'
+    'steps':
+    - 'uses': 'actions/checkout@v4'
+    - 'run': 'docker run alpine'
+";
+    let after = "'on':
+  'push': {}
+'jobs':
+  'a':
+    'runs-on': 'ubuntu-latest'
+    'container':
+      'image': 'node:22'
+      'credentials':
+        'username': '${{ secrets.DOCKER_USER }}'
+        'password': '${{ secrets.DOCKER_ACCESS_TOKEN }}'
+    'steps':
+    - 'uses': 'actions/checkout@v4'
+    - 'uses': 'docker/login-action@v4'
+      'with':
+        'username': '${{ secrets.DOCKER_USER }}'
+        'password': '${{ secrets.DOCKER_ACCESS_TOKEN }}'
+    - 'run': 'docker run alpine'
+";
+    edited_files(&[(PATH, before)], &[(PATH, after)], &review());
+}

@@ -144,6 +144,8 @@ deps dirs:
     assert_eq!(make(text, "test deps"), "echo deps\necho build\necho test");
     assert_eq!(make(text, "nope"), "!name no target `nope` in `Makefile`");
     assert_eq!(make("", ""), "! `Makefile` has no target");
+    let files = [("Makefile", text), ("tests/a.c", "")];
+    assert_eq!(runs(&files, Make, "deps tests"), "echo deps");
     assert_eq!(
         make(text, "$WHICH"),
         "! which target `make $WHICH` means is known only when the build runs"
