@@ -59,6 +59,8 @@ pub struct LoginSeen {
     pub registry: Option<String>,
     /// Whether a pull or push of the job can have used it.
     pub used: bool,
+    /// Whether a push of the job can have used it.
+    pub pushed: bool,
 }
 
 /// What the interpreter says of one job.
@@ -68,6 +70,13 @@ pub struct Judgement {
     pub pulls: Vec<Judged>,
     /// Its logins, in order.
     pub logins: Vec<LoginSeen>,
+}
+
+/// What a login is used for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Pull,
+    Push,
 }
 
 struct Active<'j> {
@@ -225,6 +234,7 @@ impl<'j> Walk<'_, 'j> {
                     effect: index,
                     registry: registry.clone(),
                     used: false,
+                    pushed: false,
                 });
                 self.active.push(Active {
                     effect,
@@ -271,9 +281,9 @@ impl<'j> Walk<'_, 'j> {
             Kind::Save { .. } => {}
             Kind::Push { image } => {
                 if let Image::Named(reference) = reference::parse(image) {
-                    self.use_logins(&reference.registry);
+                    self.use_logins(&reference.registry, Use::Push);
                 } else {
-                    self.use_all_logins();
+                    self.use_all_logins(Use::Push);
                 }
             }
             Kind::Opaque { what, why, by } => self.out.pulls.push(Judged {
@@ -330,19 +340,22 @@ impl<'j> Walk<'_, 'j> {
             )
     }
 
-    fn use_logins(&mut self, registry: &str) {
+    fn use_logins(&mut self, registry: &str, to: Use) {
         for login in &self.active {
             if login.registry.as_deref().is_none_or(|r| r == registry)
                 && let Some(seen) = self.out.logins.get_mut(login.seen)
             {
                 seen.used = true;
+                seen.pushed |= to == Use::Push;
             }
         }
     }
 
-    fn use_all_logins(&mut self) {
+    /// What it is about is not known, so it can be any of them.
+    fn use_all_logins(&mut self, to: Use) {
         for login in &mut self.out.logins {
             login.used = true;
+            login.pushed |= to == Use::Push;
         }
     }
 
@@ -386,7 +399,7 @@ impl<'j> Walk<'_, 'j> {
                 if !by_host && self.is_present(image.as_str(), &effect.guards) {
                     return;
                 }
-                self.use_all_logins();
+                self.use_all_logins(Use::Pull);
                 judged.reason = self.unresolved(image);
                 if let Declared::Aws(span) = declared {
                     judged.auth = Auth::NotApplicable;
@@ -431,7 +444,7 @@ impl<'j> Walk<'_, 'j> {
                     self.make_present(name, &effect.guards, false);
                 }
                 if !reference.is_hub() {
-                    self.use_logins(&reference.registry.clone());
+                    self.use_logins(&reference.registry.clone(), Use::Pull);
                     judged.auth = Auth::NotApplicable;
                     (judged.cause, judged.reason) = if reference.mirror {
                         (
@@ -451,7 +464,7 @@ impl<'j> Walk<'_, 'j> {
                         )
                     };
                 } else if let Some(doubt) = doubt {
-                    self.use_all_logins();
+                    self.use_all_logins(Use::Pull);
                     doubt.clone_into(&mut judged.reason);
                 } else {
                     match puller {

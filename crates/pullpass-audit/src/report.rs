@@ -192,6 +192,7 @@ impl Build<'_> {
                 credential,
                 literal,
                 used: seen.used,
+                pushed: seen.pushed,
                 broken: broken.as_deref().map(Into::into),
                 forks: job.forks,
                 conditional: !effect.guards.is_empty(),
@@ -200,7 +201,10 @@ impl Build<'_> {
             match self.logins.iter_mut().rev().find(|l| {
                 l.place == login.place && l.job == login.job && l.job_file == login.job_file
             }) {
-                Some(known) => known.used |= login.used,
+                Some(known) => {
+                    known.used |= login.used;
+                    known.pushed |= login.pushed;
+                }
                 None => self.logins.push(login),
             }
         }

@@ -195,8 +195,10 @@ pub struct Login {
     pub credential: Credential,
     /// Whether the password is written in the file itself.
     pub literal: bool,
-    /// Whether a pull of the job used it.
+    /// Whether a pull or a push of the job used it.
     pub used: bool,
+    /// Whether a push of the job can have used it.
+    pub pushed: bool,
     /// Why it cannot work, when it cannot.
     pub broken: Option<Arc<str>>,
     /// Whether a fork's pull request can start the job, and so the login gets no secret.

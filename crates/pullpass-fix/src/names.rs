@@ -15,6 +15,17 @@ pub const USER: &str = "DOCKER_USER";
 /// Default name of the variable that holds the token.
 pub const TOKEN: &str = "DOCKER_ACCESS_TOKEN";
 
+/// What takes the name out of a reference, as files of that CI system write one.
+fn name_of(provider: Provider) -> fn(&str) -> Option<&str> {
+    match provider {
+        Provider::CircleCi => crate::circleci::variable,
+        Provider::GitHub => |text| {
+            let named = crate::github::named;
+            named(text, "secrets").or_else(|| named(text, "vars"))
+        },
+    }
+}
+
 /// The two names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Names {
@@ -85,18 +96,44 @@ impl Names {
         }
     }
 
+    /// The default names: user, token.
+    #[must_use]
+    pub fn usual() -> (String, String) {
+        (USER.to_owned(), TOKEN.to_owned())
+    }
+
+    /// Names for a credential that pulls, where the default ones are pushed with.
+    #[must_use]
+    pub fn beside() -> (String, String) {
+        (
+            "DOCKER_PULL_USER".to_owned(),
+            "DOCKER_PULL_TOKEN".to_owned(),
+        )
+    }
+
+    /// The names of what the repository's files push to Docker Hub with.
+    #[must_use]
+    pub fn pushed(audit: &Audit) -> Vec<(String, String)> {
+        let hub = |registry: &Option<String>| {
+            registry.as_deref() == Some(pullpass_audit::reference::DOCKER_HUB)
+        };
+        let pushes = audit.logins.iter().filter(|l| l.pushed && hub(&l.registry));
+        pushes
+            .filter_map(|login| {
+                let name_of = name_of(login.provider);
+                let user = name_of(login.credential.username.as_deref()?)?;
+                let token = name_of(login.credential.password.as_deref()?)?;
+                Some((user.to_owned(), token.to_owned()))
+            })
+            .collect()
+    }
+
     /// The names that the repository's files already pull with on this CI system, else the defaults.
     /// What they only push with is no place for a credential that can pull and nothing else.
     #[must_use]
     pub fn in_use(audit: &Audit, provider: Provider) -> Self {
-        let name_of: fn(&str) -> Option<&str> = match provider {
-            Provider::CircleCi => crate::circleci::variable,
-            Provider::GitHub => |text| {
-                let named = crate::github::named;
-                named(text, "secrets").or_else(|| named(text, "vars"))
-            },
-        };
-        Self::count(audit, provider, &FixOptions::default(), name_of, true)
+        let options = FixOptions::default();
+        Self::count(audit, provider, &options, name_of(provider), true)
     }
 
     /// What must exist for a login with these names to work.

@@ -208,3 +208,44 @@ workflows: {all: {jobs: [build]}}
     assert_eq!(fleet.projects[0].user_var, "DOCKER_USER", "{output:?}");
     assert_eq!(fleet.projects[0].token_var, "DOCKER_ACCESS_TOKEN");
 }
+
+/// A pass can pull and nothing more: it is not put where something is pushed from.
+#[test]
+fn names_that_are_pushed_with_too_are_left_to_that() {
+    let workflow = |user: &str, token: &str| {
+        format!(
+            "on: push\njobs:\n  build:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      \
+             - uses: docker/login-action@v3\n        with:\n          username: ${{{{ secrets.{user} }}}}\n          password: ${{{{ secrets.{token} }}}}\n      \
+             - uses: docker/build-push-action@v6\n        with:\n          context: .\n          push: ${{{{ github.ref == 'refs/heads/main' }}}}\n          tags: acme/app:latest\n"
+        )
+    };
+    for (user, token, expected) in [
+        (
+            "HUB_USER",
+            "HUB_TOKEN",
+            ("DOCKER_USER", "DOCKER_ACCESS_TOKEN"),
+        ),
+        (
+            "DOCKER_USER",
+            "DOCKER_ACCESS_TOKEN",
+            ("DOCKER_PULL_USER", "DOCKER_PULL_TOKEN"),
+        ),
+    ] {
+        let repository = with_remote(Repository::empty(), "", "git@github.com:acme/app.git")
+            .with(".github/workflows/ci.yml", workflow(user, token))
+            .with("Dockerfile", "FROM alpine:3.22\n");
+        let output = pullpass()
+            .args(["init", "--output", "-", "--team", "ci-pullers"])
+            .current_dir(repository.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        let remark = format!("# Its files push with {user} and {token}, which a pass cannot");
+        assert!(text.contains(&remark), "{text}");
+        let project = &fleet(&output.stdout).projects[0];
+        assert_eq!(
+            (project.user_var.as_str(), project.token_var.as_str()),
+            expected
+        );
+    }
+}

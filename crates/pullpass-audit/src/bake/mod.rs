@@ -10,7 +10,7 @@
 //! ```
 
 use crate::dockerfile;
-use crate::effect::By;
+use crate::effect::{By, Kind};
 use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
 use crate::text::Text;
@@ -53,6 +53,8 @@ pub struct Bake {
     pub load: bool,
     /// Whether the builder is a container.
     pub container_builder: bool,
+    /// `--push`.
+    pub push: bool,
 }
 
 /// Adds what the bake pulls and provides.
@@ -141,7 +143,13 @@ fn targets(run: &mut JobRun<'_>, bake: &Bake, definition: &Definition) {
     for Planned { name, span, build } in planned {
         let note = format!("`bake` builds target `{name}`");
         run.traced(bake.span, note, |run| match build {
-            Ok(build) => dockerfile::build(run, &build),
+            Ok(build) => {
+                for image in build.tags.iter().filter(|_| bake.push) {
+                    let image = image.clone();
+                    run.emit(bake.span, Kind::Push { image });
+                }
+                dockerfile::build(run, &build);
+            }
             Err(why) => run.opaque(span, format!("target `{name}`"), why, By::Dockerfile),
         });
     }

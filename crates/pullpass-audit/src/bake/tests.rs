@@ -12,6 +12,7 @@ fn of(span: Span) -> Bake {
         pull: false,
         load: false,
         container_builder: false,
+        push: false,
     }
 }
 

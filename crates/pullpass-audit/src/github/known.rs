@@ -227,6 +227,13 @@ impl<'a> Inputs<'a> {
             .is_some_and(|v| v.trim().eq_ignore_ascii_case("true"))
     }
 
+    /// Whether a flag is set in some run.
+    fn may_be(&self, run: &JobRun<'_>, pattern: &str) -> bool {
+        let flag = self.render(run, pattern);
+        flag.known()
+            .map_or(!flag.is_empty(), |v| v.trim().eq_ignore_ascii_case("true"))
+    }
+
     fn condition(&self, run: &JobRun<'_>, when: &str) -> When {
         let (wanted, test) = match when.strip_prefix('!') {
             Some(test) => (false, test),
@@ -475,6 +482,16 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
     build.load = !build.container_builder || inputs.flag(run, &spec.load);
     let outputs = inputs.lines(run, &spec.outputs);
     build.archive = outputs.iter().any(|o| dockerfile::is_archive(o.as_str()));
+    let to_registry = |o: &Text| {
+        ["push=true", "type=registry"]
+            .iter()
+            .any(|p| o.as_str().contains(p))
+    };
+    let pushes = inputs.may_be(run, &spec.push) || outputs.iter().any(to_registry);
+    for image in build.tags.iter().filter(|_| pushes) {
+        let image = image.clone();
+        run.emit(span, Kind::Push { image });
+    }
     dockerfile::build(run, &build);
 }
 
@@ -503,6 +520,7 @@ fn build_bake(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bake) {
         pull: inputs.flag(run, &spec.pull),
         load: inputs.flag(run, &spec.load) || !run.container_builder,
         container_builder: run.container_builder,
+        push: inputs.may_be(run, &spec.push),
     };
     bake::bake(run, &bake);
 }

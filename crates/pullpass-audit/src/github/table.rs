@@ -167,6 +167,8 @@ pub(super) struct Build {
     pub(super) load: String,
     /// Where else the result goes, one in a line.
     pub(super) outputs: String,
+    /// Whether the result is pushed.
+    pub(super) push: String,
     /// It uses the plain `docker build`, whatever builder there is.
     pub(super) plain: bool,
 }
@@ -187,6 +189,8 @@ pub(super) struct Bake {
     pub(super) pull: String,
     /// Whether the result is loaded.
     pub(super) load: String,
+    /// Whether the result is pushed.
+    pub(super) push: String,
 }
 
 /// How an action brings up Compose services.

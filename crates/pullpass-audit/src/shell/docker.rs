@@ -432,6 +432,7 @@ impl Shell {
             pull: parsed.has(&["--pull"]),
             load: parsed.has(&["--load"]) || !run.container_builder,
             container_builder: run.container_builder,
+            push: parsed.has(&["--push"]),
         };
         bake::bake(run, &bake);
     }

@@ -204,15 +204,27 @@ fn seen(tree: &Checkout, remote: Remote, on_circleci: bool, on_github: bool) -> 
                 .to_owned(),
         );
     }
-    let usual = (
-        pullpass_fix::names::USER.to_owned(),
-        pullpass_fix::names::TOKEN.to_owned(),
-    );
+    let usual = Names::usual();
+    let mut pair = names.unwrap_or_else(|| usual.clone());
+    if let Some(pushed) = Names::pushed(&audit)
+        .into_iter()
+        .find(|pushed| *pushed == pair)
+    {
+        // A pass can pull and nothing more: written there, it would break what is pushed.
+        pair = match usual == pushed {
+            true => Names::beside(),
+            false => usual.clone(),
+        };
+        remarks.push(format!(
+            "Its files push with {} and {}, which a pass cannot: let what pulls use {} and {}.",
+            pushed.0, pushed.1, pair.0, pair.1
+        ));
+    }
     Seen {
         remote,
         on_circleci,
         on_github,
-        names: names.filter(|pair| *pair != usual),
+        names: Some(pair).filter(|pair| *pair != usual),
         remarks,
     }
 }
