@@ -1,6 +1,7 @@
 //! Breadth first over all states, so that a counter-example is as short as it can be.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use foldhash::fast::FixedState;
 use pullpass_fleet::desired::Target;
@@ -107,18 +108,18 @@ fn people(world: &World, s: &Scenario, out: &mut Vec<(World, Event)>) {
     if !s.people || !world.excused.is_empty() {
         return;
     }
-    for (id, token) in &world.tokens {
+    for (id, token) in &*world.tokens {
         if token.ours.is_some() && token.active {
             let mut after = world.clone();
             after.excused.insert(*id);
-            after.tokens.get_mut(id).unwrap().active = false;
+            Rc::make_mut(&mut after.tokens).get_mut(id).unwrap().active = false;
             out.push((after, Event::PersonDeactivates(*id)));
         }
     }
     for held in [Held::Other, Held::Missing] {
         let mut after = world.clone();
         after.excused.insert(TokenId(0));
-        after.targets.insert(Target::CircleCi, held.clone());
+        Rc::make_mut(&mut after.targets).insert(Target::CircleCi, held.clone());
         out.push((after, Event::PersonWrites(held)));
     }
 }

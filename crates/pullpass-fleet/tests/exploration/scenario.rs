@@ -1,6 +1,7 @@
 //! Where an exploration begins, and what may happen in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 use pullpass_fleet::desired::{Desired, Identity, Leak, Target};
@@ -74,7 +75,7 @@ pub(crate) fn first_token() -> Scenario {
         name: "a first token".into(),
         desired: desired(Identity::OrganizationToken, -1_000),
         start: World {
-            tokens: BTreeMap::from([(
+            tokens: Rc::new(BTreeMap::from([(
                 TokenId(99),
                 HubToken {
                     ours: None,
@@ -82,9 +83,9 @@ pub(crate) fn first_token() -> Scenario {
                     minted_at: at(-500),
                     ends: None,
                 },
-            )]),
+            )])),
             stored: Stored::nothing(),
-            targets: BTreeMap::from([(Target::CircleCi, Held::Missing)]),
+            targets: Rc::new(BTreeMap::from([(Target::CircleCi, Held::Missing)])),
             account: Account::Ready,
             membership: Membership::Member {
                 plain: true,
@@ -125,7 +126,7 @@ pub(crate) fn rotation() -> Scenario {
     let mut scenario = first_token();
     scenario.name = "a rotation".into();
     scenario.desired.renew_minted_before = at(0);
-    scenario.start.tokens.insert(
+    Rc::make_mut(&mut scenario.start.tokens).insert(
         TokenId(1),
         HubToken {
             ours: Some((Generation(1), Attempt(1))),
@@ -147,9 +148,7 @@ pub(crate) fn rotation() -> Scenario {
         pending: None,
     };
     scenario.start.attempts = 1;
-    scenario
-        .start
-        .targets
+    Rc::make_mut(&mut scenario.start.targets)
         .insert(Target::CircleCi, Held::Version(Attempt(1), minted_at));
     scenario
 }
@@ -194,7 +193,7 @@ impl Scenario {
     pub(crate) fn with_two_targets(mut self) -> Self {
         self.name += ", two targets";
         let held = self.start.targets[&Target::CircleCi].clone();
-        self.start.targets.insert(Target::GitHub, held);
+        Rc::make_mut(&mut self.start.targets).insert(Target::GitHub, held);
         self.desired.targets.insert(Target::GitHub);
         self
     }
@@ -265,7 +264,7 @@ impl Scenario {
         // Whoever comes every tick is in time, also by a clock that is behind.
         self.desired.expiry_margin = SignedDuration::from_secs(TICK + 2 * SKEW);
         self.desired.renew_minted_before = at(-1_000);
-        for token in self.start.tokens.values_mut() {
+        for token in Rc::make_mut(&mut self.start.tokens).values_mut() {
             token.ends = token.ours.map(|_| token.minted_at + life);
         }
         // It may have ended before the beginning: nobody came.

@@ -91,33 +91,33 @@ impl Request {
 pub(crate) struct Operator {
     /// What it has decided on, by what it saw.
     pub(crate) next: Option<Request>,
-    pub(crate) learnt: Learnt,
+    pub(crate) learnt: Rc<Learnt>,
     /// What it minted is new, whatever its clock says.
     minted_at: Option<Timestamp>,
 }
 
-/// What can be seen.
+/// What can be seen. Most of it is the same as in the state before, and shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Picture {
-    pub(crate) tokens: BTreeMap<TokenId, HubToken>,
+    pub(crate) tokens: Rc<BTreeMap<TokenId, HubToken>>,
     pub(crate) stored: Stored,
-    pub(crate) targets: BTreeMap<Target, Held>,
+    pub(crate) targets: Rc<BTreeMap<Target, Held>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct World {
-    pub(crate) tokens: BTreeMap<TokenId, HubToken>,
+    pub(crate) tokens: Rc<BTreeMap<TokenId, HubToken>>,
     pub(crate) stored: Stored,
     /// A promotion that is decided, and that whoever reads the store does not see yet.
     pub(crate) promoting: Option<(Attempt, Timestamp)>,
-    pub(crate) targets: BTreeMap<Target, Held>,
+    pub(crate) targets: Rc<BTreeMap<Target, Held>>,
     pub(crate) account: Account,
     pub(crate) membership: Membership,
     pub(crate) slots: Option<u32>,
     pub(crate) ticks: i64,
     /// What builds that go on pulling began with: everything that a target has held since time last
     /// passed, for one may have begun just before it was overwritten.
-    pub(crate) builds: BTreeSet<(Target, Attempt)>,
+    pub(crate) builds: Rc<BTreeSet<(Target, Attempt)>>,
     pub(crate) operators: Vec<Operator>,
     pub(crate) late: Option<Request>,
     pub(crate) before: Option<Rc<Picture>>,
@@ -132,15 +132,15 @@ pub(crate) struct World {
 impl Default for World {
     fn default() -> Self {
         Self {
-            tokens: BTreeMap::new(),
+            tokens: Rc::default(),
             stored: Stored::nothing(),
             promoting: None,
-            targets: BTreeMap::new(),
+            targets: Rc::default(),
             account: Account::Ready,
             membership: Membership::None,
             slots: None,
             ticks: 0,
-            builds: BTreeSet::new(),
+            builds: Rc::default(),
             operators: vec![Operator::default()],
             late: None,
             before: None,
@@ -188,7 +188,7 @@ impl World {
 
     /// What an operator makes of a picture.
     fn observe(&self, picture: &Picture, learnt: &Learnt, s: &Scenario) -> Observed {
-        let mut learnt = learnt.clone();
+        let mut learnt = Learnt::clone(learnt);
         if s.sabotage == Some(Sabotage::EverythingFenced) {
             learnt.fenced.extend(picture.tokens.keys());
         }
@@ -366,16 +366,16 @@ impl World {
             // Its secret was read from the store when it was decided on, which named it then.
             Step::Deliver(target, attempt) => {
                 let held = Held::Version(*attempt, now);
-                let before = self.targets.insert(target.clone(), held);
+                let before = Rc::make_mut(&mut self.targets).insert(target.clone(), held);
                 if let Some(Held::Version(before, _)) =
                     before.filter(|b| !matches!(b, Held::Version(a, _) if a == attempt))
                 {
-                    self.builds.insert((target.clone(), before));
+                    Rc::make_mut(&mut self.builds).insert((target.clone(), before));
                 }
                 Answer::Done
             }
             Step::Deactivate(id) => {
-                if let Some(token) = self.tokens.get_mut(id) {
+                if let Some(token) = Rc::make_mut(&mut self.tokens).get_mut(id) {
                     token.active = false;
                     let suspect = |leak: Leak| token.minted_at < leak.minted_before;
                     let leak = s.desired.leak.filter(|leak| !leak.keep_builds_running);
@@ -387,7 +387,7 @@ impl World {
                 Answer::Done
             }
             Step::Delete(id) => {
-                self.tokens.remove(id);
+                Rc::make_mut(&mut self.tokens).remove(id);
                 Answer::Done
             }
             Step::Invite => {
@@ -413,7 +413,7 @@ impl World {
             minted_at,
             ends: s.life.map(|life| minted_at + life),
         };
-        self.tokens.insert(id, token);
+        Rc::make_mut(&mut self.tokens).insert(id, token);
         Answer::Minted(Kept {
             generation,
             attempt,
@@ -455,18 +455,18 @@ impl World {
             }
             (_, Some(Answer::Done)) if request.writes() => {
                 let lost = request.listed.iter().filter(|id| !named.names(**id));
-                operator.learnt.fenced.extend(lost);
+                Rc::make_mut(&mut operator.learnt).fenced.extend(lost);
             }
             (_, Some(Answer::Conflict)) => {
                 if let Some(kept) = request.minted {
-                    operator.learnt.fenced.insert(kept.token);
+                    Rc::make_mut(&mut operator.learnt).fenced.insert(kept.token);
                 }
             }
             (Step::Prove(attempt), Some(Answer::Done)) => {
-                operator.learnt.proven.insert(*attempt);
+                Rc::make_mut(&mut operator.learnt).proven.insert(*attempt);
             }
             (Step::Prove(attempt), Some(Answer::Refused)) => {
-                operator.learnt.refuted.insert(*attempt);
+                Rc::make_mut(&mut operator.learnt).refuted.insert(*attempt);
             }
             _ => {}
         }
@@ -476,10 +476,10 @@ impl World {
     pub(crate) fn tick(&self) -> Self {
         let mut after = self.clone();
         after.ticks += 1;
-        after.builds.clear();
+        after.builds = Rc::default();
         after.before = None;
         let now = after.now();
-        for (id, token) in &after.tokens {
+        for (id, token) in &*after.tokens {
             if token.active && !token.works(now) {
                 after.excused.insert(*id);
             }
@@ -489,12 +489,16 @@ impl World {
 
     /// Forgets what can make no difference any more, so that states that behave alike are one.
     pub(crate) fn canonical(mut self) -> Self {
-        let living: BTreeSet<Attempt> =
-            self.tokens.values().filter_map(HubToken::attempt).collect();
-        for operator in &mut self.operators {
-            let learnt = &mut operator.learnt;
-            learnt.fenced.retain(|id| self.tokens.contains_key(id));
-            learnt.proven.retain(|attempt| living.contains(attempt));
+        let (tokens, operators) = (&self.tokens, &mut self.operators);
+        let lives = |attempt: &Attempt| tokens.values().any(|t| t.attempt() == Some(*attempt));
+        let is_there = |id: &TokenId| tokens.contains_key(id);
+        for operator in operators {
+            let learnt = &operator.learnt;
+            if !learnt.fenced.iter().all(is_there) || !learnt.proven.iter().all(lives) {
+                let learnt = Rc::make_mut(&mut operator.learnt);
+                learnt.fenced.retain(is_there);
+                learnt.proven.retain(lives);
+            }
         }
         if self.trouble == 0 {
             self.before = None;
