@@ -342,10 +342,11 @@ impl Habits<'_> {
                     *counts.entry(difference).or_default() += 1;
                 }
             }
-            if !value.is_alias() && value.as_str().is_some_and(is_variable) {
-                if let Some(quote) = quotes_of(value) {
-                    *self.quotes.entry(quote).or_default() += 1;
-                }
+            if !value.is_alias()
+                && value.as_str().is_some_and(is_variable)
+                && let Some(quote) = quotes_of(value)
+            {
+                *self.quotes.entry(quote).or_default() += 1;
             }
             self.look(value, depth + 1);
         }

@@ -298,6 +298,9 @@ fn credentials_that_forks_do_not_have_wait_for_a_review() {
         .code(1)
         .stdout(predicate::str::contains(
             "+        password: ${{ secrets.DOCKER_ACCESS_TOKEN }}\n",
+        ))
+        .stderr(predicate::str::contains(
+            "look at this: give `node:20` its `credentials`: a fork's pull request",
         ));
 }
 

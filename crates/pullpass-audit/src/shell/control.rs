@@ -122,10 +122,10 @@ impl Shell {
                     self.within(|shell| shell.branches(run, rest, otherwise))
                         .unwrap_or(Done::UNKNOWN)
                 });
-                match (&yes.flow, &no.flow) {
-                    (Flow::Leaves(_), _) => {}
-                    (_, Flow::Leaves(_)) => self.rewind(run, after_yes),
-                    _ => {
+                match (yes.flow.ends_here(), no.flow.ends_here()) {
+                    (true, _) => {}
+                    (false, true) => self.rewind(run, after_yes),
+                    (false, false) => {
                         let default = self.default_set(run, &branch.cond, &after_yes);
                         self.merge(run, after_yes);
                         if let Some((name, value)) = default {
@@ -198,8 +198,7 @@ impl Shell {
             let guard = Guard::when(format!("case {written} in {})", patterns.join("|")));
             let before = self.state(run);
             let done = run.guarded(guard.clone(), |run| self.items(run, &arm.body));
-            let leaves = matches!(done.flow, Flow::Leaves(_));
-            if !leaves {
+            if !done.flow.ends_here() {
                 ends.push(self.state(run));
             }
             if matches!(flow, Flow::Next) {
@@ -218,6 +217,25 @@ impl Shell {
         Done { flow, ok: None }
     }
 
+    /// What a loop goes through: the words, and for a pattern the names that it stands for.
+    fn loop_words(&mut self, run: &mut JobRun<'_>, words: &[Word]) -> Vec<Arg> {
+        let mut out = Vec::new();
+        for word in words {
+            let is_pattern = |part: &Part| matches!(part.kind, PartKind::Glob('*' | '?'));
+            let pattern = word.parts.iter().any(is_pattern);
+            for arg in self.arguments_of(run, std::slice::from_ref(word)) {
+                let known = arg.text.known().filter(|_| pattern);
+                match known.and_then(|text| self.names_for(run, text)) {
+                    Some(names) => {
+                        out.extend(names.into_iter().map(|name| Arg::new(name, arg.span)));
+                    }
+                    None => out.push(arg),
+                }
+            }
+        }
+        out
+    }
+
     fn each(
         &mut self,
         run: &mut JobRun<'_>,
@@ -226,7 +244,7 @@ impl Shell {
         body: &List,
     ) -> Done {
         let args: Option<Vec<Arg>> = match words {
-            Some(words) => Some(self.arguments_of(run, words)),
+            Some(words) => Some(self.loop_words(run, words)),
             None => self.arguments.as_ref().map(|all| {
                 let span = self.place(body.span);
                 all.iter()

@@ -148,7 +148,7 @@ impl Shell {
     ) -> Done {
         let before = self.state(run);
         let done = run.guarded(guard.clone(), |run| act(self, run));
-        if matches!(done.flow, Flow::Leaves(_)) {
+        if done.flow.ends_here() {
             self.rewind(run, before);
         } else {
             self.merge(run, before);

@@ -22,6 +22,7 @@ mod docker;
 mod exec;
 mod flags;
 mod follow;
+mod glob;
 mod open;
 mod param;
 mod pattern;
@@ -264,6 +265,17 @@ enum Flow {
     Leaves(Leave),
     /// It leaves when this condition holds, else it goes on.
     MayLeave(Leave, crate::effect::Guard),
+}
+
+impl Flow {
+    /// Whether nothing that was set matters any more. After a `break` or a `return` it does: the
+    /// script goes on behind the loop, as in `for i in 1 2; do if curl …; then UP=1; break; fi; done`.
+    fn ends_here(&self) -> bool {
+        matches!(
+            self,
+            Self::Leaves(Leave::Exit { .. } | Leave::Return { ok: false })
+        )
+    }
 }
 
 /// What is left, and whether the job goes on as if nothing were wrong.

@@ -900,3 +900,58 @@ fn a_word_that_sed_replaces_is_replaced_in_an_image() {
         );
     }
 }
+
+#[test]
+fn what_is_set_before_a_break_is_set_behind_the_loop() {
+    for ask in [
+        "[ $READY -eq 1 ] || exit 1",
+        "if [[ \"$READY\" -ne 1 ]]; then exit 1; fi",
+    ] {
+        for body in [
+            "if curl x; then READY=1; break; fi; sleep 1",
+            "curl x && { READY=1; break; }; sleep 1",
+            "case $(state) in up) READY=1; break ;; esac; sleep 1",
+        ] {
+            for head in [
+                "for i in 1 2 3; do",
+                "for i in $(seq 9); do",
+                "while true; do",
+            ] {
+                let script = format!("READY=0\n{head} {body}; done\n{ask}\ndocker pull a/b");
+                assert_eq!(pulls(&script), ["a/b always"], "{script}");
+            }
+        }
+    }
+    let function = "UP=0\nup() { if curl x; then UP=1; return 0; fi; sleep 1; }\nup\n[ $UP -eq 1 ] || exit 1\ndocker pull a/b";
+    assert_eq!(pulls(function), ["a/b always"]);
+    // Nothing sets it, so nothing is pulled.
+    let never =
+        "READY=0\nfor i in 1 2; do curl x; done\n[ $READY -eq 1 ] || exit 1\ndocker pull a/b";
+    assert_eq!(pulls(never), [""; 0]);
+}
+
+#[test]
+fn a_loop_over_a_pattern_goes_through_the_files_there_are() {
+    let files = [
+        ("svc/a/Dockerfile", "FROM debian\n"),
+        ("svc/b/Dockerfile", "FROM alpine\n"),
+        ("svc/.hidden/Dockerfile", "FROM busybox\n"),
+        ("svc/README", ""),
+    ];
+    let pulls_of = |script: &str| -> Vec<String> {
+        let all = effects_in(&files, script);
+        all.iter()
+            .filter_map(|line| line.strip_prefix("pull ").map(str::to_owned))
+            .collect()
+    };
+    for script in [
+        "for d in svc/*/; do docker build $d; done",
+        "for d in ./svc/?; do (cd $d && docker build .); done",
+        "for f in svc/*/Dockerfile; do docker build -f $f .; done",
+        "cd svc && for d in ../svc/*/; do docker build -t app-$(basename $d) $d; done",
+    ] {
+        assert_eq!(pulls_of(script), ["debian", "alpine"], "{script}");
+    }
+    assert!(pulls_of("for d in 'svc/*/'; do docker build $d; done").is_empty());
+    assert!(pulls_of("for d in other/*/; do docker build $d; done").is_empty());
+}

@@ -154,6 +154,18 @@ fn lines(planned: &[Planned<'_>], written: bool, verbose: bool) -> String {
         for (note, done) in by_note(&plan.done) {
             let _ = writeln!(out, "{prefix}{}:{}: {note}", done.at.file, done.at.line);
         }
+        for (why, all) in by_why(&plan.done) {
+            let Some(first) = all.first() else { continue };
+            let more = match all.len() {
+                1 => String::new(),
+                n => format!(" (and {} more)", n - 1),
+            };
+            let _ = writeln!(
+                out,
+                "{prefix}{}:{}: look at this: {}{more}: {why}",
+                first.at.file, first.at.line, first.summary
+            );
+        }
         for done in &plan.withheld {
             let _ = writeln!(
                 out,
@@ -255,6 +267,15 @@ fn by_note(done: &[Done]) -> BTreeMap<&str, &Done> {
     let mut out: BTreeMap<&str, &Done> = BTreeMap::new();
     for one in done.iter().filter(|d| !d.note.is_empty()) {
         out.entry(&one.note).or_insert(one);
+    }
+    out
+}
+
+/// Why a person should look at what is done, each reason once.
+fn by_why(done: &[Done]) -> BTreeMap<&str, Vec<&Done>> {
+    let mut out: BTreeMap<&str, Vec<&Done>> = BTreeMap::new();
+    for one in done.iter().filter(|d| !d.why.is_empty()) {
+        out.entry(&one.why).or_default().push(one);
     }
     out
 }
