@@ -4,6 +4,7 @@
 //! and what they build, is known of the whole repository, so that an image out of an archive is no
 //! pull, and any other image still is one.
 
+use ecow::EcoString;
 use hashbrown::HashSet;
 
 use crate::effect::{Job, Kind};
@@ -16,7 +17,7 @@ pub struct Archives {
     /// Images that are saved, with their tag.
     saved: HashSet<String>,
     /// Repositories that are saved with all of their tags.
-    whole: HashSet<String>,
+    whole: HashSet<EcoString>,
     /// Images that are built.
     built: HashSet<String>,
     /// Of something that is saved it cannot be known what it is.

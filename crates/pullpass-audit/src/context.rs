@@ -8,6 +8,7 @@ use std::rc::Rc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::dockerfile::reader::{self, Dockerfile};
+use crate::memory::Memory;
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::Holes;
@@ -19,6 +20,11 @@ const BUDGET: u64 = 2_000_000;
 
 /// Bytes of shell that may be parsed before what was parsed is forgotten, loops and calls unrolled.
 const SHELL_BYTES: u64 = 64 * 1024 * 1024;
+
+thread_local! {
+    /// Scripts that other repositories run too.
+    static SCRIPTS: RefCell<Memory<Script>> = RefCell::default();
+}
 
 /// What is said of a file that becomes YAML only when something fills it in.
 const TEMPLATE: &str = "; it looks like a template: audit what it renders to";
@@ -126,7 +132,8 @@ impl<'t> Context<'t> {
         if !self.spend_shell(text.len()) {
             return None;
         }
-        let script = Rc::new(crate::shell::syntax::parse(text));
+        let script =
+            SCRIPTS.with_borrow_mut(|memory| memory.get(text, crate::shell::syntax::parse));
         self.scripts
             .borrow_mut()
             .insert(text.into(), Rc::clone(&script));

@@ -17,6 +17,7 @@ pub mod effect;
 pub mod finding;
 pub mod github;
 pub mod interpret;
+mod memory;
 pub mod recipes;
 pub mod reference;
 pub mod report;

@@ -6,6 +6,8 @@
 //! what can be known of a name of which a part is unknown: `ghcr.io/me/app:$TAG` is surely not on
 //! Docker Hub, `me/app:$TAG` surely is, and of `$REGISTRY/app` nothing is known.
 
+use ecow::EcoString;
+
 use crate::text::{Text, has_hole, is_hole};
 
 /// The canonical host of Docker Hub.
@@ -47,13 +49,13 @@ pub enum Image {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Reference {
     /// Canonical host, with a port if one is written; [`DOCKER_HUB`] for Docker Hub.
-    pub registry: String,
+    pub registry: EcoString,
     /// Repository with `library/` supplied; may carry unknown parts.
-    pub repository: String,
+    pub repository: EcoString,
     /// Tag as written.
-    pub tag: Option<String>,
+    pub tag: Option<EcoString>,
     /// Digest as written.
-    pub digest: Option<String>,
+    pub digest: Option<EcoString>,
     /// Whether the registry is a copy of Docker Hub.
     pub mirror: bool,
 }
@@ -136,20 +138,21 @@ pub fn parse(text: &Text) -> Image {
     if written.is_empty() || written == "scratch" {
         return Image::Nothing;
     }
-    if written.contains(char::is_whitespace) {
+    // Next to all names are known, and have no letters but those of ASCII.
+    let has_blank = match written.is_ascii() {
+        true => written.bytes().any(|b| matches!(b, b'\t'..=b'\r' | b' ')),
+        false => written.contains(char::is_whitespace),
+    };
+    if has_blank {
         return Image::Invalid("an image name has no blanks");
     }
     let (host, rest) = match written.split_once('/') {
         // An unknown first part may hold a registry, a namespace, or both.
-        Some((first, _)) if first.contains(is_hole) && !is_host_with_hole(first) => {
+        Some((first, _)) if has_hole(first) && !is_host_with_hole(first) => {
             return Image::Unknown;
         }
         Some((first, rest)) if is_host(first) => (Some(first), rest),
-        None if written
-            .split([':', '@'])
-            .next()
-            .is_none_or(|name| name.contains(is_hole)) =>
-        {
+        None if written.split([':', '@']).next().is_none_or(has_hole) => {
             return Image::Unknown;
         }
         _ => (None, written),
@@ -158,17 +161,14 @@ pub fn parse(text: &Text) -> Image {
         return Image::Invalid("a registry's name has letters, digits, `.`, `-` and a port only");
     }
     let (name, digest) = match rest.split_once('@') {
-        Some((name, digest)) => (name, Some(digest.to_owned())),
+        Some((name, digest)) => (name, Some(digest)),
         None => (rest, None),
     };
     let (name, tag) = match name
         .rfind(':')
         .filter(|&at| !name.get(at..).is_some_and(|t| t.contains('/')))
     {
-        Some(at) => (
-            name.get(..at).unwrap_or(""),
-            name.get(at + 1..).map(str::to_owned),
-        ),
+        Some(at) => (name.get(..at).unwrap_or(""), name.get(at + 1..)),
         None => (name, None),
     };
     let name = name.trim_end_matches('/');
@@ -178,15 +178,12 @@ pub fn parse(text: &Text) -> Image {
     {
         return Image::Invalid("the name of the image, or a part of it, is missing");
     }
-    if tag
-        .as_deref()
-        .is_some_and(|t| t.is_empty() || t.len() > 128 || t.starts_with(['.', '-']))
-    {
+    if tag.is_some_and(|t| t.is_empty() || t.len() > 128 || t.starts_with(['.', '-'])) {
         return Image::Invalid("the tag is empty or not a legal one");
     }
-    if !name
-        .chars()
-        .all(|c| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/') || is_hole(c))
+    let is_of_name = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/');
+    if !name.bytes().all(|b| is_of_name(char::from(b)))
+        && !name.chars().all(|c| is_of_name(c) || is_hole(c))
     {
         return Image::Invalid("an image name has lower-case letters, digits and `._-/` only");
     }
@@ -197,28 +194,30 @@ pub fn parse(text: &Text) -> Image {
         return Image::Invalid("a part of an image name begins with a letter or a digit");
     }
     let registry = host.map_or_else(
-        || DOCKER_HUB.to_owned(),
+        || EcoString::from(DOCKER_HUB),
         |h| {
             // A host of one word is told from a namespace by its capitals alone.
             let bare = h != "localhost" && !h.contains(['.', ':']);
-            if bare || h.contains(is_hole) {
-                h.to_owned()
+            if bare || has_hole(h) {
+                h.into()
             } else {
-                canonical_registry(h)
+                canonical_registry(h).into()
             }
         },
     );
     let repository = if registry == DOCKER_HUB && !name.contains('/') {
-        format!("library/{name}")
+        let mut repository = EcoString::from("library/");
+        repository.push_str(name);
+        repository
     } else {
-        name.to_owned()
+        name.into()
     };
     let mirror = is_mirror(&registry, &repository);
     Image::Named(Reference {
         registry,
         repository,
-        tag,
-        digest,
+        tag: tag.map(EcoString::from),
+        digest: digest.map(EcoString::from),
         mirror,
     })
 }

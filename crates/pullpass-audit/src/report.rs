@@ -28,6 +28,7 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
         places: Places {
             cx,
             names: HashMap::new(),
+            known: HashMap::new(),
         },
         pulls: Vec::new(),
         known: HashMap::new(),
@@ -79,6 +80,8 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
 struct Places<'c> {
     cx: &'c Context<'c>,
     names: HashMap<FileId, Arc<str>>,
+    /// The places so far: the pulls of a job have most of their stories in common.
+    known: HashMap<Span, Place>,
 }
 
 impl Places<'_> {
@@ -92,6 +95,15 @@ impl Places<'_> {
     }
 
     fn of(&mut self, span: Span) -> Place {
+        if let Some(known) = self.known.get(&span) {
+            return known.clone();
+        }
+        let place = self.find(span);
+        self.known.insert(span, place.clone());
+        place
+    }
+
+    fn find(&mut self, span: Span) -> Place {
         let source = self.cx.sources.get(span.file);
         let from = source.position(span.start);
         let to = source.position(span.end.max(span.start));
@@ -230,7 +242,7 @@ impl Places<'_> {
             provider: job.provider,
             job_file: Arc::clone(job_file),
             job: Arc::clone(name),
-            step: effect.map(|e| show(&e.step)).unwrap_or_default().into(),
+            step: effect.map_or_else(Default::default, |e| cx.holes.shown(&e.step).into()),
             by: judged.by,
             image,
             reference: judged
@@ -249,7 +261,7 @@ impl Places<'_> {
                 .into_iter()
                 .map(|(span, note)| TraceStep {
                     place: self.of(span),
-                    note: show(&note).into(),
+                    note: cx.holes.shown(&note).into(),
                 })
                 .collect(),
             runner: job.runner,

@@ -40,6 +40,17 @@ impl RepoPath {
         if relative.starts_with('/') || relative.contains('\0') || relative.len() > 4096 {
             return None;
         }
+        // Most are a name, or names, and need no more than a slash before them.
+        if relative
+            .split('/')
+            .all(|part| !matches!(part, "" | "." | ".."))
+        {
+            return Some(if self.is_root() {
+                Self(relative.into())
+            } else {
+                Self([&self.0, "/", relative].concat().into())
+            });
+        }
         let mut parts: Vec<&str> = self.0.split('/').filter(|p| !p.is_empty()).collect();
         for part in relative.split('/') {
             match part {

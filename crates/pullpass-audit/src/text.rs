@@ -87,11 +87,7 @@ impl Holes {
     /// The hole that stands for `written`; the same words give the same hole.
     #[must_use]
     pub fn of(&self, written: &str, kind: HoleKind) -> Text {
-        let written = if has_hole(written) {
-            Cow::Owned(self.show(written))
-        } else {
-            Cow::Borrowed(written)
-        };
+        let written = self.shown(written);
         let mut by_words = self.by_words.borrow_mut();
         let mut all = self.all.borrow_mut();
         let next = u32::try_from(all.len()).unwrap_or(MAX_HOLES);
@@ -121,8 +117,14 @@ impl Holes {
     /// A text as the file has it: every hole back in its own words.
     #[must_use]
     pub fn show(&self, text: &str) -> String {
+        self.shown(text).into_owned()
+    }
+
+    /// The same, without a copy of a text that is known.
+    #[must_use]
+    pub fn shown<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if !has_hole(text) {
-            return text.to_owned();
+            return Cow::Borrowed(text);
         }
         let all = self.all.borrow();
         let mut out = String::with_capacity(text.len() * 2);
@@ -132,7 +134,7 @@ impl Holes {
                 None => out.push(c),
             }
         }
-        out
+        Cow::Owned(out)
     }
 }
 

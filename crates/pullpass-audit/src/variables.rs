@@ -7,22 +7,33 @@ use std::rc::Rc;
 
 use crate::text::Text;
 
+/// What there is where nothing was ever set.
+static NONE: BTreeMap<String, Text> = BTreeMap::new();
+
 /// Variables with the values that are known.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Variables(Rc<BTreeMap<String, Text>>);
+#[derive(Clone, Debug, Default)]
+pub struct Variables(Option<Rc<BTreeMap<String, Text>>>);
+
+impl PartialEq for Variables {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_copy_of(other) || **self == **other
+    }
+}
+
+impl Eq for Variables {}
 
 impl Variables {
     /// Sets a variable.
     pub fn insert(&mut self, name: String, value: Text) {
         if self.get(&name) != Some(&value) {
-            Rc::make_mut(&mut self.0).insert(name, value);
+            Rc::make_mut(self.0.get_or_insert_default()).insert(name, value);
         }
     }
 
     /// Unsets a variable.
     pub fn remove(&mut self, name: &str) {
-        if self.contains_key(name) {
-            Rc::make_mut(&mut self.0).remove(name);
+        if let Some(all) = self.0.as_mut().filter(|all| all.contains_key(name)) {
+            Rc::make_mut(all).remove(name);
         }
     }
 
@@ -36,7 +47,10 @@ impl Variables {
     /// Whether these are a copy that neither side has changed. If not they may be equal all the same.
     #[must_use]
     pub fn is_copy_of(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        match (&self.0, &other.0) {
+            (Some(mine), Some(theirs)) => Rc::ptr_eq(mine, theirs),
+            (mine, theirs) => mine.is_none() && theirs.is_none(),
+        }
     }
 }
 
@@ -44,7 +58,7 @@ impl Deref for Variables {
     type Target = BTreeMap<String, Text>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        self.0.as_deref().unwrap_or(&NONE)
     }
 }
 
@@ -53,7 +67,10 @@ impl IntoIterator for Variables {
     type IntoIter = btree_map::IntoIter<String, Text>;
 
     fn into_iter(self) -> Self::IntoIter {
-        Rc::unwrap_or_clone(self.0).into_iter()
+        self.0
+            .map(Rc::unwrap_or_clone)
+            .unwrap_or_default()
+            .into_iter()
     }
 }
 

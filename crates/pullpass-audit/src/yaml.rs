@@ -63,6 +63,8 @@ enum Data {
     Mapping {
         first: u32,
         count: u32,
+        /// Whether one of the keys is `<<`.
+        merges: bool,
     },
     Alias(u32),
 }
@@ -178,6 +180,24 @@ impl Document {
         self.nodes.get(id as usize)
     }
 
+    /// Whether a node is the scalar `text`. Mappings are searched by this, so the lengths are compared
+    /// first.
+    fn is_text(&self, id: u32, text: &str) -> bool {
+        let Some(raw) = self.raw(id) else {
+            return false;
+        };
+        match &raw.data {
+            Data::Scalar(None) => {
+                let (start, end) = (raw.start as usize, raw.end as usize);
+                end - start == text.len()
+                    && self.source.text.as_bytes().get(start..end) == Some(text.as_bytes())
+            }
+            Data::Scalar(Some(value)) => **value == *text,
+            Data::Alias(_) => self.node(id).as_str() == Some(text),
+            Data::Sequence { .. } | Data::Mapping { .. } => false,
+        }
+    }
+
     fn node(&self, written: u32) -> Node<'_> {
         // An alias points at an earlier node, never at an alias, so one look is enough.
         let id = match self.raw(written) {
@@ -254,22 +274,10 @@ impl<'s> Builder<'s> {
                     self.add(data, style, start, end, anchor);
                 }
                 Event::SequenceStart(style, anchor, _) => {
-                    self.begin(
-                        Data::Sequence { first: 0, count: 0 },
-                        style,
-                        start,
-                        end,
-                        anchor,
-                    );
+                    self.begin(common::EMPTY_SEQUENCE, style, start, end, anchor);
                 }
                 Event::MappingStart(style, anchor, _) => {
-                    self.begin(
-                        Data::Mapping { first: 0, count: 0 },
-                        style,
-                        start,
-                        end,
-                        anchor,
-                    );
+                    self.begin(common::EMPTY_MAPPING, style, start, end, anchor);
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.finish(end),
                 Event::Alias(anchor) => {
@@ -357,27 +365,40 @@ impl<'s> Builder<'s> {
         };
         match &mut raw.data {
             Data::Sequence { first: f, count: c } => (*f, *c) = (first, children),
-            Data::Mapping { first: f, count: c } => {
+            Data::Mapping {
+                first: f, count: c, ..
+            } => {
                 (*f, *c) = (first, children / 2);
-                self.note_keys(id);
+                let merges = self.note_keys(id);
+                if let Some(Raw {
+                    data: Data::Mapping { merges: noted, .. },
+                    ..
+                }) = self.doc.nodes.get_mut(id as usize)
+                {
+                    *noted = merges;
+                }
             }
             _ => {}
         }
     }
 
-    fn note_keys(&mut self, id: u32) {
+    /// Notes keys that are written twice or are none; whether one is a merge key.
+    fn note_keys(&mut self, id: u32) -> bool {
         let mapping = self.doc.node(id);
         let mut seen = Names::default();
         let mut found = Vec::new();
         let mut strange = None;
+        let mut merges = false;
         for (key, _) in mapping.pairs() {
-            if strange.is_none() && (key.is_mapping() || key.is_sequence()) {
-                strange = Some(key.use_span());
-            }
-            // Two `<<` in one mapping are common in the wild and harmless: both are merged.
-            let Some(name) = key.as_str().filter(|&n| n != "<<") else {
+            let Some(name) = key.as_str() else {
+                strange = strange.or(Some(key.use_span()));
                 continue;
             };
+            // Two `<<` in one mapping are common in the wild and harmless: both are merged.
+            if name == "<<" {
+                merges = true;
+                continue;
+            }
             if seen.insert(name).is_err() {
                 found.push(DuplicateKey {
                     key: name.to_owned(),
@@ -388,6 +409,7 @@ impl<'s> Builder<'s> {
         drop(seen);
         self.doc.duplicates.extend(found);
         self.doc.strange_key = self.doc.strange_key.or(strange);
+        merges
     }
 }
 
@@ -594,11 +616,22 @@ impl<'d> Node<'d> {
             .map(move |&[key, value]| (doc.node(key), doc.node(value)))
     }
 
+    /// Whether it is a mapping with a merge key.
+    fn merges(self) -> bool {
+        matches!(
+            self.raw(),
+            Some(Raw {
+                data: Data::Mapping { merges: true, .. },
+                ..
+            })
+        )
+    }
+
     /// The numbers of the keys and values of a mapping; nothing for anything else.
     fn pool(self) -> &'d [[u32; 2]] {
         let (first, count) = match self.raw() {
             Some(Raw {
-                data: Data::Mapping { first, count },
+                data: Data::Mapping { first, count, .. },
                 ..
             }) => (*first, *count),
             _ => (0, 0),
@@ -606,32 +639,6 @@ impl<'d> Node<'d> {
         let range = first as usize..first as usize + 2 * count as usize;
         let pairs = self.doc.pool.get(range).unwrap_or_default();
         pairs.as_chunks().0
-    }
-
-    /// Whether it is the scalar `text`. Mappings are searched by this, so the lengths are compared first.
-    fn is_text(self, text: &str) -> bool {
-        match self.raw() {
-            Some(Raw {
-                data: Data::Scalar(None),
-                start,
-                end,
-                ..
-            }) => {
-                (end - start) as usize == text.len()
-                    && self
-                        .doc
-                        .source
-                        .text
-                        .as_bytes()
-                        .get(*start as usize..*end as usize)
-                        == Some(text.as_bytes())
-            }
-            Some(Raw {
-                data: Data::Scalar(Some(value)),
-                ..
-            }) => **value == *text,
-            _ => false,
-        }
     }
 
     /// The value of a key. Of a key written twice the last; a key of the mapping before one that is
@@ -643,20 +650,11 @@ impl<'d> Node<'d> {
 
     fn get_at(self, key: &str, depth: usize, budget: &mut usize) -> Option<Node<'d>> {
         *budget = budget.checked_sub(1).filter(|_| depth <= MAX_MERGES)?;
-        let mut found = None;
-        let mut merges = false;
-        for &[k, value] in self.pool() {
-            let k = self.doc.node(k);
-            if k.is_text(key) {
-                found = Some(value);
-            } else if k.is_text("<<") {
-                merges = true;
-            }
-        }
-        if let Some(value) = found {
+        let is_it = |&&[k, _]: &&[u32; 2]| self.doc.is_text(k, key);
+        if let Some(&[_, value]) = self.pool().iter().rev().find(is_it) {
             return Some(self.doc.node(value));
         }
-        if !merges {
+        if !self.merges() {
             return None;
         }
         self.merged().find_map(|m| m.get_at(key, depth + 1, budget))
@@ -725,6 +723,9 @@ impl<'d> Node<'d> {
                 Err(_) => {}
                 Ok(()) => out.push(Entry { key, value, merged }),
             }
+        }
+        if !self.merges() {
+            return;
         }
         for merged in self.merged() {
             if *budget == 0 {

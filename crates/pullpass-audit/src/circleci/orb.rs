@@ -85,7 +85,7 @@ pub(super) fn effect<'c, 'd>(
             let extra = extra.replace(['\n', '\\'], " ");
             let _ = write!(script, " -f {} {extra} {}", shown("file"), shown("context"));
             let before = run.cwd.clone();
-            crate::shell::run_script(run, &Mapped::at(pin, script));
+            crate::shell::run_script(run, Mapped::at(pin, script));
             run.cwd = before;
             true
         }

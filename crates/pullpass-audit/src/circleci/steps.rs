@@ -276,9 +276,9 @@ impl<'c, 'd> Lowering<'c, 'd> {
         self.environment(run, step.get("environment").as_ref());
         if failed.is_some_and(|w| w.as_str() == "on_fail") {
             let guard = Guard::when("an earlier step has failed");
-            run.guarded(guard, |run| shell::run_script(run, &script));
+            run.guarded(guard, |run| shell::run_script(run, script));
         } else {
-            shell::run_script(run, &script);
+            shell::run_script(run, script);
         }
         run.step = step_before;
         run.cwd = cwd;

@@ -8,7 +8,7 @@ use crate::effect::Guard;
 use crate::text::Text;
 
 use super::evaluate::{Scope, Starter, Value};
-use super::expression::{Expr, Op, pieces};
+use super::expression::{Expr, Op, pieces, read};
 
 /// What an `if:` comes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,8 +44,8 @@ impl Scope<'_> {
             deciding: true,
             ..*self
         };
-        match Expr::parse(inner) {
-            Some(expr) => scope.conjuncts(&expr),
+        match &*read(inner) {
+            Some(expr) => scope.conjuncts(expr),
             None => Condition::When(vec![Guard::when(inner)]),
         }
     }
@@ -162,17 +162,17 @@ impl Scope<'_> {
         let trimmed = written.trim();
         if open
             && let [only] = pieces(trimmed).as_slice()
-            && let Some(Expr::Binary(Op::Or, left, otherwise)) = Expr::parse(only.inner)
-            && let Expr::Binary(Op::And, condition, then) = *left
-            && let then = self.eval(&then)
+            && let Some(Expr::Binary(Op::Or, left, otherwise)) = &*read(only.inner)
+            && let Expr::Binary(Op::And, condition, then) = &**left
+            && let then = self.eval(then)
             && then.truth() == Some(true)
         {
             let scope = Scope {
                 deciding: true,
                 ..*self
             };
-            let otherwise = self.eval(&otherwise);
-            return match scope.reduce(&condition) {
+            let otherwise = self.eval(otherwise);
+            return match scope.reduce(condition) {
                 Condition::Always => vec![(Vec::new(), then)],
                 Condition::Never => vec![(Vec::new(), otherwise)],
                 Condition::When(guards) => {
@@ -191,10 +191,12 @@ impl Scope<'_> {
     /// is (`x && secrets.y || ''`, `x && secrets.y`).
     pub(super) fn sometimes_empty(&self, text: &Text) -> bool {
         text.holes(&self.cx.holes).any(|hole| {
-            pieces(&hole.written)
-                .first()
-                .and_then(|piece| Expr::parse(piece.inner))
-                .is_some_and(|expr| may_be_empty(&expr))
+            pieces(&hole.written).first().is_some_and(|piece| {
+                read(piece.inner)
+                    .as_ref()
+                    .as_ref()
+                    .is_some_and(may_be_empty)
+            })
         })
     }
 }

@@ -13,8 +13,8 @@ use crate::text::{HoleKind, Text, is_hole};
 use crate::variables::Variables;
 use crate::yaml::{Document, Node, Style};
 
-use super::expression::{Expr, Op, parse_number, pieces};
-use super::table::in_lower_case;
+use super::expression::{Expr, Op, parse_number, pieces, read};
+use super::table::{in_lower_case, is_lower_case};
 
 /// How deep values nest: further down they count as unknown.
 const MAX_DEPTH: usize = 40;
@@ -241,8 +241,8 @@ impl Scope<'_> {
 
     /// The value of an expression as written between the braces.
     pub(super) fn written(&self, inner: &str) -> Value {
-        match Expr::parse(inner) {
-            Some(expr) => self.eval(&expr),
+        match &*read(inner) {
+            Some(expr) => self.eval(expr),
             None => self.unknown(inner, HoleKind::Expression),
         }
     }
@@ -253,7 +253,11 @@ impl Scope<'_> {
     }
 
     fn unknown_expr(&self, expr: &Expr, kind: HoleKind) -> Value {
-        self.unknown(&expr.spelled(), kind)
+        let mut words = String::with_capacity(64);
+        words.push_str("${{ ");
+        expr.write(&mut words, 0);
+        words.push_str(" }}");
+        Value::Text(self.cx.holes.of(&words, kind))
     }
 
     /// The value of an expression.
@@ -263,7 +267,9 @@ impl Scope<'_> {
             Expr::Bool(b) => Value::Bool(*b),
             Expr::Number(n) => Value::Number(*n),
             Expr::Str(s) => Value::text(s),
-            Expr::Name(name) => self.context(name, expr),
+            Expr::Name(name) => self
+                .context(name)
+                .unwrap_or_else(|| self.unknown_expr(expr, HoleKind::Expression)),
             Expr::Key(of, key) => self.property(expr, of, key),
             Expr::Star(_) => self.unknown_expr(expr, HoleKind::Expression),
             Expr::Call(name, args) => self.call(expr, name, args),
@@ -321,26 +327,30 @@ impl Scope<'_> {
         }
     }
 
-    fn context(&self, name: &str, expr: &Expr) -> Value {
-        match name.to_ascii_lowercase().as_str() {
-            "matrix" => self.frame.matrix.clone(),
-            "inputs" if self.frame.inputs.certain => Value::Map(Rc::new(
+    /// A context as a whole; `None` when it cannot be known.
+    fn context(&self, name: &str) -> Option<Value> {
+        match &*in_lower_case(name) {
+            "matrix" => Some(self.frame.matrix.clone()),
+            "inputs" if self.frame.inputs.certain => Some(Value::Map(Rc::new(
                 self.frame
                     .inputs
                     .values
                     .iter()
                     .map(|(k, v)| (k.clone(), v.clone()))
                     .collect(),
-            )),
-            _ => self.unknown_expr(expr, HoleKind::Expression),
+            ))),
+            _ => None,
         }
     }
 
     fn property(&self, expr: &Expr, of: &Expr, key: &Expr) -> Value {
         let key = self.eval(key);
-        if let (Some(path), Some(name)) = (of.path(), key.as_text().known()) {
-            let path: Vec<Cow<'_, str>> = path.into_iter().map(in_lower_case).collect();
-            let mut parts: Vec<&str> = path.iter().map(|p| &**p).collect();
+        if let (Some(mut parts), Some(name)) = (of.path(), key.as_text().known()) {
+            let lower: Vec<Cow<'_, str>>;
+            if !parts.iter().copied().all(is_lower_case) {
+                lower = parts.into_iter().map(in_lower_case).collect();
+                parts = lower.iter().map(|p| &**p).collect();
+            }
             parts.push(name);
             if let Some(value) = self.well_known(&parts) {
                 let value = self.with_its_secrets(value);
@@ -351,6 +361,12 @@ impl Scope<'_> {
                     other => other,
                 };
             }
+        }
+        // What is in a context of which nothing is known: most of what expressions name.
+        if let Expr::Name(name) = of
+            && self.context(name).is_none()
+        {
+            return self.unknown_expr(expr, HoleKind::Expression);
         }
         let whole = self.eval(of);
         match (&whole, &key) {
@@ -456,18 +472,22 @@ impl Scope<'_> {
             return Value::Text(Text::new(format!("?{}", text.as_str())));
         }
         let written = match pieces(&hole.written).as_slice() {
-            [only] => Expr::parse(only.inner),
-            _ => None,
+            [only] => read(only.inner),
+            _ => Rc::default(),
         };
         // An expression that is a context's property is as unknown as it was, and would come here again.
         let may = self.looked_again < MAX_LOOKS && self.cx.spend();
-        match written.filter(|expr| expr.path().is_none() && may) {
+        match written
+            .as_ref()
+            .as_ref()
+            .filter(|expr| expr.path().is_none() && may)
+        {
             Some(expr) => {
                 let again = Scope {
                     looked_again: self.looked_again + 1,
                     ..*self
                 };
-                again.eval(&expr)
+                again.eval(expr)
             }
             None => value,
         }

@@ -7,6 +7,11 @@
 //! The grammar is that of GitHub's "Evaluate expressions in workflows and actions": strings in
 //! single quotes, `!` before comparison before equality before `&&` before `||`.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::memory::Memory;
+
 /// How deep parentheses, calls and indexes may nest. GitHub itself refuses more than 50.
 const MAX_NESTING: usize = 50;
 
@@ -83,9 +88,20 @@ impl Op {
     }
 }
 
+thread_local! {
+    /// Expressions that were read before: every workflow asks for the same few.
+    static KNOWN: RefCell<Memory<Option<Expr>>> = RefCell::default();
+}
+
+/// An expression without the `${{` and `}}`; what is in it is `None` when GitHub would refuse it.
+pub(super) fn read(text: &str) -> Rc<Option<Expr>> {
+    KNOWN.with_borrow_mut(|memory| memory.get(text, Expr::parse))
+}
+
 impl Expr {
-    /// Reads one expression, without the `${{` and `}}`. `None` when GitHub would refuse it.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Reads one expression, without the `${{` and `}}`. `None` when GitHub would refuse it. [`read`]
+    /// does not read it twice.
+    fn parse(text: &str) -> Option<Self> {
         let mut parser = Parser {
             rest: text,
             left: MAX_PARTS,
@@ -96,7 +112,7 @@ impl Expr {
     }
 
     /// Appends the expression as it is spelled inside of an operator of strength `around`.
-    fn write(&self, out: &mut String, around: u8) {
+    pub(super) fn write(&self, out: &mut String, around: u8) {
         match self {
             Self::Null => out.push_str("null"),
             Self::Bool(b) => out.push_str(if *b { "true" } else { "false" }),

@@ -107,7 +107,7 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
         }
         let node = inputs.node(&script.input);
         if let Some(script) = node.and_then(|node| inputs.steps.script(run, node)) {
-            shell::run_script(run, &script);
+            shell::run_script(run, script);
         }
     }
     if let Some(other) = &deed.uses {

@@ -45,6 +45,9 @@ pub(super) fn under<R>(
     guards: &[Guard],
     act: impl FnOnce(&mut JobRun<'_>) -> R,
 ) -> R {
+    if guards.is_empty() {
+        return act(run);
+    }
     under_boxed(run, guards, Box::new(act))
 }
 
@@ -326,11 +329,15 @@ impl Steps {
             None => self.folder.clone().unwrap_or_else(|| ".".into()),
         };
         let before = std::mem::replace(&mut run.cwd, self.folder(&folder));
-        self.frame.workspace = way_up(&run.cwd).into();
+        // Nearly all scripts run in the workspace itself.
+        let way_up = way_up(&run.cwd);
+        let workspace = way_up.map(|way| std::mem::replace(&mut self.frame.workspace, way));
         if let Some(script) = self.script(run, script) {
-            shell::run_script(run, &script);
+            shell::run_script(run, script);
         }
-        self.frame.workspace = ".".into();
+        if let Some(workspace) = workspace {
+            self.frame.workspace = workspace;
+        }
         run.cwd = before;
     }
 
@@ -364,13 +371,15 @@ fn tidy(path: &str) -> String {
         .join("/")
 }
 
-/// The workspace as seen from a folder of it.
-fn way_up(cwd: &Cwd) -> String {
+/// The workspace as seen from a folder of it; `None` from the workspace itself, and from elsewhere.
+fn way_up(cwd: &Cwd) -> Option<Rc<str>> {
     match cwd {
-        Cwd::Inside(path) if !path.is_root() => {
-            vec![".."; path.as_str().split('/').count()].join("/")
-        }
-        _ => ".".to_owned(),
+        Cwd::Inside(path) if !path.is_root() => Some(
+            vec![".."; path.as_str().split('/').count()]
+                .join("/")
+                .into(),
+        ),
+        _ => None,
     }
 }
 

@@ -302,11 +302,16 @@ pub(super) fn older(version: &str, first: &str) -> bool {
 
 /// A name in lower case, which it nearly always has.
 pub(super) fn in_lower_case(name: &str) -> Cow<'_, str> {
-    if name.bytes().any(|b| b.is_ascii_uppercase()) {
-        Cow::Owned(name.to_ascii_lowercase())
-    } else {
+    if is_lower_case(name) {
         Cow::Borrowed(name)
+    } else {
+        Cow::Owned(name.to_ascii_lowercase())
     }
+}
+
+/// Whether no letter of a name is a capital.
+pub(super) fn is_lower_case(name: &str) -> bool {
+    !name.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 /// What the table says of an action.

@@ -1,7 +1,9 @@
 //! The rules: small functions over verdicts. One file per rule; this one is their list, and what
 //! happens to what they find.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::effect::{Forks, Provider, Runner};
 use crate::finding::{Finding, Fixable, Policy, Severity};
@@ -211,12 +213,18 @@ pub fn check(seen: &Seen<'_>) -> Vec<Finding> {
 }
 
 fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut Vec<Finding>) {
-    let mut at: HashMap<(Place, String), usize> = HashMap::new();
+    // The findings so far, by their places and messages.
+    let mut at: HashTable<usize> = HashTable::with_capacity(drafts.len());
+    let hasher = DefaultHashBuilder::default();
     let first = out.len();
     for draft in drafts {
         let severity = chosen.or(draft.severity).unwrap_or(rule.severity);
-        let key = (draft.place.clone(), draft.message.clone());
-        if let Some(known) = at.get(&key).and_then(|&i| out.get_mut(i)) {
+        let hash = hasher.hash_one((&draft.place, &draft.message));
+        let is_same = |&i: &usize| {
+            out.get(i)
+                .is_some_and(|f: &Finding| f.place == draft.place && f.message == draft.message)
+        };
+        if let Some(known) = at.find(hash, is_same).copied().and_then(|i| out.get_mut(i)) {
             known.severity = known.severity.max(severity);
             known.reached |= draft.reached;
             known
@@ -227,7 +235,8 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
             }
             continue;
         }
-        at.insert(key, out.len());
+        // There is room for all, so none is moved and hashed again.
+        at.insert_unique(hash, out.len(), |_| hash);
         out.push(Finding {
             rule: rule.id,
             severity,

@@ -1,6 +1,8 @@
 //! What a command name means: a function, a command of the shell, a command that runs another, a
 //! client that pulls, a task runner, a script of the repository, or nothing that counts.
 
+use ecow::EcoString;
+
 use super::exec::Call;
 use super::{Arg, Done, Shell};
 use crate::effect::Kind;
@@ -60,11 +62,11 @@ impl Shell {
     }
 
     /// The name of the program without its folder; `None` when it cannot be guessed.
-    fn program_name(&self, run: &mut JobRun<'_>, call: &Call<'_>) -> Option<String> {
+    fn program_name(&self, run: &mut JobRun<'_>, call: &Call<'_>) -> Option<EcoString> {
         let written = call.name();
         let base = written.rsplit('/').next().unwrap_or(written);
         if !base.contains(is_hole) {
-            return Some(base.strip_suffix(".exe").unwrap_or(base).to_owned());
+            return Some(base.strip_suffix(".exe").unwrap_or(base).into());
         }
         let hole = run.cx.holes.get(base.chars().next()?)?;
         let words = hole.written.as_ref();
@@ -77,9 +79,9 @@ impl Shell {
             // `$(command -v docker) build .`
             let mut words = inner.split_whitespace();
             return match words.next() {
-                Some("command" | "which" | "type") => {
-                    words.find(|word| !word.starts_with('-')).map(str::to_owned)
-                }
+                Some("command" | "which" | "type") => words
+                    .find(|word| !word.starts_with('-'))
+                    .map(EcoString::from),
                 _ => None,
             };
         }
@@ -89,7 +91,7 @@ impl Shell {
             .collect::<String>()
             .to_ascii_lowercase();
         if name.contains("compose") {
-            return Some("docker-compose".to_owned());
+            return Some("docker-compose".into());
         }
         let name = name
             .trim_end_matches("_cmd")
@@ -97,7 +99,7 @@ impl Shell {
             .trim_end_matches("_cli")
             .trim_end_matches("_exe")
             .trim_start_matches("sudo_");
-        (CLIENT_VARIABLES.contains(&name)).then(|| "docker".to_owned())
+        (CLIENT_VARIABLES.contains(&name)).then(|| "docker".into())
     }
 
     /// `$SUDO docker pull`, `$DRY docker build`: what stands before a program that pulls is there to

@@ -197,7 +197,7 @@ impl Shell {
             return self.simple(run, command, assignments, words);
         }
         if let CommandKind::Function { name, body } = &command.kind {
-            // Keeping a body is a copy of it; a loop around a definition must pay for each.
+            // What is defined may be called: a loop around a definition must pay for each.
             if run
                 .cx
                 .spend_shell(body.span.end.saturating_sub(body.span.start) as usize)
@@ -205,7 +205,7 @@ impl Shell {
                 let function = Function {
                     text: Rc::clone(&self.text),
                     file: self.file.clone(),
-                    body: Rc::new(body.as_ref().clone()),
+                    body: Rc::clone(body),
                 };
                 self.functions.insert(name.clone(), function);
             }

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use ecow::EcoString;
 use serde::Deserialize;
 
 use super::Arg;
@@ -75,7 +76,7 @@ pub(super) enum Order {
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     /// Flags with their dashes, and the values they have.
-    flags: Vec<(String, Option<Arg>)>,
+    flags: Vec<(EcoString, Option<Arg>)>,
     /// The words that are no flags.
     pub(super) rest: Vec<Arg>,
 }
@@ -96,7 +97,7 @@ impl Parsed {
 
     /// The value of a flag; the last one counts.
     pub(super) fn value(&self, names: &[&str]) -> Option<&Arg> {
-        let found = |(name, _): &&(String, Option<Arg>)| names.contains(&name.as_str());
+        let found = |(name, _): &&(EcoString, Option<Arg>)| names.contains(&name.as_str());
         self.flags
             .iter()
             .rev()
@@ -142,11 +143,13 @@ pub(super) fn parse(run: &JobRun<'_>, args: &[Arg], spec: &Spec, order: Order) -
             match long.split_once('=') {
                 Some((name, value)) => {
                     let value = tail(arg, value);
-                    out.flags.push((format!("--{name}"), Some(value)));
+                    let mut flag = EcoString::from("--");
+                    flag.push_str(name);
+                    out.flags.push((flag, Some(value)));
                 }
                 None => {
                     let value = spec.takes_value(text).then(|| args.next().cloned());
-                    out.flags.push((text.to_owned(), value.flatten()));
+                    out.flags.push((text.into(), value.flatten()));
                 }
             }
         } else if text.len() > 1 && text.starts_with('-') {
@@ -179,12 +182,13 @@ fn cluster(arg: &Arg, args: &mut std::slice::Iter<'_, Arg>, spec: &Spec, out: &m
             Some((_, value)) => Some(tail(arg, value)),
             None => args.next().cloned(),
         };
-        out.flags.push((whole.to_owned(), value));
+        out.flags.push((whole.into(), value));
         return;
     }
     let mut at = 1;
     while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
-        let flag = format!("-{c}");
+        let mut flag = EcoString::from('-');
+        flag.push(c);
         at += c.len_utf8();
         let rest = text.get(at..).unwrap_or("");
         if let Some(value) = rest.strip_prefix('=') {

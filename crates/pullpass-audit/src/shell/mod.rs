@@ -55,9 +55,9 @@ const MAX_VALUE: usize = 64 * 1024;
 
 /// Follows a script in the job's state. Variables that it sets stay set in `run.env` for the caller
 /// to keep or to drop; the working folder likewise.
-pub fn run_script(run: &mut JobRun<'_>, script: &Mapped) {
+pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     if trigger::may_matter(&script.text) {
-        Shell::new(Rc::new(script.clone())).script(run);
+        Shell::new(Rc::new(script)).script(run);
     }
 }
 

@@ -19,7 +19,7 @@ fn effects_in(files: &[(&str, &str)], script: &str) -> Vec<String> {
     let cx = Context::new(&tree, &options);
     let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
     let mut run = JobRun::new(&cx);
-    super::run_script(&mut run, &Mapped::verbatim(source.whole(), &*source.text));
+    super::run_script(&mut run, Mapped::verbatim(source.whole(), &*source.text));
     run.finish()
         .iter()
         .map(|effect| line(&cx, effect))
@@ -564,7 +564,7 @@ fn places_point_at_the_image() {
     let cx = Context::new(&tree, &options);
     let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
     let mut run = JobRun::new(&cx);
-    super::run_script(&mut run, &Mapped::verbatim(source.whole(), &*source.text));
+    super::run_script(&mut run, Mapped::verbatim(source.whole(), &*source.text));
     let effects = run.finish();
     assert_eq!(
         source.slice(effects[0].span.start, effects[0].span.end),
@@ -735,7 +735,7 @@ fn what_a_script_is_handed_is_found_where_it_is_written() {
     let cx = Context::new(&tree, &options);
     let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
     let mut run = JobRun::new(&cx);
-    super::run_script(&mut run, &Mapped::verbatim(source.whole(), &*source.text));
+    super::run_script(&mut run, Mapped::verbatim(source.whole(), &*source.text));
     let written: Vec<String> = run
         .finish()
         .iter()

@@ -77,9 +77,15 @@ impl Shell {
             if out.len() >= MAX_ARGUMENTS {
                 break;
             }
-            if !self.plain(word, &mut out) {
-                for word in expand_braces(word) {
-                    self.split(run, &word, &mut out);
+            if self.plain(word, &mut out) {
+                continue;
+            }
+            match expand_braces(word) {
+                None => self.split(run, word, &mut out),
+                Some(words) => {
+                    for word in words {
+                        self.split(run, &word, &mut out);
+                    }
                 }
             }
         }
@@ -96,7 +102,7 @@ impl Shell {
         ] = word.parts.as_slice()
             && !text.contains('{')
         {
-            out.push(Arg::new(Text::new(text.as_str()), self.place(word.span)));
+            out.push(Arg::new(Text::new(text.clone()), self.place(word.span)));
             return true;
         }
         false
@@ -313,8 +319,8 @@ impl Shell {
             PartKind::Literal(text)
             | PartKind::SingleQuoted(text)
             | PartKind::AnsiQuoted(text)
-            | PartKind::ExtGlob(text) => Text::new(text.as_str()),
-            PartKind::Escaped(c) | PartKind::Glob(c) => Text::new(c.to_string()),
+            | PartKind::ExtGlob(text) => Text::new(text.clone()),
+            PartKind::Escaped(c) | PartKind::Glob(c) => Text::new(*c),
             PartKind::DoubleQuoted(inner) => {
                 let mut out = Text::default();
                 for part in inner {

@@ -663,8 +663,12 @@ enum Keeps {
     All,
 }
 
-const EMPTY_SEQUENCE: Data = Data::Sequence { first: 0, count: 0 };
-const EMPTY_MAPPING: Data = Data::Mapping { first: 0, count: 0 };
+pub(super) const EMPTY_SEQUENCE: Data = Data::Sequence { first: 0, count: 0 };
+pub(super) const EMPTY_MAPPING: Data = Data::Mapping {
+    first: 0,
+    count: 0,
+    merges: false,
+};
 
 #[cfg(test)]
 mod tests {

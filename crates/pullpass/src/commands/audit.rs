@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use clap::Args;
 use pullpass_audit::context::{Options, Unread};
 use pullpass_audit::finding;
-use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::orb_sources;
@@ -163,17 +162,35 @@ impl Plan {
             .flatten();
         let mut stream = Stream::open(render, out).map_err(|e| Error::output(&e))?;
         let mut entries = BTreeSet::new();
-        let cores = workers.as_ref().map_or(1, ThreadPool::current_num_threads);
-        for batch in targets.chunks(BATCH * cores) {
-            let one = |target: &Target| self.audit(target, among_many, render);
-            let done: Vec<Result<_>> = match &workers {
-                Some(pool) => pool.install(|| batch.par_iter().with_max_len(1).map(one).collect()),
-                None => batch.iter().map(one).collect(),
-            };
+        let one = |target: &Target| self.audit(target, among_many, render);
+        let mut write = |done: Vec<Result<(Fragment, Vec<Entry>)>>| -> Result<()> {
             for one in done {
                 let (fragment, more) = one?;
                 entries.extend(more);
                 stream.push(fragment).map_err(|e| Error::output(&e))?;
+            }
+            Ok(())
+        };
+        match &workers {
+            None => {
+                for target in targets {
+                    write(vec![one(target)])?;
+                }
+            }
+            Some(pool) => {
+                let mut done = Vec::new();
+                for batch in targets.chunks(BATCH * pool.current_num_threads()) {
+                    let mut next = Vec::new();
+                    // While these are audited, what was found in those before is written.
+                    pool.in_place_scope(|scope| {
+                        scope.spawn(|_| {
+                            next = batch.par_iter().with_max_len(1).map(one).collect();
+                        });
+                        write(done)
+                    })?;
+                    done = next;
+                }
+                write(done)?;
             }
         }
         let totals = stream.close().map_err(|e| Error::output(&e))?;

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::held::Held;
+use super::line::{self, Line, Object};
 use super::{Fragment, Render, Repository, Totals};
 
 /// The name of the document.
@@ -197,6 +198,12 @@ macro_rules! names {
                 match value { $($source::$case => Self::$case),* }
             }
         }
+
+        impl $name {
+            fn name(self) -> &'static str {
+                match self { $(Self::$case => $source::$case.name()),* }
+            }
+        }
     };
 }
 
@@ -270,6 +277,75 @@ enum ProviderName {
     CircleCi,
     #[serde(rename = "github")]
     GitHub,
+}
+
+impl ProviderName {
+    fn name(self) -> &'static str {
+        match self {
+            Self::CircleCi => Provider::CircleCi.name(),
+            Self::GitHub => Provider::GitHub.name(),
+        }
+    }
+}
+
+impl Line for Pull<'_> {
+    fn fields(&self, object: &mut Object<'_>) {
+        object.text("repository", self.repository);
+        object.text("file", self.file);
+        object.number("line", self.line);
+        object.number("column", self.column);
+        object.text("provider", self.provider.name());
+        object.text("job", self.job);
+        object.text("step", self.step);
+        object.text("by", self.by.name());
+        object.optional("image", self.image);
+        object.optional("reference", self.reference);
+        object.optional("registry", self.registry);
+        object.text("auth", self.auth.name());
+        match &self.credential {
+            Some(credential) => object.object("credential", credential),
+            None => object.null("credential"),
+        }
+        object.text("reason", self.reason);
+        object.flag("reached", self.reached);
+        object.objects("trace", &self.trace);
+    }
+}
+
+impl Line for Credential<'_> {
+    fn fields(&self, object: &mut Object<'_>) {
+        object.optional("username", self.username);
+        object.optional("password", self.password);
+    }
+}
+
+impl Line for Step<'_> {
+    fn fields(&self, object: &mut Object<'_>) {
+        object.text("file", self.file);
+        object.number("line", self.line);
+        object.number("column", self.column);
+        object.text("note", self.note);
+    }
+}
+
+impl Line for FindingEntry<'_> {
+    fn fields(&self, object: &mut Object<'_>) {
+        object.text("rule", self.rule);
+        object.text("severity", self.severity.name());
+        object.text("repository", self.repository);
+        object.text("file", self.file);
+        object.number("line", self.line);
+        object.number("column", self.column);
+        object.number("end_line", self.end_line);
+        object.number("end_column", self.end_column);
+        object.texts("jobs", self.jobs);
+        object.optional("image", self.image);
+        object.text("message", self.message);
+        object.text("help", self.help);
+        object.text("fix", self.fix.name());
+        object.text("fingerprint", self.fingerprint);
+        object.objects("related", &self.related);
+    }
 }
 
 fn step<'a>(place: &'a Place, note: &'a str) -> Step<'a> {
@@ -358,9 +434,9 @@ impl Render for Json {
         let (audit, name) = (repository.audit, repository.name);
         let separator = self.separator();
         Fragment {
-            now: lines(audit.pulls.iter().map(|p| pull(name, p)), separator),
+            now: line::lines(audit.pulls.iter().map(|p| pull(name, p)), separator),
             later: [
-                lines(audit.findings.iter().map(|f| finding(name, f)), separator),
+                line::lines(audit.findings.iter().map(|f| finding(name, f)), separator),
                 lines(
                     audit.unread.iter().map(|u| Unread {
                         repository: name,
@@ -414,5 +490,57 @@ impl Render for Json {
             "\n  ],\n  \"unlisted\": [\n    {unlisted}\n  ],\n  \"summary\": {}\n}}\n",
             serde_json::to_string(&summary)?
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_the_schema_describes() {
+        for audit in [samples::audit(), samples::hostile()] {
+            let pulls = || audit.pulls.iter().map(|p| pull("a \"b\"", p));
+            assert_eq!(line::lines(pulls(), "\n"), lines(pulls(), "\n"));
+            let findings = || audit.findings.iter().map(|f| finding("a", f));
+            assert_eq!(line::lines(findings(), "\n"), lines(findings(), "\n"));
+        }
+        for by in [
+            By::Executor,
+            By::Service,
+            By::Container,
+            By::Action,
+            By::Run,
+            By::Compose,
+            By::Dockerfile,
+            By::Orb,
+        ] {
+            assert_eq!(serde_json::to_value(ByName::from(by)).unwrap(), by.name());
+        }
+        for auth in Auth::ALL {
+            assert_eq!(
+                serde_json::to_value(AuthName::from(auth)).unwrap(),
+                auth.name()
+            );
+        }
+        for severity in [Severity::Info, Severity::Warning, Severity::Error] {
+            assert_eq!(
+                serde_json::to_value(SeverityName::from(severity)).unwrap(),
+                severity.name()
+            );
+        }
+        for fix in [Fixable::Safe, Fixable::Review, Fixable::None] {
+            assert_eq!(
+                serde_json::to_value(FixName::from(fix)).unwrap(),
+                fix.name()
+            );
+        }
+        for (name, provider) in [
+            (ProviderName::CircleCi, Provider::CircleCi),
+            (ProviderName::GitHub, Provider::GitHub),
+        ] {
+            assert_eq!(serde_json::to_value(name).unwrap(), provider.name());
+        }
     }
 }

@@ -24,6 +24,7 @@ mod github;
 mod held;
 mod human;
 pub(crate) mod json;
+mod line;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sarif;

@@ -29,13 +29,13 @@ impl Parser<'_> {
         }
         let text = decode_ansi(self.slice(start + 2, at));
         self.pos = (at + 1).min(self.end);
-        parts.part(self, start, PartKind::AnsiQuoted(text));
+        parts.part(self, start, PartKind::AnsiQuoted(text.into()));
     }
 }
 
 fn decode_ansi(text: &str) -> String {
     if !text.contains('\\') {
-        return unix_lines(text);
+        return unix_lines(text).into_owned();
     }
     let mut out: Vec<u8> = Vec::with_capacity(text.len());
     let mut rest = text.chars().peekable();

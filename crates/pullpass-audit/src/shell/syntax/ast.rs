@@ -1,5 +1,12 @@
 //! The tree exists so that rules look at words, quoting and data flow rather
 //! than at text: `echo "docker login"` and `docker login` differ only here.
+//!
+//! What words become values of is an `EcoString`, as values are: most are short
+//! and need no memory of their own, and the others are shared, not copied.
+
+use std::rc::Rc;
+
+use ecow::EcoString;
 
 /// A byte range of the parsed text; both ends lie on character boundaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -158,8 +165,8 @@ pub enum CommandKind {
     Function {
         /// Its name as written.
         name: String,
-        /// Its body, usually a group.
-        body: Box<Command>,
+        /// Its body, usually a group; shared with whoever keeps the function.
+        body: Rc<Command>,
     },
     /// `[[ ... ]]`: the words inside; operators are words too.
     Test(Vec<Word>),
@@ -253,13 +260,13 @@ pub struct Part {
 pub enum PartKind {
     /// Unquoted text, or text inside `DoubleQuoted`/here-documents with its
     /// escapes resolved.
-    Literal(String),
+    Literal(EcoString),
     /// `\c` outside quotes: quoting, unlike `Literal`.
     Escaped(char),
     /// `'...'`
-    SingleQuoted(String),
+    SingleQuoted(EcoString),
     /// `$'...'`, with its escapes resolved.
-    AnsiQuoted(String),
+    AnsiQuoted(EcoString),
     /// `"..."` and `$"..."`
     DoubleQuoted(Vec<Part>),
     /// `$x` and `${x...}`
@@ -288,7 +295,7 @@ pub enum PartKind {
     /// An unquoted `*`, `?` or `[` that may match file names.
     Glob(char),
     /// `@(a|b)` and its kin, as written.
-    ExtGlob(String),
+    ExtGlob(EcoString),
     /// `~` or `~user` where the shell expands it; holds the user.
     Tilde(String),
     /// `(a b)` after `NAME=` as an argument of `declare` and its kin.

@@ -3,6 +3,8 @@
 //! them. The number of results is capped, as `{1..9}{1..9}{1..9}...` is cheap
 //! to write.
 
+use ecow::EcoString;
+
 use super::ast::{Part, PartKind, Word};
 
 /// More results than this, and the word is returned as it is.
@@ -23,21 +25,22 @@ struct Brace {
     commas: Vec<usize>,
 }
 
-/// The words that brace expansion makes of `word`: just the word itself when
-/// it has no braces to expand, or when they are too many. Literal parts of the
-/// results carry the span of the whole word.
+/// The words that brace expansion makes of `word`; `None` when it stays as it
+/// is, for it has no braces to expand, or they are too many. Literal parts of
+/// the results carry the span of the whole word.
 #[must_use]
-pub fn expand_braces(word: &Word) -> Vec<Word> {
-    expand(word).unwrap_or_else(|| vec![word.clone()])
-}
-
-fn expand(word: &Word) -> Option<Vec<Word>> {
+pub fn expand_braces(word: &Word) -> Option<Vec<Word>> {
+    let has_brace = |part: &Part| match &part.kind {
+        PartKind::Literal(text) => text.as_bytes().contains(&b'{'),
+        _ => false,
+    };
+    if !word.parts.iter().any(has_brace) {
+        return None;
+    }
     let mut tokens = Vec::new();
-    let mut seen = false;
     for part in &word.parts {
         match &part.kind {
             PartKind::Literal(text) => {
-                seen |= text.contains('{');
                 if tokens.len() + text.len() > MAX_TOKENS {
                     return None;
                 }
@@ -46,7 +49,7 @@ fn expand(word: &Word) -> Option<Vec<Word>> {
             _ => tokens.push(Token::Part(part)),
         }
     }
-    if !seen || tokens.len() > MAX_TOKENS {
+    if tokens.len() > MAX_TOKENS {
         return None;
     }
     let braces = find_braces(&tokens);
@@ -224,7 +227,7 @@ fn rebuild(tokens: &[Token<'_>], word: &Word) -> Word {
                     text.push(*c);
                 } else {
                     parts.push(Part {
-                        kind: PartKind::Literal(c.to_string()),
+                        kind: PartKind::Literal(EcoString::from(*c)),
                         span: word.span,
                     });
                 }

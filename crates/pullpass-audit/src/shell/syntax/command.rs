@@ -1,6 +1,8 @@
 //! Compound commands. Each of them copes with a missing keyword by ending, or
 //! by going on without it, because a template may well have supplied it.
 
+use std::rc::Rc;
+
 use super::ast::{CaseArm, Command, CommandKind, IfBranch, List, Part, PartKind, Word};
 use super::cursor::Parser;
 use super::word::WordPlace;
@@ -448,7 +450,7 @@ impl Parser<'_> {
             self.error(start, self.pos, "missing function name");
         }
         self.linebreak();
-        let body = Box::new(self.body_command());
+        let body = Rc::new(self.body_command());
         CommandKind::Function { name, body }
     }
 
@@ -456,7 +458,7 @@ impl Parser<'_> {
     pub(crate) fn function_body(&mut self, start: usize, name: String) -> Command {
         let kind = self.nested(|p| {
             p.linebreak();
-            Box::new(p.body_command())
+            Rc::new(p.body_command())
         });
         let kind = match kind {
             Some(body) => CommandKind::Function { name, body },
@@ -535,9 +537,8 @@ impl Parser<'_> {
             };
             if operator > 0 {
                 self.pos += operator;
-                let text = self.slice(at, self.pos).to_owned();
                 let span = self.span(at, self.pos);
-                let kind = PartKind::Literal(text);
+                let kind = PartKind::Literal(self.slice(at, self.pos).into());
                 words.push(Word {
                     parts: vec![Part { kind, span }],
                     span,

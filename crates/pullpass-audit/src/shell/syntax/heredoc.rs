@@ -2,6 +2,9 @@
 //! the next line end. Bodies are therefore kept aside while parsing and put
 //! into the tree at the end; read as commands they would be false findings.
 
+use std::borrow::Cow;
+use std::rc::Rc;
+
 use super::ast::{
     AndOr, AssignValue, Command, CommandKind, HereDoc, List, ParamExpansion, ParamOp, Part,
     PartKind, Redirect, RedirectTarget, Span, Word,
@@ -186,14 +189,15 @@ impl Parser<'_> {
             for line in raw.split_inclusive('\n') {
                 text.push_str(line.trim_start_matches('\t'));
             }
-            text
+            Cow::Owned(text)
         } else {
             raw
         };
         let kind = if quoted {
-            PartKind::Literal(text)
+            PartKind::Literal(text.as_ref().into())
         } else {
             let why = "nested too deeply";
+            let text = text.into_owned();
             PartKind::Opaque { text, why }
         };
         let span = self.span(start, end);
@@ -321,9 +325,8 @@ impl Filler<'_> {
                     self.list(&mut arm.body);
                 }
             }
-            CommandKind::Function { body, .. } | CommandKind::Coproc { body, .. } => {
-                self.command(body);
-            }
+            CommandKind::Function { body, .. } => self.command(Rc::make_mut(body)),
+            CommandKind::Coproc { body, .. } => self.command(body),
             CommandKind::Test(words) => self.words(words),
             CommandKind::Arith { parts, .. } => self.parts(parts),
             CommandKind::Opaque { .. } => {}

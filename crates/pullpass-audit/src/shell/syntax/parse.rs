@@ -391,7 +391,6 @@ impl<'t> Parser<'t> {
         if len == 0 {
             return None;
         }
-        let name = self.slice(start, start + len).to_owned();
         self.pos += len;
         let index = if self.peek() == Some(b'[') {
             let index = self.assignment_index();
@@ -412,6 +411,8 @@ impl<'t> Parser<'t> {
             self.pos = start;
             return None;
         }
+        // Every word is tried, and few are assignments.
+        let name = self.slice(start, start + len).to_owned();
         Some((name, index, append))
     }
 
@@ -438,7 +439,7 @@ impl<'t> Parser<'t> {
         if self.assignment_head().is_none() {
             return self.word(WordPlace::Argument);
         }
-        let head = self.slice(start, self.pos).to_owned();
+        let head = self.slice(start, self.pos).into();
         let mut parts = Parts::default();
         parts.part(self, start, PartKind::Literal(head));
         if self.peek() == Some(b'(') {

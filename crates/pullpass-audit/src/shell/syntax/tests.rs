@@ -185,7 +185,7 @@ fn parts(parts: &[Part]) -> String {
 
 fn part(kind: &PartKind) -> String {
     match kind {
-        PartKind::Literal(t) => t.clone(),
+        PartKind::Literal(t) => t.to_string(),
         PartKind::Escaped(c) => format!("\\{c}"),
         PartKind::SingleQuoted(t) => format!("'{t}'"),
         PartKind::AnsiQuoted(t) => format!("$'{}'", t.escape_debug()),
@@ -769,6 +769,8 @@ fn braces_expand_like_in_bash() {
         ("{1..1000}", "{1..1000}"),
         ("{1..9}{1..9}{1..9}", "{1..9}{1..9}{1..9}"),
     ] {
-        assert_eq!(words(&expand_braces(&first_word(text, 0))), want, "{text}");
+        let word = first_word(text, 0);
+        let expanded = expand_braces(&word).unwrap_or_else(|| vec![word]);
+        assert_eq!(words(&expanded), want, "{text}");
     }
 }

@@ -69,7 +69,7 @@ impl Word {
         }
         let length = u32::try_from(value.len()).unwrap_or(0);
         let mut parts = vec![Part {
-            kind: PartKind::Literal(value.to_owned()),
+            kind: PartKind::Literal(value.into()),
             span: Span {
                 start: first.span.end.saturating_sub(length).max(first.span.start),
                 end: first.span.end,

@@ -2,6 +2,10 @@
 //! data, so quoting is followed exactly and an unclosed quote is confined to
 //! its line instead of swallowing the rest of the script.
 
+use std::borrow::Cow;
+
+use ecow::EcoString;
+
 use super::ast::{Part, PartKind, ProcessDir, Word};
 use super::cursor::{Open, Parser, is_meta};
 
@@ -9,7 +13,7 @@ use super::cursor::{Open, Parser, is_meta};
 #[derive(Default)]
 pub(super) struct Parts {
     done: Vec<Part>,
-    text: String,
+    text: EcoString,
     start: usize,
     end: usize,
 }
@@ -197,7 +201,7 @@ impl Parser<'_> {
             return false;
         }
         self.pos = end;
-        let text = self.slice(start, end).to_owned();
+        let text = self.slice(start, end).into();
         parts.part(self, start, PartKind::ExtGlob(text));
         true
     }
@@ -276,7 +280,7 @@ impl Parser<'_> {
         }
         self.pos = at + 1;
         let text = unix_lines(self.slice(start + 1, at));
-        parts.part(self, start, PartKind::SingleQuoted(text));
+        parts.part(self, start, PartKind::SingleQuoted(text.into()));
     }
 
     pub(crate) fn double_quote(&mut self, parts: &mut Parts) {
@@ -412,11 +416,11 @@ impl Parser<'_> {
 }
 
 /// `\r\n` becomes `\n` in text that keeps its line ends.
-pub(super) fn unix_lines(text: &str) -> String {
+pub(super) fn unix_lines(text: &str) -> Cow<'_, str> {
     if text.contains('\r') {
-        text.replace("\r\n", "\n")
+        Cow::Owned(text.replace("\r\n", "\n"))
     } else {
-        text.to_owned()
+        Cow::Borrowed(text)
     }
 }
 
@@ -429,7 +433,7 @@ pub(super) fn demote_brackets(parts: &mut Vec<Part>) {
     for part in parts.iter_mut().rev() {
         match &part.kind {
             PartKind::Literal(text) if text.contains(']') => closed = true,
-            PartKind::Glob('[') if !closed => part.kind = PartKind::Literal("[".to_owned()),
+            PartKind::Glob('[') if !closed => part.kind = PartKind::Literal("[".into()),
             _ => {}
         }
     }

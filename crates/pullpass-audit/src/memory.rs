@@ -1,0 +1,78 @@
+//! What is made of a text and of nothing else can be kept for the next repository: those of one owner run
+//! the same commands under the same conditions.
+
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+/// Longer texts, in bytes, are seldom the same in two repositories.
+const LONGEST: usize = 1024;
+
+/// Bytes of texts that are kept. A tree takes some thirty times the memory of its text.
+const ROOM: usize = 96 * 1024;
+
+/// Texts, and what was made of them. Each thread has its own, so nothing waits for another.
+pub(crate) struct Memory<T> {
+    known: HashMap<Box<str>, Rc<T>>,
+    /// Bytes of texts that still fit.
+    left: usize,
+}
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Self {
+            known: HashMap::new(),
+            left: ROOM,
+        }
+    }
+}
+
+impl<T> Memory<T> {
+    /// What `make` makes of a text, or made of it before. When there is no room left all of it is
+    /// forgotten: what is common is soon known again.
+    pub(crate) fn get(&mut self, text: &str, make: impl FnOnce(&str) -> T) -> Rc<T> {
+        if text.len() > LONGEST {
+            return Rc::new(make(text));
+        }
+        if let Some(known) = self.known.get(text) {
+            return Rc::clone(known);
+        }
+        let made = Rc::new(make(text));
+        self.left = match self.left.checked_sub(text.len()) {
+            Some(left) => left,
+            None => {
+                self.known.clear();
+                ROOM - text.len()
+            }
+        };
+        self.known.insert(text.into(), Rc::clone(&made));
+        made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_worked_on_once_while_there_is_room() {
+        let mut memory = Memory::default();
+        let mut made = 0;
+        let mut ask = |text: &str| {
+            memory.get(text, |text| {
+                made += 1;
+                text.len()
+            });
+            (made, memory.known.len())
+        };
+        assert_eq!(ask("a"), (1, 1));
+        assert_eq!(ask("a"), (1, 1));
+        assert_eq!(ask(&"b".repeat(LONGEST + 1)), (2, 1));
+        for number in 0..ROOM / LONGEST {
+            ask(&format!("{number:0LONGEST$}"));
+        }
+        let (before, kept) = ask("a");
+        assert!(kept <= ROOM / LONGEST, "{kept}");
+        assert_eq!(ask("a"), (before, kept));
+    }
+}
