@@ -480,11 +480,16 @@ impl<'a> Run<'a> {
                 }
                 Err(failure) if failure.kind == FailureKind::Unknown && lost < MOST_LOST => {
                     lost += 1;
+                    let goes_on = Failure {
+                        next: "nothing: it may have happened, so this run looks, and goes on"
+                            .to_owned(),
+                        ..failure
+                    };
                     self.tell(
                         case.project,
                         step.name(),
                         Status::Skipped,
-                        failure.to_string(),
+                        goes_on.to_string(),
                     );
                     case.look_again().await.map_err(fail)?;
                     last_look = None;

@@ -305,11 +305,13 @@ async fn membership(
             )
         }
     });
+    // Whoever is an owner is in that team, and leaves it when made a plain Member.
+    let by_role = |name: &str| member.role == Role::Owner && name == "owners";
     let others: Vec<&str> = member
         .teams
         .iter()
         .map(String::as_str)
-        .filter(|name| *name != team)
+        .filter(|name| *name != team && !by_role(name))
         .collect();
     checks.push(match (member.teams.contains(team), others.is_empty()) {
         (true, true) => good("one-team", format!("in `{team}` alone")),

@@ -504,7 +504,7 @@ impl FileStore {
                     FailureKind::NotFound,
                     "read a secret from",
                     what,
-                    "look at it again",
+                    "another run has changed it since it was looked at: run the command again",
                 )
             })?;
         self.opened(|key| seal::open(key, place, &sealed))?

@@ -401,7 +401,7 @@ impl Store for VaultStore {
                 FailureKind::NotFound,
                 self.ask(Method::GET, doing, "data", project).doing,
                 format!("the record names no version {attempt}"),
-                "look at it again",
+                "another run has changed it since it was looked at: run the command again",
             )
         })
     }

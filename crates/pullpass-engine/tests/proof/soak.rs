@@ -251,7 +251,7 @@ impl Soak {
             for _ in 0..calls * FAULTS_IN_A_HUNDRED / 100 {
                 // The past has a price: the sandbox copies itself at every change.
                 let fault = match *self.pick(&FAULTS) {
-                    "stale-read" if self.run.get() % 3 > 0 => "500",
+                    "stale-read" if !self.run.get().is_multiple_of(3) => "500",
                     fault => fault,
                 };
                 let order = json!({"fault": fault, "vendor": vendor, "nth": 1 + self.below(calls)});

@@ -63,12 +63,17 @@ impl Moto {
 
     /// Has the fleet keep its secrets here.
     pub(crate) fn keeps(&self, fleet: &mut Fleet) {
+        Self::keeps_behind(&self.url, fleet);
+    }
+
+    /// The same, where the way here is another.
+    pub(crate) fn keeps_behind(url: &str, fleet: &mut Fleet) {
         let path = fleet.path("pullpass.toml");
         let text = fs::read_to_string(&path).unwrap();
         let text = text.replace("store = \"file\"", "store = \"aws\"");
         fs::write(path, text).unwrap();
         for (name, value) in [
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.url.as_str()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "not-a-real-secret"),
             ("AWS_REGION", "eu-west-1"),

@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 
 use pullpass_connect::store::file::{FileStore, Protection};
 use pullpass_connect::store::identity;
-use pullpass_fleet::name::ProjectName;
-use pullpass_fleet::store::Store as _;
+use pullpass_fleet::name::{DockerId, ProjectName};
+use pullpass_fleet::store::{Account, Store as _, Update};
 use pullpass_sandbox::{Options, Population, Sandbox, Urls, client};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -126,6 +126,30 @@ impl Fleet {
         command
     }
 
+    /// Makes the Docker IDs of all projects, as members, and keeps their passwords in the file.
+    pub(crate) fn everybody_is_here(&self) {
+        let store = self.store();
+        let mut people = Vec::new();
+        self.block_on(async {
+            for number in 1..=self.projects {
+                let name = ProjectName::new(format!("p{number}")).unwrap();
+                let id = format!("acmep{number}");
+                let email = format!("{id}@acme.example");
+                people.push(json!({"name": id, "email": email, "password": PASSWORD}));
+                let account = Account {
+                    id: DockerId::new(id).unwrap(),
+                    email,
+                    password: SecretString::from(PASSWORD),
+                };
+                let record = store.look(&name).await.unwrap();
+                let update = Update::Account(account);
+                store.change(&name, &record, &update).await.unwrap();
+            }
+        });
+        let body = json!({"people": people, "organization": "acme", "team": "ci-pullers"});
+        self.control("POST", "/people", Some(&body));
+    }
+
     /// Its exit code, and what it wrote.
     pub(crate) fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.command(arguments).output().unwrap();
@@ -191,10 +215,18 @@ impl Fleet {
 
     /// One live token each, which the store and both targets hold, and no other project.
     pub(crate) fn holds(&self) -> Result<(), String> {
+        self.holds_what(|project| self.current(project))
+    }
+
+    /// The same, where the store is another than the file.
+    pub(crate) fn holds_what(
+        &self,
+        current: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<(), String> {
         let state = self.control("GET", "/state", None);
         for number in 1..=self.projects {
             let project = format!("p{number}");
-            let secret = self.current(&project)?;
+            let secret = current(&project)?;
             let body = json!({"value": secret});
             let token = &self.control("POST", "/fingerprint", Some(&body))["fingerprint"];
             let all = tokens_of(&state, &project);

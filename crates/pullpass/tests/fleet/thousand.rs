@@ -6,13 +6,10 @@ use std::io::Read as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use pullpass_fleet::name::{DockerId, ProjectName};
-use pullpass_fleet::store::{Account, Store as _, Update};
 use pullpass_sandbox::{Limits, Options};
-use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::{Fleet, PASSWORD, population};
+use crate::support::{Fleet, population};
 
 const TIMES: &str = "identity = \"service-id\"\ntargets = [\"circleci\"]\n";
 
@@ -24,26 +21,7 @@ fn fleet(projects: usize, limits: Limits) -> Fleet {
         ..Options::default()
     };
     let fleet = Fleet::new(projects, TIMES, options);
-    let store = fleet.store();
-    let mut people = Vec::new();
-    fleet.block_on(async {
-        for number in 1..=projects {
-            let name = ProjectName::new(format!("p{number}")).unwrap();
-            let id = format!("acmep{number}");
-            let email = format!("{id}@acme.example");
-            people.push(json!({"name": id, "email": email, "password": PASSWORD}));
-            let account = Account {
-                id: DockerId::new(id).unwrap(),
-                email,
-                password: SecretString::from(PASSWORD),
-            };
-            let record = store.look(&name).await.unwrap();
-            let update = Update::Account(account);
-            store.change(&name, &record, &update).await.unwrap();
-        }
-    });
-    let body = json!({"people": people, "organization": "acme", "team": "ci-pullers"});
-    fleet.control("POST", "/people", Some(&body));
+    fleet.everybody_is_here();
     fleet
 }
 
