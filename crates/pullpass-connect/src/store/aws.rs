@@ -504,7 +504,7 @@ impl Store for AwsStore {
                 FailureKind::NotFound,
                 doing,
                 format!("the record names no version {attempt}"),
-                "look at it again",
+                "another run has changed it since it was looked at: run the command again",
             ));
         };
         let answer = self
