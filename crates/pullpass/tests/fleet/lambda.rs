@@ -175,6 +175,35 @@ fn secrets_manager_rotates_through_its_own_contract() {
     let (code, said) = fleet.run(&["lambda"]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("AWS_LAMBDA_RUNTIME_API is not set"), "{said}");
+    for (address, memory, why) in [
+        (
+            "127.0.0.1:9",
+            "much",
+            "MEMORY_SIZE is `much`, which is no number",
+        ),
+        (
+            "a b",
+            "256",
+            "RUNTIME_API is `a b`, which is not a host and a port",
+        ),
+        (
+            "",
+            "256",
+            "RUNTIME_API is ``, which is not a host and a port",
+        ),
+    ] {
+        let mut fleet = fleet.command(&["lambda"]);
+        let ended = fleet
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "pullpass")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
 
     // The operator's credentials come from a secret, and from nowhere else.
     let is_credential = |name: &str| {

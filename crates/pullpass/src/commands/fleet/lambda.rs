@@ -31,11 +31,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
 
-/// What Lambda sets for every function; its runtime client ends without them.
+/// Where Lambda's runtime is asked for events: a host and a port.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+/// Memory of the function, in MB.
+const MEMORY_SIZE: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+
+/// What Lambda sets for every function; its runtime client panics without them.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 const SET_BY_LAMBDA: [&str; 4] = [
-    "AWS_LAMBDA_RUNTIME_API",
+    RUNTIME_API,
     "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    MEMORY_SIZE,
     "AWS_LAMBDA_FUNCTION_VERSION",
 ];
 
@@ -74,16 +80,39 @@ struct Rotation {
     client_request_token: String,
 }
 
+/// What Lambda would not have set a variable to.
+fn wrong(name: &str) -> Option<String> {
+    let Some(value) = env::var_os(name) else {
+        return Some(format!("{name} is not set"));
+    };
+    let Some(value) = value.to_str() else {
+        return Some(format!("{name} is not text"));
+    };
+    match name {
+        RUNTIME_API if !is_address(value) => Some(format!(
+            "{name} is `{value}`, which is not a host and a port"
+        )),
+        MEMORY_SIZE if value.parse::<i32>().is_err() => {
+            Some(format!("{name} is `{value}`, which is no number"))
+        }
+        _ => None,
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._[:]".contains(c);
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && host.chars().all(is_host) && port.parse::<u16>().is_ok()
+    })
+}
+
 impl Lambda {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
-        if let Some(missing) = SET_BY_LAMBDA
-            .iter()
-            .find(|name| env::var_os(name).is_none())
-        {
+        if let Some(wrong) = SET_BY_LAMBDA.iter().find_map(|name| wrong(name)) {
             return Err(Error::new(
                 ErrorKind::Usage,
                 "serve as a Lambda function",
-                format!("{missing} is not set, so this is not AWS Lambda"),
+                format!("{wrong}, so this is not AWS Lambda"),
                 "put it into a function's `bootstrap`, as docs/lambda.md shows; here there is `pullpass rotate`",
             ));
         }
