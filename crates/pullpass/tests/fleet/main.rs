@@ -12,8 +12,14 @@
 mod canary;
 mod clients;
 mod killed;
+/// What stands in for Vault, and the server below it.
+#[allow(dead_code, reason = "the suite of the stores looks into it")]
+#[path = "../../../pullpass-connect/tests/stores/kv.rs"]
+mod kv;
 mod lambda;
 mod moto;
 mod onboard;
+#[path = "../../../pullpass-connect/tests/stores/server.rs"]
+mod server;
 mod support;
 mod thousand;
