@@ -2,7 +2,8 @@
 //! a manifest is free.
 //!
 //! The token service answers 200 even where it grants nothing, so its answer proves only that the
-//! credential was accepted. What it grants stands in the token, and the manifest shows the rest
+//! credential was accepted. What it grants stands in the token; the manifest shows whose pulls are
+//! counted, and how many are left
 //! (<https://distribution.github.io/distribution/spec/auth/token/>).
 
 use std::cell::RefCell;
@@ -44,9 +45,10 @@ pub enum Proof {
     /// It works.
     Accepted {
         /// The id of the account that pulls are counted for (`docker-ratelimit-source`); `None`
-        /// where the registry does not say, or names an IP address, as it does to nobody.
+        /// where the registry was not asked, does not say, or names an IP address, as it does to
+        /// nobody.
         account: Option<String>,
-        /// The limit that pulls count against; `None` when they are unmetered.
+        /// The limit that pulls count against; `None` when they are unmetered, or not asked for.
         metered: Option<Metered>,
         /// Whether the token service grants pushing, to this image or into the own namespace.
         may_push: bool,
@@ -87,8 +89,25 @@ struct Claims {
 
 #[derive(Deserialize)]
 struct Granted {
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    name: String,
     #[serde(default)]
     actions: Vec<String>,
+}
+
+impl Granted {
+    fn may_pull(&self, repository: &str) -> bool {
+        self.kind == "repository"
+            && self.name == repository
+            && self.actions.iter().any(|a| a == "pull" || a == "*")
+    }
+
+    fn may_push(&self) -> bool {
+        let pushes = |action: &String| matches!(action.as_str(), "push" | "*" | "delete");
+        self.actions.iter().any(pushes)
+    }
 }
 
 /// A registry, and the token service that it names.
@@ -134,7 +153,7 @@ impl Registry {
     }
 
     /// Finds out whether a credential may pull an image (`name`, `owner/name`, with a tag or
-    /// without; [`PROBE`] is there for everybody).
+    /// without; [`PROBE`] is there for everybody), as whom, and how many pulls are left.
     ///
     /// # Errors
     ///
@@ -146,6 +165,31 @@ impl Registry {
         secret: &SecretString,
         image: &str,
     ) -> Result<Proof, Failure> {
+        self.proof(user, secret, image, true).await
+    }
+
+    /// The same in one call where the token service says that it grants pulling; the account and
+    /// the limits are then not known.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::prove`].
+    pub async fn prove_granted(
+        &self,
+        user: &str,
+        secret: &SecretString,
+        image: &str,
+    ) -> Result<Proof, Failure> {
+        self.proof(user, secret, image, false).await
+    }
+
+    async fn proof(
+        &self,
+        user: &str,
+        secret: &SecretString,
+        image: &str,
+        shows_limits: bool,
+    ) -> Result<Proof, Failure> {
         let (repository, reference) = split(image);
         let doing = format!("find out whether `{user}` may pull `{repository}:{reference}`");
         let challenge = self.challenge(&doing, &repository, &reference).await?;
@@ -156,6 +200,15 @@ impl Registry {
             return Ok(Proof::Refused);
         };
         let granted = granted(&token);
+        let may_push = granted.iter().flatten().any(Granted::may_push);
+        let is_granted = || granted.iter().flatten().any(|g| g.may_pull(&repository));
+        if !shows_limits && is_granted() {
+            return Ok(Proof::Accepted {
+                account: None,
+                metered: None,
+                may_push,
+            });
+        }
         let ask = head(&doing, &repository, &reference).bearer(&token);
         let answer = self.http.send(&ask).await?;
         match answer.status {
@@ -165,12 +218,7 @@ impl Registry {
                     .filter(|source| source.parse::<IpAddr>().is_err())
                     .map(str::to_owned),
                 metered: metered(&answer),
-                may_push: granted.iter().flatten().any(|granted| {
-                    granted
-                        .actions
-                        .iter()
-                        .any(|action| matches!(action.as_str(), "push" | "*" | "delete"))
-                }),
+                may_push,
             }),
             401 | 403 => Err(Failure {
                 kind: FailureKind::Refused,

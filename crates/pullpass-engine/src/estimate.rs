@@ -44,16 +44,22 @@ impl Estimate {
             Step::Mint(_) => {
                 match project.identity {
                     // Signing in counts for whoever does it from here; what the account then asks,
-                    // its list and the mint, counts for the account.
+                    // its list and the mint, counts for the account. Where there is no account yet,
+                    // there will be nothing to list.
                     Identity::ServiceId { .. } => {
+                        let stored = &observed.stored;
+                        let is_first = stored.untouched || stored.account.is_none();
                         self.hub(1);
-                        self.calls.hub += 2;
+                        self.calls.hub += if is_first { 1 } else { 2 };
+                        if is_first {
+                            self.store(project, 1, 2);
+                        }
                     }
                     // The organisation's list is one for all.
                     _ => self.hub(1),
                 }
-                // The proof: the token service, and a manifest.
-                self.calls.hub += 2;
+                // The proof: the token service.
+                self.calls.hub += 1;
                 self.store(project, 1, 2);
             }
             Step::Deliver(target, _) => self.deliver(target, observed),
@@ -64,6 +70,7 @@ impl Estimate {
             Step::WriteConnection(_) => self.github(0, 1),
             Step::LookAtAccount
             | Step::LookAtTokens
+            | Step::Claim
             | Step::AwaitConfirmation
             | Step::AwaitInvitation
             | Step::Prove(_)

@@ -40,6 +40,8 @@ pub(crate) struct Case<'a> {
     /// Delivered, and not yet noted in the store.
     unnoted: BTreeMap<Target, Receipt>,
     signed_in: bool,
+    /// Somebody looks on, and is shown what the registry counts.
+    pub(crate) watched: bool,
 }
 
 impl<'a> Case<'a> {
@@ -59,6 +61,7 @@ impl<'a> Case<'a> {
             known: BTreeMap::new(),
             unnoted: BTreeMap::new(),
             signed_in: false,
+            watched: false,
         }
     }
 
@@ -94,6 +97,11 @@ impl<'a> Case<'a> {
         match step {
             Step::LookAtAccount => self.look_at_account().await?,
             Step::LookAtTokens => self.look_at_tokens().await?,
+            Step::Claim => {
+                if self.change(Update::Fence).await? {
+                    self.picture.observed.tokens = Some(Vec::new());
+                }
+            }
             Step::Invent => self.invent().await?,
             Step::Invite => return self.invite().await,
             Step::Demote => {
@@ -507,12 +515,12 @@ impl<'a> Case<'a> {
         let token = self.token(attempt).await?;
         let user = self.user();
         for showing in 1.. {
-            match self
-                .outside
-                .registry
-                .prove(&user, &token, &self.hub.probe)
-                .await?
-            {
+            let (registry, image) = (&self.outside.registry, &self.hub.probe);
+            let proof = match self.watched {
+                true => registry.prove(&user, &token, image).await?,
+                false => registry.prove_granted(&user, &token, image).await?,
+            };
+            match proof {
                 Proof::Accepted {
                     account,
                     metered,
@@ -523,15 +531,16 @@ impl<'a> Case<'a> {
                         || format!("as `{user}`"),
                         |account| format!("as `{user}` (account {account})"),
                     );
-                    let limit = metered.map_or_else(
-                        || "unmetered".to_owned(),
-                        |m| format!("{} of {} pulls left", m.remaining, m.limit),
-                    );
+                    let limit = match (metered, self.watched) {
+                        (Some(m), _) => format!(", {} of {} pulls left", m.remaining, m.limit),
+                        (None, true) => ", unmetered".to_owned(),
+                        (None, false) => String::new(),
+                    };
                     let push = match may_push {
                         true => ", and may push, which it should not",
                         false => "",
                     };
-                    return Ok(Some(format!("{whose}, {limit}{push}")));
+                    return Ok(Some(format!("{whose}{limit}{push}")));
                 }
                 Proof::Refused if showing < SHOWINGS => {
                     self.outside.clock.sleep(BETWEEN_SHOWINGS).await;

@@ -372,6 +372,7 @@ impl<'a> Run<'a> {
     async fn project(&self, project: &'a Project, picture: Picture) -> End {
         let desired = project.desired(self.manner.wish, self.outside.now());
         let mut case = Case::new(self.outside, &self.fleet.hub, project, desired, picture);
+        case.watched = self.manner.poll.is_some();
         let end = self.steps(&mut case).await;
         // What was delivered is noted also when something went wrong afterwards.
         let noted = case.note().await;

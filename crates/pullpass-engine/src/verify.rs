@@ -357,11 +357,14 @@ fn tokens(
                 .expires_at
                 .filter(|end| end.duration_since(now) <= desired.expiry_margin);
             let age = now.duration_since(current.minted_at).as_hours() / 24;
+            // Before this command used it.
+            let used = token.last_used;
+            let used = used.map_or_else(String::new, |at| format!(", last used {at:.0}"));
             checks.push(
                 match (ends, current.minted_at < desired.renew_minted_before) {
                     (Some(end), _) => bad("alive", format!("it ends at {end:.0}: pullpass rotate")),
                     (None, true) => bad("alive", format!("it is {age} days old: pullpass rotate")),
-                    (None, false) => good("alive", format!("{age} days old")),
+                    (None, false) => good("alive", format!("{age} days old{used}")),
                 },
             );
         }

@@ -21,6 +21,10 @@ pub fn describe(step: &Step, project: &Project, observed: &Observed, user: &str)
     match step {
         Step::LookAtAccount => format!("look whether the Docker ID `{user}` exists and is ours"),
         Step::LookAtTokens => format!("list the tokens of `{user}`"),
+        Step::Claim => format!(
+            "note in the {} store that a first token of `{user}` is about to be minted",
+            project.store
+        ),
         Step::Invent => format!(
             "choose a password for the Docker ID `{user}` and keep it in the {} store",
             project.store
@@ -66,9 +70,17 @@ pub fn describe(step: &Step, project: &Project, observed: &Observed, user: &str)
         Step::WriteConnection(target) => format!("write the id of the OIDC connection to {target}"),
         Step::Wait(until, why) => {
             let why = match why {
-                Why::BuildsInFlight => "builds that began with the old token may still run",
-                Why::AnotherOperator => "another run may be about to keep a token that it minted",
-                Why::Settling => "a deactivated token is kept for a while, in case it is missed",
+                Why::BuildsInFlight => "builds that began with the old token may still run".to_owned(),
+                Why::AnotherOperator => {
+                    "another run may be about to keep a token that it minted".to_owned()
+                }
+                Why::Settling => {
+                    "a deactivated token is kept for a while, in case it is missed".to_owned()
+                }
+                Why::StillUsed(last) => format!(
+                    "an old token was used at {last:.0}, when no build could still hold it, so something else has it (a CircleCI context, another project, a laptop): give that its own, or cut it off now with `pullpass revoke {}`",
+                    project.name
+                ),
             };
             format!("nothing before {until:.0}: {why}")
         }

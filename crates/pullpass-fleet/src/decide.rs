@@ -171,7 +171,11 @@ impl Case<'_> {
     fn mint(&self) -> Step {
         let stored = &self.observed.stored;
         let Some(tokens) = &self.observed.tokens else {
-            return Step::LookAtTokens;
+            // Whoever writes an untouched record first knows that there is no token to look for.
+            return match stored.untouched {
+                true => Step::Claim,
+                false => Step::LookAtTokens,
+            };
         };
         // One that is gone from the list is just that; one that is listed as alive and refused means
         // that something is wrong with the identity, and the next would be refused too.
@@ -270,8 +274,16 @@ impl Case<'_> {
         let since = self.written_at().chain(current.current_since).max()?;
         let ends = |token: &Token| {
             let unused = later(since, self.desired.grace_of(token.created_at));
+            // Whoever used it later has it from elsewhere, and is not cut off while that lasts. A
+            // token that may be in the wrong hands is.
+            let last = token.last_used.filter(|at| *at > unused);
+            let last = last.filter(|_| !self.desired.suspects(token.created_at));
+            let (unused, why) = match last {
+                Some(last) => (later(last, self.desired.settle), Why::StillUsed(last)),
+                None => (unused, Why::BuildsInFlight),
+            };
             match token.is_alive(self.now) {
-                true => (unused, Step::Deactivate(token.id), Why::BuildsInFlight),
+                true => (unused, Step::Deactivate(token.id), why),
                 false => (
                     later(unused, self.desired.settle),
                     Step::Delete(token.id),

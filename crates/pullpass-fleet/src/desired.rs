@@ -98,6 +98,9 @@ pub struct Desired {
     /// build, which may have begun with the old one.
     pub grace: SignedDuration,
     /// How long a deactivated token is kept before it is deleted. Deactivation can be undone.
+    ///
+    /// An old token that something other than a build of ours goes on using is deactivated when it
+    /// was not used for so long.
     pub settle: SignedDuration,
     /// How long a token that the store does not name is left to whoever may have minted it.
     pub patience: SignedDuration,

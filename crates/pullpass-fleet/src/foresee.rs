@@ -21,7 +21,7 @@ pub fn foresee(desired: &Desired, observed: &Observed, now: Timestamp) -> Vec<St
         let step = decide(desired, &picture, now);
         let is_look = matches!(
             step,
-            Step::LookAtAccount | Step::LookAtTokens | Step::Prove(_)
+            Step::LookAtAccount | Step::LookAtTokens | Step::Claim | Step::Prove(_)
         );
         let is_end = matches!(step, Step::Wait(..) | Step::Blocked(_) | Step::Converged);
         imagine(&step, &mut picture, desired, now);
@@ -60,7 +60,12 @@ fn imagine(step: &Step, picture: &mut Observed, desired: &Desired, now: Timestam
             };
             picture.tokens = Some(kept.into_iter().flatten().map(token).collect());
         }
+        Step::Claim => {
+            picture.stored.untouched = false;
+            picture.tokens = Some(Vec::new());
+        }
         Step::Invent => {
+            picture.stored.untouched = true;
             if let crate::desired::Identity::ServiceId { id, .. } = &desired.identity {
                 picture.stored.account = Some(id.clone());
             }

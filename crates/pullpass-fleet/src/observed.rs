@@ -17,6 +17,20 @@ pub struct TokenId(pub u128);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Revision(pub u64);
 
+impl Revision {
+    /// The one after it where a store counts: a count above, and below it bits that nobody else has
+    /// drawn, so that two who write the same record at once do not write the same revision.
+    pub fn next(self, drawn: u32) -> Self {
+        let count = (self.0 >> 32).saturating_add(1);
+        Self(count << 32 | u64::from(drawn))
+    }
+
+    /// Whether, where a store counts, the record was written once.
+    pub fn is_first(self) -> bool {
+        self.0 >> 32 == 1
+    }
+}
+
 /// What the store says of one version of a project's credential. Never the secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Kept {
@@ -39,6 +53,9 @@ pub struct Stored {
     pub revision: Revision,
     /// The Docker ID whose password and e-mail address are kept; only for service IDs.
     pub account: Option<DockerId>,
+    /// Whether nothing was written since the account was kept. A record is written before its first
+    /// token is minted, so there is none.
+    pub untouched: bool,
     /// What builds should use.
     pub current: Option<Kept>,
     /// What is being brought to the targets.
@@ -51,6 +68,7 @@ impl Stored {
         Self {
             revision: Revision(0),
             account: None,
+            untouched: false,
             current: None,
             pending: None,
         }

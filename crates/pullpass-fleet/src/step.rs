@@ -13,6 +13,8 @@ pub enum Step {
     LookAtAccount,
     /// List the identity's tokens.
     LookAtTokens,
+    /// Write the record of an account that has no token yet, so that whoever comes next looks for one.
+    Claim,
     /// Choose and store a Docker ID, a password and an e-mail address.
     Invent,
     /// A person fills the sign-up form; there is no API for it.
@@ -63,6 +65,9 @@ pub enum Why {
     AnotherOperator,
     /// A deactivated token is kept for a while, in case it is missed.
     Settling,
+    /// An old token was used at that moment, when no target and no build could still hold it:
+    /// something else does.
+    StillUsed(Timestamp),
 }
 
 /// Why nothing can be done without a person.
@@ -84,6 +89,7 @@ impl Step {
         match self {
             Self::LookAtAccount => "look-at-account",
             Self::LookAtTokens => "look-at-tokens",
+            Self::Claim => "claim",
             Self::Invent => "invent-account",
             Self::AwaitSignUp => "await-sign-up",
             Self::AwaitConfirmation => "await-confirmation",
@@ -117,7 +123,8 @@ impl Step {
     /// Whether performing it changes something outside.
     pub fn changes(&self) -> bool {
         match self {
-            Self::Invent
+            Self::Claim
+            | Self::Invent
             | Self::Invite
             | Self::Demote
             | Self::JoinTeam

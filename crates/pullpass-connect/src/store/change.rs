@@ -9,8 +9,10 @@ use secrecy::ExposeSecret;
 /// The record after a change; `None` where the change does not fit the record, as if somebody else
 /// had been first.
 pub(super) fn changed(record: &Record, revision: Revision, update: &Update) -> Option<Record> {
+    let is_first = record.stored.revision == Revision(0);
     let mut stored = Stored {
         revision,
+        untouched: is_first && matches!(update, Update::Account(_)),
         ..record.stored.clone()
     };
     let mut tails = record.tails.clone();

@@ -29,7 +29,7 @@ use pullpass_fleet::desired::Target;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::label::Attempt;
 use pullpass_fleet::name::ProjectName;
-use pullpass_fleet::observed::{Revision, Stored};
+use pullpass_fleet::observed::Stored;
 use pullpass_fleet::store::{Account, Receipt, Record, Store, Update, Written};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
@@ -382,7 +382,8 @@ impl FileStore {
         if record.stored != *seen {
             return Ok((None, Written::Conflict));
         }
-        let revision = next(record.stored.revision)?;
+        let drawn = u32::from_le_bytes(random::bytes()?);
+        let revision = record.stored.revision.next(drawn);
         let Some(after) = changed(&record, revision, update) else {
             return Ok((None, Written::Conflict));
         };
@@ -607,11 +608,4 @@ fn text_of(entries: &BTreeMap<ProjectName, Entry>) -> BTreeMap<&ProjectName, &st
     texts
         .map(|(project, entry)| (project, entry.text.as_str()))
         .collect()
-}
-
-/// The next revision: a count, and random bits.
-fn next(revision: Revision) -> Result<Revision, Failure> {
-    let count = (revision.0 >> 32).saturating_add(1);
-    let random = u32::from_le_bytes(random::bytes()?);
-    Ok(Revision(count << 32 | u64::from(random)))
 }

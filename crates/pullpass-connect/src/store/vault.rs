@@ -317,7 +317,8 @@ impl Store for VaultStore {
     ) -> Result<Written, Failure> {
         let found = self.find(Of::Data, "read, to change it,", project).await?;
         let before = self.record(project, found.as_ref())?;
-        let revision = Revision(u64::from_be_bytes(random::bytes()?).max(1));
+        let drawn = u32::from_le_bytes(random::bytes()?);
+        let revision = before.stored.revision.next(drawn);
         let after = changed(&before, revision, update);
         let after = after.filter(|_| before.stored == seen.stored);
         let Some(after) = after else {
@@ -516,12 +517,15 @@ fn record(tree: &Value, custom: &BTreeMap<String, String>) -> Option<Record> {
         }
     };
     let (current, pending) = (version("current")?, version("pending")?);
+    let account = match account {
+        None => None,
+        Some(id) => Some(id?),
+    };
+    let revision = Revision(write);
     record.stored = Stored {
-        revision: Revision(write),
-        account: match account {
-            None => None,
-            Some(id) => Some(id?),
-        },
+        revision,
+        untouched: account.is_some() && revision.is_first(),
+        account,
         current,
         pending,
     };

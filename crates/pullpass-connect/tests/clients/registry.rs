@@ -40,6 +40,19 @@ async fn a_token_of_a_member_pulls_unmetered_and_cannot_push() {
         assert_eq!((metered, may_push), (None, false));
     }
     assert_eq!(registry.calls(), 7, "where tokens are is asked once");
+    // What is granted stands in the token.
+    for (image, calls) in [("alpine", 8), (PROBE, 9)] {
+        let granted = registry.prove_granted("acmeshop", &minted.secret, image);
+        assert!(matches!(
+            granted.await,
+            Ok(Proof::Accepted {
+                account: None,
+                metered: None,
+                may_push: false
+            })
+        ));
+        assert_eq!(registry.calls(), calls);
+    }
     let total = &bench.sandbox.state()["pulls"]["total"];
     assert_eq!(total, &json!(0), "nothing was pulled");
     hub.set_active(&owner, minted.token.id, false)
@@ -119,6 +132,9 @@ async fn an_accepted_credential_without_rights_is_no_refused_one() {
         failure.next.contains("`somebody` may not pull"),
         "{failure}"
     );
+    let somebody = password();
+    let granted = registry.prove_granted("somebody", &somebody, "acme/base");
+    assert_eq!(granted.await.unwrap_err(), failure);
     let failure = prove("alpine:none").await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::NotFound);
 }

@@ -106,6 +106,7 @@ async fn reads(store: &impl Store, project: &ProjectName, attempt: u64) {
 pub(crate) async fn all(store: &impl Store, other: &impl Store) {
     nothing_at_first(store).await;
     an_account_is_kept_once(store, other).await;
+    an_account_beside_a_version_is_not_untouched(store).await;
     a_version_goes_from_pending_to_current(store, other).await;
     an_outdated_record_changes_nothing(store).await;
     a_fence_outdates_every_record_before(store, other).await;
@@ -146,6 +147,12 @@ async fn an_account_is_kept_once(store: &impl Store, other: &impl Store) {
     .await;
     assert_eq!(record.stored.account, Some(account().id));
     assert_eq!((record.stored.current, record.stored.pending), (None, None));
+    // Nothing was written since: no token can have been minted.
+    let seen = other.look(&project).await.unwrap();
+    assert!(
+        record.stored.untouched && seen.stored == record.stored,
+        "{seen:?}"
+    );
     let second = Account {
         id: DockerId::new("somebodyelse").unwrap(),
         ..account()
@@ -166,8 +173,24 @@ async fn an_account_is_kept_once(store: &impl Store, other: &impl Store) {
         read.password.expose_secret(),
         account().password.expose_secret()
     );
+    let record = done(other, &project, &record, &Update::Fence).await;
+    assert!(!record.stored.untouched);
+    let seen = store.look(&project).await.unwrap();
+    assert_eq!(seen.stored, record.stored);
     let record = done(other, &project, &record, &pending(1)).await;
     assert_eq!(record.stored.account, Some(account().id));
+    let listed = store.list(std::slice::from_ref(&project)).await.unwrap();
+    assert!(!listed[&project].stored.untouched);
+}
+
+/// An account that is kept where something was written before.
+async fn an_account_beside_a_version_is_not_untouched(store: &impl Store) {
+    let project = project("touched");
+    let fenced = done(store, &project, &Record::nothing(), &Update::Fence).await;
+    let record = done(store, &project, &fenced, &Update::Account(account())).await;
+    assert!(!record.stored.untouched);
+    let seen = store.look(&project).await.unwrap();
+    assert_eq!(seen.stored, record.stored);
 }
 
 async fn a_version_goes_from_pending_to_current(store: &impl Store, other: &impl Store) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pullpass_connect::http::Clock as _;
+use pullpass_connect::registry::Proof;
 use pullpass_connect::store::file::FileStore;
 use pullpass_engine::event::{Event, Status};
 use pullpass_engine::run::{Manner, Run};
@@ -293,6 +294,46 @@ async fn a_token_deactivated_by_hand_is_replaced() {
         bench.builds_pull(&bench.fleet.projects[0]).await.unwrap();
         bench.settle().await;
         bench.holds().await.unwrap();
+    }
+}
+
+/// Somebody copied it, and would be cut off by a rotation that only looks at its own targets.
+#[tokio::test]
+async fn an_old_token_that_something_else_uses_is_told_of_and_left_until_it_is_quiet() {
+    for who in [As::ServiceId, As::OrganizationToken] {
+        let bench = settled(who, CIRCLECI).await;
+        let project = &bench.fleet.projects[0];
+        let store = bench.store();
+        let record = store.look(&project.name).await.unwrap();
+        let first = record.stored.current.unwrap().attempt;
+        let copied = store.token(&project.name, first).await.unwrap();
+        bench.rotate().await;
+        bench.advance(LONG).await;
+        let outside = bench.outside();
+        let pull = async || {
+            let name = project.user(&bench.fleet.hub);
+            let pull = outside
+                .registry
+                .prove(&name, &copied, &bench.fleet.hub.probe);
+            pull.await.unwrap()
+        };
+        assert!(matches!(pull().await, Proof::Accepted { .. }));
+        bench.advance(60).await;
+        let applied = bench.apply().await;
+        let waits = applied.said("wait");
+        assert!(
+            waits
+                .iter()
+                .any(|said| said.contains("something else has it")
+                    && said.contains("pullpass revoke p1")),
+            "{applied:#?}"
+        );
+        says(&bench.verify().await, &["1 older still alive"]);
+        assert!(matches!(pull().await, Proof::Accepted { .. }));
+        bench.advance(25 * 3600).await;
+        let applied = bench.apply().await;
+        assert_eq!(applied.said("deactivate").len(), 1, "{applied:#?}");
+        assert_eq!(pull().await, Proof::Refused);
     }
 }
 

@@ -96,6 +96,7 @@ fn settled() -> Observed {
         stored: Stored {
             revision: Revision(7),
             account: Some(DockerId::new("acmedigideps").unwrap()),
+            untouched: false,
             current: Some(kept(3, minted)),
             pending: None,
         },
@@ -174,6 +175,8 @@ fn onboarding_goes_from_a_name_to_a_member_before_builds_get_anything() {
         Step::Blocked(Blocked::ForeignAccount),
     );
     expect(&|o| o.account = Account::Ready, Step::LookAtTokens);
+    expect(&|o| o.stored.untouched = true, Step::Claim);
+    expect(&|o| o.stored.untouched = false, Step::LookAtTokens);
     expect(&|o| o.tokens = Some(vec![]), Step::Mint(Generation(1)));
     expect(
         &|o| {
@@ -404,6 +407,52 @@ fn a_pending_version_whose_token_is_dead_is_given_up() {
         ..pending(true)
     };
     assert_eq!(step(service_id(), &unlisted), Step::LookAtTokens);
+}
+
+/// A build cannot still hold it, so something else does: it is not cut off as long as that uses it.
+#[test]
+fn an_old_token_that_something_else_uses_is_left_until_it_is_quiet() {
+    let promoted = NOW - 10 * DAY;
+    let unused = promoted + 6 * HOUR;
+    let old = |active, last_used, now| {
+        let observed = with(|o| {
+            o.tokens = Some(vec![
+                Token {
+                    active,
+                    last_used: Some(at(last_used)),
+                    ..token(2, 0)
+                },
+                token(3, promoted),
+            ]);
+        });
+        (desired(service_id()), observed, at(now))
+    };
+    let step = |(desired, observed, now)| decide(&desired, &observed, now);
+    // By a build that began with it.
+    assert_eq!(
+        step(old(true, unused, unused)),
+        Step::Deactivate(TokenId(2))
+    );
+    let used = unused + 1;
+    let quiet = used + 24 * HOUR;
+    let why = Why::StillUsed(at(used));
+    let waits = Step::Wait(at(quiet), why);
+    assert_eq!(step(old(true, used, quiet - 1)), waits);
+    assert_eq!(step(old(true, used, quiet)), Step::Deactivate(TokenId(2)));
+    // Deletion comes as long after that as ever.
+    let deleted = quiet + 24 * HOUR;
+    assert_eq!(
+        step(old(false, used, deleted - 1)),
+        Step::Wait(at(deleted), Why::Settling)
+    );
+    assert_eq!(step(old(false, used, deleted)), Step::Delete(TokenId(2)));
+    // In the wrong hands it is cut off, whoever uses it.
+    let (mut leak, observed, now) = old(true, used, quiet - 1);
+    leak.leak = Some(Leak {
+        minted_before: at(1),
+        keep_builds_running: true,
+    });
+    assert_eq!(decide(&leak, &observed, now), Step::Deactivate(TokenId(2)));
 }
 
 #[test]
@@ -783,6 +832,7 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
         Step::Invite,
         Step::Demote,
         Step::JoinTeam,
+        Step::Claim,
         Step::Mint(Generation(1)),
         Step::Deliver(Target::GitHub, Attempt(1)),
         Step::Promote(Attempt(1)),
@@ -801,6 +851,7 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
 fn steps_are_told_apart_by_their_names() {
     let steps = [
         (Step::LookAtTokens, "look-at-tokens"),
+        (Step::Claim, "claim"),
         (Step::Mint(Generation(1)), "mint"),
         (Step::Deliver(Target::GitHub, Attempt(1)), "deliver"),
         (Step::Promote(Attempt(1)), "promote"),

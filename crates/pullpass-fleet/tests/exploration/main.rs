@@ -42,9 +42,22 @@ fn onboarding_a_service_id() {
     holds(&scenario::onboarding());
 }
 
+/// A first token is minted without a list, and a run that was killed is noticed all the same.
 #[test]
-fn onboarding_a_service_id_with_two_operators() {
-    holds(&scenario::onboarding().with_two_operators());
+fn onboarding_that_lists_when_asked() {
+    holds(&scenario::onboarding().listing_when_asked());
+    holds(&scenario::onboarding().of_a_member().listing_when_asked());
+}
+
+#[test]
+fn onboarding_that_lists_when_asked_with_two_operators() {
+    let scenario = scenario::onboarding().listing_when_asked();
+    holds(&scenario.with_two_operators());
+}
+
+#[test]
+fn onboarding_in_labels_that_lists_when_asked() {
+    holds(&scenario::onboarding().listing_when_asked().with_labels());
 }
 
 #[test]
@@ -200,6 +213,14 @@ mod the_exploration_notices {
         is_caught(
             Sabotage::EverythingFenced,
             scenario::rotation().beside_an_apply(),
+        );
+    }
+
+    #[test]
+    fn a_first_token_that_nobody_looks_for() {
+        is_caught(
+            Sabotage::NothingIsAClaim,
+            scenario::onboarding().of_a_member().listing_when_asked(),
         );
     }
 

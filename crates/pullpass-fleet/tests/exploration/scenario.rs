@@ -47,6 +47,8 @@ pub(crate) struct Scenario {
     /// who want different things can undo each other's work for as long as nobody waits
     /// (`Desired::patience` is nothing here), and there is no end to that.
     pub(crate) most_attempts: u64,
+    /// Tokens are listed where that is asked for, once a run, and not whenever something is decided.
+    pub(crate) lazy: bool,
 }
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -102,6 +104,7 @@ pub(crate) fn first_token() -> Scenario {
         skew: [0, 0],
         life: None,
         most_attempts: 100,
+        lazy: false,
     }
 }
 
@@ -138,6 +141,7 @@ pub(crate) fn rotation() -> Scenario {
     scenario.start.stored = Stored {
         revision: Revision(1),
         account: None,
+        untouched: false,
         current: Some(Kept {
             generation: Generation(1),
             attempt: Attempt(1),
@@ -188,6 +192,22 @@ impl Scenario {
             ..scenario.desired.clone()
         });
         scenario
+    }
+
+    pub(crate) fn listing_when_asked(mut self) -> Self {
+        self.name += ", listing when asked";
+        self.lazy = true;
+        self
+    }
+
+    /// Its Docker ID is where it belongs, so one run gets to the end.
+    pub(crate) fn of_a_member(mut self) -> Self {
+        self.name += " of a member";
+        self.start.membership = Membership::Member {
+            plain: true,
+            in_team: true,
+        };
+        self
     }
 
     pub(crate) fn with_two_targets(mut self) -> Self {

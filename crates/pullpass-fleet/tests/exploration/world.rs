@@ -23,6 +23,8 @@ pub(crate) enum Sabotage {
     StoreTakesEveryWrite,
     NoGrace,
     EverythingFenced,
+    /// A record whose account has no token yet is taken for untouched.
+    NothingIsAClaim,
     TargetsLookRight,
     /// What ends a promotion forgets it.
     PromotionsEndInNothing,
@@ -82,7 +84,7 @@ impl Request {
         self.minted.is_some()
             || matches!(
                 self.step,
-                Step::Promote(_) | Step::DropPending(_) | Step::Fence | Step::Invent
+                Step::Promote(_) | Step::DropPending(_) | Step::Fence | Step::Claim | Step::Invent
             )
     }
 }
@@ -94,6 +96,19 @@ pub(crate) struct Operator {
     pub(crate) learnt: Rc<Learnt>,
     /// What it minted is new, whatever its clock says.
     minted_at: Option<Timestamp>,
+    pub(crate) knows: Knows,
+}
+
+/// Which tokens an operator knows of.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) enum Knows {
+    /// It has not listed them.
+    #[default]
+    Nothing,
+    /// It has listed them.
+    Listed,
+    /// It wrote an untouched record first, and knows what it has minted since.
+    Own(BTreeSet<TokenId>),
 }
 
 /// What can be seen. Most of it is the same as in the state before, and shared.
@@ -187,8 +202,13 @@ impl World {
     }
 
     /// What an operator makes of a picture.
-    fn observe(&self, picture: &Picture, learnt: &Learnt, s: &Scenario) -> Observed {
-        let mut learnt = Learnt::clone(learnt);
+    fn observe(&self, picture: &Picture, operator: &Operator, s: &Scenario) -> Observed {
+        let mut learnt = Learnt::clone(&operator.learnt);
+        let unlisted = s.lazy || picture.stored.untouched;
+        let is_known = |id: &TokenId| match &operator.knows {
+            Knows::Own(minted) => minted.contains(id),
+            Knows::Nothing | Knows::Listed => true,
+        };
         if s.sabotage == Some(Sabotage::EverythingFenced) {
             learnt.fenced.extend(picture.tokens.keys());
         }
@@ -224,10 +244,11 @@ impl World {
                     (target.clone(), holding)
                 })
                 .collect(),
-            tokens: Some(
+            tokens: (operator.knows != Knows::Nothing || !unlisted).then(|| {
                 picture
                     .tokens
                     .iter()
+                    .filter(|(id, _)| is_known(id))
                     .map(|(id, token)| Token {
                         id: *id,
                         label: token.ours.map(label),
@@ -236,8 +257,8 @@ impl World {
                         expires_at: token.ends,
                         last_used: None,
                     })
-                    .collect(),
-            ),
+                    .collect()
+            }),
             slots: self.slots.map(|limit| Slots {
                 limit,
                 used: picture.tokens.len() as u32,
@@ -252,7 +273,7 @@ impl World {
         let skew = s.skew.get(operator).copied().unwrap_or_default();
         let now = at(self.ticks * TICK + skew);
         let operator = &self.operators[operator];
-        let observed = self.observe(picture, &operator.learnt, s);
+        let observed = self.observe(picture, operator, s);
         let step = match operator.minted_at {
             None => decide(wanted, &observed, now),
             Some(moment) => {
@@ -273,7 +294,7 @@ impl World {
             now: at(0),
         };
         if request.writes() || matches!(request.step, Step::Mint(_)) {
-            request.listed = picture.tokens.keys().copied().collect();
+            request.listed = observed.tokens.iter().flatten().map(|t| t.id).collect();
         }
         if matches!(request.step, Step::Promote(_)) {
             request.now = now;
@@ -293,7 +314,12 @@ impl World {
             return Answer::Conflict;
         }
         self.end_promotion(s);
+        let claims = s.sabotage != Some(Sabotage::NothingIsAClaim);
+        let untouched = self.stored.untouched && !claims;
+        self.stored.untouched = false;
         change(&mut self.stored);
+        let has_version = self.stored.current.or(self.stored.pending).is_some();
+        self.stored.untouched |= untouched && !has_version;
         self.stored.revision = Revision(self.stored.revision.0 + 1);
         Answer::Done
     }
@@ -318,6 +344,7 @@ impl World {
         let now = self.now();
         match &request.step {
             Step::Invent => self.write(request, s, |stored| {
+                stored.untouched = true;
                 stored.account = Some("acmedigideps".to_owned())
                     .and_then(|id| pullpass_fleet::name::DockerId::new(id).ok());
             }),
@@ -347,7 +374,8 @@ impl World {
                     stored.pending = None;
                 }
             }),
-            Step::Fence => self.write(request, s, |_| {}),
+            Step::LookAtTokens => Answer::Done,
+            Step::Fence | Step::Claim => self.write(request, s, |_| {}),
             Step::Mint(generation) => self.mint(*generation, s),
             Step::Prove(attempt) => {
                 let id = [self.stored.current, self.stored.pending]
@@ -434,6 +462,22 @@ impl World {
         let named = self.stored.clone();
         let operator = &mut self.operators[operator];
         operator.next = None;
+        match answer {
+            // Whoever does not know what happened looks at everything again.
+            None | Some(Answer::Conflict) => operator.knows = Knows::Nothing,
+            Some(Answer::Done) if request.step == Step::Claim => {
+                operator.knows = Knows::Own(BTreeSet::new());
+            }
+            Some(Answer::Done) if request.step == Step::LookAtTokens => {
+                operator.knows = Knows::Listed;
+            }
+            Some(Answer::Minted(kept)) => {
+                if let Knows::Own(minted) = &mut operator.knows {
+                    minted.insert(kept.token);
+                }
+            }
+            _ => {}
+        }
         match (&request.step, answer) {
             (_, Some(Answer::Minted(kept))) => {
                 let is_old = |limit: Timestamp| kept.minted_at < limit;
@@ -516,6 +560,7 @@ impl World {
             let mut hasher = hashers.build_hasher();
             operator.learnt.hash(&mut hasher);
             operator.minted_at.hash(&mut hasher);
+            operator.knows.hash(&mut hasher);
             self.hash_request(operator.next.as_ref(), &mut hasher);
             operators.push(hasher.finish());
         }
@@ -650,6 +695,7 @@ impl World {
 
 fn hash_stored(stored: &Stored, hasher: &mut impl Hasher) {
     stored.account.hash(hasher);
+    stored.untouched.hash(hasher);
     stored.current.hash(hasher);
     stored.pending.hash(hasher);
 }

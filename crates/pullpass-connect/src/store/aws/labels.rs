@@ -159,6 +159,7 @@ impl Labels {
                     Revision(hasher.finish().max(1))
                 }
             },
+            untouched: seat.is_none() && account.is_some(),
             account,
             current: view.current.map(|named| named.kept),
             pending: view.pending.map(|named| named.kept),

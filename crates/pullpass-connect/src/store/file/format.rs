@@ -380,6 +380,7 @@ impl Reader<'_> {
         }
         let stored = Stored {
             revision,
+            untouched: account.is_some() && revision.is_first(),
             account,
             current,
             pending,
@@ -417,6 +418,7 @@ mod tests {
         let record = Record {
             stored: Stored {
                 revision: Revision(0x2_00c0_ffee),
+                untouched: false,
                 account: DockerId::new("acmedigideps").ok(),
                 current: Some(kept(1, Some(at))),
                 pending: Some(kept(2, None)),

@@ -282,18 +282,29 @@ async fn keep_password(whole: &Fleetwide) -> Result<()> {
         email: project.email.clone().unwrap_or_default(),
         password,
     };
-    let record = store.look(&project.name).await.map_err(outside_failed)?;
-    match store
-        .change(&project.name, &record, &Update::Account(account))
-        .await
-        .map_err(outside_failed)?
-    {
-        Written::Done(_) => Ok(()),
-        Written::Conflict => Err(usage(
+    let mut record = store.look(&project.name).await.map_err(outside_failed)?;
+    let kept = || {
+        usage(
             "an account of this project is kept already",
             "reset the password in Docker's console to the kept one, which --show-password prints",
-        )),
+        )
+    };
+    if record.stored.account.is_some() {
+        return Err(kept());
     }
+    // Nobody knows what was minted for it before, and a record that is written first is never taken
+    // for one without tokens.
+    for update in [Update::Fence, Update::Account(account)] {
+        record = match store
+            .change(&project.name, &record, &update)
+            .await
+            .map_err(outside_failed)?
+        {
+            Written::Done(record) => record,
+            Written::Conflict => return Err(kept()),
+        };
+    }
+    Ok(())
 }
 
 /// Beside the data: a program that reads the events does not want it.
