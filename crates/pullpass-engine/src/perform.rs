@@ -144,6 +144,7 @@ impl<'a> Case<'a> {
                         });
                     }
                 }
+                return Ok(self.use_of_the_new_one(*id));
             }
             Step::Delete(id) => {
                 let owner = self.owner()?;
@@ -177,6 +178,34 @@ impl<'a> Case<'a> {
             | Step::Converged => {}
         }
         Ok(None)
+    }
+
+    /// Whether Docker Hub has seen the current token since every target has it, where an older one is
+    /// retired for it.
+    fn use_of_the_new_one(&self, retired: TokenId) -> Option<String> {
+        // There it is not waited for.
+        if self.desired.leak.is_some() {
+            return None;
+        }
+        let observed = &self.picture.observed;
+        let current = observed
+            .stored
+            .current
+            .filter(|kept| kept.token != retired)?;
+        let listed = observed.tokens.iter().flatten();
+        let token = listed.into_iter().find(|token| token.id == current.token)?;
+        let written = observed
+            .targets
+            .values()
+            .filter_map(|holding| match holding {
+                Holding::Version { attempt, since } if *attempt == current.attempt => Some(*since),
+                _ => None,
+            });
+        let since = written.max()?;
+        Some(match token.last_used.filter(|at| *at > since) {
+            Some(at) => format!("the new one was last used at {at:.0}"),
+            None => "nothing has used the new one since it was delivered".to_owned(),
+        })
     }
 
     fn holds(&mut self, target: &Target, holding: Holding) {

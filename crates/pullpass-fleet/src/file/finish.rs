@@ -1,0 +1,264 @@
+//! A fleet file with the defaults filled in and names made; what clashes is refused.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use jiff::SignedDuration;
+
+use super::written::{DeliveryKind, Draft, Settings, Templates};
+use super::{Delivery, Fleet, HubSettings, IdentityKind, Project, StoreKind};
+use crate::desired::{Identity, Target};
+use crate::name::{DockerId, ProjectName};
+use crate::reader::{FileError, Reader, Result};
+
+/// Fills in the defaults, makes names, and refuses what clashes.
+pub(super) fn finish(draft: Draft, reader: Reader<'_>) -> Result<Fleet> {
+    let Some((hub, templates)) = draft.hub else {
+        return Err(reader.wrong(
+            0..0,
+            "there is no table `[hub]`",
+            "add `[hub]` with `organization = \"…\"`, or let `pullpass init` write the file",
+        ));
+    };
+    if draft.projects.is_empty() {
+        return Err(reader.wrong(
+            0..0,
+            "there is no project",
+            "add a `[[project]]`, or let `pullpass init` write them from your repositories",
+        ));
+    }
+    let defaults = draft.defaults.unwrap_or_default();
+    let mut projects = Vec::new();
+    let mut clashes = Clashes::default();
+    for (settings, at) in draft.projects {
+        let project = finish_project(reader, settings.or(&defaults), &at, &hub, &templates)?;
+        clashes.check(reader, &project, &at)?;
+        projects.push(project);
+    }
+    Ok(Fleet {
+        hub,
+        store: draft.store.unwrap_or_default(),
+        limits: draft.limits.unwrap_or_default(),
+        projects,
+    })
+}
+
+/// What two projects must not share: a credential that is in two places leaks from two places.
+#[derive(Default)]
+struct Clashes {
+    seen: BTreeMap<String, ProjectName>,
+}
+
+impl Clashes {
+    fn check(&mut self, reader: Reader<'_>, project: &Project, at: &Range<usize>) -> Result<()> {
+        let mut shared = vec![format!("the name `{}`", project.name)];
+        if let Identity::ServiceId { id, .. } = &project.identity {
+            shared.push(format!("the Docker ID `{id}`"));
+        }
+        for target in &project.targets {
+            let place = match target {
+                Target::CircleCi => &project.circleci,
+                _ => &project.github,
+            };
+            let place = place.as_deref().unwrap_or_default();
+            shared.push(format!(
+                "the variable `{}` of `{place}` ({target})",
+                project.token_var
+            ));
+        }
+        for what in shared {
+            if let Some(other) = self.seen.insert(what.clone(), project.name.clone()) {
+                return Err(reader.wrong(
+                    at.clone(),
+                    format!("projects `{other}` and `{}` share {what}", project.name),
+                    "every project has its own, so that a leak stays in one of them",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn finish_project(
+    reader: Reader<'_>,
+    settings: Settings,
+    at: &Range<usize>,
+    hub: &HubSettings,
+    templates: &Templates,
+) -> Result<Project> {
+    let Some((name, _)) = settings.name else {
+        return Err(reader.wrong(at.clone(), "this project has no name", "add `name = \"…\"`"));
+    };
+    let wrong = |place: &Range<usize>, happened: String, next: &str| -> FileError {
+        reader.wrong(place.clone(), happened, next)
+    };
+
+    let repository = settings.repository.as_ref();
+    let path = repository
+        .map(|(text, place)| {
+            owner_and_name(text).ok_or_else(|| {
+                wrong(
+                    place,
+                    format!("`{text}` is no repository"),
+                    "write it as github.com/owner/name",
+                )
+            })
+        })
+        .transpose()?;
+    let targets = match settings.targets {
+        Some((targets, _)) if !targets.is_empty() => targets,
+        Some((_, place)) => {
+            return Err(wrong(
+                &place,
+                format!("project `{name}` has no target"),
+                "name circleci, github or both",
+            ));
+        }
+        None => {
+            return Err(wrong(
+                at,
+                format!("project `{name}` names no targets"),
+                "add `targets = [\"circleci\"]`, `[\"github\"]` or both",
+            ));
+        }
+    };
+    let circleci = settings
+        .circleci
+        .map(|(text, _)| text)
+        .or_else(|| path.as_ref().map(|path| format!("gh/{path}")));
+    let github = settings.github.map(|(text, _)| text).or(path);
+    for target in &targets {
+        let (place, key) = match target {
+            Target::CircleCi => (&circleci, "circleci = \"gh/owner/name\""),
+            _ => (&github, "github = \"owner/name\""),
+        };
+        if place.is_none() {
+            return Err(wrong(
+                at,
+                format!("project `{name}` does not say where its target {target} is"),
+                &format!("add `repository = \"github.com/owner/name\"` or `{key}`"),
+            ));
+        }
+    }
+
+    let kind = settings.identity.unwrap_or(IdentityKind::ServiceId);
+    let mut email = None;
+    let identity = match kind {
+        IdentityKind::OrganizationToken => Identity::OrganizationToken,
+        IdentityKind::Oidc => match settings.connection {
+            Some((connection, _)) => Identity::Oidc { connection },
+            None => {
+                return Err(wrong(
+                    at,
+                    format!("project `{name}` uses OIDC and names no connection"),
+                    "make a connection in Docker Hub's console, then add `connection = \"…\"`",
+                ));
+            }
+        },
+        IdentityKind::ServiceId => {
+            let Some(team) = hub.team.clone() else {
+                return Err(wrong(
+                    at,
+                    format!("project `{name}` has a service ID, and `[hub]` names no team"),
+                    "add `team = \"…\"` to `[hub]`",
+                ));
+            };
+            let (text, place) = settings.docker_id.unwrap_or_else(|| {
+                let filled = templates
+                    .docker_id
+                    .replace("{organization}", hub.organization.as_str())
+                    .replace("{project}", name.as_str());
+                let plain = filled
+                    .chars()
+                    .filter(char::is_ascii_alphanumeric)
+                    .map(|c| c.to_ascii_lowercase());
+                (plain.collect(), at.clone())
+            });
+            let id = DockerId::new(text).map_err(|error| {
+                wrong(
+                    &place,
+                    error.to_string(),
+                    &format!("give project `{name}` a `docker_id = \"…\"` of its own"),
+                )
+            })?;
+            email = settings.email.map(|(text, _)| text).or_else(|| {
+                templates.email.as_ref().map(|template| {
+                    template
+                        .replace("{docker_id}", id.as_str())
+                        .replace("{project}", name.as_str())
+                        .replace("{organization}", hub.organization.as_str())
+                })
+            });
+            Identity::ServiceId { id, team }
+        }
+    };
+
+    let delivery = match settings.delivery {
+        None | Some((DeliveryKind::Direct, _)) => Delivery::Direct,
+        Some((DeliveryKind::Terraform, place))
+            if matches!(settings.store, None | Some(StoreKind::File))
+                || kind == IdentityKind::Oidc =>
+        {
+            return Err(wrong(
+                &place,
+                format!("project `{name}` keeps nothing where Terraform could read it"),
+                "set `store = \"aws\"`, and an identity with a token",
+            ));
+        }
+        Some((DeliveryKind::Terraform, place)) => match settings.pipeline {
+            Some((pipeline, _)) => Delivery::Terraform {
+                pipeline,
+                branch: settings.branch.unwrap_or_else(|| "main".to_owned()),
+            },
+            None => {
+                return Err(wrong(
+                    &place,
+                    "Terraform's pipeline is not named".to_owned(),
+                    "add `pipeline = \"gh/owner/infrastructure\"`",
+                ));
+            }
+        },
+    };
+    let hours = SignedDuration::from_hours;
+    Ok(Project {
+        name,
+        repository: settings.repository.map(|(text, _)| text),
+        identity,
+        email,
+        targets,
+        circleci,
+        github,
+        user_var: settings
+            .user_var
+            .unwrap_or_else(|| "DOCKER_USER".to_owned()),
+        token_var: settings
+            .token_var
+            .unwrap_or_else(|| "DOCKER_ACCESS_TOKEN".to_owned()),
+        store: settings.store.unwrap_or(StoreKind::File),
+        rotate_after: settings.rotate_after.unwrap_or(hours(90 * 24)),
+        expires_after: settings.expires_after,
+        // GitHub ends a job after six hours, CircleCI after five.
+        grace: settings.grace.unwrap_or(hours(7)),
+        settle: settings.settle.unwrap_or(hours(24)),
+        patience: settings.patience.unwrap_or(SignedDuration::from_mins(15)),
+        delivery,
+    })
+}
+
+/// `owner/name` of `github.com/owner/name`, of a URL, or of itself.
+pub(super) fn owner_and_name(text: &str) -> Option<String> {
+    let text = text
+        .trim_start_matches("https://")
+        .trim_start_matches("ssh://git@")
+        .trim_start_matches("git@")
+        .trim_end_matches('/')
+        .trim_end_matches(".git")
+        .replace(':', "/");
+    let mut parts: Vec<&str> = text.split('/').collect();
+    if parts.len() == 3 {
+        parts.remove(0);
+    }
+    let is_plain =
+        |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic() && b != b'?');
+    (parts.len() == 2 && parts.iter().all(is_plain)).then(|| parts.join("/"))
+}
