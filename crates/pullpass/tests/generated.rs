@@ -94,7 +94,7 @@ fn shortened_demo(output: &str) -> String {
             .split_once(". ")
             .and_then(|(n, _)| n.parse::<u32>().ok());
         match number {
-            Some(1 | 4 | 7) => Some(block.to_owned()),
+            Some(1 | 2 | 4 | 7) => Some(block.to_owned()),
             Some(_) => {
                 let lines: Vec<&str> = block.lines().take(2).collect();
                 Some(format!("{}\n   […]", lines.join("\n")))
