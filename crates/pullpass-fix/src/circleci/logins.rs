@@ -346,9 +346,10 @@ impl<'a> Writer<'a, '_> {
             };
             let stray = self.stray(need, scope);
             let place = stray.map_or(need.index, |(index, _)| index);
+            let style = self.style.inside(need.list);
             let edit = match stray {
-                Some((_, item)) => self.replace(item, &step),
-                None => put::item(&self.style, need.list, place, &step),
+                Some((_, item)) => replace(&style, item, &step),
+                None => put::item(&style, need.list, place, &step),
             };
             let Some(edit) = edit else {
                 return leave(
@@ -365,7 +366,7 @@ impl<'a> Writer<'a, '_> {
             part.intents.push(Intent::InsertItem {
                 at,
                 index: place,
-                value: step.meaning(&self.style.inside(need.list)),
+                value: step.meaning(&style),
             });
         }
         if !need.certain {
@@ -722,19 +723,6 @@ impl<'a> Writer<'a, '_> {
             })
     }
 
-    /// Puts a step in the place of one that is a name and nothing else.
-    fn replace(&self, item: Node<'a>, step: &Step<'a>) -> Option<Edit> {
-        let flow = match step {
-            Step::New(Yaml::Text(text)) => text.clone(),
-            Step::New(yaml @ Yaml::Map(_)) => self.style.flow(yaml),
-            Step::New(Yaml::List(_) | Yaml::Noted(..) | Yaml::Bare(_)) => return None,
-            Step::Copy(node) => self.text_of(*node).to_owned(),
-        };
-        let start = item.use_span().start as usize;
-        let end = style::value_end(self.style.text, item);
-        (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
-    }
-
     /// Takes the login at `later` out and puts it, as it is, before item `need.index`.
     fn move_up(&self, need: &Need<'a>, later: usize) -> Option<Part> {
         let text = self.style.text;
@@ -773,6 +761,17 @@ impl<'a> Writer<'a, '_> {
             ],
         })
     }
+}
+
+/// Puts a step in the place of one that is a name and nothing else.
+fn replace(style: &Style<'_>, item: Node<'_>, step: &Step<'_>) -> Option<Edit> {
+    let flow = match step {
+        Step::New(yaml) => style.flow(yaml),
+        Step::Copy(node) => put::text_of(style.text, *node).to_owned(),
+    };
+    let start = item.use_span().start as usize;
+    let end = style::value_end(style.text, item);
+    (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
 }
 
 fn is_hub_login(effect: &Effect) -> bool {

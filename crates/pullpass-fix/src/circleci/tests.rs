@@ -497,6 +497,37 @@ fn a_mistyped_login_is_mended_in_its_place() {
 }
 
 #[test]
+fn a_mistyped_login_is_mended_with_the_quotes_that_its_name_needs() {
+    let file = |command: &str, step: &str| {
+        machine(
+            &format!(
+                "commands:\n  {command}:\n    steps:\n      - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n\n"
+            ),
+            &format!("      - {step}\n      - run: docker pull alpine:3.20\n"),
+        )
+    };
+    edited(
+        &file(":dockerhub_login", "dockerhub_login"),
+        &file(":dockerhub_login", "':dockerhub_login'"),
+        &wishes(),
+    );
+}
+
+#[test]
+fn a_mistyped_login_is_mended_with_the_quotes_that_the_file_has_everywhere() {
+    let file = |step: &str| {
+        format!(
+            "\"version\": \"2.1\"\n\"commands\":\n  \"dockerhub_login\":\n    \"steps\":\n      - \"run\": \"echo $DOCKER_ACCESS_TOKEN | docker login -u $DOCKER_USER --password-stdin\"\n\"jobs\":\n  \"j\":\n    \"machine\": true\n    \"steps\":\n      - {step}\n      - \"run\": \"docker pull alpine:3.20\"\n\"workflows\":\n  \"w\":\n    \"jobs\": [\"j\"]\n"
+        )
+    };
+    edited(
+        &file("docker_login"),
+        &file("\"dockerhub_login\""),
+        &wishes(),
+    );
+}
+
+#[test]
 fn jobs_that_do_not_pull_get_no_login() {
     let text = machine(
         "",

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use pullpass_audit::effect::Kind;
+use pullpass_audit::effect::{Effect, Guard, Job, Kind};
 use pullpass_audit::yaml::{Node, Style as Written};
 
 use crate::edit::Edit;
@@ -228,28 +228,52 @@ fn wanted_condition(
     Ok(asked.map(|asked| guard::written(need.file, &asked)))
 }
 
+/// The logins to Docker Hub of one run that happen in items of the list, with the items.
+fn hub_logins<'r, 'd>(
+    need: &'r Need<'_, 'd>,
+    run: &'r Job,
+) -> impl Iterator<Item = (&'r Effect, Node<'d>)> {
+    let logins = run.effects.iter().filter(|effect| is_hub_login(effect));
+    logins.filter_map(|effect| {
+        let span = effect.within.get(need.depth)?;
+        let (list, index) = need.file.item(*span)?;
+        let item = list.items().nth(index)?;
+        (list.identity() == need.list.identity()).then_some((effect, item))
+    })
+}
+
 /// Whether the audit found that this condition leaves out only what has no secrets.
 fn asks_for_secrets_only(need: &Need<'_, '_>, text: &str) -> bool {
     let at = |item: Node<'_>| item.get("if").and_then(Node::as_str) == Some(text);
     let mut seen = false;
     let mut only = true;
     for run in &need.runs {
-        for effect in run.effects.iter().filter(|e| is_hub_login(e)) {
-            let Some((list, index)) = effect
-                .within
-                .get(need.depth)
-                .and_then(|span| need.file.item(*span))
-            else {
-                continue;
-            };
-            if list.identity() == need.list.identity() && list.items().nth(index).is_some_and(at) {
-                seen = true;
-                only &= !effect.guards.is_empty()
-                    && effect.guards.iter().all(|guard| guard.with_secrets);
-            }
+        for (effect, _) in hub_logins(need, run).filter(|(_, item)| at(*item)) {
+            seen = true;
+            only &= !effect.guards.is_empty() && effect.guards.iter().all(|g| g.with_secrets);
         }
     }
     seen && only
+}
+
+/// Whether the login happens in every run in which one of the pulls does and there are secrets.
+fn precedes_all(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>, login: &Login<'_>) -> bool {
+    need.runs.iter().all(|run| {
+        let logins: Vec<&Effect> = hub_logins(need, run)
+            .filter(|(_, item)| item.use_span() == login.item.use_span())
+            .map(|(effect, _)| effect)
+            .collect();
+        let numbered = |effect: &&Effect| {
+            let number = desk.repo.pull(run, effect);
+            number.is_some_and(|number| need.pulls.contains(&number))
+        };
+        run.effects.iter().filter(numbered).all(|pull| {
+            let leaves_out = |g: &Guard| !g.with_secrets && !pull.guards.contains(g);
+            logins
+                .iter()
+                .any(|login| !login.guards.iter().any(leaves_out))
+        })
+    })
 }
 
 /// The secret that a login signs in with, as this file names it.
@@ -273,6 +297,13 @@ fn complete(
     draft.summary = "mend the login before the first pull";
     if need.is_action() || uses(login.item) != Some(LOGIN_ACTION) {
         return Err(stuck());
+    }
+    // With all that it signs in with, it still would not happen before every pull.
+    if !precedes_all(desk, need, login) {
+        return Err(match login.item.get("if").and_then(Node::as_str) {
+            Some(text) => format!("{}, and is for `{}` only", stuck(), text.trim()),
+            None => stuck(),
+        });
     }
     let local = pass::local(desk, need.file);
     let with = login.item.get("with");
