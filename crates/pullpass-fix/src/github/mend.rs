@@ -45,6 +45,7 @@ pub(super) fn existing<'d>(desk: &Desk<'_, '_, 'd>, need: &Need<'_, 'd>) -> Foun
     }
     let mut before: Option<Login<'d>> = None;
     let mut after: Option<Login<'d>> = None;
+    let mut broken_after: Option<&str> = None;
     let mut in_script = false;
     for run in &need.runs {
         for effect in run.effects.iter().filter(|e| is_hub_login(e)) {
@@ -64,16 +65,14 @@ pub(super) fn existing<'d>(desk: &Desk<'_, '_, 'd>, need: &Need<'_, 'd>) -> Foun
             let Some(item) = list.items().nth(index) else {
                 continue;
             };
+            let broken = match &effect.kind {
+                Kind::Login { broken, .. } => broken.as_deref(),
+                _ => None,
+            };
             let login = Login {
                 item,
                 index,
-                broken: matches!(
-                    effect.kind,
-                    Kind::Login {
-                        broken: Some(_),
-                        ..
-                    }
-                ),
+                broken: broken.is_some(),
                 inputs: None,
             };
             let is_step = effect.within.len() == need.depth + 1;
@@ -84,18 +83,21 @@ pub(super) fn existing<'d>(desk: &Desk<'_, '_, 'd>, need: &Need<'_, 'd>) -> Foun
                 } else if is_step {
                     before = Some(login);
                 }
-            } else if index > need.index
-                && after.as_ref().is_none_or(|a| index < a.index)
-                && signs_in_only(run, item)
-                && moves(item)
-            {
-                after = Some(login);
+            } else if index > need.index && signs_in_only(run, item) && moves(item) {
+                if broken.is_some() {
+                    broken_after = broken_after.or(broken);
+                } else if after.as_ref().is_none_or(|a| index < a.index) {
+                    after = Some(login);
+                }
             }
         }
     }
-    match (before, after) {
-        (Some(login), _) if login.broken || !renamed => Found::Mendable(login),
-        (None, Some(login)) if !renamed => Found::Mendable(login),
+    match (before, after, broken_after) {
+        (Some(login), ..) if login.broken || !renamed => Found::Mendable(login),
+        (None, Some(login), _) if !renamed => Found::Mendable(login),
+        (None, None, Some(why)) if !renamed => Found::Stuck(format!(
+            "a login stands only after it and cannot work: {why}"
+        )),
         _ if in_script && !renamed => Found::Stuck(
             "a login stands before it and signs in under a condition of its own: see whether the condition is needed".to_owned(),
         ),

@@ -553,6 +553,25 @@ fn a_login_without_a_password_is_left_where_it_would_not_happen_before_every_pul
 }
 
 #[test]
+fn a_login_that_comes_too_late_and_cannot_work_is_left() {
+    let text = job(
+        "push",
+        "",
+        &format!("{PULL}      - uses: docker/login-action@v3\n"),
+    );
+    let plan = plan(&text, &review());
+    assert!(
+        plan.files.is_empty() && plan.refused.is_empty(),
+        "{plan:#?}"
+    );
+    let reason = &plan.left.first().unwrap().reason;
+    assert!(
+        reason.starts_with("a login stands only after it and cannot work: no password"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn images_that_the_runner_pulls_get_credentials_in_the_files_own_style() {
     let c = CREDENTIALS;
     for (before, expected) in [
