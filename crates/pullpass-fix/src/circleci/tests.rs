@@ -378,6 +378,40 @@ fn a_login_command_that_nobody_calls_is_called() {
 }
 
 #[test]
+fn a_login_command_of_an_inline_orb_is_called_in_its_jobs() {
+    let file = |step: &str| {
+        format!(
+            "version: 2.1\norbs:\n  mine:\n    commands:\n      hub:\n        steps:\n          - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n    jobs:\n      b:\n        machine: true\n        steps:\n          - checkout\n{step}          - run: docker pull alpine:3.20\nworkflows:\n  w:\n    jobs: [mine/b]\n"
+        )
+    };
+    edited(&file(""), &file("          - hub\n"), &wishes());
+}
+
+#[test]
+fn a_login_command_that_cannot_work_is_not_called() {
+    for script in [
+        // Prints the password, and logs in nowhere.
+        "printf '%s' \"$DOCKER_ACCESS_TOKEN\" C docker login -u \"$DOCKER_USER\" --password-stdin",
+        // A quote that nothing closes.
+        "printf '%s' \"$DOCKER_ACCESS_TOKEN | docker login -u \"$DOCKER_USER\" --password-stdin",
+        // Asks a terminal for the password.
+        "docker login -u \"$DOCKER_USER\" # $DOCKER_ACCESS_TOKEN",
+        // Another user's.
+        "echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"me$DOCKER_USER\" --password-stdin",
+    ] {
+        let text = machine(
+            &format!("commands:\n  hub:\n    steps:\n      - run: |\n          {script}\n\n"),
+            "      - run: docker pull alpine:3.20\n",
+        );
+        let plan = plan(&text, &wishes());
+        assert!(plan.left.is_empty() && plan.refused.is_empty(), "{plan:#?}");
+        let after = &plan.files.first().unwrap().after;
+        assert!(after.contains("- docker/check"), "{after}");
+        assert!(!after.contains("- hub\n"), "{after}");
+    }
+}
+
+#[test]
 fn a_login_after_the_pull_is_moved_up_when_that_was_asked_for() {
     let pull = "      - run: docker pull alpine:3.20\n";
     let login = "      - run:\n          name: Login\n          command: echo \"$P\" | docker login -u \"$U\" --password-stdin\n";
