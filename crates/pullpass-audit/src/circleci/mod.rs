@@ -161,9 +161,9 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     done.into_jobs()
 }
 
-/// What a command does when it is called with nothing given, on a machine of which nothing is known. The
+/// What a step does that is a command's name and nothing else, on a machine of which nothing is known. The
 /// command is the one that is defined at `definition`, in the file or in an inline orb; there are no effects
-/// where there is no such command.
+/// where there is no such command, or its name cannot be called.
 #[must_use]
 pub fn command<'c>(cx: &'c Context<'c>, path: &RepoPath, definition: Span) -> Vec<Effect> {
     let Some(document) = cx.yaml(path) else {

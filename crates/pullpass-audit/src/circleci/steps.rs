@@ -47,6 +47,17 @@ pub(super) struct Walk {
     pub(super) open: Vec<(*const Document, u32)>,
 }
 
+impl Walk {
+    /// Of steps that no job has.
+    fn alone() -> Self {
+        Self {
+            folders: Folders::new(""),
+            shell: Text::default(),
+            open: Vec::new(),
+        }
+    }
+}
+
 impl<'c, 'd> Lowering<'c, 'd> {
     /// Follows a list of steps, or a parameter that is one.
     pub(super) fn steps(&self, run: &mut JobRun<'c>, walk: &mut Walk, steps: &Value<'d>) {
@@ -323,8 +334,16 @@ impl<'c, 'd> Lowering<'c, 'd> {
             if self.called.borrow().contains(name) || !entry.value.is_mapping() {
                 continue;
             }
-            let effects = self.uncalled(&root.scope, entry.value);
-            let signs_in = effects.iter().any(|effect| {
+            let frame = self
+                .resolver
+                .bind(entry.value, &root.scope, None, &[], None);
+            let body = Value::new(entry.value, &Rc::new(frame));
+            let Some(steps) = body.get("steps") else {
+                continue;
+            };
+            let mut run = JobRun::new(self.cx);
+            self.steps(&mut run, &mut Walk::alone(), &steps);
+            let signs_in = run.effects().iter().any(|effect| {
                 matches!(&effect.kind, Kind::Login { registry, .. }
                     if registry.known().is_some_and(|r| canonical_registry(r) == DOCKER_HUB))
             });
@@ -334,8 +353,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
         }
     }
 
-    /// What the command that is defined at `definition`, in this scope or in an inline orb of it, does when it
-    /// is called with nothing given.
+    /// What the command that is defined at `definition`, in this scope or in an inline orb of it, does when a
+    /// step is its name and nothing else.
     pub(super) fn command_at(
         &self,
         scope: &Rc<Scope<'d>>,
@@ -347,7 +366,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
             .into_iter()
             .find(|entry| entry.value.use_span() == definition);
         if let Some(entry) = command {
-            return self.uncalled(scope, entry.value);
+            let mut run = JobRun::new(self.cx);
+            let named = Value::new(entry.key, &Rc::new(Frame::of(scope, None)));
+            self.call(&mut run, &mut Walk::alone(), &named, None);
+            return run.finish();
         }
         section("orbs")
             .into_iter()
@@ -356,22 +378,6 @@ impl<'c, 'd> Lowering<'c, 'd> {
             .map(|orb| self.command_at(&orb, definition, depth + 1))
             .find(|effects| !effects.is_empty())
             .unwrap_or_default()
-    }
-
-    /// What a command does when it is called with nothing given.
-    fn uncalled(&self, scope: &Rc<Scope<'d>>, definition: Node<'d>) -> Vec<Effect> {
-        let mut run = JobRun::new(self.cx);
-        let frame = self.resolver.bind(definition, scope, None, &[], None);
-        let body = Value::new(definition, &Rc::new(frame));
-        if let Some(steps) = body.get("steps") {
-            let mut walk = Walk {
-                folders: Folders::new(""),
-                shell: Text::default(),
-                open: Vec::new(),
-            };
-            self.steps(&mut run, &mut walk, &steps);
-        }
-        run.finish()
     }
 
     /// A frame of the root, for what is written in a workflow.

@@ -412,6 +412,16 @@ fn a_login_command_that_cannot_work_is_not_called() {
 }
 
 #[test]
+fn a_login_command_with_a_name_that_cannot_be_called_is_not_called() {
+    let head = "commands:\n  docker/login:\n    steps:\n      - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n\n";
+    let plan = plan(
+        &machine(head, "      - run: docker pull alpine:3.20\n"),
+        &wishes(),
+    );
+    assert!(plan.left.is_empty() && plan.refused.is_empty(), "{plan:#?}");
+}
+
+#[test]
 fn a_login_after_the_pull_is_moved_up_when_that_was_asked_for() {
     let pull = "      - run: docker pull alpine:3.20\n";
     let login = "      - run:\n          name: Login\n          command: echo \"$P\" | docker login -u \"$U\" --password-stdin\n";
