@@ -517,11 +517,23 @@ fn parameters_of_the_other_generation_of_the_orb_are_respelled() {
             ),
         )
     };
-    edited(
-        &file("docker-username", "docker-password", "$HUB_USER"),
-        &file("docker_username", "docker_password", "HUB_USER"),
-        &wishes(),
+    for (before, after) in [
+        ("$HUB_USER", "HUB_USER"),
+        ("${HUB_USER}", "HUB_USER"),
+        ("\"${HUB_USER}\"", "\"HUB_USER\""),
+    ] {
+        edited(
+            &file("docker-username", "docker-password", before),
+            &file("docker_username", "docker_password", after),
+            &wishes(),
+        );
+    }
+    // No variable's name is left when the `$` is taken away.
+    let plan = plan(
+        &file("docker-username", "docker-password", "$@HUB_USER"),
+        &review(),
     );
+    assert!(plan.refused.is_empty(), "{plan:#?}");
 }
 
 #[test]
