@@ -11,7 +11,7 @@ use pullpass_audit::source::{MemoryTree, RepoPath, Tree};
 use pullpass_audit::text::Text;
 use pullpass_audit::verdict::{Auth, Place};
 use pullpass_audit::yaml::Document;
-use pullpass_fix::{FixOptions, Scope, fix};
+use pullpass_fix::{FixOptions, Identity, Login, Scope, fix};
 
 const CIRCLECI: &str = ".circleci/config.yml";
 const WORKFLOW: &str = ".github/workflows/ci.yml";
@@ -166,10 +166,7 @@ fn fixed(tree: MemoryTree, path: &str, text: &str) {
     let tree = tree.with(path, text);
     let options = Options::default();
     let policy = Policy::default();
-    let wishes = FixOptions {
-        review: true,
-        ..FixOptions::default()
-    };
+    let wishes = wishes(text);
     let plan = fix(&tree, Scope::Repository, &options, &policy, &wishes);
     // An edit that its own check refuses is a fault too, though one that nobody meets.
     assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
@@ -192,6 +189,32 @@ fn fixed(tree: MemoryTree, path: &str, text: &str) {
     );
     let again = fix(&edited, Scope::Repository, &options, &policy, &wishes);
     assert!(again.files.is_empty(), "{:#?}", again.files);
+}
+
+/// What somebody may ask of `fix`; which of it, the length of the text decides.
+fn wishes(text: &str) -> FixOptions {
+    let any = FixOptions {
+        review: true,
+        ..FixOptions::default()
+    };
+    match text.len() % 8 {
+        1 | 5 => FixOptions {
+            identity: Identity::Oidc,
+            login: Some(Login::Run),
+            ..any
+        },
+        3 => FixOptions {
+            user_var: Some("HUB_USER".to_owned()),
+            token_var: Some("HUB_TOKEN".to_owned()),
+            ..any
+        },
+        7 => FixOptions {
+            login: Some(Login::Orb),
+            contexts: vec!["docker-hub".to_owned()],
+            ..any
+        },
+        _ => any,
+    }
 }
 
 fn open_pulls(audit: &Audit) -> usize {

@@ -34,8 +34,8 @@ use std::rc::Rc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
-use crate::effect::Job;
-use crate::source::RepoPath;
+use crate::effect::{Effect, Job};
+use crate::source::{RepoPath, Span};
 use crate::yaml::Node;
 
 use parameters::{Frame, Resolver};
@@ -51,6 +51,22 @@ struct Lowering<'c, 'd> {
     job_keys: OnceCell<HashMap<&'d str, Node<'d>>>,
     /// The root's commands that were called, by name.
     called: RefCell<HashSet<String>>,
+}
+
+impl<'c, 'd> Lowering<'c, 'd> {
+    fn of(cx: &'c Context<'c>, shelf: &'d Shelf, root: Node<'d>) -> Self {
+        let scope = Scope::new(root, Origin::Written);
+        Self {
+            cx,
+            shelf,
+            resolver: Resolver {
+                cx,
+                root: Rc::new(Frame::of(&scope, None)),
+            },
+            job_keys: OnceCell::new(),
+            called: RefCell::default(),
+        }
+    }
 }
 
 /// What a configuration, or a part of one, has at its top.
@@ -127,17 +143,7 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         },
     }
     let shelf = Shelf::default();
-    let scope = Scope::new(root, Origin::Written);
-    let lowering = Lowering {
-        cx,
-        shelf: &shelf,
-        resolver: Resolver {
-            cx,
-            root: Rc::new(Frame::of(&scope, None)),
-        },
-        job_keys: OnceCell::new(),
-        called: RefCell::default(),
-    };
+    let lowering = Lowering::of(cx, &shelf, root);
     let mut done = Done::default();
     let workflows = root
         .get("workflows")
@@ -153,4 +159,21 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     lowering.note_unused_logins();
     lowering.unreached(&mut done);
     done.into_jobs()
+}
+
+/// What a step does that is a command's name and nothing else, on a machine of which nothing is known. The
+/// command is the one that is defined at `definition`, in the file or in an inline orb; there are no effects
+/// where there is no such command, or its name cannot be called.
+#[must_use]
+pub fn command<'c>(cx: &'c Context<'c>, path: &RepoPath, definition: Span) -> Vec<Effect> {
+    let Some(document) = cx.yaml(path) else {
+        return Vec::new();
+    };
+    let Some(root) = document.root() else {
+        return Vec::new();
+    };
+    cx.begin(path);
+    let shelf = Shelf::default();
+    let lowering = Lowering::of(cx, &shelf, root);
+    lowering.command_at(&lowering.resolver.root.scope, definition, 0)
 }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::effect::{By, Guard, Kind};
+use crate::effect::{By, Effect, Guard, Kind};
 use crate::reference::{DOCKER_HUB, canonical_registry};
 use crate::run::JobRun;
 use crate::shell;
@@ -15,7 +15,8 @@ use super::Lowering;
 use super::folders::Folders;
 use super::orb;
 use super::parameters::{Frame, Value};
-use super::scope::{Found, Origin};
+use super::scope::{Found, Origin, Scope};
+use super::unreached::MAX_DEPTH;
 
 /// Steps of CircleCI itself that pull nothing.
 const HARMLESS: [&str; 12] = [
@@ -44,6 +45,17 @@ pub(super) struct Walk {
     pub(super) shell: Text,
     /// The commands that are being followed: document and node. Only compared, never looked through.
     pub(super) open: Vec<(*const Document, u32)>,
+}
+
+impl Walk {
+    /// Of steps that no job has.
+    fn alone() -> Self {
+        Self {
+            folders: Folders::new(""),
+            shell: Text::default(),
+            open: Vec::new(),
+        }
+    }
 }
 
 impl<'c, 'd> Lowering<'c, 'd> {
@@ -330,12 +342,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 continue;
             };
             let mut run = JobRun::new(self.cx);
-            let mut walk = Walk {
-                folders: Folders::new(""),
-                shell: Text::default(),
-                open: Vec::new(),
-            };
-            self.steps(&mut run, &mut walk, &steps);
+            self.steps(&mut run, &mut Walk::alone(), &steps);
             let signs_in = run.effects().iter().any(|effect| {
                 matches!(&effect.kind, Kind::Login { registry, .. }
                     if registry.known().is_some_and(|r| canonical_registry(r) == DOCKER_HUB))
@@ -344,6 +351,33 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 self.cx.note_unused(entry.key.use_span(), name);
             }
         }
+    }
+
+    /// What the command that is defined at `definition`, in this scope or in an inline orb of it, does when a
+    /// step is its name and nothing else.
+    pub(super) fn command_at(
+        &self,
+        scope: &Rc<Scope<'d>>,
+        definition: Span,
+        depth: usize,
+    ) -> Vec<Effect> {
+        let section = |name: &str| scope.root.get(name).map(Node::entries).unwrap_or_default();
+        let command = section("commands")
+            .into_iter()
+            .find(|entry| entry.value.use_span() == definition);
+        if let Some(entry) = command {
+            let mut run = JobRun::new(self.cx);
+            let named = Value::new(entry.key, &Rc::new(Frame::of(scope, None)));
+            self.call(&mut run, &mut Walk::alone(), &named, None);
+            return run.finish();
+        }
+        section("orbs")
+            .into_iter()
+            .filter(|entry| depth < MAX_DEPTH && entry.value.is_mapping())
+            .filter_map(|entry| scope.written_orb(self.cx, self.shelf, entry.key.as_str()?))
+            .map(|orb| self.command_at(&orb, definition, depth + 1))
+            .find(|effects| !effects.is_empty())
+            .unwrap_or_default()
     }
 
     /// A frame of the root, for what is written in a workflow.

@@ -17,7 +17,7 @@ use super::scope::Scope;
 use super::workflow::Done;
 
 /// How deep inline orbs may stand in each other.
-const MAX_DEPTH: usize = 4;
+pub(super) const MAX_DEPTH: usize = 4;
 
 impl<'c, 'd> Lowering<'c, 'd> {
     /// Adds what the jobs so far have not reached. Only the images: what the steps would do depends

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pullpass_audit::circleci;
 use pullpass_audit::effect::{By, Effect, Job, Kind, Provider};
 use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
 use pullpass_audit::source::RepoPath;
@@ -24,7 +25,7 @@ use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
 
 use super::file::{Files, variable};
 use super::mend;
-use super::outline::{Outline, Scope, arguments, script, step_name, underscores};
+use super::outline::{Outline, Scope, script, step_name, underscores};
 
 /// The version that is imported where no orb of the file says another.
 const ORB_VERSION: &str = "4.0.1";
@@ -346,9 +347,10 @@ impl<'a> Writer<'a, '_> {
             };
             let stray = self.stray(need, scope);
             let place = stray.map_or(need.index, |(index, _)| index);
+            let style = self.style.inside(need.list);
             let edit = match stray {
-                Some((_, item)) => self.replace(item, &step),
-                None => put::item(&self.style, need.list, place, &step),
+                Some((_, item)) => replace(&style, item, &step),
+                None => put::item(&style, need.list, place, &step),
             };
             let Some(edit) = edit else {
                 return leave(
@@ -365,7 +367,7 @@ impl<'a> Writer<'a, '_> {
             part.intents.push(Intent::InsertItem {
                 at,
                 index: place,
-                value: step.meaning(&self.style.inside(need.list)),
+                value: step.meaning(&style),
             });
         }
         if !need.certain {
@@ -450,30 +452,23 @@ impl<'a> Writer<'a, '_> {
                 .value
                 .get("parameters")
                 .is_some_and(|p| p.entries().iter().any(|p| p.value.get("default").is_none()));
-            let fits = !required
-                && is_login_command(entry.value)
-                && self.signs_in_to_hub(root, entry.value);
+            let fits = !required && is_login_command(entry.value) && self.signs_in(entry.value);
             fits.then(|| Step::New(Yaml::text(name)))
         })
     }
 
-    /// Whether a command, by its text, signs in to Docker Hub with the names that are to be used.
-    fn signs_in_to_hub(&self, scope: &Scope<'a>, definition: Node<'a>) -> bool {
-        let Some(steps) = definition.get("steps") else {
-            return false;
-        };
-        let check = scope.docker_orb().map(|(orb, _)| format!("{orb}/check"));
-        steps.items().any(|item| {
-            let text = self.text_of(item);
-            let named =
-                text.contains(self.names.user.as_str()) && text.contains(self.names.token.as_str());
-            let orb = check.is_some()
-                && step_name(item) == check.as_deref()
-                && arguments(item).is_none_or(|a| a.get("registry").is_none());
-            let run = script(item).is_some_and(|s| {
-                s.contains("docker login") && !s.contains(".io") && !s.contains(".com")
-            });
-            named && (orb || run) && self.is_wished(item)
+    /// Whether a command signs in to Docker Hub with the names that are to be used, in the form that was
+    /// asked for.
+    fn signs_in(&self, definition: Node<'a>) -> bool {
+        let cx = &self.repo.survey.cx;
+        let effects = circleci::command(cx, &self.path, definition.use_span());
+        effects.iter().filter(|e| is_hub_login(e)).any(|effect| {
+            let item = effect
+                .within
+                .last()
+                .and_then(|&span| self.outline.item(span))
+                .and_then(|(list, index)| list.items().nth(index));
+            self.uses_names(effect) && item.is_some_and(|item| self.is_wished(item))
         })
     }
 
@@ -722,19 +717,6 @@ impl<'a> Writer<'a, '_> {
             })
     }
 
-    /// Puts a step in the place of one that is a name and nothing else.
-    fn replace(&self, item: Node<'a>, step: &Step<'a>) -> Option<Edit> {
-        let flow = match step {
-            Step::New(Yaml::Text(text)) => text.clone(),
-            Step::New(yaml @ Yaml::Map(_)) => self.style.flow(yaml),
-            Step::New(Yaml::List(_) | Yaml::Noted(..) | Yaml::Bare(_)) => return None,
-            Step::Copy(node) => self.text_of(*node).to_owned(),
-        };
-        let start = item.use_span().start as usize;
-        let end = style::value_end(self.style.text, item);
-        (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
-    }
-
     /// Takes the login at `later` out and puts it, as it is, before item `need.index`.
     fn move_up(&self, need: &Need<'a>, later: usize) -> Option<Part> {
         let text = self.style.text;
@@ -773,6 +755,17 @@ impl<'a> Writer<'a, '_> {
             ],
         })
     }
+}
+
+/// Puts a step in the place of one that is a name and nothing else.
+fn replace(style: &Style<'_>, item: Node<'_>, step: &Step<'_>) -> Option<Edit> {
+    let flow = match step {
+        Step::New(yaml) => style.flow(yaml),
+        Step::Copy(node) => put::text_of(style.text, *node).to_owned(),
+    };
+    let start = item.use_span().start as usize;
+    let end = style::value_end(style.text, item);
+    (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
 }
 
 fn is_hub_login(effect: &Effect) -> bool {

@@ -12,6 +12,7 @@ use crate::repo::Repo;
 use crate::style::Style;
 use crate::{Change, Claim, Part, Proposal, Safety};
 
+use super::file::variable;
 use super::outline::{Outline, arguments, step_name, underscores};
 
 /// Mends what of `wanted` is anonymous because of such a login, and takes it out of the list.
@@ -114,14 +115,12 @@ fn respell<'d>(
                 to: right,
             });
         }
-        if let Some(name) = value
-            .as_str()
-            .and_then(|v| v.strip_prefix('$'))
-            .filter(|_| !value.is_alias())
-        {
+        if let Some(reference) = value.as_str().filter(|text| text.starts_with('$')) {
+            let name = variable(reference).filter(|_| !value.is_alias())?;
             let start = value.span().start as usize;
-            let dollar = start + style.text.get(start..)?.find('$')?;
-            part.edits.push(Edit::replace(dollar, dollar + 1, ""));
+            let at = start + style.text.get(start..)?.find(reference)?;
+            part.edits
+                .push(Edit::replace(at, at + reference.len(), name));
             let plain = value.style() == pullpass_audit::yaml::Style::Plain;
             part.intents.push(Intent::Replace {
                 at: value.span().start,

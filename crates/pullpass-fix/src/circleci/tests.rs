@@ -378,6 +378,50 @@ fn a_login_command_that_nobody_calls_is_called() {
 }
 
 #[test]
+fn a_login_command_of_an_inline_orb_is_called_in_its_jobs() {
+    let file = |step: &str| {
+        format!(
+            "version: 2.1\norbs:\n  mine:\n    commands:\n      hub:\n        steps:\n          - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n    jobs:\n      b:\n        machine: true\n        steps:\n          - checkout\n{step}          - run: docker pull alpine:3.20\nworkflows:\n  w:\n    jobs: [mine/b]\n"
+        )
+    };
+    edited(&file(""), &file("          - hub\n"), &wishes());
+}
+
+#[test]
+fn a_login_command_that_cannot_work_is_not_called() {
+    for script in [
+        // Prints the password, and logs in nowhere.
+        "printf '%s' \"$DOCKER_ACCESS_TOKEN\" C docker login -u \"$DOCKER_USER\" --password-stdin",
+        // A quote that nothing closes.
+        "printf '%s' \"$DOCKER_ACCESS_TOKEN | docker login -u \"$DOCKER_USER\" --password-stdin",
+        // Asks a terminal for the password.
+        "docker login -u \"$DOCKER_USER\" # $DOCKER_ACCESS_TOKEN",
+        // Another user's.
+        "echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"me$DOCKER_USER\" --password-stdin",
+    ] {
+        let text = machine(
+            &format!("commands:\n  hub:\n    steps:\n      - run: |\n          {script}\n\n"),
+            "      - run: docker pull alpine:3.20\n",
+        );
+        let plan = plan(&text, &wishes());
+        assert!(plan.left.is_empty() && plan.refused.is_empty(), "{plan:#?}");
+        let after = &plan.files.first().unwrap().after;
+        assert!(after.contains("- docker/check"), "{after}");
+        assert!(!after.contains("- hub\n"), "{after}");
+    }
+}
+
+#[test]
+fn a_login_command_with_a_name_that_cannot_be_called_is_not_called() {
+    let head = "commands:\n  docker/login:\n    steps:\n      - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n\n";
+    let plan = plan(
+        &machine(head, "      - run: docker pull alpine:3.20\n"),
+        &wishes(),
+    );
+    assert!(plan.left.is_empty() && plan.refused.is_empty(), "{plan:#?}");
+}
+
+#[test]
 fn a_login_after_the_pull_is_moved_up_when_that_was_asked_for() {
     let pull = "      - run: docker pull alpine:3.20\n";
     let login = "      - run:\n          name: Login\n          command: echo \"$P\" | docker login -u \"$U\" --password-stdin\n";
@@ -473,11 +517,23 @@ fn parameters_of_the_other_generation_of_the_orb_are_respelled() {
             ),
         )
     };
-    edited(
-        &file("docker-username", "docker-password", "$HUB_USER"),
-        &file("docker_username", "docker_password", "HUB_USER"),
-        &wishes(),
+    for (before, after) in [
+        ("$HUB_USER", "HUB_USER"),
+        ("${HUB_USER}", "HUB_USER"),
+        ("\"${HUB_USER}\"", "\"HUB_USER\""),
+    ] {
+        edited(
+            &file("docker-username", "docker-password", before),
+            &file("docker_username", "docker_password", after),
+            &wishes(),
+        );
+    }
+    // No variable's name is left when the `$` is taken away.
+    let plan = plan(
+        &file("docker-username", "docker-password", "$@HUB_USER"),
+        &review(),
     );
+    assert!(plan.refused.is_empty(), "{plan:#?}");
 }
 
 #[test]
@@ -492,6 +548,37 @@ fn a_mistyped_login_is_mended_in_its_place() {
             head,
             "      - dockerhub_login\n      - checkout\n      - run: docker pull alpine:3.20\n",
         ),
+        &wishes(),
+    );
+}
+
+#[test]
+fn a_mistyped_login_is_mended_with_the_quotes_that_its_name_needs() {
+    let file = |command: &str, step: &str| {
+        machine(
+            &format!(
+                "commands:\n  {command}:\n    steps:\n      - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n\n"
+            ),
+            &format!("      - {step}\n      - run: docker pull alpine:3.20\n"),
+        )
+    };
+    edited(
+        &file(":dockerhub_login", "dockerhub_login"),
+        &file(":dockerhub_login", "':dockerhub_login'"),
+        &wishes(),
+    );
+}
+
+#[test]
+fn a_mistyped_login_is_mended_with_the_quotes_that_the_file_has_everywhere() {
+    let file = |step: &str| {
+        format!(
+            "\"version\": \"2.1\"\n\"commands\":\n  \"dockerhub_login\":\n    \"steps\":\n      - \"run\": \"echo $DOCKER_ACCESS_TOKEN | docker login -u $DOCKER_USER --password-stdin\"\n\"jobs\":\n  \"j\":\n    \"machine\": true\n    \"steps\":\n      - {step}\n      - \"run\": \"docker pull alpine:3.20\"\n\"workflows\":\n  \"w\":\n    \"jobs\": [\"j\"]\n"
+        )
+    };
+    edited(
+        &file("docker_login"),
+        &file("\"dockerhub_login\""),
         &wishes(),
     );
 }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use pullpass_audit::effect::Kind;
+use pullpass_audit::effect::{Effect, Guard, Job, Kind};
 use pullpass_audit::yaml::{Node, Style as Written};
 
 use crate::edit::Edit;
@@ -45,6 +45,7 @@ pub(super) fn existing<'d>(desk: &Desk<'_, '_, 'd>, need: &Need<'_, 'd>) -> Foun
     }
     let mut before: Option<Login<'d>> = None;
     let mut after: Option<Login<'d>> = None;
+    let mut broken_after: Option<&str> = None;
     let mut in_script = false;
     for run in &need.runs {
         for effect in run.effects.iter().filter(|e| is_hub_login(e)) {
@@ -64,16 +65,14 @@ pub(super) fn existing<'d>(desk: &Desk<'_, '_, 'd>, need: &Need<'_, 'd>) -> Foun
             let Some(item) = list.items().nth(index) else {
                 continue;
             };
+            let broken = match &effect.kind {
+                Kind::Login { broken, .. } => broken.as_deref(),
+                _ => None,
+            };
             let login = Login {
                 item,
                 index,
-                broken: matches!(
-                    effect.kind,
-                    Kind::Login {
-                        broken: Some(_),
-                        ..
-                    }
-                ),
+                broken: broken.is_some(),
                 inputs: None,
             };
             let is_step = effect.within.len() == need.depth + 1;
@@ -84,18 +83,21 @@ pub(super) fn existing<'d>(desk: &Desk<'_, '_, 'd>, need: &Need<'_, 'd>) -> Foun
                 } else if is_step {
                     before = Some(login);
                 }
-            } else if index > need.index
-                && after.as_ref().is_none_or(|a| index < a.index)
-                && signs_in_only(run, item)
-                && moves(item)
-            {
-                after = Some(login);
+            } else if index > need.index && signs_in_only(run, item) && moves(item) {
+                if broken.is_some() {
+                    broken_after = broken_after.or(broken);
+                } else if after.as_ref().is_none_or(|a| index < a.index) {
+                    after = Some(login);
+                }
             }
         }
     }
-    match (before, after) {
-        (Some(login), _) if login.broken || !renamed => Found::Mendable(login),
-        (None, Some(login)) if !renamed => Found::Mendable(login),
+    match (before, after, broken_after) {
+        (Some(login), ..) if login.broken || !renamed => Found::Mendable(login),
+        (None, Some(login), _) if !renamed => Found::Mendable(login),
+        (None, None, Some(why)) if !renamed => Found::Stuck(format!(
+            "a login stands only after it and cannot work: {why}"
+        )),
         _ if in_script && !renamed => Found::Stuck(
             "a login stands before it and signs in under a condition of its own: see whether the condition is needed".to_owned(),
         ),
@@ -228,28 +230,52 @@ fn wanted_condition(
     Ok(asked.map(|asked| guard::written(need.file, &asked)))
 }
 
+/// The logins to Docker Hub of one run that happen in items of the list, with the items.
+fn hub_logins<'r, 'd>(
+    need: &'r Need<'_, 'd>,
+    run: &'r Job,
+) -> impl Iterator<Item = (&'r Effect, Node<'d>)> {
+    let logins = run.effects.iter().filter(|effect| is_hub_login(effect));
+    logins.filter_map(|effect| {
+        let span = effect.within.get(need.depth)?;
+        let (list, index) = need.file.item(*span)?;
+        let item = list.items().nth(index)?;
+        (list.identity() == need.list.identity()).then_some((effect, item))
+    })
+}
+
 /// Whether the audit found that this condition leaves out only what has no secrets.
 fn asks_for_secrets_only(need: &Need<'_, '_>, text: &str) -> bool {
     let at = |item: Node<'_>| item.get("if").and_then(Node::as_str) == Some(text);
     let mut seen = false;
     let mut only = true;
     for run in &need.runs {
-        for effect in run.effects.iter().filter(|e| is_hub_login(e)) {
-            let Some((list, index)) = effect
-                .within
-                .get(need.depth)
-                .and_then(|span| need.file.item(*span))
-            else {
-                continue;
-            };
-            if list.identity() == need.list.identity() && list.items().nth(index).is_some_and(at) {
-                seen = true;
-                only &= !effect.guards.is_empty()
-                    && effect.guards.iter().all(|guard| guard.with_secrets);
-            }
+        for (effect, _) in hub_logins(need, run).filter(|(_, item)| at(*item)) {
+            seen = true;
+            only &= !effect.guards.is_empty() && effect.guards.iter().all(|g| g.with_secrets);
         }
     }
     seen && only
+}
+
+/// Whether the login happens in every run in which one of the pulls does and there are secrets.
+fn precedes_all(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>, login: &Login<'_>) -> bool {
+    need.runs.iter().all(|run| {
+        let logins: Vec<&Effect> = hub_logins(need, run)
+            .filter(|(_, item)| item.use_span() == login.item.use_span())
+            .map(|(effect, _)| effect)
+            .collect();
+        let numbered = |effect: &&Effect| {
+            let number = desk.repo.pull(run, effect);
+            number.is_some_and(|number| need.pulls.contains(&number))
+        };
+        run.effects.iter().filter(numbered).all(|pull| {
+            let leaves_out = |g: &Guard| !g.with_secrets && !pull.guards.contains(g);
+            logins
+                .iter()
+                .any(|login| !login.guards.iter().any(leaves_out))
+        })
+    })
 }
 
 /// The secret that a login signs in with, as this file names it.
@@ -273,6 +299,13 @@ fn complete(
     draft.summary = "mend the login before the first pull";
     if need.is_action() || uses(login.item) != Some(LOGIN_ACTION) {
         return Err(stuck());
+    }
+    // With all that it signs in with, it still would not happen before every pull.
+    if !precedes_all(desk, need, login) {
+        return Err(match login.item.get("if").and_then(Node::as_str) {
+            Some(text) => format!("{}, and is for `{}` only", stuck(), text.trim()),
+            None => stuck(),
+        });
     }
     let local = pass::local(desk, need.file);
     let with = login.item.get("with");

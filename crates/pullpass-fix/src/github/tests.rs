@@ -523,6 +523,55 @@ fn a_login_without_a_password_is_completed_when_that_was_asked_for() {
 }
 
 #[test]
+fn a_login_without_a_password_is_left_where_it_would_not_happen_before_every_pull() {
+    for condition in [
+        "github.ref == 'refs/heads/main'",
+        // Nobody can tell what this one means.
+        "github.ref == 'refs",
+    ] {
+        let steps = |of_pull: &str| {
+            format!(
+                "      - uses: docker/login-action@v3\n        if: {condition}\n      - run: docker pull alpine\n{of_pull}"
+            )
+        };
+        let plan = plan(&job("push", "", &steps("")), &review());
+        assert!(
+            plan.files.is_empty() && plan.refused.is_empty(),
+            "{plan:#?}"
+        );
+        let reason = &plan.left.first().unwrap().reason;
+        assert_eq!(
+            *reason,
+            format!("a login stands before it and cannot work, and is for `{condition}` only")
+        );
+        let mended = self::plan(
+            &job("push", "", &steps(&format!("        if: {condition}\n"))),
+            &review(),
+        );
+        assert_eq!(mended.files.len(), 1, "{mended:#?}");
+    }
+}
+
+#[test]
+fn a_login_that_comes_too_late_and_cannot_work_is_left() {
+    let text = job(
+        "push",
+        "",
+        &format!("{PULL}      - uses: docker/login-action@v3\n"),
+    );
+    let plan = plan(&text, &review());
+    assert!(
+        plan.files.is_empty() && plan.refused.is_empty(),
+        "{plan:#?}"
+    );
+    let reason = &plan.left.first().unwrap().reason;
+    assert!(
+        reason.starts_with("a login stands only after it and cannot work: no password"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn images_that_the_runner_pulls_get_credentials_in_the_files_own_style() {
     let c = CREDENTIALS;
     for (before, expected) in [
