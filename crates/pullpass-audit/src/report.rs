@@ -1,9 +1,10 @@
 //! From jobs to the audit of a repository: judged pulls get their places, the runs of one job are
 //! put together, rules look at the result, policy and silencing are applied, secrets are masked.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::archive::Archives;
 use crate::context::Context;
@@ -31,7 +32,10 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
             known: HashMap::new(),
         },
         pulls: Vec::new(),
-        known: HashMap::new(),
+        origins: Vec::new(),
+        known: HashTable::new(),
+        hasher: DefaultHashBuilder::default(),
+        runs: 0,
         logins: Vec::new(),
         literals: Vec::new(),
     };
@@ -129,14 +133,24 @@ impl Places<'_> {
     }
 }
 
-/// What makes two pulls the same entry: the place, the job and the image.
-type Key = (FileId, Arc<str>, Span, Option<String>);
+/// Where a pull comes from, and which run of a job was the last to make it.
+struct Origin {
+    job_file: FileId,
+    span: Span,
+    run: usize,
+}
 
 struct Build<'c> {
     places: Places<'c>,
     archives: &'c Archives,
     pulls: Vec<Pull>,
-    known: HashMap<Key, usize>,
+    /// Of each of `pulls`.
+    origins: Vec<Origin>,
+    /// Numbers of pulls, by what makes two of them the same entry: the place, the job and the image.
+    known: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+    /// Jobs so far.
+    runs: usize,
     logins: Vec<Login>,
     literals: Vec<String>,
 }
@@ -149,21 +163,48 @@ impl Build<'_> {
         let job_file = self.places.name(job.file);
         // Two entries of one run at the same place (a loop, a script called twice) are one pull; two
         // runs of the job may disagree, and then the truth is "sometimes".
-        let mut in_this_run: HashMap<usize, ()> = HashMap::new();
+        self.runs += 1;
         for judged in judgement.pulls {
             let image = judged.image.as_ref().map(|i| cx.holes.show(i.as_str()));
-            let key = (job.file, Arc::clone(&name), judged.span, image.clone());
-            if let Some(&at) = self.known.get(&key) {
-                let first_in_run = in_this_run.insert(at, ()).is_none();
-                if first_in_run && let Some(pull) = self.pulls.get_mut(at) {
+            let span = judged.span;
+            let hash = self
+                .hasher
+                .hash_one((job.file, &*name, span, image.as_deref()));
+            let (origins, pulls) = (&self.origins, &self.pulls);
+            let is_it = |&at: &usize| match (origins.get(at), pulls.get(at)) {
+                (Some(origin), Some(pull)) => {
+                    (origin.job_file, origin.span) == (job.file, span)
+                        && pull.job == name
+                        && pull.image == image
+                }
+                _ => false,
+            };
+            if let Some(&at) = self.known.find(hash, is_it) {
+                let origin = self.origins.get_mut(at);
+                let last = origin.map(|origin| std::mem::replace(&mut origin.run, self.runs));
+                if last != Some(self.runs)
+                    && let Some(pull) = self.pulls.get_mut(at)
+                {
                     let other =
                         self.places
                             .pull(job, &job_file, &name, judged, image, &mut self.literals);
                     combine(pull, other);
                 }
             } else {
-                in_this_run.insert(self.pulls.len(), ());
-                self.known.insert(key, self.pulls.len());
+                self.origins.push(Origin {
+                    job_file: job.file,
+                    span,
+                    run: self.runs,
+                });
+                let (origins, pulls, hasher) = (&self.origins, &self.pulls, &self.hasher);
+                self.known.insert_unique(hash, pulls.len(), |&at| {
+                    let (origin, pull) = (origins.get(at), pulls.get(at));
+                    let key = origin.zip(pull).map(|(origin, pull)| {
+                        let image = pull.image.as_deref();
+                        (origin.job_file, &*pull.job, origin.span, image)
+                    });
+                    key.map_or(0, |key| hasher.hash_one(key))
+                });
                 let pull =
                     self.places
                         .pull(job, &job_file, &name, judged, image, &mut self.literals);

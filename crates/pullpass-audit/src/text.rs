@@ -105,7 +105,10 @@ impl Holes {
                 next
             }
         };
-        Text(char::from_u32(FIRST_HOLE + index).into_iter().collect())
+        let hole = char::from_u32(FIRST_HOLE + index);
+        Text(hole.map_or_else(EcoString::new, |hole| {
+            EcoString::from(&*hole.encode_utf8(&mut [0; 4]))
+        }))
     }
 
     /// The unknown value that `c` stands for.

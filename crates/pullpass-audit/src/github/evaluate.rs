@@ -13,7 +13,7 @@ use crate::text::{HoleKind, Text, is_hole};
 use crate::variables::Variables;
 use crate::yaml::{Document, Node, Style};
 
-use super::expression::{Expr, Op, parse_number, pieces, read};
+use super::expression::{Expr, Op, begins, parse_number, pieces, read};
 use super::table::{in_lower_case, is_lower_case};
 
 /// How deep values nest: further down they count as unknown.
@@ -193,7 +193,7 @@ impl Scope<'_> {
     /// The value of a scalar as GitHub reads it: a plain `3.10` is the number 3.1.
     pub(super) fn value(&self, node: Node<'_>) -> Value {
         match node.as_str() {
-            Some(text) if text.contains("${{") => self.template(text),
+            Some(text) if begins(text).is_some() => self.template(text),
             Some(text) if node.style() == Style::Plain => Value::plain(text),
             Some(text) => Value::text(text),
             None => self.deep_value(node, 0),

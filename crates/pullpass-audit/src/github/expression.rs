@@ -405,13 +405,20 @@ pub(super) struct Piece<'t> {
     pub(super) inner: &'t str,
 }
 
+/// Where the first `${{` of a text stands.
+pub(super) fn begins(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'$', bytes)
+        .find(|&at| matches!(bytes.get(at + 1..), Some([b'{', b'{', ..])))
+}
+
 /// The `${{ }}` of a text, in order.
 pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut out = Vec::new();
     let mut from = 0;
     while let Some(start) = text
         .get(from..)
-        .and_then(|t| t.find("${{"))
+        .and_then(begins)
         .map(|at| at + from)
     {
         let Some(inner) = text.get(start + 3..) else {
