@@ -139,6 +139,10 @@ pub fn interpret(cx: &Context<'_>, job: &Job, archives: &Archives) -> Judgement 
         unnamed: false,
         out: Judgement::default(),
     };
+    let is_pull = |effect: &&Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
+    walk.out
+        .pulls
+        .reserve(job.effects.iter().filter(is_pull).count());
     for (index, effect) in job.effects.iter().enumerate() {
         walk.step(index, effect);
     }

@@ -8,7 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::archive::Archives;
 use crate::context::Context;
-use crate::effect::{Job, Kind};
+use crate::effect::{Effect, Job, Kind};
 use crate::finding::{Audit, Finding, Policy};
 use crate::interpret::{Judged, RawCredential, interpret};
 use crate::rules::{self, Seen};
@@ -20,10 +20,16 @@ use crate::verdict::{Auth, Cause, Credential, Login, Place, Pull, TraceStep};
 /// Characters of a line that are kept for an excerpt.
 const EXCERPT: usize = 400;
 
+/// Pulls that there is room for from the beginning, at most.
+const USUAL: usize = 256;
+
 /// Builds the audit of one repository.
 #[must_use]
 pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> Audit {
     let archives = Archives::of(jobs);
+    let is_pull = |effect: &&Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
+    let effects = jobs.iter().flat_map(|job| &job.effects);
+    let room = effects.filter(is_pull).count().min(USUAL);
     let mut build = Build {
         archives: &archives,
         places: Places {
@@ -31,8 +37,8 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
             names: HashMap::new(),
             known: HashMap::new(),
         },
-        pulls: Vec::new(),
-        origins: Vec::new(),
+        pulls: Vec::with_capacity(room),
+        origins: Vec::with_capacity(room),
         known: HashTable::new(),
         hasher: DefaultHashBuilder::default(),
         runs: 0,
@@ -443,10 +449,12 @@ fn mask(audit: &mut Audit, literals: &[String]) {
     {
         arc(&mut place.text);
         string(message);
-        string(help);
+        if let Some(hidden) = hide(help) {
+            *help = hidden.into();
+        }
         for (place, note) in related {
             arc(&mut place.text);
-            string(note);
+            arc(note);
         }
     }
     for unread in &mut audit.unread {
@@ -468,22 +476,22 @@ fn shorten(audit: &mut Audit) {
             text.push('…');
         }
     };
+    let arc = |text: &mut Arc<str>| {
+        if text.len() > LONGEST {
+            let mut shorter = text.to_string();
+            string(&mut shorter);
+            *text = shorter.into();
+        }
+    };
     for pull in &mut audit.pulls {
         pull.image.iter_mut().for_each(string);
         string(&mut pull.reason);
-        if pull.step.len() > LONGEST {
-            let mut step = pull.step.to_string();
-            string(&mut step);
-            pull.step = step.into();
-        }
+        arc(&mut pull.step);
     }
     for finding in audit.findings.iter_mut().chain(&mut audit.latent) {
         string(&mut finding.message);
         finding.image.iter_mut().for_each(string);
-        finding
-            .related
-            .iter_mut()
-            .for_each(|(_, note)| string(note));
+        finding.related.iter_mut().for_each(|(_, note)| arc(note));
     }
     for unread in &mut audit.unread {
         string(&mut unread.message);

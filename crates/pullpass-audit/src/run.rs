@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::Text;
 use crate::variables::Variables;
 
 /// How deep scripts, make targets, compose includes and the like may call each other.
@@ -125,8 +125,14 @@ impl<'c> JobRun<'c> {
     /// Adds a pull by the CI system, with the place where its credential is written.
     pub fn emit_at(&mut self, span: Span, kind: Kind, slot: Option<Span>) {
         if self.effects.len() < MAX_EFFECTS {
-            let guards = self.shared.guards.get_or_insert_with(|| self.guards.as_slice().into());
-            let within = self.shared.within.get_or_insert_with(|| self.within.as_slice().into());
+            let guards = self
+                .shared
+                .guards
+                .get_or_insert_with(|| self.guards.as_slice().into());
+            let within = self
+                .shared
+                .within
+                .get_or_insert_with(|| self.within.as_slice().into());
             self.effects.push(Effect {
                 kind,
                 span,
@@ -185,7 +191,7 @@ impl<'c> JobRun<'c> {
         self.env
             .get(name)
             .cloned()
-            .unwrap_or_else(|| self.cx.holes.of(&format!("${name}"), HoleKind::Variable))
+            .unwrap_or_else(|| self.cx.holes.variable(name))
     }
 
     /// A copy of the variables, to go back to. It is made when either is changed, and that is work

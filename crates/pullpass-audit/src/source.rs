@@ -257,8 +257,8 @@ pub struct Source {
     pub id: FileId,
     /// Where it is in the repository.
     pub path: RepoPath,
-    /// Its text, byte for byte as stored.
-    pub text: Box<str>,
+    /// Its text, byte for byte as stored. It is never changed, and no box, which would be a copy.
+    pub text: String,
     lines: OnceCell<Vec<u32>>,
 }
 
@@ -400,7 +400,7 @@ impl<'t> Sources<'t> {
         let source = Rc::new(Source {
             id,
             path,
-            text: text.into_boxed_str(),
+            text,
             lines: OnceCell::new(),
         });
         loaded.push(Rc::clone(&source));

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle};
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use crate::source::{Source, Span};
 use crate::text::Mapped;
@@ -127,6 +128,9 @@ pub struct Entry<'d> {
     /// The entry comes in by a merge key (`<<`).
     pub merged: bool,
 }
+
+/// The entries of a mapping. Most have a handful.
+pub type Entries<'d> = SmallVec<[Entry<'d>; 5]>;
 
 impl Document {
     /// Parses a whole file.
@@ -711,8 +715,8 @@ impl<'d> Node<'d> {
 
     /// All entries, those that are merged in included, in the order of the file.
     #[must_use]
-    pub fn entries(self) -> Vec<Entry<'d>> {
-        let mut out: Vec<Entry<'d>> = Vec::with_capacity(self.pool().len());
+    pub fn entries(self) -> Entries<'d> {
+        let mut out = Entries::with_capacity(self.pool().len());
         let mut names = Names::default();
         let mut budget = 20_000_usize;
         self.collect(&mut out, &mut names, 0, &mut budget);
@@ -721,7 +725,7 @@ impl<'d> Node<'d> {
 
     fn collect(
         self,
-        out: &mut Vec<Entry<'d>>,
+        out: &mut Entries<'d>,
         names: &mut Names<'d>,
         depth: usize,
         budget: &mut usize,

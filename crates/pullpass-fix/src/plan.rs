@@ -337,6 +337,7 @@ impl Checks<'_, '_> {
         }
         let edited = Edited {
             tree: self.tree,
+            before: &self.repo.survey.cx.sources,
             files: files
                 .iter()
                 .map(|f| (f.path.clone(), f.after.as_str()))
@@ -483,6 +484,8 @@ fn rank(auth: Auth) -> u8 {
 /// A tree in which some files are already edited.
 struct Edited<'t> {
     tree: &'t dyn Tree,
+    /// What the first audit has read: the second reads mostly the same.
+    before: &'t Sources<'t>,
     files: BTreeMap<RepoPath, &'t str>,
 }
 
@@ -490,7 +493,10 @@ impl Tree for Edited<'_> {
     fn read(&self, path: &RepoPath) -> Result<Vec<u8>, ReadError> {
         match self.files.get(path) {
             Some(text) => Ok(text.as_bytes().to_vec()),
-            None => self.tree.read(path),
+            None => match self.before.load(path) {
+                Ok(known) => Ok(known.text.as_bytes().to_vec()),
+                Err(_) => self.tree.read(path),
+            },
         }
     }
 

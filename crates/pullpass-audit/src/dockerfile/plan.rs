@@ -15,7 +15,7 @@ use super::{Build, Place};
 use crate::reference::{Image, parse};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Holes, Text, is_hole, may_be};
+use crate::text::{Holes, Text, is_hole, may_be};
 
 /// Arguments that BuildKit sets itself: they name a platform, never an image.
 const PLATFORM: [&str; 8] = [
@@ -132,9 +132,7 @@ fn platform(holes: &Holes, name: &str) -> Option<Text> {
     match name {
         // Builds for Windows are made on Windows, and their images come from elsewhere.
         "BUILDOS" | "TARGETOS" => Some(Text::new("linux")),
-        _ => PLATFORM
-            .contains(&name)
-            .then(|| holes.of(&["$", name].concat(), HoleKind::Variable)),
+        _ => PLATFORM.contains(&name).then(|| holes.variable(name)),
     }
 }
 

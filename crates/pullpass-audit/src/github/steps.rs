@@ -344,12 +344,11 @@ impl Steps {
     /// A script with its expressions replaced by their values.
     pub(super) fn script(&self, run: &JobRun<'_>, node: Node<'_>) -> Option<Mapped> {
         let script = node.mapped()?;
-        let pieces = pieces(&script.text);
-        if pieces.is_empty() {
+        if begins(&script.text).is_none() {
             return Some(script);
         }
         let scope = self.scope(run);
-        let edits: Vec<(usize, usize, Text)> = pieces
+        let edits: Vec<(usize, usize, Text)> = pieces(&script.text)
             .into_iter()
             .map(|piece| (piece.start, piece.end, scope.written(piece.inner).as_text()))
             .collect();

@@ -155,11 +155,7 @@ pub(super) fn guard_of_text(text: &str, negated: bool) -> Guard {
         holds = !holds;
     }
     let mut text = text.trim_end_matches(';').trim_end().to_owned();
-    let simple = |text: &str| {
-        !["&&", "||", " -a "]
-            .iter()
-            .any(|sign| text.contains(sign))
-    };
+    let simple = |text: &str| !["&&", "||", " -a "].iter().any(|sign| text.contains(sign));
     for (open, close) in [("[ ", " ]"), ("[[ ", " ]]"), ("test ", "")] {
         let Some(inner) = text
             .strip_prefix(open)

@@ -477,7 +477,7 @@ impl Shell {
 
     fn set(&mut self, run: &mut JobRun<'_>, name: &str, value: Text) {
         let value = if value.as_str().len() > MAX_VALUE {
-            run.cx.holes.of(&format!("${name}"), HoleKind::Variable)
+            run.cx.holes.variable(name)
         } else {
             value
         };

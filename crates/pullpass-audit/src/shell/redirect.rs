@@ -189,9 +189,8 @@ impl Shell {
         span: Span,
     ) {
         let shown = run.cx.holes.shown(target.path.as_str());
-        let special = shown.contains("_ENV")
-            || shown.ends_with(".json")
-            || shown.contains("_AUTH_FILE");
+        let special =
+            shown.contains("_ENV") || shown.ends_with(".json") || shown.contains("_AUTH_FILE");
         if !special {
             self.keep(run, target, printed);
         } else if shown.contains("GITHUB_ENV") {

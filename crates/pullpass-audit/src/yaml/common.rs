@@ -327,9 +327,7 @@ impl<'s> Reader<'_, 's> {
             }
             let key = match self.key.take() {
                 Some(known) => known,
-                None => self
-                    .scalar(place.at)
-                    .filter(|scalar| self.is_key(scalar))?,
+                None => self.scalar(place.at).filter(|scalar| self.is_key(scalar))?,
             };
             let colon = key.end;
             self.add(key);
