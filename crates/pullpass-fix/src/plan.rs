@@ -7,8 +7,9 @@
 //! 2. a second `fix` of the edited repository has nothing to do;
 //! 3. a second audit finds every pull that was claimed as it was claimed, and no pull worse.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
 use pullpass_audit::Survey;
 use pullpass_audit::context::{Options, Unread};
 use pullpass_audit::finding::{Audit, Policy};
