@@ -5,13 +5,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use ecow::EcoString;
 use hashbrown::{HashMap, HashSet};
 
 use crate::dockerfile::reader::{self, Dockerfile};
 use crate::memory::Memory;
+use crate::reference::{self, Image};
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
-use crate::text::Holes;
+use crate::text::{Holes, Text};
 use crate::yaml::Document;
 
 /// Steps of work that one CI file may cause. Real ones cause a few thousand; the limit only ends
@@ -77,6 +79,13 @@ pub struct Context<'t> {
     budget: Cell<u64>,
     shell: Cell<u64>,
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
+    images: RefCell<HashMap<Text, Rc<Named>>>,
+}
+
+/// What the text of an image says, and the canonical form of the name that it is, with its holes.
+pub(crate) struct Named {
+    pub(crate) image: Image,
+    pub(crate) canonical: EcoString,
 }
 
 impl<'t> Context<'t> {
@@ -97,6 +106,7 @@ impl<'t> Context<'t> {
             budget: Cell::new(BUDGET),
             shell: Cell::new(SHELL_BYTES),
             scripts: RefCell::default(),
+            images: RefCell::default(),
         }
     }
 
@@ -138,6 +148,23 @@ impl<'t> Context<'t> {
             .borrow_mut()
             .insert(text.into(), Rc::clone(&script));
         Some(script)
+    }
+
+    /// Reads the name of an image, or gives it again: the jobs of a repository pull the same few.
+    pub(crate) fn image(&self, text: &Text) -> Rc<Named> {
+        if let Some(known) = self.images.borrow().get(text) {
+            return Rc::clone(known);
+        }
+        let image = reference::parse(text);
+        let canonical = match &image {
+            Image::Named(reference) => reference.canonical_text().into(),
+            _ => EcoString::new(),
+        };
+        let named = Rc::new(Named { image, canonical });
+        self.images
+            .borrow_mut()
+            .insert(text.clone(), Rc::clone(&named));
+        named
     }
 
     fn take(&self, from: &Cell<u64>, amount: u64) -> bool {

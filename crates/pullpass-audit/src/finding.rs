@@ -1,5 +1,8 @@
 //! Findings: what a person should act on, and how policy and silencing change them.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::context::{Unlisted, Unread};
 use crate::verdict::{Login, Place, Pull};
 
@@ -65,13 +68,13 @@ pub struct Finding {
     /// What is wrong, in one sentence.
     pub message: String,
     /// What to do.
-    pub help: String,
+    pub help: Cow<'static, str>,
     /// Whether `fix` can mend it.
     pub fix: Fixable,
     /// Whether CI runs what it is about.
     pub reached: bool,
     /// Other places that belong to the story, oldest first.
-    pub related: Vec<(Place, String)>,
+    pub related: Vec<(Place, Arc<str>)>,
     /// Stable across edits elsewhere in the file: 16 hexadecimal digits.
     pub fingerprint: String,
 }

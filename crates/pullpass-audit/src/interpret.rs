@@ -6,10 +6,12 @@
 
 use std::rc::Rc;
 
+use ecow::EcoString;
+
 use crate::archive::{Archives, FromArchive};
-use crate::context::Context;
+use crate::context::{Context, Named};
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
-use crate::reference::{self, DOCKER_HUB, Image, Reference, canonical_registry};
+use crate::reference::{DOCKER_HUB, Image, Reference, canonical_registry};
 use crate::source::Span;
 use crate::text::{HoleKind, Holes, Text, has_hole, is_hole};
 use crate::verdict::{Auth, Cause};
@@ -91,7 +93,7 @@ struct Active<'j> {
 }
 
 struct Present {
-    image: String,
+    image: EcoString,
     guards: Rc<[Guard]>,
     /// The job makes it, and does not only pull it.
     made: bool,
@@ -115,13 +117,13 @@ impl Present {
 const OWN_NAMESPACE: &str = "docker.io/library/";
 
 /// What is known of an image that is named after the checkout's folder: how its canonical form ends.
-fn after_folder(holes: &Holes, image: &Text) -> Option<String> {
+fn after_folder(holes: &Holes, image: &Text) -> Option<EcoString> {
     let mut chars = image.as_str().chars();
     let first = chars.next()?;
     let rest = chars.as_str();
     let plain = !rest.is_empty() && !rest.contains(['/', ':', '@']) && !has_hole(rest);
     let named = plain && holes.get(first)?.kind == HoleKind::Folder;
-    named.then(|| format!("{rest}:latest"))
+    named.then(|| EcoString::from(rest) + ":latest")
 }
 
 /// Judges every pull of a job. `archives` is what the jobs of the repository hand to each other.
@@ -137,6 +139,10 @@ pub fn interpret(cx: &Context<'_>, job: &Job, archives: &Archives) -> Judgement 
         unnamed: false,
         out: Judgement::default(),
     };
+    let is_pull = |effect: &&Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
+    walk.out
+        .pulls
+        .reserve(job.effects.iter().filter(is_pull).count());
     for (index, effect) in job.effects.iter().enumerate() {
         walk.step(index, effect);
     }
@@ -259,11 +265,15 @@ impl<'j> Walk<'_, 'j> {
                     }
                 }
             }
-            Kind::Provide { image } => match reference::parse(image) {
-                Image::Named(reference) => {
-                    self.make_present(reference.canonical_text(), &effect.guards, true)
-                }
-                Image::Unknown => {
+            Kind::Provide { image } => match &*self.cx.image(image) {
+                Named {
+                    image: Image::Named(_),
+                    canonical,
+                } => self.make_present(canonical.clone(), &effect.guards, true),
+                Named {
+                    image: Image::Unknown,
+                    ..
+                } => {
                     self.unnamed |= image.is_one_hole();
                     if let Some(image) = after_folder(&self.cx.holes, image) {
                         self.present.push(Present {
@@ -273,14 +283,14 @@ impl<'j> Walk<'_, 'j> {
                             end_only: true,
                         });
                     }
-                    self.make_present(image.as_str().to_owned(), &effect.guards, true);
+                    self.make_present(image.as_str().into(), &effect.guards, true);
                 }
-                Image::Nothing | Image::Invalid(_) => {}
+                _ => {}
             },
             Kind::Load => self.loaded = true,
             Kind::Save { .. } => {}
             Kind::Push { image } => {
-                if let Image::Named(reference) = reference::parse(image) {
+                if let Image::Named(reference) = &self.cx.image(image).image {
                     self.use_logins(&reference.registry, Use::Push);
                 } else {
                     self.use_all_logins(Use::Push);
@@ -311,7 +321,7 @@ impl<'j> Walk<'_, 'j> {
         }
     }
 
-    fn make_present(&mut self, image: String, guards: &Rc<[Guard]>, made: bool) {
+    fn make_present(&mut self, image: EcoString, guards: &Rc<[Guard]>, made: bool) {
         self.present.push(Present {
             image,
             guards: Rc::clone(guards),
@@ -387,7 +397,8 @@ impl<'j> Walk<'_, 'j> {
             credential: None,
             by_host,
         };
-        match reference::parse(image) {
+        let named = self.cx.image(image);
+        match &named.image {
             Image::Nothing => return,
             Image::Invalid(why) => {
                 judged.reason = format!(
@@ -408,15 +419,15 @@ impl<'j> Walk<'_, 'j> {
                     judged.decided_by = Some(*span);
                 }
                 if !by_host {
-                    self.make_present(image.as_str().to_owned(), &effect.guards, false);
+                    self.make_present(image.as_str().into(), &effect.guards, false);
                 }
             }
             Image::Named(reference) => {
-                let name = reference.canonical_text();
+                let name = &named.canonical;
                 let mut doubt = None;
                 if !by_host {
                     if freshness == Freshness::Missing {
-                        if self.is_present(&name, &effect.guards) {
+                        if self.is_present(name, &effect.guards) {
                             return;
                         }
                         if self.unnamed && !reference.repository.starts_with("library/") {
@@ -424,13 +435,13 @@ impl<'j> Walk<'_, 'j> {
                                 "an image was made before under a name that cannot be known, and this may be it",
                             );
                         }
-                        if self.is_made_sometimes(&name, &effect.guards) {
+                        if self.is_made_sometimes(name, &effect.guards) {
                             doubt = Some(
                                 "this job makes the image itself on some paths, and whether it is pulled on the others cannot be known",
                             );
                         }
                         if self.loaded {
-                            match self.archives.hold(&reference) {
+                            match self.archives.hold(reference) {
                                 FromArchive::Yes => return,
                                 FromArchive::No => {}
                                 FromArchive::Unknown => {
@@ -441,10 +452,10 @@ impl<'j> Walk<'_, 'j> {
                             }
                         }
                     }
-                    self.make_present(name, &effect.guards, false);
+                    self.make_present(name.clone(), &effect.guards, false);
                 }
                 if !reference.is_hub() {
-                    self.use_logins(&reference.registry.clone(), Use::Pull);
+                    self.use_logins(&reference.registry, Use::Pull);
                     judged.auth = Auth::NotApplicable;
                     (judged.cause, judged.reason) = if reference.mirror {
                         (
@@ -474,7 +485,7 @@ impl<'j> Walk<'_, 'j> {
                         }
                     }
                 }
-                judged.reference = Some(reference);
+                judged.reference = Some(reference.clone());
             }
         }
         if judged.auth == Auth::Authenticated

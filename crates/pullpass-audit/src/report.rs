@@ -1,13 +1,14 @@
 //! From jobs to the audit of a repository: judged pulls get their places, the runs of one job are
 //! put together, rules look at the result, policy and silencing are applied, secrets are masked.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::archive::Archives;
 use crate::context::Context;
-use crate::effect::{Job, Kind};
+use crate::effect::{Effect, Job, Kind};
 use crate::finding::{Audit, Finding, Policy};
 use crate::interpret::{Judged, RawCredential, interpret};
 use crate::rules::{self, Seen};
@@ -19,10 +20,16 @@ use crate::verdict::{Auth, Cause, Credential, Login, Place, Pull, TraceStep};
 /// Characters of a line that are kept for an excerpt.
 const EXCERPT: usize = 400;
 
+/// Pulls that there is room for from the beginning, at most.
+const USUAL: usize = 256;
+
 /// Builds the audit of one repository.
 #[must_use]
 pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> Audit {
     let archives = Archives::of(jobs);
+    let is_pull = |effect: &&Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
+    let effects = jobs.iter().flat_map(|job| &job.effects);
+    let room = effects.filter(is_pull).count().min(USUAL);
     let mut build = Build {
         archives: &archives,
         places: Places {
@@ -30,8 +37,11 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
             names: HashMap::new(),
             known: HashMap::new(),
         },
-        pulls: Vec::new(),
-        known: HashMap::new(),
+        pulls: Vec::with_capacity(room),
+        origins: Vec::with_capacity(room),
+        known: HashTable::new(),
+        hasher: DefaultHashBuilder::default(),
+        runs: 0,
         logins: Vec::new(),
         literals: Vec::new(),
     };
@@ -129,14 +139,24 @@ impl Places<'_> {
     }
 }
 
-/// What makes two pulls the same entry: the place, the job and the image.
-type Key = (FileId, Arc<str>, Span, Option<String>);
+/// Where a pull comes from, and which run of a job was the last to make it.
+struct Origin {
+    job_file: FileId,
+    span: Span,
+    run: usize,
+}
 
 struct Build<'c> {
     places: Places<'c>,
     archives: &'c Archives,
     pulls: Vec<Pull>,
-    known: HashMap<Key, usize>,
+    /// Of each of `pulls`.
+    origins: Vec<Origin>,
+    /// Numbers of pulls, by what makes two of them the same entry: the place, the job and the image.
+    known: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+    /// Jobs so far.
+    runs: usize,
     logins: Vec<Login>,
     literals: Vec<String>,
 }
@@ -149,21 +169,48 @@ impl Build<'_> {
         let job_file = self.places.name(job.file);
         // Two entries of one run at the same place (a loop, a script called twice) are one pull; two
         // runs of the job may disagree, and then the truth is "sometimes".
-        let mut in_this_run: HashMap<usize, ()> = HashMap::new();
+        self.runs += 1;
         for judged in judgement.pulls {
             let image = judged.image.as_ref().map(|i| cx.holes.show(i.as_str()));
-            let key = (job.file, Arc::clone(&name), judged.span, image.clone());
-            if let Some(&at) = self.known.get(&key) {
-                let first_in_run = in_this_run.insert(at, ()).is_none();
-                if first_in_run && let Some(pull) = self.pulls.get_mut(at) {
+            let span = judged.span;
+            let hash = self
+                .hasher
+                .hash_one((job.file, &*name, span, image.as_deref()));
+            let (origins, pulls) = (&self.origins, &self.pulls);
+            let is_it = |&at: &usize| match (origins.get(at), pulls.get(at)) {
+                (Some(origin), Some(pull)) => {
+                    (origin.job_file, origin.span) == (job.file, span)
+                        && pull.job == name
+                        && pull.image == image
+                }
+                _ => false,
+            };
+            if let Some(&at) = self.known.find(hash, is_it) {
+                let origin = self.origins.get_mut(at);
+                let last = origin.map(|origin| std::mem::replace(&mut origin.run, self.runs));
+                if last != Some(self.runs)
+                    && let Some(pull) = self.pulls.get_mut(at)
+                {
                     let other =
                         self.places
                             .pull(job, &job_file, &name, judged, image, &mut self.literals);
                     combine(pull, other);
                 }
             } else {
-                in_this_run.insert(self.pulls.len(), ());
-                self.known.insert(key, self.pulls.len());
+                self.origins.push(Origin {
+                    job_file: job.file,
+                    span,
+                    run: self.runs,
+                });
+                let (origins, pulls, hasher) = (&self.origins, &self.pulls, &self.hasher);
+                self.known.insert_unique(hash, pulls.len(), |&at| {
+                    let (origin, pull) = (origins.get(at), pulls.get(at));
+                    let key = origin.zip(pull).map(|(origin, pull)| {
+                        let image = pull.image.as_deref();
+                        (origin.job_file, &*pull.job, origin.span, image)
+                    });
+                    key.map_or(0, |key| hasher.hash_one(key))
+                });
                 let pull =
                     self.places
                         .pull(job, &job_file, &name, judged, image, &mut self.literals);
@@ -402,10 +449,12 @@ fn mask(audit: &mut Audit, literals: &[String]) {
     {
         arc(&mut place.text);
         string(message);
-        string(help);
+        if let Some(hidden) = hide(help) {
+            *help = hidden.into();
+        }
         for (place, note) in related {
             arc(&mut place.text);
-            string(note);
+            arc(note);
         }
     }
     for unread in &mut audit.unread {
@@ -427,22 +476,22 @@ fn shorten(audit: &mut Audit) {
             text.push('…');
         }
     };
+    let arc = |text: &mut Arc<str>| {
+        if text.len() > LONGEST {
+            let mut shorter = text.to_string();
+            string(&mut shorter);
+            *text = shorter.into();
+        }
+    };
     for pull in &mut audit.pulls {
         pull.image.iter_mut().for_each(string);
         string(&mut pull.reason);
-        if pull.step.len() > LONGEST {
-            let mut step = pull.step.to_string();
-            string(&mut step);
-            pull.step = step.into();
-        }
+        arc(&mut pull.step);
     }
     for finding in audit.findings.iter_mut().chain(&mut audit.latent) {
         string(&mut finding.message);
         finding.image.iter_mut().for_each(string);
-        finding
-            .related
-            .iter_mut()
-            .for_each(|(_, note)| string(note));
+        finding.related.iter_mut().for_each(|(_, note)| arc(note));
     }
     for unread in &mut audit.unread {
         string(&mut unread.message);

@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::Text;
 use crate::variables::Variables;
 
 /// How deep scripts, make targets, compose includes and the like may call each other.
@@ -39,6 +39,13 @@ pub enum Cwd {
     Elsewhere,
 }
 
+/// What the effects of one place have in common. Most steps have none.
+#[derive(Default)]
+struct Shared {
+    guards: Option<Rc<[Guard]>>,
+    within: Option<Rc<[Span]>>,
+}
+
 /// The state of one job while its steps are followed.
 pub struct JobRun<'c> {
     /// The repository.
@@ -66,8 +73,9 @@ pub struct JobRun<'c> {
     /// Words that are replaced in a file before the job reads it.
     replaced: Vec<Replaced>,
     guards: Vec<Guard>,
-    shared_guards: Rc<[Guard]>,
-    within: Rc<[Span]>,
+    within: Vec<Span>,
+    /// The guards and step items in force as effects share them; made when there is an effect.
+    shared: Shared,
     effects: Vec<Effect>,
     /// What could not be known, and why: each is said once.
     said: HashSet<(Rc<str>, Rc<str>)>,
@@ -90,8 +98,8 @@ impl<'c> JobRun<'c> {
             copies: HashMap::new(),
             replaced: Vec::new(),
             guards: Vec::new(),
-            shared_guards: Rc::from([]),
-            within: Rc::from([]),
+            within: Vec::new(),
+            shared: Shared::default(),
             effects: Vec::new(),
             said: HashSet::new(),
         }
@@ -117,13 +125,21 @@ impl<'c> JobRun<'c> {
     /// Adds a pull by the CI system, with the place where its credential is written.
     pub fn emit_at(&mut self, span: Span, kind: Kind, slot: Option<Span>) {
         if self.effects.len() < MAX_EFFECTS {
+            let guards = self
+                .shared
+                .guards
+                .get_or_insert_with(|| self.guards.as_slice().into());
+            let within = self
+                .shared
+                .within
+                .get_or_insert_with(|| self.within.as_slice().into());
             self.effects.push(Effect {
                 kind,
                 span,
-                guards: Rc::clone(&self.shared_guards),
+                guards: Rc::clone(guards),
                 step: Rc::clone(&self.step),
                 trace: self.trace.clone(),
-                within: Rc::clone(&self.within),
+                within: Rc::clone(within),
                 slot,
             });
         }
@@ -175,7 +191,7 @@ impl<'c> JobRun<'c> {
         self.env
             .get(name)
             .cloned()
-            .unwrap_or_else(|| self.cx.holes.of(&format!("${name}"), HoleKind::Variable))
+            .unwrap_or_else(|| self.cx.holes.variable(name))
     }
 
     /// A copy of the variables, to go back to. It is made when either is changed, and that is work
@@ -206,10 +222,10 @@ impl<'c> JobRun<'c> {
             return act(self);
         }
         self.guards.push(guard);
-        let before = std::mem::replace(&mut self.shared_guards, self.guards.as_slice().into());
+        let before = self.shared.guards.take();
         let result = act(self);
         self.guards.pop();
-        self.shared_guards = before;
+        self.shared.guards = before;
         result
     }
 
@@ -229,10 +245,11 @@ impl<'c> JobRun<'c> {
 
     /// Does something inside of the item of a step list that is written at `span`.
     pub fn inside<R>(&mut self, span: Span, act: impl FnOnce(&mut Self) -> R) -> R {
-        let deeper: Rc<[Span]> = self.within.iter().copied().chain([span]).collect();
-        let before = std::mem::replace(&mut self.within, deeper);
+        self.within.push(span);
+        let before = self.shared.within.take();
         let result = act(self);
-        self.within = before;
+        self.within.pop();
+        self.shared.within = before;
         result
     }
 

@@ -41,10 +41,7 @@ impl RepoPath {
             return None;
         }
         // Most are a name, or names, and need no more than a slash before them.
-        if relative
-            .split('/')
-            .all(|part| !matches!(part, "" | "." | ".."))
-        {
+        if is_tidy(relative) {
             return Some(if self.is_root() {
                 Self(relative.into())
             } else {
@@ -90,6 +87,25 @@ impl RepoPath {
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Whether a path is names with single slashes between them, none of which is `.` or `..`.
+fn is_tidy(path: &str) -> bool {
+    // The part in hand: its length, and whether it is nothing but dots.
+    let (mut len, mut dots) = (0, true);
+    let is_name = |len: usize, dots: bool| len > 2 || len > 0 && !dots;
+    for byte in path.bytes() {
+        if byte == b'/' {
+            if !is_name(len, dots) {
+                return false;
+            }
+            (len, dots) = (0, true);
+        } else {
+            len += 1;
+            dots &= byte == b'.';
+        }
+    }
+    is_name(len, dots)
 }
 
 impl fmt::Display for RepoPath {
@@ -241,8 +257,8 @@ pub struct Source {
     pub id: FileId,
     /// Where it is in the repository.
     pub path: RepoPath,
-    /// Its text, byte for byte as stored.
-    pub text: Box<str>,
+    /// Its text, byte for byte as stored. It is never changed, and no box, which would be a copy.
+    pub text: String,
     lines: OnceCell<Vec<u32>>,
 }
 
@@ -384,7 +400,7 @@ impl<'t> Sources<'t> {
         let source = Rc::new(Source {
             id,
             path,
-            text: text.into_boxed_str(),
+            text,
             lines: OnceCell::new(),
         });
         loaded.push(Rc::clone(&source));

@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use ecow::EcoString;
 use hashbrown::{Equivalent, HashMap};
+use smallvec::{SmallVec, smallvec};
 
 use crate::source::{FileId, Span};
 
@@ -71,6 +72,8 @@ pub struct Hole {
 pub struct Holes {
     all: RefCell<Vec<Hole>>,
     by_words: RefCell<HashMap<(Rc<str>, HoleKind), u32>>,
+    /// Where words are put together before they are looked up: most are known already.
+    room: RefCell<String>,
 }
 
 /// What [`Holes`] are looked up by, without a copy of the words.
@@ -105,7 +108,30 @@ impl Holes {
                 next
             }
         };
-        Text(char::from_u32(FIRST_HOLE + index).into_iter().collect())
+        let hole = char::from_u32(FIRST_HOLE + index);
+        Text(hole.map_or_else(EcoString::new, |hole| {
+            EcoString::from(&*hole.encode_utf8(&mut [0; 4]))
+        }))
+    }
+
+    /// The hole that stands for what `write` writes.
+    #[must_use]
+    pub fn written(&self, kind: HoleKind, write: impl FnOnce(&mut String)) -> Text {
+        let mut words = self.room.take();
+        words.clear();
+        write(&mut words);
+        let hole = self.of(&words, kind);
+        self.room.replace(words);
+        hole
+    }
+
+    /// The hole that stands for a variable: `$NAME`.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Text {
+        self.written(HoleKind::Variable, |words| {
+            words.push('$');
+            words.push_str(name);
+        })
     }
 
     /// The unknown value that `c` stands for.
@@ -225,7 +251,8 @@ pub struct Mapped {
     /// The text, decoded and with values substituted; may contain holes.
     pub text: String,
     file: FileId,
-    segments: Vec<Segment>,
+    /// Most texts stand in one piece.
+    segments: SmallVec<[Segment; 2]>,
 }
 
 impl Mapped {
@@ -235,7 +262,7 @@ impl Mapped {
         Self {
             text: text.into(),
             file: span.file,
-            segments: vec![Segment {
+            segments: smallvec![Segment {
                 out: 0,
                 src: span.start,
                 linear: false,
@@ -249,7 +276,7 @@ impl Mapped {
         Self {
             text: text.into(),
             file: span.file,
-            segments: vec![Segment {
+            segments: smallvec![Segment {
                 out: 0,
                 src: span.start,
                 linear: true,
@@ -263,7 +290,7 @@ impl Mapped {
         Self {
             text: String::new(),
             file,
-            segments: Vec::new(),
+            segments: SmallVec::new(),
         }
     }
 

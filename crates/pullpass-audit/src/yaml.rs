@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle};
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use crate::source::{Source, Span};
 use crate::text::Mapped;
@@ -50,10 +51,12 @@ pub enum Style {
     Flow,
 }
 
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Data {
-    /// `None`: the value is the slice of the source.
-    Scalar(Option<Box<str>>),
+    /// A scalar that stands in the source as it is read: a range of it, without quotes.
+    Written(u32, u32),
+    /// Any other scalar: a range of [`Document::made`].
+    Made(u32, u32),
     /// Children at `pool[first..first + count]`.
     Sequence {
         first: u32,
@@ -69,14 +72,13 @@ enum Data {
     Alias(u32),
 }
 
-#[derive(PartialEq, Eq, Debug)]
+/// A document has thousands of these, so they are small.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Raw {
     data: Data,
     style: Style,
     start: u32,
     end: u32,
-    /// Byte range of `&name`, when the node is anchored.
-    anchor: Option<(u32, u32)>,
 }
 
 /// A key written twice in one mapping.
@@ -93,6 +95,10 @@ pub struct DuplicateKey {
 pub struct Document {
     source: Rc<Source>,
     nodes: Vec<Raw>,
+    /// The values of scalars that do not stand in the source as they are read, one after the other.
+    made: String,
+    /// Byte ranges of `&name`, by the node that is anchored.
+    anchors: HashMap<u32, (u32, u32)>,
     pool: Vec<u32>,
     roots: Vec<u32>,
     /// Keys that were written twice; the last one counts, as in CircleCI and Compose.
@@ -123,6 +129,9 @@ pub struct Entry<'d> {
     pub merged: bool,
 }
 
+/// The entries of a mapping. Most have a handful.
+pub type Entries<'d> = SmallVec<[Entry<'d>; 5]>;
+
 impl Document {
     /// Parses a whole file.
     ///
@@ -152,7 +161,16 @@ impl Document {
 
     /// Whether two readings of one text came to the same, places included.
     fn is_same(&self, other: &Self) -> bool {
-        self.nodes == other.nodes
+        let same_value = |(mine, theirs): (&Raw, &Raw)| {
+            (mine.style, mine.start, mine.end) == (theirs.style, theirs.start, theirs.end)
+                && match (self.value(mine), other.value(theirs)) {
+                    (None, None) => mine.data == theirs.data,
+                    (mine, theirs) => mine == theirs,
+                }
+        };
+        self.nodes.len() == other.nodes.len()
+            && self.nodes.iter().zip(&other.nodes).all(same_value)
+            && self.anchors == other.anchors
             && self.pool == other.pool
             && self.roots == other.roots
             && self.duplicates == other.duplicates
@@ -186,15 +204,23 @@ impl Document {
         let Some(raw) = self.raw(id) else {
             return false;
         };
-        match &raw.data {
-            Data::Scalar(None) => {
-                let (start, end) = (raw.start as usize, raw.end as usize);
-                end - start == text.len()
-                    && self.source.text.as_bytes().get(start..end) == Some(text.as_bytes())
+        let (of, start, end) = match raw.data {
+            Data::Written(start, end) => (&*self.source.text, start as usize, end as usize),
+            Data::Made(start, end) => (self.made.as_str(), start as usize, end as usize),
+            Data::Alias(_) => return self.node(id).as_str() == Some(text),
+            Data::Sequence { .. } | Data::Mapping { .. } => return false,
+        };
+        end - start == text.len() && of.as_bytes().get(start..end) == Some(text.as_bytes())
+    }
+
+    /// The value of a scalar.
+    fn value(&self, raw: &Raw) -> Option<&str> {
+        match raw.data {
+            Data::Written(start, end) => Some(self.source.slice(start, end)),
+            Data::Made(start, end) => {
+                Some(self.made.get(start as usize..end as usize).unwrap_or(""))
             }
-            Data::Scalar(Some(value)) => **value == *text,
-            Data::Alias(_) => self.node(id).as_str() == Some(text),
-            Data::Sequence { .. } | Data::Mapping { .. } => false,
+            _ => None,
         }
     }
 
@@ -232,6 +258,8 @@ impl<'s> Builder<'s> {
             doc: Document {
                 source: Rc::clone(source),
                 nodes: Vec::with_capacity(guess),
+                made: String::new(),
+                anchors: HashMap::new(),
                 pool: Vec::with_capacity(guess),
                 roots: Vec::new(),
                 duplicates: Vec::new(),
@@ -269,8 +297,14 @@ impl<'s> Builder<'s> {
                         ScalarStyle::Literal => Style::Literal,
                         ScalarStyle::Folded => Style::Folded,
                     };
-                    let same = self.source.slice(start, end) == value;
-                    let data = Data::Scalar((!same).then(|| value.into()));
+                    // Quotes stand around next to all values that have any.
+                    let quote = u32::from(matches!(style, Style::Single | Style::Double));
+                    let (from, to) = (start + quote, end.saturating_sub(quote));
+                    let data = if self.source.slice(from, to) == value {
+                        Data::Written(from, to)
+                    } else {
+                        self.make(&value)
+                    };
                     self.add(data, style, start, end, anchor);
                 }
                 Event::SequenceStart(style, anchor, _) => {
@@ -283,23 +317,26 @@ impl<'s> Builder<'s> {
                 Event::Alias(anchor) => {
                     let data = match self.anchors.get(&anchor) {
                         Some(&target) => Data::Alias(target),
-                        None => Data::Scalar(Some("".into())),
+                        None => self.make(""),
                     };
                     self.add(data, Style::Plain, start, end, 0);
                 }
                 Event::Anchor(id, _) => {
-                    if let Some(node) = self
-                        .anchors
-                        .get(&id)
-                        .and_then(|&n| self.doc.nodes.get_mut(n as usize))
-                    {
-                        node.anchor = Some((start, end));
+                    if let Some(&node) = self.anchors.get(&id) {
+                        self.doc.anchors.insert(node, (start, end));
                     }
                 }
                 _ => {}
             }
         }
         Ok(self.doc)
+    }
+
+    /// Keeps a value that does not stand in the source.
+    fn make(&mut self, value: &str) -> Data {
+        let start = narrow(self.doc.made.len());
+        self.doc.made.push_str(value);
+        Data::Made(start, narrow(self.doc.made.len()))
     }
 
     fn add(&mut self, data: Data, style: Style, start: u32, end: u32, anchor: usize) -> u32 {
@@ -309,7 +346,6 @@ impl<'s> Builder<'s> {
             style,
             start,
             end,
-            anchor: None,
         });
         if anchor != 0 {
             self.anchors.insert(anchor, id);
@@ -508,7 +544,7 @@ impl<'d> Node<'d> {
     /// Where the anchor (`&name`) of the value is written, if it has one.
     #[must_use]
     pub fn anchor(self) -> Option<Span> {
-        let (start, end) = self.raw()?.anchor?;
+        let &(start, end) = self.doc.anchors.get(&self.id)?;
         Some(Span {
             file: self.doc.source.id,
             start,
@@ -525,12 +561,7 @@ impl<'d> Node<'d> {
     /// The value of a scalar.
     #[must_use]
     pub fn as_str(self) -> Option<&'d str> {
-        let raw = self.raw()?;
-        match &raw.data {
-            Data::Scalar(Some(value)) => Some(value),
-            Data::Scalar(None) => Some(self.doc.source.slice(raw.start, raw.end)),
-            _ => None,
-        }
+        self.doc.value(self.raw()?)
     }
 
     /// Whether it is `null`, `~` or nothing at all.
@@ -684,8 +715,8 @@ impl<'d> Node<'d> {
 
     /// All entries, those that are merged in included, in the order of the file.
     #[must_use]
-    pub fn entries(self) -> Vec<Entry<'d>> {
-        let mut out: Vec<Entry<'d>> = Vec::with_capacity(self.pool().len());
+    pub fn entries(self) -> Entries<'d> {
+        let mut out = Entries::with_capacity(self.pool().len());
         let mut names = Names::default();
         let mut budget = 20_000_usize;
         self.collect(&mut out, &mut names, 0, &mut budget);
@@ -694,7 +725,7 @@ impl<'d> Node<'d> {
 
     fn collect(
         self,
-        out: &mut Vec<Entry<'d>>,
+        out: &mut Entries<'d>,
         names: &mut Names<'d>,
         depth: usize,
         budget: &mut usize,
@@ -744,7 +775,7 @@ impl<'d> Node<'d> {
                 if matches!(
                     self.raw(),
                     Some(Raw {
-                        data: Data::Scalar(None),
+                        data: Data::Written(..),
                         ..
                     })
                 ) =>

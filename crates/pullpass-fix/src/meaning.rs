@@ -5,9 +5,10 @@
 //! An [`Intent`] names the node that it is about by the byte at which that node is written, so
 //! an addition to an anchor is one intent, and is seen by every alias.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use hashbrown::{HashMap, HashSet};
 use pullpass_audit::yaml::{Document, Node, Style};
 
 /// Values that merge keys may copy in one file; only hostile input has more.
@@ -290,7 +291,7 @@ pub fn compare(before: &Document, after: &Document, intents: &[Intent]) -> Resul
     if let Some(lost) = expected
         .intents
         .keys()
-        .find(|target| !expected.met.contains(target))
+        .find(|target| !expected.met.contains(*target))
     {
         return Err(format!(
             "what was to be changed at byte {} is not there",

@@ -7,8 +7,9 @@
 //! 2. a second `fix` of the edited repository has nothing to do;
 //! 3. a second audit finds every pull that was claimed as it was claimed, and no pull worse.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
 use pullpass_audit::Survey;
 use pullpass_audit::context::{Options, Unread};
 use pullpass_audit::finding::{Audit, Policy};
@@ -337,6 +338,7 @@ impl Checks<'_, '_> {
         }
         let edited = Edited {
             tree: self.tree,
+            before: &self.repo.survey.cx.sources,
             files: files
                 .iter()
                 .map(|f| (f.path.clone(), f.after.as_str()))
@@ -483,6 +485,8 @@ fn rank(auth: Auth) -> u8 {
 /// A tree in which some files are already edited.
 struct Edited<'t> {
     tree: &'t dyn Tree,
+    /// What the first audit has read: the second reads mostly the same.
+    before: &'t Sources<'t>,
     files: BTreeMap<RepoPath, &'t str>,
 }
 
@@ -490,7 +494,10 @@ impl Tree for Edited<'_> {
     fn read(&self, path: &RepoPath) -> Result<Vec<u8>, ReadError> {
         match self.files.get(path) {
             Some(text) => Ok(text.as_bytes().to_vec()),
-            None => self.tree.read(path),
+            None => match self.before.load(path) {
+                Ok(known) => Ok(known.text.as_bytes().to_vec()),
+                Err(_) => self.tree.read(path),
+            },
         }
     }
 

@@ -1,9 +1,9 @@
 //! A surveyed repository as a front end of `fix` sees it: its jobs with their effects, and for each
 //! effect the verdict that the audit gave it.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
+use hashbrown::HashMap;
 use pullpass_audit::Survey;
 use pullpass_audit::effect::{Effect, Job};
 use pullpass_audit::finding::Audit;

@@ -1,9 +1,9 @@
 //! How the file at hand is written, so that what is added looks as if its author had added it: line
 //! endings, indentation of mappings and of lists, quotes, spaces inside of braces.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
+use hashbrown::HashMap;
 use pullpass_audit::yaml::{Document, Node, Style as Written};
 
 use crate::meaning::Value;

@@ -16,6 +16,9 @@ use pullpass_audit::source::{MAX_FILE_BYTES, ReadError, RepoPath, Tree};
 
 use crate::error::in_words;
 
+/// Folders whose names are kept for the next who asks, and names in each, at most.
+const MANY: usize = 1000;
+
 /// A repository on disk.
 #[derive(Debug)]
 pub(crate) struct Checkout {
@@ -24,6 +27,8 @@ pub(crate) struct Checkout {
     real_root: RefCell<Option<PathBuf>>,
     /// Folders that were looked at, by the real folder they are.
     folders: RefCell<HashMap<RepoPath, Result<PathBuf, ReadError>>>,
+    /// The names in the folders that were listed.
+    listed: RefCell<HashMap<RepoPath, Vec<String>>>,
     /// Folders that exist and could not be listed.
     unlisted: RefCell<Vec<Unread>>,
 }
@@ -35,6 +40,7 @@ impl Checkout {
             root: root.to_owned(),
             real_root: RefCell::default(),
             folders: RefCell::default(),
+            listed: RefCell::default(),
             unlisted: RefCell::default(),
         }
     }
@@ -109,6 +115,21 @@ impl Tree for Checkout {
     }
 
     fn list(&self, folder: &RepoPath) -> Vec<String> {
+        if let Some(known) = self.listed.borrow().get(folder) {
+            return known.clone();
+        }
+        let names = self.names(folder);
+        let mut listed = self.listed.borrow_mut();
+        if names.len() <= MANY && listed.len() < MANY {
+            listed.insert(folder.clone(), names.clone());
+        }
+        names
+    }
+}
+
+impl Checkout {
+    /// The names in a folder, as [`Tree::list`] gives them.
+    fn names(&self, folder: &RepoPath) -> Vec<String> {
         let entries = match self.folder(folder) {
             Ok(real) => match fs::read_dir(real) {
                 Ok(entries) => entries,
@@ -144,9 +165,7 @@ impl Tree for Checkout {
         names.sort_unstable();
         names
     }
-}
 
-impl Checkout {
     fn note(&self, folder: &RepoPath, error: &ReadError) {
         if *error != ReadError::NotFound {
             self.unlisted.borrow_mut().push(Unread {

@@ -294,7 +294,12 @@ fn look(path: &Path) -> (Kind, Vec<PathBuf>, Option<(PathBuf, String)>) {
         let name = entry.file_name();
         match name.to_str() {
             Some(".git") => git = true,
-            Some(".circleci") => ci |= path.join(&name).is_dir(),
+            Some(".circleci") => {
+                ci |= match entry.file_type() {
+                    Ok(kind) if !kind.is_symlink() => kind.is_dir(),
+                    _ => path.join(&name).is_dir(),
+                }
+            }
             Some(".github") => {
                 let github = path.join(&name);
                 // A clone of an organisation's repository `.github` is a neighbour, not our CI.

@@ -479,7 +479,7 @@ fn is_first_format(root: Node<'_>) -> bool {
         })
 }
 
-fn services(root: Node<'_>) -> Vec<crate::yaml::Entry<'_>> {
+fn services(root: Node<'_>) -> crate::yaml::Entries<'_> {
     let mut entries = if is_first_format(root) {
         root.entries()
     } else {

@@ -15,17 +15,15 @@ use super::{Build, Place};
 use crate::reference::{Image, parse};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Text, is_hole, may_be};
+use crate::text::{Holes, Text, is_hole, may_be};
 
 /// Arguments that BuildKit sets itself: they name a platform, never an image.
-const PLATFORM: [&str; 10] = [
+const PLATFORM: [&str; 8] = [
     "BUILDPLATFORM",
-    "BUILDOS",
     "BUILDARCH",
     "BUILDOSVERSION",
     "BUILDVARIANT",
     "TARGETPLATFORM",
-    "TARGETOS",
     "TARGETARCH",
     "TARGETOSVERSION",
     "TARGETVARIANT",
@@ -129,6 +127,15 @@ pub(super) fn plan(run: &JobRun<'_>, build: &Build, file: &Dockerfile, place: &P
     plan
 }
 
+/// The value of an argument that BuildKit sets itself.
+fn platform(holes: &Holes, name: &str) -> Option<Text> {
+    match name {
+        // Builds for Windows are made on Windows, and their images come from elsewhere.
+        "BUILDOS" | "TARGETOS" => Some(Text::new("linux")),
+        _ => PLATFORM.contains(&name).then(|| holes.variable(name)),
+    }
+}
+
 impl Planner<'_, '_> {
     fn dialect(&self) -> Dialect {
         Dialect::Dockerfile(self.file.escape)
@@ -138,6 +145,7 @@ impl Planner<'_, '_> {
         self.place.span(word.start, word.end)
     }
 
+    /// Finds out what the `ARG`s before the first `FROM` are.
     fn read_args(&mut self) {
         let holes = &self.run.cx.holes;
         let given = |name: &str| {
@@ -148,16 +156,6 @@ impl Planner<'_, '_> {
                 .find(|(given, _)| given == name)
         };
         let mut scope = Scope::new();
-        for name in PLATFORM {
-            scope.insert(
-                name.to_owned(),
-                (holes.of(&format!("${name}"), HoleKind::Variable), None),
-            );
-        }
-        // Builds for Windows are made on Windows, and their images come from elsewhere.
-        for name in ["BUILDOS", "TARGETOS"] {
-            scope.insert(name.to_owned(), (Text::new("linux"), None));
-        }
         for arg in &self.file.args {
             if !self.run.cx.spend() {
                 break;
@@ -177,9 +175,10 @@ impl Planner<'_, '_> {
                 }
                 (None, Some(default)) => {
                     let value = expand(&default.raw, self.dialect(), holes, false, &mut |name| {
-                        scope
-                            .get(name)
-                            .map_or(Value::Unset, |(value, _)| Value::Set(value.clone()))
+                        let known = scope.get(name).map(|(value, _)| value.clone());
+                        known
+                            .or_else(|| platform(holes, name))
+                            .map_or(Value::Unset, Value::Set)
                     });
                     let note = format!("`ARG {name}` has this default");
                     (value, Some((self.span(default), note.into())))
@@ -205,7 +204,7 @@ impl Planner<'_, '_> {
                 }
                 Value::Set(value.clone())
             }
-            None => Value::Unset,
+            None => platform(holes, name).map_or(Value::Unset, Value::Set),
         };
         let text = expand(&word.raw, self.dialect(), holes, false, &mut lookup);
         // Without a value docker would refuse `FROM node:$V`, so the build gets one in a way that we
@@ -232,6 +231,9 @@ impl Planner<'_, '_> {
     }
 
     fn context(&self, name: &str) -> Option<&Text> {
+        if self.build.contexts.is_empty() {
+            return None;
+        }
         let wanted = parse(&Text::new(name));
         self.build
             .contexts

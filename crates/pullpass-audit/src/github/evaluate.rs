@@ -13,7 +13,7 @@ use crate::text::{HoleKind, Text, is_hole};
 use crate::variables::Variables;
 use crate::yaml::{Document, Node, Style};
 
-use super::expression::{Expr, Op, parse_number, pieces, read};
+use super::expression::{Expr, Op, begins, parse_number, pieces, read};
 use super::table::{in_lower_case, is_lower_case};
 
 /// How deep values nest: further down they count as unknown.
@@ -193,7 +193,7 @@ impl Scope<'_> {
     /// The value of a scalar as GitHub reads it: a plain `3.10` is the number 3.1.
     pub(super) fn value(&self, node: Node<'_>) -> Value {
         match node.as_str() {
-            Some(text) if text.contains("${{") => self.template(text),
+            Some(text) if begins(text).is_some() => self.template(text),
             Some(text) if node.style() == Style::Plain => Value::plain(text),
             Some(text) => Value::text(text),
             None => self.deep_value(node, 0),
@@ -249,15 +249,21 @@ impl Scope<'_> {
 
     /// The hole for an expression in words.
     pub(super) fn unknown(&self, words: &str, kind: HoleKind) -> Value {
-        Value::Text(self.cx.holes.of(&["${{ ", words, " }}"].concat(), kind))
+        let write = |out: &mut String| {
+            out.push_str("${{ ");
+            out.push_str(words);
+            out.push_str(" }}");
+        };
+        Value::Text(self.cx.holes.written(kind, write))
     }
 
     fn unknown_expr(&self, expr: &Expr, kind: HoleKind) -> Value {
-        let mut words = String::with_capacity(64);
-        words.push_str("${{ ");
-        expr.write(&mut words, 0);
-        words.push_str(" }}");
-        Value::Text(self.cx.holes.of(&words, kind))
+        let write = |out: &mut String| {
+            out.push_str("${{ ");
+            expr.write(out, 0);
+            out.push_str(" }}");
+        };
+        Value::Text(self.cx.holes.written(kind, write))
     }
 
     /// The value of an expression.
@@ -345,10 +351,11 @@ impl Scope<'_> {
 
     fn property(&self, expr: &Expr, of: &Expr, key: &Expr) -> Value {
         let key = self.eval(key);
+        // Declared first, so that it lives longer than what is borrowed from it.
+        let lower: Vec<Cow<'_, str>>;
         if let (Some(mut parts), Some(name)) = (of.path(), key.as_text().known()) {
-            let lower: Vec<Cow<'_, str>>;
             if !parts.iter().copied().all(is_lower_case) {
-                lower = parts.into_iter().map(in_lower_case).collect();
+                lower = parts.iter().copied().map(in_lower_case).collect();
                 parts = lower.iter().map(|p| &**p).collect();
             }
             parts.push(name);
@@ -535,8 +542,10 @@ impl Scope<'_> {
 
     /// Comparisons that are decided by which event starts the job, though neither side is known.
     fn known_by_event(&self, left: &Expr, right: &Expr) -> Option<bool> {
-        let paths =
-            [left.path(), right.path()].map(|p| p.map(|p| p.join(".").to_ascii_lowercase()));
+        let paths = [left.path(), right.path()].map(|p| {
+            p.filter(|p| p.first().is_some_and(|p| p.eq_ignore_ascii_case("github")))
+                .map(|p| p.join(".").to_ascii_lowercase())
+        });
         let [a, b] = &paths;
         if self.starter != Starter::Anyone {
             // A fork's pull request comes from another repository with another owner.

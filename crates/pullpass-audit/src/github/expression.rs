@@ -7,6 +7,7 @@
 //! The grammar is that of GitHub's "Evaluate expressions in workflows and actions": strings in
 //! single quotes, `!` before comparison before equality before `&&` before `||`.
 
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -183,8 +184,8 @@ impl Expr {
     }
 
     /// `["matrix", "python"]` for `matrix.python`; `None` when it is no plain path.
-    pub(super) fn path(&self) -> Option<Vec<&str>> {
-        let mut parts = Vec::new();
+    pub(super) fn path(&self) -> Option<Path<'_>> {
+        let mut parts = Path::new();
         let mut at = self;
         loop {
             match at {
@@ -394,6 +395,12 @@ pub(super) fn parse_number(text: &str) -> Option<f64> {
     text.parse().ok()
 }
 
+/// The names of a path. Most have two or three.
+pub(super) type Path<'e> = SmallVec<[&'e str; 4]>;
+
+/// The pieces of a text. Most have one or two.
+pub(super) type Pieces<'t> = SmallVec<[Piece<'t>; 2]>;
+
 /// A piece of a text with expressions in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Piece<'t> {
@@ -405,15 +412,18 @@ pub(super) struct Piece<'t> {
     pub(super) inner: &'t str,
 }
 
+/// Where the first `${{` of a text stands.
+pub(super) fn begins(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'$', bytes)
+        .find(|&at| matches!(bytes.get(at + 1..), Some([b'{', b'{', ..])))
+}
+
 /// The `${{ }}` of a text, in order.
-pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut out = Vec::new();
+pub(super) fn pieces(text: &str) -> Pieces<'_> {
+    let mut out = Pieces::new();
     let mut from = 0;
-    while let Some(start) = text
-        .get(from..)
-        .and_then(|t| t.find("${{"))
-        .map(|at| at + from)
-    {
+    while let Some(start) = text.get(from..).and_then(begins).map(|at| at + from) {
         let Some(inner) = text.get(start + 3..) else {
             break;
         };

@@ -13,7 +13,7 @@ use crate::yaml::Node;
 use super::action;
 use super::condition::Condition;
 use super::evaluate::{Frame, Scope, Starter};
-use super::expression::pieces;
+use super::expression::{begins, pieces};
 use super::known;
 use super::table::{self, Known};
 
@@ -269,7 +269,7 @@ impl Steps {
         // A repository named by an expression is as a rule this one, or a fork of it.
         let foreign = get("repository")
             .and_then(Node::as_str)
-            .is_some_and(|name| !name.trim().is_empty() && !name.contains("${{"));
+            .is_some_and(|name| !name.trim().is_empty() && begins(name).is_none());
         if !foreign {
             self.own.push(path);
         } else {
@@ -344,7 +344,7 @@ impl Steps {
     /// A script with its expressions replaced by their values.
     pub(super) fn script(&self, run: &JobRun<'_>, node: Node<'_>) -> Option<Mapped> {
         let script = node.mapped()?;
-        if !script.text.contains("${{") {
+        if begins(&script.text).is_none() {
             return Some(script);
         }
         let scope = self.scope(run);

@@ -61,7 +61,7 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             job: None,
             image: None,
             message: format!("the command `{name}` signs in to Docker Hub, and no job calls it"),
-            help: "call it in each job that pulls, before the first pull, or remove it".to_owned(),
+            help: "call it in each job that pulls, before the first pull, or remove it".into(),
             fix: Fixable::None,
             reached: true,
             related: Vec::new(),

@@ -84,10 +84,9 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             format!("use {} here too", name(mirror)),
             Fixable::None,
         );
-        draft.related.push((
-            mirror.place.clone(),
-            "here it comes from a mirror".to_owned(),
-        ));
+        draft
+            .related
+            .push((mirror.place.clone(), "here it comes from a mirror".into()));
         out.push(draft);
     }
 }

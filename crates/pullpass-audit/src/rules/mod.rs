@@ -1,7 +1,10 @@
 //! The rules: small functions over verdicts. One file per rule; this one is their list, and what
 //! happens to what they find.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
@@ -78,38 +81,41 @@ pub struct Seen<'a> {
 pub struct Draft {
     severity: Option<Severity>,
     place: Place,
-    job: Option<String>,
+    job: Option<Arc<str>>,
     image: Option<String>,
     /// One sentence; `{jobs}` becomes "job `a`" or "jobs `a`, `b` and 3 more".
     message: String,
-    help: String,
+    help: Cow<'static, str>,
     fix: Fixable,
     reached: bool,
-    related: Vec<(Place, String)>,
+    related: Vec<(Place, Arc<str>)>,
 }
 
 impl Draft {
-    fn of_pull(pull: &Pull, message: String, help: impl Into<String>, fix: Fixable) -> Self {
+    fn of_pull(
+        pull: &Pull,
+        message: String,
+        help: impl Into<Cow<'static, str>>,
+        fix: Fixable,
+    ) -> Self {
         let message = if pull.reached {
             message
         } else {
             message.replace("is pulled", "would be pulled")
         };
-        let mut related: Vec<(Place, String)> = pull
-            .trace
-            .iter()
-            .map(|s| (s.place.clone(), s.note.to_string()))
-            .collect();
+        let mut related: Vec<(Place, Arc<str>)> = Vec::with_capacity(pull.trace.len() + 1);
+        let steps = pull.trace.iter();
+        related.extend(steps.map(|s| (s.place.clone(), Arc::clone(&s.note))));
         if let Some(decided_by) = &pull.decided_by
             && *decided_by != pull.place
         {
-            related.push((decided_by.clone(), pull.reason.clone()));
+            related.push((decided_by.clone(), pull.reason.as_str().into()));
         }
         Self {
             // Nothing fails because of what never runs.
             severity: (!pull.reached).then_some(Severity::Info),
             place: pull.place.clone(),
-            job: Some(pull.job.to_string()),
+            job: Some(Arc::clone(&pull.job)),
             image: pull.reference.clone().or_else(|| pull.image.clone()),
             message,
             help: help.into(),
@@ -119,11 +125,16 @@ impl Draft {
         }
     }
 
-    fn of_login(login: &Login, message: String, help: impl Into<String>, fix: Fixable) -> Self {
+    fn of_login(
+        login: &Login,
+        message: String,
+        help: impl Into<Cow<'static, str>>,
+        fix: Fixable,
+    ) -> Self {
         Self {
             severity: None,
             place: login.place.clone(),
-            job: Some(login.job.to_string()),
+            job: Some(Arc::clone(&login.job)),
             image: None,
             message,
             help: help.into(),
@@ -141,10 +152,19 @@ impl Draft {
 }
 
 /// How a pull is named in a message.
-fn name(pull: &Pull) -> String {
-    match &pull.image {
-        Some(image) => format!("`{image}`"),
-        None => "an image".to_owned(),
+fn name(pull: &Pull) -> Name<'_> {
+    Name(pull.image.as_deref())
+}
+
+/// An image in a message.
+struct Name<'p>(Option<&'p str>);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(image) => write!(f, "`{image}`"),
+            None => f.write_str("an image"),
+        }
     }
 }
 
@@ -227,9 +247,10 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
         if let Some(known) = at.find(hash, is_same).copied().and_then(|i| out.get_mut(i)) {
             known.severity = known.severity.max(severity);
             known.reached |= draft.reached;
-            known
-                .jobs
-                .extend(draft.job.filter(|job| !known.jobs.contains(job)));
+            let new = draft
+                .job
+                .filter(|job| !known.jobs.iter().any(|name| **name == **job));
+            known.jobs.extend(new.map(|job| job.to_string()));
             if known.fix == Fixable::Safe {
                 known.fix = draft.fix;
             }
@@ -241,7 +262,7 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
             rule: rule.id,
             severity,
             place: draft.place,
-            jobs: draft.job.into_iter().collect(),
+            jobs: draft.job.iter().map(|job| job.to_string()).collect(),
             image: draft.image,
             message: draft.message,
             help: draft.help,
@@ -252,7 +273,18 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
         });
     }
     for finding in out.iter_mut().skip(first) {
-        finding.message = finding.message.replace("{jobs}", &jobs(&finding.jobs));
+        put_in(&mut finding.message, "{jobs}", &finding.jobs);
+    }
+}
+
+/// Puts the names of jobs in the place of every `mark`.
+fn put_in(text: &mut String, mark: &str, names: &[String]) {
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find(mark)) {
+        let jobs = jobs(names);
+        let start = from + at;
+        text.replace_range(start..start + mark.len(), &jobs);
+        from = start + jobs.len();
     }
 }
 
@@ -281,7 +313,10 @@ fn number(findings: &mut [Finding]) {
             hash.write(part);
         }
         let count = seen.entry(hash.0).or_default();
-        hash.write(&count.to_string());
+        match *count {
+            0 => hash.write("0"),
+            more => hash.write(&more.to_string()),
+        }
         *count += 1;
         finding.fingerprint = format!("{:016x}", hash.0);
     }

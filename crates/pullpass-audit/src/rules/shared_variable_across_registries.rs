@@ -76,7 +76,7 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
         );
         draft.related.push((
             known.place.clone(),
-            format!("here it is the password for `{other}`"),
+            format!("here it is the password for `{other}`").into(),
         ));
         out.push(draft);
     }

@@ -6,7 +6,7 @@ use super::exec::Call;
 use super::redirect::is_name;
 use super::{Arg, Done, Flow, Input, Leave, Shell};
 use crate::run::{Cwd, JobRun};
-use crate::text::{HoleKind, Mapped, Text};
+use crate::text::{Mapped, Text};
 
 impl Shell {
     /// Executes a command of the shell; `None` when it is none.
@@ -246,7 +246,7 @@ impl Shell {
             Some(line) => self.set_fields(run, &names, &line.unwrap_or_default()),
             None => {
                 for name in names {
-                    let hole = run.cx.holes.of(&format!("${name}"), HoleKind::Variable);
+                    let hole = run.cx.holes.variable(&name);
                     self.set(run, &name, hole);
                 }
             }
@@ -270,7 +270,7 @@ impl Shell {
                 self.set_array(run, name, words.collect(), false);
             }
             _ => {
-                let hole = run.cx.holes.of(&format!("${name}"), HoleKind::Variable);
+                let hole = run.cx.holes.variable(name);
                 self.set(run, name, hole);
             }
         }

@@ -155,12 +155,12 @@ pub(super) fn guard_of_text(text: &str, negated: bool) -> Guard {
         holds = !holds;
     }
     let mut text = text.trim_end_matches(';').trim_end().to_owned();
-    let simple = !text.contains("&&") && !text.contains("||") && !text.contains(" -a ");
+    let simple = |text: &str| !["&&", "||", " -a "].iter().any(|sign| text.contains(sign));
     for (open, close) in [("[ ", " ]"), ("[[ ", " ]]"), ("test ", "")] {
         let Some(inner) = text
             .strip_prefix(open)
             .and_then(|inner| inner.strip_suffix(close))
-            .filter(|inner| simple && !inner.contains(" -o "))
+            .filter(|inner| simple(&text) && !inner.contains(" -o "))
         else {
             continue;
         };

@@ -8,7 +8,7 @@ use super::syntax::{CaseArm, Command, CommandKind, IfBranch, List, Part, PartKin
 use super::{Arg, Done, Flow, Input, Leave, Shell};
 use crate::effect::Guard;
 use crate::run::JobRun;
-use crate::text::{HoleKind, Mapped, Text};
+use crate::text::{Mapped, Text};
 
 /// How often a loop over known words is unrolled.
 const MAX_TURNS: usize = 64;
@@ -45,7 +45,7 @@ impl Shell {
             }
             CommandKind::ForArith { text, body } => {
                 if let Some(var) = text.split(['=', ' ']).find(|word| !word.is_empty()) {
-                    let hole = run.cx.holes.of(&format!("${var}"), HoleKind::Variable);
+                    let hole = run.cx.holes.variable(var);
                     self.set(run, var, hole);
                 }
                 let before = self.state(run);
@@ -285,7 +285,7 @@ impl Shell {
             _ => "\"$@\"".to_owned(),
         };
         let guard = Guard::when(format!("for {var} in {written}"));
-        let hole = run.cx.holes.of(&format!("${var}"), HoleKind::Variable);
+        let hole = run.cx.holes.variable(var);
         let before = self.state(run);
         self.set(run, var, hole);
         let done = run.guarded(guard, |run| self.items(run, body));
@@ -347,7 +347,7 @@ impl Shell {
             let written = self.words_of(run, cond.span);
             let before = self.state(run);
             for name in names {
-                let hole = run.cx.holes.of(&format!("${name}"), HoleKind::Variable);
+                let hole = run.cx.holes.variable(name);
                 self.set(run, name, hole);
             }
             let guard = Guard::when(format!("while {written}"));

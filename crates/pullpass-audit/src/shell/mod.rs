@@ -53,6 +53,11 @@ const MAX_NESTING: usize = 110;
 /// Longer values are given up: only hostile input doubles a variable until it fills memory.
 const MAX_VALUE: usize = 64 * 1024;
 
+thread_local! {
+    /// What nearly every script begins with, so that none needs memory for it.
+    static NO_ARGUMENTS: (Rc<Vec<Text>>, Rc<[Span]>) = (Rc::default(), Rc::from([]));
+}
+
 /// Follows a script in the job's state. Variables that it sets stay set in `run.env` for the caller
 /// to keep or to drop; the working folder likewise.
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
@@ -296,10 +301,11 @@ struct State {
 
 impl Shell {
     fn new(text: Rc<Mapped>) -> Self {
+        let (arguments, argument_places) = NO_ARGUMENTS.with(Clone::clone);
         Self {
             text,
-            arguments: Some(Rc::default()),
-            argument_places: Rc::from([]),
+            arguments: Some(arguments),
+            argument_places,
             zero: None,
             file: None,
             arrays: BTreeMap::new(),
@@ -471,7 +477,7 @@ impl Shell {
 
     fn set(&mut self, run: &mut JobRun<'_>, name: &str, value: Text) {
         let value = if value.as_str().len() > MAX_VALUE {
-            run.cx.holes.of(&format!("${name}"), HoleKind::Variable)
+            run.cx.holes.variable(name)
         } else {
             value
         };

@@ -188,8 +188,12 @@ impl Shell {
         printed: &Input,
         span: Span,
     ) {
-        let shown = run.show(&target.path);
-        if shown.contains("GITHUB_ENV") {
+        let shown = run.cx.holes.shown(target.path.as_str());
+        let special =
+            shown.contains("_ENV") || shown.ends_with(".json") || shown.contains("_AUTH_FILE");
+        if !special {
+            self.keep(run, target, printed);
+        } else if shown.contains("GITHUB_ENV") {
             if let Some(text) = printed.known() {
                 export_lines(run, &text.text);
             }
@@ -204,7 +208,14 @@ impl Shell {
             self.credentials(run, printed, store, span);
         } else if shown.ends_with("containers/auth.json") || shown.contains("REGISTRY_AUTH_FILE") {
             self.credentials(run, printed, Store::Containers, span);
-        } else if let (Some(path), Some(text)) = (self.locate(run, &target.path), printed.known()) {
+        } else {
+            self.keep(run, target, printed);
+        }
+    }
+
+    /// What a command prints is kept as the text of a file, for whatever reads it.
+    fn keep(&self, run: &JobRun<'_>, target: &Target, printed: &Input) {
+        if let (Some(path), Some(text)) = (self.locate(run, &target.path), printed.known()) {
             let mut written = self.written.borrow_mut();
             if target.append && (written.contains_key(&path) || run.cx.sources.exists(&path)) {
                 // What stood there before counts first; the whole is not worth keeping track of.

@@ -261,19 +261,23 @@ impl Deed {
             return None;
         }
         self.words.split('|').find_map(|words| {
-            let words: Vec<&str> = words.split_whitespace().collect();
+            let mut words = words.split_ascii_whitespace();
             if self.anywhere {
-                let first = words.first()?;
+                let first = words.next()?;
                 let is = |arg: &Arg| {
-                    arg.as_str() == *first || arg.as_str().ends_with(&format!(":{first}"))
+                    let before = arg.as_str().strip_suffix(first);
+                    before.is_some_and(|before| before.is_empty() || before.ends_with(':'))
                 };
                 return parsed.rest.iter().any(is).then_some(0);
             }
-            words
-                .iter()
-                .enumerate()
-                .all(|(at, word)| parsed.word(at) == *word)
-                .then_some(words.len())
+            let mut count = 0;
+            for word in words {
+                if parsed.word(count) != word {
+                    return None;
+                }
+                count += 1;
+            }
+            Some(count)
         })
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Reader<'b, 's> {
     anchors: HashMap<&'s [u8], u32>,
     /// The anchor of the node that is added next.
     anchor: Option<Name<'s>>,
+    /// The key that begins at the place in hand, where it has been read already.
+    key: Option<Scalar>,
 }
 
 /// `&name` or `*name`.
@@ -49,14 +51,27 @@ struct Place {
     column: usize,
 }
 
-/// A scalar without what surrounds it.
+/// A plain or quoted scalar, with its quotes.
+#[derive(Clone, Copy)]
 struct Scalar {
     style: Style,
     start: usize,
     end: usize,
-    /// The value, where it is not what stands in the text.
-    value: Option<Box<str>>,
+    /// There are escapes in it.
+    escapes: bool,
 }
+
+/// Bytes that a plain scalar goes on with whatever stands around them.
+static GOES_ON: [bool; 256] = {
+    let mut table = [true; 256];
+    let others = b"\n\t #:,[]{}";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = false;
+        at += 1;
+    }
+    table
+};
 
 /// Reads a whole text into `out`; `None` when it is not common, with `out` half filled.
 pub(super) fn read<'s>(out: &mut Builder<'s>) -> Option<()> {
@@ -73,6 +88,7 @@ pub(super) fn read<'s>(out: &mut Builder<'s>) -> Option<()> {
         depth: 0,
         anchors: HashMap::new(),
         anchor: None,
+        key: None,
     };
     let marked = text.starts_with(b"---\n");
     if marked {
@@ -184,11 +200,25 @@ impl<'s> Reader<'_, 's> {
             style,
             start,
             end,
-            value,
+            escapes,
         } = scalar;
-        let id = self
-            .out
-            .add(Data::Scalar(value), style, narrow(start), narrow(end), 0);
+        let quote = usize::from(style != Style::Plain);
+        let (from, to) = (start + quote, end - quote);
+        let data = if escapes {
+            let inner = self.out.source.text.get(from..to).unwrap_or_default();
+            if style == Style::Single {
+                self.out.make(&inner.replace("''", "'"))
+            } else {
+                self.out.make(&unescaped(inner))
+            }
+        } else {
+            Data::Written(narrow(from), narrow(to))
+        };
+        self.add_value(data, style, start, end);
+    }
+
+    fn add_value(&mut self, data: Data, style: Style, start: usize, end: usize) {
+        let id = self.out.add(data, style, narrow(start), narrow(end), 0);
         self.keep_anchor(id);
     }
 
@@ -196,9 +226,8 @@ impl<'s> Reader<'_, 's> {
     fn keep_anchor(&mut self, id: u32) {
         if let Some(Name { name, start, end }) = self.anchor.take() {
             self.anchors.insert(name, id);
-            if let Some(node) = self.out.doc.nodes.get_mut(id as usize) {
-                node.anchor = Some((narrow(start), narrow(end)));
-            }
+            let range = (narrow(start), narrow(end));
+            self.out.doc.anchors.insert(id, range);
         }
     }
 
@@ -245,12 +274,8 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn add_nothing(&mut self, at: usize) {
-        self.add(Scalar {
-            style: Style::Plain,
-            start: at,
-            end: at,
-            value: Some("~".into()),
-        });
+        let data = self.out.make("~");
+        self.add_value(data, Style::Plain, at, at);
     }
 
     fn sequence(&mut self, column: usize, start: usize) -> Option<()> {
@@ -274,15 +299,18 @@ impl<'s> Reader<'_, 's> {
                     at: inner,
                     column: column + inner - place.at,
                 };
-                if self.is_dash(inner.at) || self.key(inner.at).is_some() {
+                let scalar = self.scalar(inner.at);
+                let key = scalar.filter(|scalar| self.is_key(scalar));
+                if self.is_dash(inner.at) || key.is_some() {
                     // It would be the anchor of the first key.
                     if self.anchor.is_some() {
                         return None;
                     }
                     self.here = Some(inner);
+                    self.key = key;
                     self.block()?;
                 } else {
-                    self.value(inner.at, column)?;
+                    self.value(inner.at, column, scalar)?;
                     self.advance()?;
                 }
             }
@@ -297,13 +325,16 @@ impl<'s> Reader<'_, 's> {
             if self.is_dash(place.at) {
                 break;
             }
-            let key = self.key(place.at)?;
+            let key = match self.key.take() {
+                Some(known) => known,
+                None => self.scalar(place.at).filter(|scalar| self.is_key(scalar))?,
+            };
             let colon = key.end;
             self.add(key);
             let inner = self.skip_spaces(colon + 1);
             let inner = self.take_anchor(inner)?;
             if !self.ends_at(inner) {
-                self.value(inner, column)?;
+                self.value(inner, column, None)?;
                 self.advance()?;
                 // A sequence cannot follow a value.
                 if self
@@ -348,18 +379,24 @@ impl<'s> Reader<'_, 's> {
         }
     }
 
-    /// The key that begins here, if one does: its end is the place of the colon.
-    fn key(&self, at: usize) -> Option<Scalar> {
-        let key = match self.byte(at) {
-            b'\'' | b'"' => self.quoted(at)?,
-            _ => self.plain(at, false)?,
-        };
-        let colon = self.byte(key.end) == b':' && matches!(self.byte(key.end + 1), b' ' | b'\n');
-        (colon && key.end - key.start <= MAX_KEY).then_some(key)
+    /// The plain or quoted scalar that begins here, if one does.
+    fn scalar(&self, at: usize) -> Option<Scalar> {
+        match self.byte(at) {
+            b'\'' | b'"' => self.quoted(at),
+            _ => self.plain(at, false),
+        }
     }
 
-    /// A value that begins on the line of its key or dash, which stands in `column`.
-    fn value(&mut self, at: usize, column: usize) -> Option<()> {
+    /// Whether a scalar is a key: its end is the place of the colon.
+    fn is_key(&self, scalar: &Scalar) -> bool {
+        self.byte(scalar.end) == b':'
+            && matches!(self.byte(scalar.end + 1), b' ' | b'\n')
+            && scalar.end - scalar.start <= MAX_KEY
+    }
+
+    /// A value that begins on the line of its key or dash, which stands in `column`. `known` is the
+    /// scalar that begins there, where it has been read already.
+    fn value(&mut self, at: usize, column: usize, known: Option<Scalar>) -> Option<()> {
         match self.byte(at) {
             b'|' | b'>' => return self.lines(at, column),
             b'*' => return self.alias(at),
@@ -369,9 +406,9 @@ impl<'s> Reader<'_, 's> {
             }
             _ => {}
         }
-        let scalar = match self.byte(at) {
-            b'\'' | b'"' => self.quoted(at)?,
-            _ => self.plain(at, false)?,
+        let scalar = match known {
+            Some(known) => known,
+            None => self.scalar(at)?,
         };
         if !self.ends_at(self.skip_spaces(scalar.end)) {
             return None;
@@ -398,6 +435,13 @@ impl<'s> Reader<'_, 's> {
         // One past the last byte that is no blank.
         let mut end = start;
         loop {
+            let rest = self.text.get(at..).unwrap_or_default();
+            let goes_on = |b: &&u8| GOES_ON.get(usize::from(**b)) == Some(&true);
+            let run = rest.iter().take_while(goes_on).count();
+            if run > 0 {
+                at += run;
+                end = at;
+            }
             match self.byte(at) {
                 b'\n' => break,
                 b'\t' => return None,
@@ -425,7 +469,7 @@ impl<'s> Reader<'_, 's> {
             style: Style::Plain,
             start,
             end,
-            value: None,
+            escapes: false,
         })
     }
 
@@ -449,12 +493,6 @@ impl<'s> Reader<'_, 's> {
             escapes = true;
             close += 2;
         }
-        let inner = self.out.source.text.get(start + 1..close)?;
-        let value = match (escapes, quote) {
-            (false, _) => inner.into(),
-            (true, b'\'') => inner.replace("''", "'").into(),
-            (true, _) => unescaped(inner),
-        };
         Some(Scalar {
             style: if quote == b'"' {
                 Style::Double
@@ -463,7 +501,7 @@ impl<'s> Reader<'_, 's> {
             },
             start,
             end: close + 1,
-            value: Some(value),
+            escapes,
         })
     }
 
@@ -566,11 +604,13 @@ impl<'s> Reader<'_, 's> {
         }
         self.next = line;
         let folded = self.byte(header) == b'>';
-        let mut value = if folded {
-            self.folded(first_line, &block)?
+        let made = self.out.doc.made.len();
+        if folded {
+            self.folded(first_line, &block)?;
         } else {
-            self.literal(first_line, &block)?
-        };
+            self.literal(first_line, &block)?;
+        }
+        let value = &mut self.out.doc.made;
         match keeps {
             Keeps::Nothing => {}
             Keeps::One => value.push('\n'),
@@ -581,36 +621,41 @@ impl<'s> Reader<'_, 's> {
             }
         }
         let written = self.out.source.text.get(block.start..block.end)?;
-        self.add(Scalar {
-            style: if folded {
-                Style::Folded
-            } else {
-                Style::Literal
-            },
-            start: block.start,
-            end: block.end,
-            value: (written != value).then(|| value.into()),
-        });
+        let data = if value.get(made..) == Some(written) {
+            value.truncate(made);
+            Data::Written(narrow(block.start), narrow(block.end))
+        } else {
+            Data::Made(narrow(made), narrow(value.len()))
+        };
+        let style = if folded {
+            Style::Folded
+        } else {
+            Style::Literal
+        };
+        self.add_value(data, style, block.start, block.end);
         Some(())
     }
 
-    /// The lines as they are.
-    fn literal(&self, first_line: usize, block: &Block) -> Option<String> {
+    /// Makes the lines as they are.
+    fn literal(&mut self, first_line: usize, block: &Block) -> Option<()> {
         let text = self.out.source.text.get(first_line..block.last_end)?;
-        let mut value = String::with_capacity(text.len() + 1);
-        for line in text.split('\n') {
-            value.push_str(line.get(block.indent..).unwrap_or(""));
+        let value = &mut self.out.doc.made;
+        value.reserve(text.len() + 1);
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
+            value.push_str(text.get(start + block.indent..end).unwrap_or(""));
             value.push('\n');
+            start = end + 1;
         }
-        value.pop();
-        Some(value)
+        value.push_str(text.get(start + block.indent..).unwrap_or(""));
+        Some(())
     }
 
-    /// The lines joined by blanks, and by line ends where lines are blank. Lines that stand further in
+    /// Makes the lines joined by blanks, and by line ends where lines are blank. Lines that stand further in
     /// than the first are kept as they are, and are not common.
-    fn folded(&self, first_line: usize, block: &Block) -> Option<String> {
+    fn folded(&mut self, first_line: usize, block: &Block) -> Option<()> {
         let text = self.out.source.text.get(first_line..block.last_end)?;
-        let mut value = String::with_capacity(text.len() + 1);
+        let value = &mut self.out.doc.made;
         let mut in_paragraph = false;
         for line in text.split('\n') {
             let line = line.get(block.indent..).unwrap_or("");
@@ -624,7 +669,7 @@ impl<'s> Reader<'_, 's> {
             value.push_str(line);
             in_paragraph = !line.is_empty();
         }
-        Some(value)
+        Some(())
     }
 }
 

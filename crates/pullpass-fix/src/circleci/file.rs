@@ -1,9 +1,10 @@
 //! What is known of a configuration beside its jobs: the workflow entries that a context can be
 //! named on, and the scopes that its names live in.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use hashbrown::HashMap;
 use pullpass_audit::effect::Provider;
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::Credential;

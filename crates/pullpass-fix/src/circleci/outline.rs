@@ -2,8 +2,7 @@
 //! list's names are looked up. An inline orb sees only what is declared inside itself, so a step
 //! that is put into one of its jobs can call only what the orb has.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use pullpass_audit::source::Span;
 use pullpass_audit::yaml::{Document, Node};
 

@@ -1,9 +1,10 @@
 //! The workflows and local actions of a repository as an editor sees them: which list each step is
 //! an item of, which job a list belongs to, and which jobs call a workflow.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use hashbrown::HashMap;
 use pullpass_audit::effect::{Job, Provider};
 use pullpass_audit::source::{FileId, RepoPath, Span};
 use pullpass_audit::yaml::{Document, Node};

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use clap::Args;
 use pullpass_audit::context::{Options, Unread};
 use pullpass_audit::finding;
-use rayon::prelude::*;
 
 use super::orb_sources;
 use crate::baseline::{self, Baseline, Entry};
@@ -16,13 +15,14 @@ use crate::checkout::{Checkout, Overlay};
 use crate::config::{Configs, FailOn};
 use crate::error::{Error, Result};
 use crate::exit::ExitCode;
+use crate::parallel::in_order;
 use crate::render::{Format, Fragment, Human, Render, Repository, Stream, Totals};
 use crate::terminal::Terminal;
 use crate::walk::{self, Scope, Target};
 
-/// Repositories per core that are audited before what was found is written: enough to keep every
-/// core busy, few enough that a fleet's size does not show in memory.
-const BATCH: usize = 32;
+/// Repositories per core that may be audited before the first of them is written: enough to keep
+/// every core busy, few enough that a fleet's size does not show in memory.
+const AHEAD: usize = 16;
 
 /// Stack of a worker, in bytes: scripts, Makefiles and Compose files call each other.
 const STACK: usize = 16 * 1024 * 1024;
@@ -163,35 +163,14 @@ impl Plan {
         let mut stream = Stream::open(render, out).map_err(|e| Error::output(&e))?;
         let mut entries = BTreeSet::new();
         let one = |target: &Target| self.audit(target, among_many, render);
-        let mut write = |done: Vec<Result<(Fragment, Vec<Entry>)>>| -> Result<()> {
-            for one in done {
-                let (fragment, more) = one?;
-                entries.extend(more);
-                stream.push(fragment).map_err(|e| Error::output(&e))?;
-            }
-            Ok(())
+        let mut write = |one: Result<(Fragment, Vec<Entry>)>| -> Result<()> {
+            let (fragment, more) = one?;
+            entries.extend(more);
+            stream.push(fragment).map_err(|e| Error::output(&e))
         };
         match &workers {
-            None => {
-                for target in targets {
-                    write(vec![one(target)])?;
-                }
-            }
-            Some(pool) => {
-                let mut done = Vec::new();
-                for batch in targets.chunks(BATCH * pool.current_num_threads()) {
-                    let mut next = Vec::new();
-                    // While these are audited, what was found in those before is written.
-                    pool.in_place_scope(|scope| {
-                        scope.spawn(|_| {
-                            next = batch.par_iter().with_max_len(1).map(one).collect();
-                        });
-                        write(done)
-                    })?;
-                    done = next;
-                }
-                write(done)?;
-            }
+            None => targets.iter().map(one).try_for_each(&mut write)?,
+            Some(pool) => in_order(pool, AHEAD, targets, one, &mut write)?,
         }
         let totals = stream.close().map_err(|e| Error::output(&e))?;
         Ok((totals, entries))

@@ -65,9 +65,9 @@ fn finding(rule: &'static str, severity: Severity, place: Place, message: &str) 
         jobs: vec!["build".to_owned()],
         image: Some("docker.io/library/alpine:3.20".to_owned()),
         message: message.to_owned(),
-        help: "sign in with `docker login` before this step".to_owned(),
+        help: "sign in with `docker login` before this step".into(),
         fix: Fixable::Safe,
-        related: vec![(job(), "job `build` runs on a machine".to_owned())],
+        related: vec![(job(), "job `build` runs on a machine".into())],
         fingerprint: "0123456789abcdef".to_owned(),
     }
 }
@@ -102,10 +102,9 @@ pub(crate) fn audit() -> Audit {
         "`python:3.12` is pulled from Docker Hub anonymously in job `build`",
     );
     from_file.fingerprint = "fedcba9876543210".to_owned();
-    from_file.related.push((
-        alpine.clone(),
-        "`docker build` reads the Dockerfile".to_owned(),
-    ));
+    from_file
+        .related
+        .push((alpine.clone(), "`docker build` reads the Dockerfile".into()));
     Audit {
         files: 2,
         pulls: vec![
@@ -148,8 +147,8 @@ pub(crate) fn hostile() -> Audit {
         place,
         "`evil\u{1b}[2J` is pulled\n::set-output name=x::y",
     );
-    finding.help = "a\r\nb\u{9b}31m".to_owned();
-    finding.related[0].1 = "job `\u{1b}]0;title\u{7}`".to_owned();
+    finding.help = "a\r\nb\u{9b}31m".into();
+    finding.related[0].1 = "job `\u{1b}]0;title\u{7}`".into();
     Audit {
         files: 1,
         findings: vec![finding],
