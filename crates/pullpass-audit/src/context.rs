@@ -11,6 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::dockerfile::reader::{self, Dockerfile};
 use crate::memory::Memory;
 use crate::reference::{self, Image};
+use crate::shell::suites::Mentions;
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::{Holes, Text};
@@ -80,6 +81,7 @@ pub struct Context<'t> {
     shell: Cell<u64>,
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
     images: RefCell<HashMap<Text, Rc<Named>>>,
+    pub(crate) mentions: RefCell<Mentions>,
 }
 
 /// What the text of an image says, and the canonical form of the name that it is, with its holes.
@@ -107,6 +109,7 @@ impl<'t> Context<'t> {
             shell: Cell::new(SHELL_BYTES),
             scripts: RefCell::default(),
             images: RefCell::default(),
+            mentions: RefCell::default(),
         }
     }
 

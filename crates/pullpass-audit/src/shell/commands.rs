@@ -4,7 +4,7 @@
 use ecow::EcoString;
 
 use super::exec::Call;
-use super::{Arg, Done, Shell};
+use super::{Arg, Done, Shell, suites};
 use crate::effect::Kind;
 use crate::run::JobRun;
 use crate::source::Span;
@@ -46,6 +46,7 @@ impl Shell {
     fn program(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
         let written = call.name();
         if written.contains('/')
+            && !suites::brings_a_build_tool(written)
             && let Some(done) = self.script_file(run, call.args, call.span)
         {
             return done;
@@ -54,6 +55,7 @@ impl Shell {
             return self.behind_prefix(run, call);
         };
         let name = name.as_str();
+        self.test_suite(run, name, call);
         self.wrapper(run, name, call)
             .or_else(|| self.client(run, name, call))
             .or_else(|| self.task_runner(run, name, call))

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::exec::Call;
 use super::flags::{self, Order, Spec};
-use super::{Arg, Done, Input, Shell, trigger};
+use super::{Arg, Done, Input, Shell, suites, trigger};
 use crate::effect::By;
 use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
@@ -104,6 +104,10 @@ impl Shell {
                 // `bash <(printf ...)`
                 if let Some(Input::Known(text)) = self.processes.get(&file.text).cloned() {
                     return self.process(run, text, |_| {});
+                }
+                // `sh ./gradlew build`
+                if suites::brings_a_build_tool(file.as_str()) {
+                    return self.recall(run, args, span);
                 }
                 self.script_file(run, args, span).unwrap_or(Done::UNKNOWN)
             }

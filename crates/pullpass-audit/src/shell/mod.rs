@@ -27,6 +27,7 @@ mod open;
 mod param;
 mod pattern;
 mod redirect;
+pub(crate) mod suites;
 mod tools;
 mod trigger;
 mod words;

@@ -955,3 +955,127 @@ fn a_loop_over_a_pattern_goes_through_the_files_there_are() {
     assert!(pulls_of("for d in 'svc/*/'; do docker build $d; done").is_empty());
     assert!(pulls_of("for d in other/*/; do docker build $d; done").is_empty());
 }
+
+const CONTAINERS: &str = "pull testcontainers/ryuk:?";
+
+/// What a project depends on says that its tests start containers; whatever runs the tests pulls.
+#[test]
+fn tests_that_start_containers_pull() {
+    for (file, text, script) in [
+        (
+            "pom.xml",
+            "<groupId>org.testcontainers</groupId>",
+            "mvn -B verify",
+        ),
+        (
+            "pom.xml",
+            "<groupId>org.testcontainers</groupId>",
+            "./mvnw --batch-mode package",
+        ),
+        (
+            "core/db/pom.xml",
+            "<groupId>org.testcontainers</groupId>",
+            "mvn install -DskipTests=false",
+        ),
+        (
+            "gradle/libs.versions.toml",
+            "tc = \"org.testcontainers:mysql:1\"",
+            "./gradlew :app:test",
+        ),
+        (
+            "app/build.gradle.kts",
+            "org.testcontainers",
+            "sh ./gradlew check -x lint",
+        ),
+        (
+            "build.sbt",
+            "\"com.dimafeng\" %% \"testcontainers-scala\"",
+            "sbt clean test",
+        ),
+        (
+            "go.mod",
+            "require github.com/testcontainers/testcontainers-go v0.40.0",
+            "go test ./...",
+        ),
+        (
+            "svc/go.mod",
+            "github.com/testcontainers/testcontainers-go",
+            "cd svc && gotestsum -- -race",
+        ),
+        (
+            "package.json",
+            "{\"devDependencies\":{\"testcontainers\":\"11\"},\"scripts\":{\"test\":\"jest\"}}",
+            "npm test",
+        ),
+        (
+            "requirements-dev.txt",
+            "testcontainers[postgres]",
+            "python -m pytest -q",
+        ),
+        ("pyproject.toml", "\"testcontainers\"", "poetry run pytest"),
+        (
+            "tests/Shop.Tests/Shop.Tests.csproj",
+            "<PackageReference Include=\"Testcontainers\" />",
+            "dotnet test",
+        ),
+    ] {
+        assert_eq!(
+            effects_in(&[(file, text)], script),
+            [CONTAINERS],
+            "{script}"
+        );
+    }
+    let rust = [("Cargo.toml", "testcontainers = \"0.25\"")];
+    let said = effects_in(&rust, "cargo nextest run");
+    assert!(said[0].contains("opaque Testcontainers"), "{said:?}");
+}
+
+#[test]
+fn tests_that_are_left_out_or_start_none_pull_nothing() {
+    let java = [
+        ("pom.xml", "<groupId>org.testcontainers</groupId>"),
+        (
+            "build.gradle",
+            "testImplementation 'org.testcontainers:junit-jupiter'",
+        ),
+        ("go.mod", "github.com/testcontainers/testcontainers-go"),
+        ("gradlew", "exec java -jar gradle-wrapper.jar"),
+        ("node_modules/x/package.json", "testcontainers"),
+        ("package.json", "{\"scripts\": {\"test\": \"jest\"}}"),
+    ];
+    for script in [
+        "mvn compile",
+        "mvn package -DskipTests",
+        "mvn -Dmaven.test.skip=true install",
+        "./gradlew assemble",
+        "./gradlew build -x test",
+        "go build ./...",
+        "go test -short ./...",
+        "npm test",
+        "cargo test",
+        "TC_CLOUD_TOKEN=x mvn verify",
+        "cd docs && go test",
+    ] {
+        assert_eq!(effects_in(&java, script), [""; 0], "{script}");
+    }
+    let elsewhere =
+        "export TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX=registry.acme.example/hub/\nmvn verify";
+    assert_eq!(
+        effects_in(&java, elsewhere),
+        ["pull registry.acme.example/hub/testcontainers/ryuk:?"]
+    );
+    let without = "TESTCONTAINERS_RYUK_DISABLED=true go test ./...";
+    let said = effects_in(&java, without);
+    assert!(said[0].contains("opaque Testcontainers"), "{said:?}");
+}
+
+/// A project's own `gradlew` brings Gradle, and does nothing that counts.
+#[test]
+fn a_wrapper_of_a_build_tool_is_the_tool() {
+    let files = [("gradlew", "exec \"$JAVACMD\" \"$@\"")];
+    let said = effects_in(&files, "./gradlew bootBuildImage");
+    assert_eq!(
+        said[0], "pull paketobuildpacks/builder:? always",
+        "{said:?}"
+    );
+}

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::exec::Call;
 use super::flags::{self, Order, Parsed, Spec};
+use super::suites::Suite;
 use super::{Arg, Done, Shell};
 use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::run::JobRun;
@@ -23,6 +24,7 @@ struct Table {
     flags: HashMap<String, Spec>,
     wrapper: Vec<Wrapper>,
     tool: Vec<Tool>,
+    suite: Vec<Suite>,
 }
 
 /// A command that runs another command.
@@ -165,6 +167,7 @@ struct Index {
     table: Table,
     tools: HashMap<String, usize>,
     wrappers: HashMap<String, Vec<usize>>,
+    suites: HashMap<String, usize>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
@@ -182,10 +185,17 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
             wrappers.entry(name.clone()).or_default().push(index);
         }
     }
+    let mut suites = HashMap::new();
+    for (index, suite) in table.suite.iter().enumerate() {
+        for name in &suite.names {
+            suites.insert(name.clone(), index);
+        }
+    }
     Index {
         table,
         tools,
         wrappers,
+        suites,
     }
 });
 
@@ -200,6 +210,20 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// The flags of a command that is read in code.
 pub(super) fn spec(command: &str) -> &'static Spec {
     INDEX.table.flags.get(command).unwrap_or(&NO_FLAGS)
+}
+
+/// What scripts that run tests have in them.
+pub(super) fn leads_to_suites() -> impl Iterator<Item = &'static str> {
+    let index: &'static Index = &INDEX;
+    let all = index.table.suite.iter().flat_map(Suite::leads);
+    all.map(String::as_str)
+}
+
+/// What is known of a program that runs tests, and its number in the table.
+pub(super) fn suite(name: &str) -> Option<(usize, &'static Suite)> {
+    let index: &'static Index = &INDEX;
+    let number = *index.suites.get(name)?;
+    Some((number, index.table.suite.get(number)?))
 }
 
 /// What a name says of a command that runs another; a name may have several forms.
@@ -534,6 +558,9 @@ mod tests {
                     || deed.prints.is_some();
                 assert!(acts != deed.nothing, "{:?} {:?}", tool.names, deed.words);
             }
+        }
+        for suite in &table.suite {
+            assert!(suite.source.starts_with("https://"), "{:?}", suite.names);
         }
         for command in [
             "docker",

@@ -33,7 +33,10 @@ const LEADS: [&str; 20] = [
 ];
 
 static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let words = LEADS.into_iter().chain(tools::names());
+    let words = LEADS
+        .into_iter()
+        .chain(tools::names())
+        .chain(tools::leads_to_suites());
     // Variables in capitals hold the names of clients: `$DOCKER`.
     AhoCorasick::builder()
         .ascii_case_insensitive(true)

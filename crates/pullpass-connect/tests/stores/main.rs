@@ -12,5 +12,6 @@ mod conformance;
 mod file;
 mod kv;
 mod moto;
+mod moto_server;
 mod server;
 mod vault;

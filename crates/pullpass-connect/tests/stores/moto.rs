@@ -1,4 +1,4 @@
-//! Secrets Manager as `moto` implements it (`pip install 'moto[server]'`), with the rules in front
+//! Secrets Manager as `moto` implements it, with the rules in front
 //! that the service has and `moto` 5.2 does not:
 //!
 //! - a label that a version has is only moved by a request that names that version
@@ -10,35 +10,23 @@
 //! the removal of versions without labels, who may do what, KMS. It also shows versions without
 //! labels where the service does not; the store takes no notice of those.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
+use crate::moto_server::Server;
 use crate::server::{Answer, answer, serve};
 
 /// A server of `moto`, which ends with the test.
-pub(crate) struct Moto {
-    child: Child,
-    url: String,
-    log: Arc<Mutex<Vec<String>>>,
-}
+pub(crate) struct Moto(Server);
 
 /// The way to it, behind the rules.
 struct Way {
     client: reqwest::Client,
     url: String,
     log: Arc<Mutex<Vec<String>>>,
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// What goes wrong between the store and the service.
@@ -59,49 +47,13 @@ pub(crate) struct Wire {
 }
 
 impl Moto {
-    /// Starts a server, where `moto_server` is installed: `$PULLPASS_TEST_MOTO` or in the path.
+    /// Starts a server, where one is installed.
     pub(crate) fn start(test: &str) -> Option<Self> {
-        let program = std::env::var("PULLPASS_TEST_MOTO").unwrap_or("moto_server".into());
-        let started = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", "0"])
-            .env("PYTHONUNBUFFERED", "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let Ok(mut child) = started else {
-            println!("skipped: {test}: moto_server is not installed");
-            return None;
-        };
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let url = loop {
-            let Some(Ok(line)) = lines.next() else {
-                let _ = child.wait();
-                println!("skipped: {test}: moto_server does not start");
-                return None;
-            };
-            if let Some(at) = line.find("http://127.0.0.1:") {
-                break line[at..].trim().to_owned();
-            }
-        };
-        // Read to the end, so that its log does not fill up the pipe; shown where it does not answer.
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let mut log = shared.lock().unwrap();
-                log.push(line);
-                if log.len() > 40 {
-                    log.remove(0);
-                }
-            }
-            shared.lock().unwrap().push("(the end)".to_owned());
-        });
-        Some(Self { child, url, log })
+        Server::start(test).map(Self)
     }
 
     pub(crate) fn url(&self) -> &str {
-        &self.url
+        &self.0.url
     }
 
     /// The address of the service, behind its rules and what is to go wrong.
@@ -111,8 +63,8 @@ impl Moto {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let way = Arc::new(Way {
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
-            url: self.url.clone(),
-            log: Arc::clone(&self.log),
+            url: self.0.url.clone(),
+            log: Arc::clone(&self.0.log),
         });
         // One request at a time, so that what a rule has seen is so when the request is done.
         let turn = Arc::new(tokio::sync::Mutex::new(()));

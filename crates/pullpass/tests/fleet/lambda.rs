@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use pullpass_sandbox::{Limits, Options};
 use serde_json::{Value, json};
 
-use crate::moto::{Ended, Moto};
+use crate::moto::Moto;
+use crate::moto_server::Ended;
 use crate::support::{Fleet, population};
 
 const SECRET: &str = "p1-dockerhub_token";

@@ -18,6 +18,9 @@ mod killed;
 mod kv;
 mod lambda;
 mod moto;
+#[allow(dead_code, reason = "the suite of the stores shows its log")]
+#[path = "../../../pullpass-connect/tests/stores/moto_server.rs"]
+mod moto_server;
 mod onboard;
 #[path = "../../../pullpass-connect/tests/stores/server.rs"]
 mod server;

@@ -1,63 +1,27 @@
 //! AWS Secrets Manager, as `moto` implements it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
-use std::process::{Child, Command, Stdio};
-use std::thread;
 
 use pullpass_sandbox::client;
 use serde_json::Value;
 
+use crate::moto_server::Server;
 use crate::support::Fleet;
-
-/// A process that ends with the test.
-pub(crate) struct Ended(pub(crate) Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// A server of `moto`.
 pub(crate) struct Moto {
     pub(crate) url: String,
-    _process: Ended,
+    _server: Server,
 }
 
 impl Moto {
-    /// Starts one, where it is installed: `$PULLPASS_TEST_MOTO` or in the path.
+    /// Starts one, where it is installed.
     pub(crate) fn start(test: &str) -> Option<Self> {
-        let program = std::env::var("PULLPASS_TEST_MOTO").unwrap_or("moto_server".into());
-        let started = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", "0"])
-            .env("PYTHONUNBUFFERED", "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let Ok(mut child) = started else {
-            println!("skipped: {test}: moto_server is not installed");
-            return None;
-        };
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let process = Ended(child);
-        let url = loop {
-            let Some(Ok(line)) = lines.next() else {
-                println!("skipped: {test}: moto_server does not start");
-                return None;
-            };
-            if let Some(at) = line.find("http://127.0.0.1:") {
-                break line[at..].trim().to_owned();
-            }
-        };
-        // Read to the end, so that its log does not fill up the pipe.
-        thread::spawn(move || lines.for_each(drop));
+        let server = Server::start(test)?;
         Some(Self {
-            url,
-            _process: process,
+            url: server.url.clone(),
+            _server: server,
         })
     }
 
