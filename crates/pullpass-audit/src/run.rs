@@ -62,6 +62,8 @@ pub struct JobRun<'c> {
     pub step: Rc<str>,
     /// How we came here.
     pub trace: Trace,
+    /// The programs of a step reach a container engine that runs beside them.
+    pub has_engine: bool,
     /// `docker buildx` builds with a builder in a container, which does not see local images.
     pub container_builder: bool,
     /// Where the client in hand looks for credentials before it looks where Docker keeps them.
@@ -92,6 +94,7 @@ impl<'c> JobRun<'c> {
             cwd: Cwd::Inside(RepoPath::root()),
             step: "".into(),
             trace: Trace::default(),
+            has_engine: true,
             container_builder: false,
             first_stores: Vec::new(),
             depth: 0,

@@ -874,3 +874,31 @@ fn what_other_tools_keep_beside_the_configuration_is_not_read() {
     );
     assert_eq!(unread(".circleci/config.yaml", "services: {}\n"), 1);
 }
+
+/// In the container of an executor they find no engine, with `setup_remote_docker` neither.
+#[test]
+fn tests_that_start_containers_need_a_machine() {
+    let config = "version: 2.1
+jobs:
+  inside:
+    docker: [{image: cimg/openjdk:21.0}]
+    steps: [setup_remote_docker, {run: mvn verify}]
+  beside:
+    machine: {image: ubuntu-2404:current}
+    steps: [{run: mvn verify}]
+workflows: {w: {jobs: [inside, beside]}}
+";
+    let path = ".circleci/config.yml";
+    let tree = MemoryTree::new()
+        .with(path, config)
+        .with("pom.xml", "<groupId>org.testcontainers</groupId>");
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let jobs = lower(&cx, &RepoPath::new(path).unwrap());
+    let pulls = |name: &str| -> Vec<String> {
+        let job = jobs.iter().find(|job| &*job.name == name).unwrap();
+        job.effects.iter().map(|effect| show(&cx, effect)).collect()
+    };
+    assert_eq!(pulls("inside"), ["executor cimg/openjdk:21.0 :4"]);
+    assert_eq!(pulls("beside"), ["run testcontainers/ryuk:? :1"]);
+}

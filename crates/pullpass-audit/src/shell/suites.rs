@@ -72,6 +72,9 @@ impl Shell {
         let Cwd::Inside(folder) = &run.cwd else {
             return;
         };
+        if !run.has_engine {
+            return;
+        }
         if !suite.is_run_by(call.rest()) {
             return;
         }

@@ -108,7 +108,10 @@ impl Case<'_> {
             std::fs::write(path, text).unwrap();
         }
         if self.identity == Identity::ServiceId {
-            fleet.everybody_is_here();
+            match (&way, self.doing) {
+                (None, Doing::Apply | Doing::Rotate) => fleet.everybody_is_here(),
+                _ => fleet.everybody_has_signed_up(),
+            }
             if way.is_some() && self.doing == Doing::Rotate {
                 let onboard = Self {
                     doing: Doing::Onboard,
@@ -430,9 +433,48 @@ fn rotate_that_is_killed_anywhere_fails_no_build_and_is_finished_by_the_next() {
     killed_everywhere(in_a_file(Identity::OrganizationToken, Doing::Rotate));
 }
 
+/// With a connection nothing is minted or stored: there is one thing to write.
+#[test]
+fn a_connection_whose_writing_is_killed_anywhere_is_written_by_the_next() {
+    let ready = || {
+        let settings = "identity = \"oidc\"\ntargets = [\"github\"]\n\
+                        connection = \"00000000-0000-0000-0000-00000000c0de\"\n";
+        let options = Options {
+            population: population(1),
+            limits: Limits::None,
+            ..Options::default()
+        };
+        Fleet::new(1, settings, options)
+    };
+    let fleet = ready();
+    fleet.control("DELETE", "/journal", None);
+    let (code, said) = fleet.run(&["apply", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    let places = requests(&fleet);
+    assert!(places.len() >= 2, "{places:?}");
+    for nth in 1..=places.len() {
+        let fleet = ready();
+        let order = json!({"fault": "hang", "vendor": "github", "nth": nth});
+        fleet.control("POST", "/faults", Some(&order));
+        let mut child = begun(fleet.command(&["apply", "--yes"]));
+        while fleet.control("GET", "/faults", None)["armed"][0]["struck"] != 1 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before");
+            thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        fleet.control("DELETE", "/faults", None);
+        for command in [&["apply", "--yes"][..], &["verify"]] {
+            let (code, said) = fleet.run(command);
+            assert_eq!(code, Some(0), "killed at {nth}, {command:?}: {said}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "takes minutes: the same for service IDs"]
 fn service_ids_are_finished_by_the_next() {
+    killed_everywhere(in_a_file(Identity::ServiceId, Doing::Onboard));
     killed_everywhere(in_a_file(Identity::ServiceId, Doing::Apply));
     killed_everywhere(in_a_file(Identity::ServiceId, Doing::Rotate));
 }

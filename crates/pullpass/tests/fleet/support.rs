@@ -126,19 +126,27 @@ impl Fleet {
         command
     }
 
-    /// Makes the Docker IDs of all projects, as members, and keeps their passwords in the file.
+    /// Makes the Docker IDs of all projects, as members.
+    pub(crate) fn everybody_has_signed_up(&self) {
+        let person = |number| {
+            let id = format!("acmep{number}");
+            json!({"name": id, "email": format!("{id}@acme.example"), "password": PASSWORD})
+        };
+        let people: Vec<Value> = (1..=self.projects).map(person).collect();
+        let body = json!({"people": people, "organization": "acme", "team": "ci-pullers"});
+        self.control("POST", "/people", Some(&body));
+    }
+
+    /// The same, with their passwords kept in the file.
     pub(crate) fn everybody_is_here(&self) {
         let store = self.store();
-        let mut people = Vec::new();
         self.block_on(async {
             for number in 1..=self.projects {
                 let name = ProjectName::new(format!("p{number}")).unwrap();
                 let id = format!("acmep{number}");
-                let email = format!("{id}@acme.example");
-                people.push(json!({"name": id, "email": email, "password": PASSWORD}));
                 let account = Account {
+                    email: format!("{id}@acme.example"),
                     id: DockerId::new(id).unwrap(),
-                    email,
                     password: SecretString::from(PASSWORD),
                 };
                 let record = store.look(&name).await.unwrap();
@@ -146,8 +154,7 @@ impl Fleet {
                 store.change(&name, &record, &update).await.unwrap();
             }
         });
-        let body = json!({"people": people, "organization": "acme", "team": "ci-pullers"});
-        self.control("POST", "/people", Some(&body));
+        self.everybody_has_signed_up();
     }
 
     /// Its exit code, and what it wrote.
