@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use pullpass_audit::source::RepoPath;
 use pullpass_fix::plan::{Done, Mended, NotMended};
 use pullpass_fix::{Needs, Plan};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::clean;
@@ -42,14 +43,18 @@ impl Planned<'_> {
 
 /// A unified diff that `git apply` accepts, from the current folder.
 pub(crate) fn diff(planned: &[Planned<'_>]) -> String {
-    let mut out = String::new();
-    for one in planned {
-        for file in &one.plan.files {
-            let path = one.patched(&file.path);
-            out.push_str(&unified(&path, &file.before, &file.after));
-        }
+    let of_one = |one: &Planned<'_>| -> String {
+        let files = one.plan.files.iter();
+        files
+            .map(|file| unified(&one.patched(&file.path), &file.before, &file.after))
+            .collect()
+    };
+    // Starting threads takes longer than a few files do.
+    if planned.len() < 16 {
+        planned.iter().map(of_one).collect()
+    } else {
+        planned.par_iter().map(of_one).collect()
     }
-    out
 }
 
 fn unified(path: &str, before: &str, after: &str) -> String {
