@@ -116,6 +116,7 @@ impl Shell {
 
     /// `[[ ... ]]`: words are not split, and the right side of `==` is a pattern.
     pub(super) fn double_bracket(&mut self, run: &mut JobRun<'_>, words: &[Word]) -> Done {
+        let outer = std::mem::replace(&mut self.asks, true);
         let args: Vec<Arg> = words
             .iter()
             .map(|word| {
@@ -125,6 +126,7 @@ impl Shell {
                 arg
             })
             .collect();
+        self.asks = outer;
         Done {
             flow: super::Flow::Next,
             ok: evaluate(run, &args, true),

@@ -95,6 +95,8 @@ struct Shell {
     /// The innermost script that is being followed.
     open: Option<Rc<open::Open>>,
     nesting: usize,
+    /// The words of a test are being expanded.
+    asks: bool,
 }
 
 #[derive(Clone)]
@@ -318,6 +320,7 @@ impl Shell {
             folders: Vec::new(),
             open: None,
             nesting: 0,
+            asks: false,
         }
     }
 

@@ -558,6 +558,22 @@ fn make_targets_are_followed() {
 }
 
 #[test]
+fn a_test_for_what_may_be_unset_leaves_both_ways_open() {
+    for test in [
+        "[ -z \"${TOKEN:-}\" ]",
+        "[[ -z ${TOKEN-} ]]",
+        "test ! \"${TOKEN:-}\"",
+    ] {
+        let script = format!("if {test}; then\n  exit 0\nfi\ndocker pull a/b");
+        assert_eq!(pulls(&script).len(), 1, "{script}");
+    }
+    // What the script has set is known, and what is no question takes its default.
+    let script = "TOKEN=\n[ -z \"${TOKEN:-}\" ] && exit 0\ndocker pull a/b";
+    assert!(pulls(script).is_empty());
+    assert_eq!(pulls("docker pull a/b${SUFFIX:-}"), ["a/b always"]);
+}
+
+#[test]
 fn places_point_at_the_image() {
     let tree = tree(&[("ci.txt", "docker run \\\n  --rm alpine:3 true\n")]);
     let options = Options::default();
