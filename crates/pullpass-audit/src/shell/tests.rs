@@ -573,6 +573,69 @@ fn a_test_for_what_may_be_unset_leaves_both_ways_open() {
     assert_eq!(pulls("docker pull a/b${SUFFIX:-}"), ["a/b always"]);
 }
 
+/// A login that is left out where there is no secret leaves out nothing.
+#[test]
+fn a_condition_that_only_asks_for_the_credential_is_known_as_one() {
+    let guards = |script: &str| {
+        let tree = tree(&[("ci.txt", script)]);
+        let options = Options::default();
+        let cx = Context::new(&tree, &options);
+        let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
+        let mut run = JobRun::new(&cx);
+        super::run_script(&mut run, Mapped::verbatim(source.whole(), &*source.text));
+        let login = run
+            .finish()
+            .into_iter()
+            .find(|effect| matches!(effect.kind, Kind::Login { .. }))
+            .unwrap_or_else(|| panic!("no login: {script}"));
+        let told: Vec<bool> = login.guards.iter().map(|g| g.with_secrets).collect();
+        told
+    };
+    let login = "echo \"$P\" | docker login -u \"$U\" --password-stdin";
+    for condition in [
+        "[ -n \"$U\" ]",
+        "[ -n \"$U\" ] && [ -n \"${P}\" ]",
+        "[[ -n $U && -n $P ]]",
+        "[ -n \"${P:-}\" -a \"$U\" != '' ]",
+        "test -n \"${U+x}\"",
+        "[[ $P ]]",
+        "! [ -z \"$U\" ]",
+    ] {
+        let script = format!("if {condition}; then {login}; fi");
+        assert_eq!(guards(&script), [true], "{script}");
+    }
+    for condition in [
+        "[ -z \"$U\" ]",
+        "[ \"${U}\" == \"\" ] || [ \"$P\" == \"\" ]",
+        "[[ -z $U || -z $P ]]",
+    ] {
+        let script = format!("if {condition}; then echo none; else {login}; fi");
+        assert_eq!(guards(&script), [true], "{script}");
+    }
+    for condition in [
+        "[ -n \"$CI\" ]",
+        "[ -n \"$U\" ] && [ \"$BRANCH\" = main ]",
+        "[ -n \"$U\" ] || [ -n \"$P\" ]",
+        "[ -z \"$U\" ]",
+        "[ -n \"$U$BRANCH\" ]",
+        "grep -q \"$U\" users",
+        "[ \"$U\" = \"$P\" ]",
+    ] {
+        let script = format!("if {condition}; then {login}; fi");
+        assert_eq!(guards(&script), [false], "{script}");
+    }
+    assert_eq!(
+        guards(&format!("USER=\"$U\"\n[ -z \"$USER\" ] && exit 0\n{login}")),
+        [true]
+    );
+    assert_eq!(
+        guards(&format!(
+            "if [ -n \"$U\" ]; then if [ \"$B\" = main ]; then {login}; fi; fi"
+        )),
+        [true, false]
+    );
+}
+
 #[test]
 fn places_point_at_the_image() {
     let tree = tree(&[("ci.txt", "docker run \\\n  --rm alpine:3 true\n")]);

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::condition::asks_for_secrets;
 use super::exec::Call;
 use super::flags::{self, Order, Parsed, Spec};
 use super::{Arg, Done, Shell};
@@ -333,11 +334,17 @@ impl Line<'_> {
                     .then(|| shell.secret_on_input(run, self.span))
                     .flatten()
             });
-            run.emit(
+            let username = flag(&login.username);
+            let secrets: Vec<Text> = [&username, &password]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect();
+            run.emit_with_secrets(
                 self.span,
                 Kind::Login {
                     registry,
-                    username: flag(&login.username),
+                    username,
                     password,
                     store,
                     how: format!(
@@ -349,6 +356,7 @@ impl Line<'_> {
                     .into(),
                     broken: None,
                 },
+                |run, guard| asks_for_secrets(run, guard, &secrets),
             );
             return;
         }
