@@ -555,6 +555,18 @@ fn make_targets_are_followed() {
     );
     assert!(effects_in(&files, "make compile").is_empty());
     assert!(effects("make all").is_empty());
+    for count in ["`nproc`", "$(getconf _NPROCESSORS_ONLN)", "\"$CPUS\""] {
+        let built = effects_in(&files, &format!("make -j {count} compile"));
+        assert!(built.is_empty(), "{count}: {built:?}");
+    }
+    assert_eq!(
+        effects_in(&files, "make -kj $(nproc) test && make -j $TARGET"),
+        [
+            "pull a/b always",
+            "pull alpine",
+            "opaque make $TARGET: which target `make $TARGET` means is known only when the build runs"
+        ]
+    );
 }
 
 #[test]
