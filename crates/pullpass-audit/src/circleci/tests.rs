@@ -7,6 +7,7 @@ use super::lower;
 use crate::context::{Context, Options};
 use crate::effect::{Declared, Effect, Kind, Runner};
 use crate::source::{MemoryTree, RepoPath};
+use crate::verdict::{Auth, Cause};
 
 struct Lowered {
     text: String,
@@ -758,6 +759,37 @@ fn audit(config: &str) -> crate::finding::Audit {
         &Options::default(),
         &crate::finding::Policy::default(),
     )
+}
+
+#[test]
+fn a_login_does_not_help_who_pulls_as_root() {
+    let login = "docker login -u \"$U\" -p \"$T\"";
+    let audit = audit(&format!(
+        "version: 2.1
+jobs:
+  build:
+    machine: true
+    steps:
+      - run: {login}
+      - run: docker pull alpine
+      - run: sudo docker pull busybox
+  root:
+    machine: true
+    steps:
+      - run: sudo {login}
+      - run: sudo docker pull debian
+workflows: {{all: {{jobs: [build, root]}}}}
+"
+    ));
+    let auths: Vec<_> = audit.pulls.iter().map(|p| (p.auth, p.cause)).collect();
+    assert_eq!(
+        auths,
+        [
+            (Auth::Authenticated, Cause::Fine),
+            (Auth::Anonymous, Cause::OtherStore),
+            (Auth::Authenticated, Cause::Fine)
+        ]
+    );
 }
 
 #[test]

@@ -585,6 +585,19 @@ fn a_test_for_what_may_be_unset_leaves_both_ways_open() {
     assert_eq!(pulls("docker pull a/b${SUFFIX:-}"), ["a/b always"]);
 }
 
+#[test]
+fn under_sudo_credentials_are_those_of_root() {
+    let login = "docker login -u $U -p $T";
+    let script = format!(
+        "sudo {login}\nsudo A=b sh -c '{login}'\nsudo -E {login}\nsudo -u ci {login}\n{login}"
+    );
+    let (root, own) = (
+        "login [] $U/$T by docker login in /root/.docker",
+        "login [] $U/$T by docker login",
+    );
+    assert_eq!(effects(&script), [root, root, own, own, own]);
+}
+
 /// A login that is left out where there is no secret leaves out nothing.
 #[test]
 fn a_condition_that_only_asks_for_the_credential_is_known_as_one() {

@@ -35,6 +35,9 @@ pub(super) struct Wrapper {
     /// `NAME=value` may stand before the command.
     #[serde(default)]
     pub(super) assignments: bool,
+    /// The command has another home folder, and nothing of the environment.
+    #[serde(default)]
+    pub(super) new_home: bool,
     /// Words before the command.
     #[serde(default)]
     pub(super) skip: usize,

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pullpass_audit::circleci;
-use pullpass_audit::effect::{By, Effect, Job, Kind, Provider};
+use pullpass_audit::effect::{By, Effect, Job, Kind, Provider, Puller, Store};
 use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::{Auth, Cause};
@@ -111,6 +111,9 @@ impl<'a> Writer<'a, '_> {
                     Cause::LoggedOut => "a `docker logout` stands between the login and this pull",
                     Cause::OtherStore => {
                         "the login before it keeps its credential where this program does not look"
+                    }
+                    _ if is_as_root(effect) => {
+                        "it is pulled under `sudo`, which does not see who signed in without it"
                     }
                     _ => {
                         wanted.push((effect, number));
@@ -766,6 +769,11 @@ fn replace(style: &Style<'_>, item: Node<'_>, step: &Step<'_>) -> Option<Edit> {
     let start = item.use_span().start as usize;
     let end = style::value_end(style.text, item);
     (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
+}
+
+/// Whether a client pulls that looks for the superuser's credentials.
+fn is_as_root(effect: &Effect) -> bool {
+    matches!(&effect.kind, Kind::Pull { puller: Puller::Client(stores), .. } if stores.contains(&Store::docker_of_root()))
 }
 
 fn is_hub_login(effect: &Effect) -> bool {

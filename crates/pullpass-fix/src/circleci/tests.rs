@@ -477,6 +477,16 @@ fn a_command_that_sets_up_its_own_docker_signs_in_itself() {
 }
 
 #[test]
+fn who_pulls_under_sudo_is_not_signed_in_without_it() {
+    let plan = plan(
+        &machine("", "      - run: sudo docker pull alpine:3.20"),
+        &run(),
+    );
+    assert!(plan.refused.is_empty() && plan.files.is_empty(), "{plan:?}");
+    assert!(plan.left[0].reason.contains("sudo"), "{:?}", plan.left);
+}
+
+#[test]
 fn steps_in_flow_style_stay_in_flow_style() {
     let file = |head: &str, step: &str| {
         format!(
