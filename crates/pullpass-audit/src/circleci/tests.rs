@@ -728,6 +728,48 @@ workflows:
     );
 }
 
+/// What `circleci config pack`, or a script with `cat` in it, makes a configuration of.
+#[test]
+fn the_images_of_a_part_are_listed_as_not_reached() {
+    let part = "go: &go
+  docker:
+    - image: cimg/go:1
+build:
+  <<: *go
+  steps: [run: docker pull alpine]
+test: {executor: go, steps: [checkout]}
+";
+    let section = "executors:
+  node: {docker: [image: cimg/node:20]}
+";
+    for (config, name, image) in [
+        (part, "go", "cimg/go:1 :3"),
+        (section, "executor node", "cimg/node:20 :2"),
+    ] {
+        let found = lower_with(config, &Options::default());
+        assert_eq!(
+            found.text.trim_end(),
+            format!("{name}, not reached\n  executor {image}")
+        );
+        assert!(found.unread[0].contains("a part of which"));
+    }
+}
+
+#[test]
+fn what_is_beside_the_configuration_is_not_a_part_of_it() {
+    let settings = "stages:\n  - agent: {config_file: {log: debug}}\nservices: {db: {image: x}}\n";
+    let tree = MemoryTree::new()
+        .with(".circleci/cluster/small.yml", settings)
+        .with(".circleci/jobs/build.yml", "steps: [checkout]\n");
+    let audit = crate::audit(
+        &tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    let unread: Vec<&str> = audit.unread.iter().map(|u| u.file.as_str()).collect();
+    assert_eq!(unread, [".circleci/jobs/build.yml"]);
+}
+
 #[test]
 fn an_image_that_two_jobs_share_is_reached_when_one_of_them_is() {
     check(
