@@ -4,7 +4,8 @@
 //!
 //! The step is put right before the first one that pulls: after `setup_remote_docker`, after
 //! whatever brings the `docker` command, and only where something is pulled. When all that a job pulls
-//! is pulled under one `when`, or in a command that sets up its own docker, the login goes there.
+//! is pulled under one `when`, or in a command that sets up its own docker, the login goes there; so it does when
+//! several jobs call the command that pulls, and none of them is signed in by then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,6 +98,7 @@ struct Writer<'a, 't> {
 impl<'a> Writer<'a, '_> {
     fn propose(&self, out: &mut Proposal) {
         let mut needs: BTreeMap<u32, Need<'a>> = BTreeMap::new();
+        let mut all: Vec<(&Job, Wanted<'_>)> = Vec::new();
         for job in self.jobs {
             let mut wanted: Wanted<'_> = Vec::new();
             for effect in &job.effects {
@@ -135,12 +137,67 @@ impl<'a> Writer<'a, '_> {
                 out,
             );
             if !wanted.is_empty() {
-                self.place(job, &wanted, &mut needs, out);
+                all.push((*job, wanted));
             }
+        }
+        let shared = self.shared(&all);
+        for (job, wanted) in &all {
+            self.place(job, wanted, &shared, &mut needs, out);
         }
         let needs: Vec<Need<'a>> = needs.into_values().collect();
         for need in &needs {
             self.offer(need, &needs, out);
+        }
+    }
+
+    /// Commands, by their lists of steps, in which one login serves all that call them: several do,
+    /// and the first thing that each is to be signed in for is pulled there.
+    fn shared(&self, all: &[(&Job, Wanted<'_>)]) -> BTreeSet<u32> {
+        let mut calls: BTreeMap<u32, (usize, &str, BTreeSet<u32>)> = BTreeMap::new();
+        let mut paths: Vec<Vec<u32>> = Vec::new();
+        for (first, _) in all.iter().filter_map(|(_, wanted)| wanted.first()) {
+            let mut path = Vec::new();
+            for (&call, &step) in first.within.iter().zip(first.within.iter().skip(1)) {
+                let (Some((list, index)), Some((command, _))) =
+                    (self.outline.item(call), self.outline.item(step))
+                else {
+                    break;
+                };
+                let name = list.items().nth(index).and_then(step_name);
+                let scope = self.outline.scope_of(list);
+                let declared = |name: &&str| {
+                    let scope = self.outline.scopes.get(scope);
+                    scope.is_some_and(|scope| scope.command(name).is_some())
+                };
+                let Some(name) = name.filter(declared) else {
+                    break;
+                };
+                let known = calls.entry(command.identity());
+                let (_, _, from) = known.or_insert_with(|| (scope, name, BTreeSet::new()));
+                from.insert(call.start);
+                path.push(command.identity());
+            }
+            paths.push(path);
+        }
+        // A call that no job is signed in for pulls nothing, or is signed in already.
+        let mut shared: BTreeSet<u32> = calls
+            .into_iter()
+            .filter(|(_, (scope, name, from))| {
+                from.len() > 1 && self.outline.calls(*scope, name) == *from
+            })
+            .map(|(command, _)| command)
+            .collect();
+        loop {
+            let before = shared.len();
+            for path in &paths {
+                let above = path.iter().take_while(|c| shared.contains(c)).count();
+                for below in path.iter().skip(above) {
+                    shared.remove(below);
+                }
+            }
+            if shared.len() == before {
+                return shared;
+            }
         }
     }
 
@@ -149,6 +206,7 @@ impl<'a> Writer<'a, '_> {
         &self,
         job: &Job,
         wanted: &Wanted<'_>,
+        shared: &BTreeSet<u32>,
         needs: &mut BTreeMap<u32, Need<'a>>,
         out: &mut Proposal,
     ) {
@@ -188,7 +246,8 @@ impl<'a> Writer<'a, '_> {
                     .take(index)
                     .any(|i| step_name(i) == Some("setup_remote_docker"))
             });
-            if together && inner.is_some() && (is_when || brings_docker) {
+            let is_shared = inner.is_some_and(|(list, _)| shared.contains(&list.identity()));
+            if inner.is_some() && (is_shared || together && (is_when || brings_docker)) {
                 depth += 1;
                 conditions += usize::from(is_when);
                 continue;

@@ -486,6 +486,73 @@ fn who_pulls_under_sudo_is_not_signed_in_without_it() {
     assert!(plan.left[0].reason.contains("sudo"), "{:?}", plan.left);
 }
 
+/// A file with a command `up` that jobs `a` and `b` call, one way or the other.
+fn calling(up: &str, a: &str, b: &str, more: &str) -> String {
+    format!(
+        "version: 2.1\ncommands:\n  up:\n    steps:\n{up}      - run: docker pull alpine:3.20\n{more}jobs:\n  a:\n    machine: true\n    steps:\n{a}  b:\n    machine: true\n    steps:\n{b}workflows:\n  w:\n    jobs: [a, b]\n"
+    )
+}
+
+const SIGN_IN: &str = "      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n";
+
+#[test]
+fn a_command_that_several_jobs_pull_in_signs_in_for_them_all() {
+    let (up, pull) = (
+        "      - checkout\n      - up\n",
+        "      - run: docker pull redis:7\n",
+    );
+    for (a, b, more) in [
+        (up.to_owned(), up.to_owned(), ""),
+        // What is pulled later is signed in for, too.
+        (format!("{up}{pull}"), up.to_owned(), ""),
+        // Through another command that they share.
+        (
+            "      - all\n".to_owned(),
+            "      - all\n".to_owned(),
+            "  all:\n    steps:\n      - checkout\n      - up\n",
+        ),
+    ] {
+        let before = calling("", &a, &b, more);
+        let expected = if more.is_empty() {
+            calling(SIGN_IN, &a, &b, more)
+        } else {
+            before.replace(
+                "      - checkout\n      - up\n",
+                &format!("      - checkout\n{SIGN_IN}      - up\n"),
+            )
+        };
+        edited(&before, &expected, &run());
+    }
+}
+
+#[test]
+fn a_command_does_not_sign_in_for_jobs_that_need_it_sooner_or_not_at_all() {
+    let up = "      - up\n";
+    let login = "      - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n";
+    let pull = "      - run: docker pull redis:7\n";
+    for (b, b_after) in [
+        // It pulls before.
+        (format!("{pull}{up}"), format!("{SIGN_IN}{pull}{up}")),
+        // It is signed in.
+        (format!("{login}{up}"), format!("{login}{up}")),
+    ] {
+        let step = if b.contains("login") { login } else { SIGN_IN };
+        edited(
+            &calling("", up, &b, ""),
+            &calling("", &format!("{step}{up}"), &b_after, ""),
+            &run(),
+        );
+    }
+    // A command that nobody runs calls it, and may be called by who is signed in.
+    let more = "  other:\n    steps:\n      - up\n";
+    let signed = format!("{SIGN_IN}{up}");
+    edited(
+        &calling("", up, up, more),
+        &calling("", &signed, &signed, more),
+        &run(),
+    );
+}
+
 #[test]
 fn steps_in_flow_style_stay_in_flow_style() {
     let file = |head: &str, step: &str| {
