@@ -841,7 +841,7 @@ fn is_hub_login(effect: &Effect) -> bool {
             registry, broken, ..
         } => {
             broken.is_none()
-                && effect.guards.is_empty()
+                && effect.guards.iter().all(|guard| guard.with_secrets)
                 && canonical_registry(registry.as_str()) == DOCKER_HUB
         }
         _ => false,
@@ -857,7 +857,7 @@ fn is_login_command(definition: Node<'_>) -> bool {
     for item in steps.items() {
         let name = step_name(item).unwrap_or("").replace('_', "-");
         let login = script(item).map_or(name.ends_with("/check"), |s| {
-            is_one_command(s) && s.contains("login")
+            s.contains("login") && (is_one_command(s) || only_signs_in(s))
         });
         if !login && !name.ends_with("/install-docker-credential-helper") {
             return false;
@@ -871,6 +871,31 @@ fn is_login_command(definition: Node<'_>) -> bool {
 fn is_one_command(script: &str) -> bool {
     let joined = script.trim().replace("\\\n", " ");
     !joined.contains(['\n', ';']) && !joined.contains("&&") && !joined.contains("||")
+}
+
+/// A script that signs in where there is what to sign in with, and says so where there is not.
+fn only_signs_in(script: &str) -> bool {
+    let script = script.replace("\\\n", " ");
+    let mut statements = script
+        .split(['\n', ';'])
+        .map(|s| {
+            s.trim()
+                .trim_start_matches("then ")
+                .trim_start_matches("else ")
+        })
+        .filter(|s| !s.is_empty() && !s.starts_with('#'));
+    statements.all(|statement| {
+        let word = statement.split_whitespace().next().unwrap_or("");
+        let acts = ["$(", "`", "> ", ">> ", "&"];
+        let sets = word.split_once('=').is_some_and(|(name, _)| {
+            word == statement && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
+        });
+        matches!(word, "if" | "elif" | "then" | "else" | "fi")
+            || !acts.iter().any(|sign| statement.contains(sign))
+                && (sets
+                    || matches!(word, "echo" | "printf")
+                    || statement.starts_with("docker login"))
+    })
 }
 
 /// Whether the docker orb's credential helper can be installed: it needs Debian's packages and `sudo`.

@@ -368,6 +368,28 @@ fn the_repositorys_own_login_is_called_and_not_a_second_one_written() {
 }
 
 #[test]
+fn a_login_command_that_looks_for_its_credential_is_called_too() {
+    let file = |script: &str, step: &str| {
+        let script = script.replace('\n', "\n            ");
+        format!(
+            "version: 2.1\ncommands:\n  hub:\n    steps:\n      - run:\n          name: Log in\n          command: |\n            {script}\njobs:\n  a:\n    machine: true\n    steps:\n      - hub\n      - run: docker pull alpine:3.20\n  b:\n    machine: true\n    steps:\n      - checkout\n{step}      - run: docker pull alpine:3.20\nworkflows:\n  w:\n    jobs: [a, b]\n"
+        )
+    };
+    let login = "echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin";
+    let script = format!(
+        "USER=\"$HUB_USER\"\nif [ -z \"$USER\" ] || [ \"$HUB_PASS\" == \"\" ]; then\n  echo none\nelse\n  {login}\nfi"
+    );
+    edited(
+        &file(&script, ""),
+        &file(&script, "      - hub\n"),
+        &wishes(),
+    );
+    // One that does more is not.
+    let more = format!("{script}\nmake tools");
+    assert!(!after(&file(&more, ""), &wishes()).contains("checkout\n      - hub\n"));
+}
+
+#[test]
 fn a_login_command_that_nobody_calls_is_called() {
     let head = "commands:\n  hub:\n    steps:\n      - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n\n";
     edited(
