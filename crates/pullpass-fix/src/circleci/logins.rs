@@ -31,6 +31,9 @@ use super::outline::{Outline, Scope, script, step_name, underscores};
 /// The version that is imported where no orb of the file says another.
 const ORB_VERSION: &str = "4.0.1";
 
+/// From how many places on the same plain step is a command that each of them calls.
+const WORTH_A_COMMAND: usize = 3;
+
 /// A place for a login, and what it is for.
 struct Need<'d> {
     list: Node<'d>,
@@ -611,17 +614,40 @@ impl<'a> Writer<'a, '_> {
                 return Some(Step::New(Yaml::text(name)));
             }
         }
+        let here = all
+            .iter()
+            .filter(|n| self.outline.scope_of(n.list) == number);
+        if orbs && here.count() >= WORTH_A_COMMAND {
+            let mut more = part.clone();
+            if let Some(name) = self.declare_plain(scope, &mut more) {
+                *part = more;
+                return Some(Step::New(Yaml::text(name)));
+            }
+        }
+        Some(Step::New(self.plain_step()))
+    }
+
+    /// A step that runs `docker login`.
+    fn plain_step(&self) -> Yaml {
         let command = format!(
             "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
             self.names.token, self.names.user
         );
-        Some(Step::New(Yaml::map([(
+        Yaml::map([(
             "run",
             Yaml::map([
                 ("name", Yaml::text("Sign in to Docker Hub")),
                 ("command", Yaml::text(command)),
             ]),
-        )])))
+        )])
+    }
+
+    /// Declares a command of that one step. Gives its name.
+    fn declare_plain(&self, scope: &Scope<'a>, part: &mut Part) -> Option<String> {
+        let name = free_command(scope)?;
+        let definition = Yaml::map([("steps", Yaml::List(vec![self.plain_step()]))]);
+        self.add_to_section(scope, "commands", name, &definition, part)?;
+        Some(name.to_owned())
     }
 
     /// Imports the docker orb and declares the command, where the scope has them not. Gives the
@@ -649,9 +675,7 @@ impl<'a> Writer<'a, '_> {
                 free.to_owned()
             }
         };
-        let name = ["dockerhub_login", "docker_hub_login", "dockerhub_sign_in"]
-            .into_iter()
-            .find(|name| scope.command(name).is_none())?;
+        let name = free_command(scope)?;
         let spell = |word: &str| {
             if underscores(version) {
                 word.replace('-', "_")
@@ -817,6 +841,13 @@ impl<'a> Writer<'a, '_> {
             ],
         })
     }
+}
+
+/// A name for a command that signs in, which this scope has not given to another.
+fn free_command(scope: &Scope<'_>) -> Option<&'static str> {
+    ["dockerhub_login", "docker_hub_login", "dockerhub_sign_in"]
+        .into_iter()
+        .find(|name| scope.command(name).is_none())
 }
 
 /// Puts a step in the place of one that is a name and nothing else.

@@ -287,6 +287,28 @@ fn a_plain_step_signs_in_where_that_was_asked_for() {
 }
 
 #[test]
+fn a_plain_step_that_many_jobs_need_is_a_command() {
+    let file = |version: &str, commands: &str, step: &str| {
+        let jobs: String = ["a", "b", "c"]
+            .iter()
+            .map(|name| {
+                format!("  {name}:\n    machine: true\n    steps:\n{step}      - run: docker pull alpine:3.20\n")
+            })
+            .collect();
+        format!(
+            "version: {version}\n{commands}jobs:\n{jobs}workflows:\n  version: 2\n  w:\n    jobs: [a, b, c]\n"
+        )
+    };
+    let command = format!("commands:\n  dockerhub_login:\n    steps:\n{}", SIGN_IN);
+    edited(
+        &file("2.1", "", ""),
+        &file("2.1", &command, "      - dockerhub_login\n"),
+        &run(),
+    );
+    edited(&file("2", "", ""), &file("2", "", SIGN_IN), &run());
+}
+
+#[test]
 fn version_2_0_knows_no_orbs_and_gets_a_plain_step() {
     let file = |step: &str| {
         format!(
