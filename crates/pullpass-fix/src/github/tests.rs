@@ -619,6 +619,14 @@ fn an_image_by_matrix_gets_credentials_when_all_its_values_are_on_docker_hub() {
         &file("['node:20', 'node:22']", &after),
         &wishes(),
     );
+    let nested = |container: &str| {
+        file(
+            "[{tag: {name: 'node:20'}}, {tag: {name: 'node:22'}}]",
+            container,
+        )
+        .replace("matrix.image", "matrix.image.tag.name")
+    };
+    edited(&nested(before), &nested(&after), &wishes());
     let mixed = plan(&file("['node:20', 'ghcr.io/me/app:1']", before), &wishes());
     assert!(mixed.files.is_empty());
     assert!(
