@@ -154,6 +154,9 @@ impl Guard {
     }
 }
 
+/// Where Docker's client keeps the superuser's credentials.
+pub const ROOTS_DOCKER: &str = "/root/.docker";
+
 /// Where credentials are kept between a login and a pull.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Store {
@@ -168,6 +171,12 @@ impl Store {
     #[must_use]
     pub fn docker() -> Self {
         Self::Docker(Text::default())
+    }
+
+    /// The same for a client under `sudo`, which has the superuser's home folder.
+    #[must_use]
+    pub fn docker_of_root() -> Self {
+        Self::Docker(Text::from(ROOTS_DOCKER))
     }
 }
 

@@ -125,6 +125,27 @@ impl<'c> JobRun<'c> {
         self.emit_at(span, kind, None);
     }
 
+    /// Adds an effect that needs a secret: a condition that only asks whether it is there, as `asks`
+    /// says, leaves out no run in which the effect could have been.
+    pub fn emit_with_secrets(
+        &mut self,
+        span: Span,
+        kind: Kind,
+        asks: impl Fn(&Self, &Guard) -> bool,
+    ) {
+        let asked: Vec<bool> = self.guards.iter().map(|guard| asks(self, guard)).collect();
+        if !asked.contains(&true) {
+            return self.emit(span, kind);
+        }
+        let (guards, shared) = (self.guards.clone(), self.shared.guards.take());
+        for (guard, asked) in self.guards.iter_mut().zip(asked) {
+            guard.with_secrets |= asked;
+        }
+        self.emit(span, kind);
+        self.guards = guards;
+        self.shared.guards = shared;
+    }
+
     /// Adds a pull by the CI system, with the place where its credential is written.
     pub fn emit_at(&mut self, span: Span, kind: Kind, slot: Option<Span>) {
         if self.effects.len() < MAX_EFFECTS {

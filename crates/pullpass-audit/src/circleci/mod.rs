@@ -85,12 +85,19 @@ const OWN_KEYS: [&str; 12] = [
     "job",
 ];
 
+/// What is in what a part of a configuration defines: in its jobs, executors, commands, workflows.
+const PART_KEYS: [&str; 6] = ["docker", "machine", "macos", "executor", "steps", "jobs"];
+
 /// Whether a file is CircleCI's: people keep Compose files and settings of other tools beside the
 /// configuration, and there is nothing to be said of those.
 fn is_a_configuration(path: &RepoPath, root: Node<'_>) -> bool {
+    let has = |node: Node<'_>, keys: &[&str]| keys.iter().any(|key| node.get(key).is_some());
     path.name().starts_with("config.")
-        || path.parent().name() != ".circleci"
-        || OWN_KEYS.iter().any(|key| root.get(key).is_some())
+        || has(root, &OWN_KEYS)
+        || root
+            .entries()
+            .iter()
+            .any(|entry| has(entry.value, &PART_KEYS))
 }
 
 /// The jobs of one configuration file.
@@ -115,14 +122,12 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     if !is_a_configuration(path, root) {
         return Vec::new();
     }
+    let is_part = root.get("version").is_none() && root.get("jobs").is_none();
     match root.get("version") {
-        None if root.get("jobs").is_none() => {
-            note(
-                root,
-                "it has no `version` and no `jobs`, so it is a part of which a script makes a configuration, or is for CircleCI 1.0, which no longer runs; it was not read",
-            );
-            return Vec::new();
-        }
+        None if is_part => note(
+            root,
+            "it has no `version` and no `jobs`, so it is a part of which a script makes a configuration, or is for CircleCI 1.0, which no longer runs; only the images of its jobs and executors were read",
+        ),
         None => note(
             root,
             "no `version`: CircleCI takes this for its version 1.0; it was read as 2.1",
@@ -145,6 +150,10 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     let shelf = Shelf::default();
     let lowering = Lowering::of(cx, &shelf, root);
     let mut done = Done::default();
+    if is_part {
+        lowering.part(&mut done);
+        return done.into_jobs();
+    }
     let workflows = root
         .get("workflows")
         .filter(|w| w.entries().iter().any(|e| e.value.is_mapping()));

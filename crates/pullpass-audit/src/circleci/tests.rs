@@ -7,6 +7,7 @@ use super::lower;
 use crate::context::{Context, Options};
 use crate::effect::{Declared, Effect, Kind, Runner};
 use crate::source::{MemoryTree, RepoPath};
+use crate::verdict::{Auth, Cause};
 
 struct Lowered {
     text: String,
@@ -727,6 +728,48 @@ workflows:
     );
 }
 
+/// What `circleci config pack`, or a script with `cat` in it, makes a configuration of.
+#[test]
+fn the_images_of_a_part_are_listed_as_not_reached() {
+    let part = "go: &go
+  docker:
+    - image: cimg/go:1
+build:
+  <<: *go
+  steps: [run: docker pull alpine]
+test: {executor: go, steps: [checkout]}
+";
+    let section = "executors:
+  node: {docker: [image: cimg/node:20]}
+";
+    for (config, name, image) in [
+        (part, "go", "cimg/go:1 :3"),
+        (section, "executor node", "cimg/node:20 :2"),
+    ] {
+        let found = lower_with(config, &Options::default());
+        assert_eq!(
+            found.text.trim_end(),
+            format!("{name}, not reached\n  executor {image}")
+        );
+        assert!(found.unread[0].contains("a part of which"));
+    }
+}
+
+#[test]
+fn what_is_beside_the_configuration_is_not_a_part_of_it() {
+    let settings = "stages:\n  - agent: {config_file: {log: debug}}\nservices: {db: {image: x}}\n";
+    let tree = MemoryTree::new()
+        .with(".circleci/cluster/small.yml", settings)
+        .with(".circleci/jobs/build.yml", "steps: [checkout]\n");
+    let audit = crate::audit(
+        &tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    let unread: Vec<&str> = audit.unread.iter().map(|u| u.file.as_str()).collect();
+    assert_eq!(unread, [".circleci/jobs/build.yml"]);
+}
+
 #[test]
 fn an_image_that_two_jobs_share_is_reached_when_one_of_them_is() {
     check(
@@ -758,6 +801,37 @@ fn audit(config: &str) -> crate::finding::Audit {
         &Options::default(),
         &crate::finding::Policy::default(),
     )
+}
+
+#[test]
+fn a_login_does_not_help_who_pulls_as_root() {
+    let login = "docker login -u \"$U\" -p \"$T\"";
+    let audit = audit(&format!(
+        "version: 2.1
+jobs:
+  build:
+    machine: true
+    steps:
+      - run: {login}
+      - run: docker pull alpine
+      - run: sudo docker pull busybox
+  root:
+    machine: true
+    steps:
+      - run: sudo {login}
+      - run: sudo docker pull debian
+workflows: {{all: {{jobs: [build, root]}}}}
+"
+    ));
+    let auths: Vec<_> = audit.pulls.iter().map(|p| (p.auth, p.cause)).collect();
+    assert_eq!(
+        auths,
+        [
+            (Auth::Authenticated, Cause::Fine),
+            (Auth::Anonymous, Cause::OtherStore),
+            (Auth::Authenticated, Cause::Fine)
+        ]
+    );
 }
 
 #[test]

@@ -28,6 +28,20 @@ impl<'c, 'd> Lowering<'c, 'd> {
         self.unreached_in(root, "", 0, &mut seen, done);
     }
 
+    /// Adds the images of a part of a configuration: what stands at its top stands in a section of the
+    /// configuration that is made of it, or the sections are here.
+    pub(super) fn part(&self, done: &mut Done) {
+        let mut seen = HashSet::new();
+        let root = &self.resolver.root.scope;
+        for entry in root.root.entries() {
+            if let Some(name) = entry.key.as_str() {
+                let note = format!("the configuration that is made of this part may run `{name}`");
+                self.unreached_images(root, entry.key, entry.value, (name, note), &mut seen, done);
+            }
+        }
+        self.unreached_in(root, "", 0, &mut seen, done);
+    }
+
     fn unreached_in(
         &self,
         scope: &Rc<Scope<'d>>,

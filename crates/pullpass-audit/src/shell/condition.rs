@@ -116,6 +116,7 @@ impl Shell {
 
     /// `[[ ... ]]`: words are not split, and the right side of `==` is a pattern.
     pub(super) fn double_bracket(&mut self, run: &mut JobRun<'_>, words: &[Word]) -> Done {
+        let outer = std::mem::replace(&mut self.asks, true);
         let args: Vec<Arg> = words
             .iter()
             .map(|word| {
@@ -125,6 +126,7 @@ impl Shell {
                 arg
             })
             .collect();
+        self.asks = outer;
         Done {
             flow: super::Flow::Next,
             ok: evaluate(run, &args, true),
@@ -187,6 +189,53 @@ pub(super) fn guard_of_text(text: &str, negated: bool) -> Guard {
     }
     let guard = Guard::when(text);
     if holds { guard } else { guard.not() }
+}
+
+/// Whether a condition asks only whether `secrets` are there: `[ -n "$USER" ] && [ -n "$TOKEN" ]`, or the
+/// `else` of `[ -z "$USER" ] || [ -z "$TOKEN" ]`. What it leaves out could not have signed in anyway.
+pub(super) fn asks_for_secrets(run: &JobRun<'_>, guard: &Guard, secrets: &[Text]) -> bool {
+    let (joins, other) = if guard.holds {
+        (["&&", "-a"], ["||", "-o"])
+    } else {
+        (["||", "-o"], ["&&", "-a"])
+    };
+    let brackets = ["[", "]", "[[", "]]", "test"];
+    let words: Vec<&str> = guard
+        .text
+        .split_whitespace()
+        .filter(|word| !brackets.contains(word))
+        .collect();
+    !words.iter().any(|word| other.contains(word))
+        && words.split(|word| joins.contains(word)).all(|question| {
+            asked_to_be_there(question).is_some_and(|(name, there)| {
+                there == guard.holds && secrets.contains(&run.variable(name))
+            })
+        })
+}
+
+/// The variable of `-n "$X"` or `"$X" == ""`, and whether the question is if it is there or if it is not.
+fn asked_to_be_there<'t>(question: &[&'t str]) -> Option<(&'t str, bool)> {
+    let (word, there) = match *question {
+        ["!", ref rest @ ..] if rest.first() != Some(&"!") => {
+            return asked_to_be_there(rest).map(|(name, there)| (name, !there));
+        }
+        ["-v", name] => return super::redirect::is_name(name).then_some((name, true)),
+        ["-n", word] | [word] | [word, "!=", "\"\"" | "''"] => (word, true),
+        ["-z", word] | [word, "=" | "==", "\"\"" | "''"] => (word, false),
+        _ => return None,
+    };
+    let name = word.trim_matches('"').strip_prefix('$')?;
+    let name = match name.strip_prefix('{') {
+        // `${X:-}` and `${X+x}` are empty when `X` is.
+        Some(inner) => {
+            let inner = inner.strip_suffix('}')?;
+            let end = inner.find([':', '-', '+']).unwrap_or(inner.len());
+            let (name, rest) = inner.split_at(end);
+            (rest.contains('+') || matches!(rest, "" | "-" | ":-")).then_some(name)?
+        }
+        None => name,
+    };
+    super::redirect::is_name(name).then_some((name, there))
 }
 
 /// The value of a test, when it can be known.

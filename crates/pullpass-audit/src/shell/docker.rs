@@ -1,5 +1,6 @@
 //! The commands of `docker`, and of the clients that copy its command line: podman and nerdctl.
 
+use super::condition::asks_for_secrets;
 use super::exec::Call;
 use super::flags::{self, Order, Parsed};
 use super::tools::spec;
@@ -323,7 +324,12 @@ impl Shell {
             _ => written,
         };
         let store = program.store(run);
-        run.emit(
+        let secrets: Vec<Text> = [&username, &password]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        run.emit_with_secrets(
             span,
             Kind::Login {
                 registry,
@@ -333,6 +339,7 @@ impl Shell {
                 how: format!("{} login", program.name()).into(),
                 broken: broken.map(Into::into),
             },
+            |run, guard| asks_for_secrets(run, guard, &secrets),
         );
     }
 

@@ -252,7 +252,11 @@ impl Shell {
         assignments: &[Assignment],
         words: &[Word],
     ) -> Done {
+        let first = words.first().and_then(Word::literal);
+        let asks = matches!(first.as_deref(), Some("[" | "test"));
+        let outer = std::mem::replace(&mut self.asks, asks);
         let args = self.arguments_of(run, words);
+        self.asks = outer;
         if args.is_empty() {
             for assignment in assignments {
                 self.assign(run, assignment);

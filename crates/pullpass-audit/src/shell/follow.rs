@@ -428,18 +428,40 @@ const JUST_ONLY_SAYS: [&str; 17] = [
     "--fmt",
 ];
 
+/// The words of a `make` without the numbers of jobs: one may stand behind `-j`, or none.
+fn without_counts(run: &JobRun<'_>, args: &[Arg]) -> Vec<Arg> {
+    let takes_count = |arg: &Arg| {
+        let text = arg.as_str();
+        matches!(text, "--jobs" | "-l" | "--load-average")
+            || text.ends_with('j') && text.starts_with('-') && !text.starts_with("--")
+    };
+    let is_count = |arg: &Arg| {
+        let shown = run.show(&arg.text).to_ascii_lowercase();
+        let named = ["proc", "cpu", "core", "jobs", "thread", "parallel"];
+        arg.as_str().bytes().all(|b| b.is_ascii_digit())
+            || arg.text.is_one_hole() && named.iter().any(|name| shown.contains(name))
+    };
+    let counted = |at: usize| {
+        let before = at.checked_sub(1).and_then(|at| args.get(at));
+        before.is_some_and(takes_count) && args.get(at).is_some_and(is_count)
+    };
+    (0..args.len())
+        .filter(|&at| !counted(at))
+        .filter_map(|at| args.get(at).cloned())
+        .collect()
+}
+
 /// The recipes that a `make` asks for; `None` when it runs none.
 fn make(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
     let flags = Spec::values(
         "-C --directory -f --file --makefile -I --include-dir -o --old-file -W --what-if --eval",
     );
-    let parsed = flags::parse(run, call.rest(), &flags, Order::Mixed);
+    let parsed = flags::parse(run, &without_counts(run, call.rest()), &flags, Order::Mixed);
     if parsed.has(&MAKE_ONLY_SAYS) {
         return None;
     }
-    let number = |arg: &&Arg| !arg.as_str().bytes().all(|b| b.is_ascii_digit());
     let mut out = request(Runner::Make, call.span, Vec::new());
-    for arg in parsed.rest.iter().filter(number) {
+    for arg in &parsed.rest {
         match variable(arg) {
             Some(assignment) => out.variables.push(assignment),
             None => out.targets.push(arg.text.clone()),

@@ -96,6 +96,8 @@ struct Shell {
     /// The innermost script that is being followed.
     open: Option<Rc<open::Open>>,
     nesting: usize,
+    /// The words of a test are being expanded.
+    asks: bool,
 }
 
 #[derive(Clone)]
@@ -319,6 +321,7 @@ impl Shell {
             folders: Vec::new(),
             open: None,
             nesting: 0,
+            asks: false,
         }
     }
 

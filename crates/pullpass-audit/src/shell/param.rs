@@ -202,6 +202,8 @@ impl Shell {
                 let assigns = matches!(op, ParamOp::AssignDefault { .. });
                 match value {
                     Some(value) if !(value.is_empty() && *colon) => value,
+                    // `[ -n "${TOKEN:-}" ]` asks whether the machine has it, as `[ -n "$TOKEN" ]` does.
+                    None if self.asks && word.parts.is_empty() => run.variable(name),
                     // Nothing in the repository sets it, so the default is what a reader expects.
                     _ if !is_set_by_ci(name) => {
                         let value = self.value(run, word);

@@ -555,6 +555,110 @@ fn make_targets_are_followed() {
     );
     assert!(effects_in(&files, "make compile").is_empty());
     assert!(effects("make all").is_empty());
+    for count in ["`nproc`", "$(getconf _NPROCESSORS_ONLN)", "\"$CPUS\""] {
+        let built = effects_in(&files, &format!("make -j {count} compile"));
+        assert!(built.is_empty(), "{count}: {built:?}");
+    }
+    assert_eq!(
+        effects_in(&files, "make -kj $(nproc) test && make -j $TARGET"),
+        [
+            "pull a/b always",
+            "pull alpine",
+            "opaque make $TARGET: which target `make $TARGET` means is known only when the build runs"
+        ]
+    );
+}
+
+#[test]
+fn a_test_for_what_may_be_unset_leaves_both_ways_open() {
+    for test in [
+        "[ -z \"${TOKEN:-}\" ]",
+        "[[ -z ${TOKEN-} ]]",
+        "test ! \"${TOKEN:-}\"",
+    ] {
+        let script = format!("if {test}; then\n  exit 0\nfi\ndocker pull a/b");
+        assert_eq!(pulls(&script).len(), 1, "{script}");
+    }
+    // What the script has set is known, and what is no question takes its default.
+    let script = "TOKEN=\n[ -z \"${TOKEN:-}\" ] && exit 0\ndocker pull a/b";
+    assert!(pulls(script).is_empty());
+    assert_eq!(pulls("docker pull a/b${SUFFIX:-}"), ["a/b always"]);
+}
+
+#[test]
+fn under_sudo_credentials_are_those_of_root() {
+    let login = "docker login -u $U -p $T";
+    let script = format!(
+        "sudo {login}\nsudo A=b sh -c '{login}'\nsudo -E {login}\nsudo -u ci {login}\n{login}"
+    );
+    let (root, own) = (
+        "login [] $U/$T by docker login in /root/.docker",
+        "login [] $U/$T by docker login",
+    );
+    assert_eq!(effects(&script), [root, root, own, own, own]);
+}
+
+/// A login that is left out where there is no secret leaves out nothing.
+#[test]
+fn a_condition_that_only_asks_for_the_credential_is_known_as_one() {
+    let guards = |script: &str| {
+        let tree = tree(&[("ci.txt", script)]);
+        let options = Options::default();
+        let cx = Context::new(&tree, &options);
+        let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
+        let mut run = JobRun::new(&cx);
+        super::run_script(&mut run, Mapped::verbatim(source.whole(), &*source.text));
+        let login = run
+            .finish()
+            .into_iter()
+            .find(|effect| matches!(effect.kind, Kind::Login { .. }))
+            .unwrap_or_else(|| panic!("no login: {script}"));
+        let told: Vec<bool> = login.guards.iter().map(|g| g.with_secrets).collect();
+        told
+    };
+    let login = "echo \"$P\" | docker login -u \"$U\" --password-stdin";
+    for condition in [
+        "[ -n \"$U\" ]",
+        "[ -n \"$U\" ] && [ -n \"${P}\" ]",
+        "[[ -n $U && -n $P ]]",
+        "[ -n \"${P:-}\" -a \"$U\" != '' ]",
+        "test -n \"${U+x}\"",
+        "[[ $P ]]",
+        "! [ -z \"$U\" ]",
+    ] {
+        let script = format!("if {condition}; then {login}; fi");
+        assert_eq!(guards(&script), [true], "{script}");
+    }
+    for condition in [
+        "[ -z \"$U\" ]",
+        "[ \"${U}\" == \"\" ] || [ \"$P\" == \"\" ]",
+        "[[ -z $U || -z $P ]]",
+    ] {
+        let script = format!("if {condition}; then echo none; else {login}; fi");
+        assert_eq!(guards(&script), [true], "{script}");
+    }
+    for condition in [
+        "[ -n \"$CI\" ]",
+        "[ -n \"$U\" ] && [ \"$BRANCH\" = main ]",
+        "[ -n \"$U\" ] || [ -n \"$P\" ]",
+        "[ -z \"$U\" ]",
+        "[ -n \"$U$BRANCH\" ]",
+        "grep -q \"$U\" users",
+        "[ \"$U\" = \"$P\" ]",
+    ] {
+        let script = format!("if {condition}; then {login}; fi");
+        assert_eq!(guards(&script), [false], "{script}");
+    }
+    assert_eq!(
+        guards(&format!("USER=\"$U\"\n[ -z \"$USER\" ] && exit 0\n{login}")),
+        [true]
+    );
+    assert_eq!(
+        guards(&format!(
+            "if [ -n \"$U\" ]; then if [ \"$B\" = main ]; then {login}; fi; fi"
+        )),
+        [true, false]
+    );
 }
 
 #[test]

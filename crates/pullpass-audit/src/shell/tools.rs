@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::condition::asks_for_secrets;
 use super::exec::Call;
 use super::flags::{self, Order, Parsed, Spec};
 use super::suites::Suite;
@@ -36,6 +37,9 @@ pub(super) struct Wrapper {
     /// `NAME=value` may stand before the command.
     #[serde(default)]
     pub(super) assignments: bool,
+    /// The command has another home folder, and nothing of the environment.
+    #[serde(default)]
+    pub(super) new_home: bool,
     /// Words before the command.
     #[serde(default)]
     pub(super) skip: usize,
@@ -357,11 +361,17 @@ impl Line<'_> {
                     .then(|| shell.secret_on_input(run, self.span))
                     .flatten()
             });
-            run.emit(
+            let username = flag(&login.username);
+            let secrets: Vec<Text> = [&username, &password]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect();
+            run.emit_with_secrets(
                 self.span,
                 Kind::Login {
                     registry,
-                    username: flag(&login.username),
+                    username,
                     password,
                     store,
                     how: format!(
@@ -373,6 +383,7 @@ impl Line<'_> {
                     .into(),
                     broken: None,
                 },
+                |run, guard| asks_for_secrets(run, guard, &secrets),
             );
             return;
         }

@@ -5,6 +5,7 @@ use super::flags::{self, Order, tail};
 use super::redirect::is_name;
 use super::tools::{self, Wrapper};
 use super::{Arg, Done, Input, Shell};
+use crate::effect::ROOTS_DOCKER;
 use crate::run::JobRun;
 use crate::source::Span;
 use crate::text::{HoleKind, Text};
@@ -86,6 +87,12 @@ impl Shell {
         let parsed = flags::parse(run, args, &wrapper.flags, Order::FlagsFirst);
         let mut rest = parsed.rest.as_slice();
         let mut kept: Vec<(String, Option<Text>)> = Vec::new();
+        let keeps_home = ["-E", "--preserve-env", "-u", "--user"];
+        if wrapper.new_home && !parsed.has(&keeps_home) {
+            let name = "DOCKER_CONFIG";
+            kept.push((name.to_owned(), run.env.get(name).cloned()));
+            run.env.insert(name.to_owned(), Text::from(ROOTS_DOCKER));
+        }
         if wrapper.assignments {
             while let Some((first, others)) = rest.split_first() {
                 let Some((name, value)) = first.as_str().split_once('=') else {

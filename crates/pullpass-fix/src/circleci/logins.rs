@@ -4,12 +4,13 @@
 //!
 //! The step is put right before the first one that pulls: after `setup_remote_docker`, after
 //! whatever brings the `docker` command, and only where something is pulled. When all that a job pulls
-//! is pulled under one `when`, or in a command that sets up its own docker, the login goes there.
+//! is pulled under one `when`, or in a command that sets up its own docker, the login goes there; so it does when
+//! several jobs call the command that pulls, and none of them is signed in by then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pullpass_audit::circleci;
-use pullpass_audit::effect::{By, Effect, Job, Kind, Provider};
+use pullpass_audit::effect::{By, Effect, Job, Kind, Provider, Puller, Store};
 use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::{Auth, Cause};
@@ -29,6 +30,9 @@ use super::outline::{Outline, Scope, script, step_name, underscores};
 
 /// The version that is imported where no orb of the file says another.
 const ORB_VERSION: &str = "4.0.1";
+
+/// From how many places on the same plain step is a command that each of them calls.
+const WORTH_A_COMMAND: usize = 3;
 
 /// A place for a login, and what it is for.
 struct Need<'d> {
@@ -97,6 +101,7 @@ struct Writer<'a, 't> {
 impl<'a> Writer<'a, '_> {
     fn propose(&self, out: &mut Proposal) {
         let mut needs: BTreeMap<u32, Need<'a>> = BTreeMap::new();
+        let mut all: Vec<(&Job, Wanted<'_>)> = Vec::new();
         for job in self.jobs {
             let mut wanted: Wanted<'_> = Vec::new();
             for effect in &job.effects {
@@ -111,6 +116,9 @@ impl<'a> Writer<'a, '_> {
                     Cause::LoggedOut => "a `docker logout` stands between the login and this pull",
                     Cause::OtherStore => {
                         "the login before it keeps its credential where this program does not look"
+                    }
+                    _ if is_as_root(effect) => {
+                        "it is pulled under `sudo`, which does not see who signed in without it"
                     }
                     _ => {
                         wanted.push((effect, number));
@@ -132,12 +140,67 @@ impl<'a> Writer<'a, '_> {
                 out,
             );
             if !wanted.is_empty() {
-                self.place(job, &wanted, &mut needs, out);
+                all.push((*job, wanted));
             }
+        }
+        let shared = self.shared(&all);
+        for (job, wanted) in &all {
+            self.place(job, wanted, &shared, &mut needs, out);
         }
         let needs: Vec<Need<'a>> = needs.into_values().collect();
         for need in &needs {
             self.offer(need, &needs, out);
+        }
+    }
+
+    /// Commands, by their lists of steps, in which one login serves all that call them: several do,
+    /// and the first thing that each is to be signed in for is pulled there.
+    fn shared(&self, all: &[(&Job, Wanted<'_>)]) -> BTreeSet<u32> {
+        let mut calls: BTreeMap<u32, (usize, &str, BTreeSet<u32>)> = BTreeMap::new();
+        let mut paths: Vec<Vec<u32>> = Vec::new();
+        for (first, _) in all.iter().filter_map(|(_, wanted)| wanted.first()) {
+            let mut path = Vec::new();
+            for (&call, &step) in first.within.iter().zip(first.within.iter().skip(1)) {
+                let (Some((list, index)), Some((command, _))) =
+                    (self.outline.item(call), self.outline.item(step))
+                else {
+                    break;
+                };
+                let name = list.items().nth(index).and_then(step_name);
+                let scope = self.outline.scope_of(list);
+                let declared = |name: &&str| {
+                    let scope = self.outline.scopes.get(scope);
+                    scope.is_some_and(|scope| scope.command(name).is_some())
+                };
+                let Some(name) = name.filter(declared) else {
+                    break;
+                };
+                let known = calls.entry(command.identity());
+                let (_, _, from) = known.or_insert_with(|| (scope, name, BTreeSet::new()));
+                from.insert(call.start);
+                path.push(command.identity());
+            }
+            paths.push(path);
+        }
+        // A call that no job is signed in for pulls nothing, or is signed in already.
+        let mut shared: BTreeSet<u32> = calls
+            .into_iter()
+            .filter(|(_, (scope, name, from))| {
+                from.len() > 1 && self.outline.calls(*scope, name) == *from
+            })
+            .map(|(command, _)| command)
+            .collect();
+        loop {
+            let before = shared.len();
+            for path in &paths {
+                let above = path.iter().take_while(|c| shared.contains(c)).count();
+                for below in path.iter().skip(above) {
+                    shared.remove(below);
+                }
+            }
+            if shared.len() == before {
+                return shared;
+            }
         }
     }
 
@@ -146,6 +209,7 @@ impl<'a> Writer<'a, '_> {
         &self,
         job: &Job,
         wanted: &Wanted<'_>,
+        shared: &BTreeSet<u32>,
         needs: &mut BTreeMap<u32, Need<'a>>,
         out: &mut Proposal,
     ) {
@@ -185,7 +249,8 @@ impl<'a> Writer<'a, '_> {
                     .take(index)
                     .any(|i| step_name(i) == Some("setup_remote_docker"))
             });
-            if together && inner.is_some() && (is_when || brings_docker) {
+            let is_shared = inner.is_some_and(|(list, _)| shared.contains(&list.identity()));
+            if inner.is_some() && (is_shared || together && (is_when || brings_docker)) {
                 depth += 1;
                 conditions += usize::from(is_when);
                 continue;
@@ -549,17 +614,40 @@ impl<'a> Writer<'a, '_> {
                 return Some(Step::New(Yaml::text(name)));
             }
         }
+        let here = all
+            .iter()
+            .filter(|n| self.outline.scope_of(n.list) == number);
+        if orbs && here.count() >= WORTH_A_COMMAND {
+            let mut more = part.clone();
+            if let Some(name) = self.declare_plain(scope, &mut more) {
+                *part = more;
+                return Some(Step::New(Yaml::text(name)));
+            }
+        }
+        Some(Step::New(self.plain_step()))
+    }
+
+    /// A step that runs `docker login`.
+    fn plain_step(&self) -> Yaml {
         let command = format!(
             "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
             self.names.token, self.names.user
         );
-        Some(Step::New(Yaml::map([(
+        Yaml::map([(
             "run",
             Yaml::map([
                 ("name", Yaml::text("Sign in to Docker Hub")),
                 ("command", Yaml::text(command)),
             ]),
-        )])))
+        )])
+    }
+
+    /// Declares a command of that one step. Gives its name.
+    fn declare_plain(&self, scope: &Scope<'a>, part: &mut Part) -> Option<String> {
+        let name = free_command(scope)?;
+        let definition = Yaml::map([("steps", Yaml::List(vec![self.plain_step()]))]);
+        self.add_to_section(scope, "commands", name, &definition, part)?;
+        Some(name.to_owned())
     }
 
     /// Imports the docker orb and declares the command, where the scope has them not. Gives the
@@ -587,9 +675,7 @@ impl<'a> Writer<'a, '_> {
                 free.to_owned()
             }
         };
-        let name = ["dockerhub_login", "docker_hub_login", "dockerhub_sign_in"]
-            .into_iter()
-            .find(|name| scope.command(name).is_none())?;
+        let name = free_command(scope)?;
         let spell = |word: &str| {
             if underscores(version) {
                 word.replace('-', "_")
@@ -757,6 +843,13 @@ impl<'a> Writer<'a, '_> {
     }
 }
 
+/// A name for a command that signs in, which this scope has not given to another.
+fn free_command(scope: &Scope<'_>) -> Option<&'static str> {
+    ["dockerhub_login", "docker_hub_login", "dockerhub_sign_in"]
+        .into_iter()
+        .find(|name| scope.command(name).is_none())
+}
+
 /// Puts a step in the place of one that is a name and nothing else.
 fn replace(style: &Style<'_>, item: Node<'_>, step: &Step<'_>) -> Option<Edit> {
     let flow = match step {
@@ -768,13 +861,18 @@ fn replace(style: &Style<'_>, item: Node<'_>, step: &Step<'_>) -> Option<Edit> {
     (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
 }
 
+/// Whether a client pulls that looks for the superuser's credentials.
+fn is_as_root(effect: &Effect) -> bool {
+    matches!(&effect.kind, Kind::Pull { puller: Puller::Client(stores), .. } if stores.contains(&Store::docker_of_root()))
+}
+
 fn is_hub_login(effect: &Effect) -> bool {
     match &effect.kind {
         Kind::Login {
             registry, broken, ..
         } => {
             broken.is_none()
-                && effect.guards.is_empty()
+                && effect.guards.iter().all(|guard| guard.with_secrets)
                 && canonical_registry(registry.as_str()) == DOCKER_HUB
         }
         _ => false,
@@ -790,7 +888,7 @@ fn is_login_command(definition: Node<'_>) -> bool {
     for item in steps.items() {
         let name = step_name(item).unwrap_or("").replace('_', "-");
         let login = script(item).map_or(name.ends_with("/check"), |s| {
-            is_one_command(s) && s.contains("login")
+            s.contains("login") && (is_one_command(s) || only_signs_in(s))
         });
         if !login && !name.ends_with("/install-docker-credential-helper") {
             return false;
@@ -804,6 +902,31 @@ fn is_login_command(definition: Node<'_>) -> bool {
 fn is_one_command(script: &str) -> bool {
     let joined = script.trim().replace("\\\n", " ");
     !joined.contains(['\n', ';']) && !joined.contains("&&") && !joined.contains("||")
+}
+
+/// A script that signs in where there is what to sign in with, and says so where there is not.
+fn only_signs_in(script: &str) -> bool {
+    let script = script.replace("\\\n", " ");
+    let mut statements = script
+        .split(['\n', ';'])
+        .map(|s| {
+            s.trim()
+                .trim_start_matches("then ")
+                .trim_start_matches("else ")
+        })
+        .filter(|s| !s.is_empty() && !s.starts_with('#'));
+    statements.all(|statement| {
+        let word = statement.split_whitespace().next().unwrap_or("");
+        let acts = ["$(", "`", "> ", ">> ", "&"];
+        let sets = word.split_once('=').is_some_and(|(name, _)| {
+            word == statement && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
+        });
+        matches!(word, "if" | "elif" | "then" | "else" | "fi")
+            || !acts.iter().any(|sign| statement.contains(sign))
+                && (sets
+                    || matches!(word, "echo" | "printf")
+                    || statement.starts_with("docker login"))
+    })
 }
 
 /// Whether the docker orb's credential helper can be installed: it needs Debian's packages and `sudo`.

@@ -2,6 +2,8 @@
 //! list's names are looked up. An inline orb sees only what is declared inside itself, so a step
 //! that is put into one of its jobs can call only what the orb has.
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashMap;
 use pullpass_audit::source::Span;
 use pullpass_audit::yaml::{Document, Node};
@@ -113,6 +115,17 @@ impl<'d> Outline<'d> {
     /// The list that the item written at `span` is in, and its number there.
     pub(super) fn item(&self, span: Span) -> Option<(Node<'d>, usize)> {
         self.items.get(&span.start).copied()
+    }
+
+    /// Where the items of this scope stand that call a step by this name.
+    pub(super) fn calls(&self, scope: usize, name: &str) -> BTreeSet<u32> {
+        self.items
+            .values()
+            .filter(|(list, index)| *index == 0 && self.scope_of(*list) == scope)
+            .flat_map(|(list, _)| list.items())
+            .filter(|item| step_name(*item) == Some(name))
+            .map(|item| item.use_span().start)
+            .collect()
     }
 
     /// The scope of a list of steps; that of the file where a workflow gives it.

@@ -287,6 +287,28 @@ fn a_plain_step_signs_in_where_that_was_asked_for() {
 }
 
 #[test]
+fn a_plain_step_that_many_jobs_need_is_a_command() {
+    let file = |version: &str, commands: &str, step: &str| {
+        let jobs: String = ["a", "b", "c"]
+            .iter()
+            .map(|name| {
+                format!("  {name}:\n    machine: true\n    steps:\n{step}      - run: docker pull alpine:3.20\n")
+            })
+            .collect();
+        format!(
+            "version: {version}\n{commands}jobs:\n{jobs}workflows:\n  version: 2\n  w:\n    jobs: [a, b, c]\n"
+        )
+    };
+    let command = format!("commands:\n  dockerhub_login:\n    steps:\n{}", SIGN_IN);
+    edited(
+        &file("2.1", "", ""),
+        &file("2.1", &command, "      - dockerhub_login\n"),
+        &run(),
+    );
+    edited(&file("2", "", ""), &file("2", "", SIGN_IN), &run());
+}
+
+#[test]
 fn version_2_0_knows_no_orbs_and_gets_a_plain_step() {
     let file = |step: &str| {
         format!(
@@ -365,6 +387,28 @@ fn the_repositorys_own_login_is_called_and_not_a_second_one_written() {
         )
     };
     edited(&file(""), &file("      - hub\n"), &wishes());
+}
+
+#[test]
+fn a_login_command_that_looks_for_its_credential_is_called_too() {
+    let file = |script: &str, step: &str| {
+        let script = script.replace('\n', "\n            ");
+        format!(
+            "version: 2.1\ncommands:\n  hub:\n    steps:\n      - run:\n          name: Log in\n          command: |\n            {script}\njobs:\n  a:\n    machine: true\n    steps:\n      - hub\n      - run: docker pull alpine:3.20\n  b:\n    machine: true\n    steps:\n      - checkout\n{step}      - run: docker pull alpine:3.20\nworkflows:\n  w:\n    jobs: [a, b]\n"
+        )
+    };
+    let login = "echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin";
+    let script = format!(
+        "USER=\"$HUB_USER\"\nif [ -z \"$USER\" ] || [ \"$HUB_PASS\" == \"\" ]; then\n  echo none\nelse\n  {login}\nfi"
+    );
+    edited(
+        &file(&script, ""),
+        &file(&script, "      - hub\n"),
+        &wishes(),
+    );
+    // One that does more is not.
+    let more = format!("{script}\nmake tools");
+    assert!(!after(&file(&more, ""), &wishes()).contains("checkout\n      - hub\n"));
 }
 
 #[test]
@@ -472,6 +516,83 @@ fn a_command_that_sets_up_its_own_docker_signs_in_itself() {
         &file(
             "      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n",
         ),
+        &run(),
+    );
+}
+
+#[test]
+fn who_pulls_under_sudo_is_not_signed_in_without_it() {
+    let plan = plan(
+        &machine("", "      - run: sudo docker pull alpine:3.20"),
+        &run(),
+    );
+    assert!(plan.refused.is_empty() && plan.files.is_empty(), "{plan:?}");
+    assert!(plan.left[0].reason.contains("sudo"), "{:?}", plan.left);
+}
+
+/// A file with a command `up` that jobs `a` and `b` call, one way or the other.
+fn calling(up: &str, a: &str, b: &str, more: &str) -> String {
+    format!(
+        "version: 2.1\ncommands:\n  up:\n    steps:\n{up}      - run: docker pull alpine:3.20\n{more}jobs:\n  a:\n    machine: true\n    steps:\n{a}  b:\n    machine: true\n    steps:\n{b}workflows:\n  w:\n    jobs: [a, b]\n"
+    )
+}
+
+const SIGN_IN: &str = "      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n";
+
+#[test]
+fn a_command_that_several_jobs_pull_in_signs_in_for_them_all() {
+    let (up, pull) = (
+        "      - checkout\n      - up\n",
+        "      - run: docker pull redis:7\n",
+    );
+    for (a, b, more) in [
+        (up.to_owned(), up.to_owned(), ""),
+        // What is pulled later is signed in for, too.
+        (format!("{up}{pull}"), up.to_owned(), ""),
+        // Through another command that they share.
+        (
+            "      - all\n".to_owned(),
+            "      - all\n".to_owned(),
+            "  all:\n    steps:\n      - checkout\n      - up\n",
+        ),
+    ] {
+        let before = calling("", &a, &b, more);
+        let expected = if more.is_empty() {
+            calling(SIGN_IN, &a, &b, more)
+        } else {
+            before.replace(
+                "      - checkout\n      - up\n",
+                &format!("      - checkout\n{SIGN_IN}      - up\n"),
+            )
+        };
+        edited(&before, &expected, &run());
+    }
+}
+
+#[test]
+fn a_command_does_not_sign_in_for_jobs_that_need_it_sooner_or_not_at_all() {
+    let up = "      - up\n";
+    let login = "      - run: echo \"$DOCKER_ACCESS_TOKEN\" | docker login -u \"$DOCKER_USER\" --password-stdin\n";
+    let pull = "      - run: docker pull redis:7\n";
+    for (b, b_after) in [
+        // It pulls before.
+        (format!("{pull}{up}"), format!("{SIGN_IN}{pull}{up}")),
+        // It is signed in.
+        (format!("{login}{up}"), format!("{login}{up}")),
+    ] {
+        let step = if b.contains("login") { login } else { SIGN_IN };
+        edited(
+            &calling("", up, &b, ""),
+            &calling("", &format!("{step}{up}"), &b_after, ""),
+            &run(),
+        );
+    }
+    // A command that nobody runs calls it, and may be called by who is signed in.
+    let more = "  other:\n    steps:\n      - up\n";
+    let signed = format!("{SIGN_IN}{up}");
+    edited(
+        &calling("", up, up, more),
+        &calling("", &signed, &signed, more),
         &run(),
     );
 }

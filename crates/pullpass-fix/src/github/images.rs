@@ -252,13 +252,23 @@ fn always_an_image(job: Node<'_>, image: Option<Node<'_>>) -> bool {
     if !text.trim_start().starts_with("${{") {
         return true;
     }
-    let Some(key) = super::files::named(text, "matrix") else {
+    let path = super::files::expression(text).and_then(|inner| inner.strip_prefix("matrix."));
+    let Some(path) = path else {
         return false;
     };
+    let (key, inside) = path.split_once('.').unwrap_or((path, ""));
     let Some(matrix) = job.get("strategy").and_then(|s| s.get("matrix")) else {
         return false;
     };
-    let full = |value: Node<'_>| value.as_str().is_some_and(|v| !v.trim().is_empty());
+    // `matrix.builder.image`: the values are mappings.
+    let full = |value: Node<'_>| {
+        let keys = inside.split('.').filter(|key| !key.is_empty());
+        let value = keys
+            .into_iter()
+            .try_fold(value, |value, key| value.get(key));
+        let image = value.and_then(Node::as_str);
+        image.is_some_and(|image| !image.trim().is_empty())
+    };
     let list = matrix.get(key).filter(|values| values.is_sequence());
     match (list, matrix.get("include")) {
         (Some(values), None) => values.items().all(full),

@@ -588,7 +588,7 @@ fn into_action(
     draft: &mut Draft,
 ) -> Result<(), String> {
     draft.summary = "sign in to Docker Hub before the first pull of a local action, through its inputs, for the sake";
-    let (user, token) = pass::input_names(need.file);
+    let (user, token) = pass::input_names(desk, need.file, &need.calls);
     if !pass::declare_inputs(need.file, [&user, &token], &mut draft.parts) {
         return Err("the inputs of the action are written in a way that is not edited".to_owned());
     }

@@ -12,7 +12,7 @@ use crate::meaning::Intent;
 use crate::put::{self, Beside};
 use crate::style::{self, Yaml};
 
-use super::files::{File, Files, named};
+use super::files::{File, Files, expression, named};
 use super::logins::Desk;
 use super::names::User;
 
@@ -63,11 +63,21 @@ fn declared<'d>(file: &File<'d>) -> Option<Node<'d>> {
     file.on()?.get("workflow_call")?.get("secrets")
 }
 
+/// The key that is this name to GitHub, for which `Docker_User` and `DOCKER_USER` are one.
+fn in_any_case<'d>(mapping: Node<'d>, name: &str) -> Option<&'d str> {
+    let keys = mapping.entries();
+    let mut keys = keys.iter().filter_map(|entry| entry.key.as_str());
+    keys.find(|key| key.eq_ignore_ascii_case(name))
+}
+
 /// Under which name this file knows a secret of the repository.
 fn local_name(files: &Files<'_>, file: &File<'_>, name: &str) -> String {
-    let Some(declared) = declared(file).filter(|d| d.get(name).is_none()) else {
+    let Some(declared) = declared(file) else {
         return name.to_owned();
     };
+    if let Some(own) = in_any_case(declared, name) {
+        return own.to_owned();
+    }
     let callers = files.callers(file.path);
     let other = declared.entries().into_iter().find_map(|entry| {
         let own = entry.key.as_str()?;
@@ -120,7 +130,7 @@ fn secrets_at(
             let passed = job.node.entry("secrets");
             for name in names {
                 let own = local_name(desk.files, file, name);
-                if passed.is_some_and(|p| p.value.get(&own).is_some()) {
+                if passed.is_some_and(|p| in_any_case(p.value, &own).is_some()) {
                     continue;
                 }
                 let theirs = local_name(desk.files, caller.file, name);
@@ -257,20 +267,59 @@ fn spell_out(file: &File<'_>, secrets: Yaml, part: &mut Part) -> Option<()> {
     Some(())
 }
 
-/// The names of a composite action's two inputs, in the manner of those that it has.
-pub(super) fn input_names(action: &File<'_>) -> (String, String) {
+/// The names of a composite action's two inputs: those through which all that use it hand the credential over
+/// already, or new ones in the manner of those that it has.
+pub(super) fn input_names(
+    desk: &Desk<'_, '_, '_>,
+    action: &File<'_>,
+    calls: &[(&File<'_>, Node<'_>)],
+) -> (String, String) {
     let inputs = action
         .root
         .get("inputs")
         .map(Node::entries)
         .unwrap_or_default();
     let names: Vec<&str> = inputs.iter().filter_map(|e| e.key.as_str()).collect();
+    let given = |wanted: fn(Local) -> String| {
+        let hands_over = |name: &&&str| {
+            !calls.is_empty()
+                && calls.iter().all(|(file, step)| {
+                    let value = step.get("with").and_then(|with| with.get(name));
+                    let value = value.and_then(Node::as_str).unwrap_or("");
+                    let wanted = wanted(local(desk, file));
+                    let same = (expression(value), expression(&wanted));
+                    matches!(same, (Some(value), Some(wanted)) if value == wanted)
+                })
+        };
+        names.iter().find(hands_over).map(|name| (*name).to_owned())
+    };
+    if let (Some(user), Some(token)) = (given(|l| l.user), given(|l| l.token)) {
+        return (user, token);
+    }
     let snake = names.iter().any(|n| n.contains('_')) && !names.iter().any(|n| n.contains('-'));
     let between = if snake { "_" } else { "-" };
-    (
-        format!("dockerhub{between}username"),
-        format!("dockerhub{between}token"),
-    )
+    let shouts = !names.is_empty() && names.iter().all(|n| *n == n.to_ascii_uppercase());
+    let in_style = |prefix: &str| {
+        let pair = (
+            format!("{prefix}{between}username"),
+            format!("{prefix}{between}token"),
+        );
+        if shouts {
+            (pair.0.to_ascii_uppercase(), pair.1.to_ascii_uppercase())
+        } else {
+            pair
+        }
+    };
+    // To GitHub `Hub_Token` and `hub_token` are one input.
+    let free = |name: &str| {
+        let other = |n: &&str| *n != name && n.eq_ignore_ascii_case(name);
+        !names.iter().any(other)
+    };
+    ["dockerhub", "docker", "hub"]
+        .into_iter()
+        .map(in_style)
+        .find(|(user, token)| free(user) && free(token))
+        .unwrap_or_else(|| in_style("dockerhub"))
 }
 
 /// Declares the two inputs of an action.

@@ -619,6 +619,14 @@ fn an_image_by_matrix_gets_credentials_when_all_its_values_are_on_docker_hub() {
         &file("['node:20', 'node:22']", &after),
         &wishes(),
     );
+    let nested = |container: &str| {
+        file(
+            "[{tag: {name: 'node:20'}}, {tag: {name: 'node:22'}}]",
+            container,
+        )
+        .replace("matrix.image", "matrix.image.tag.name")
+    };
+    edited(&nested(before), &nested(&after), &wishes());
     let mixed = plan(&file("['node:20', 'ghcr.io/me/app:1']", before), &wishes());
     assert!(mixed.files.is_empty());
     assert!(
@@ -767,6 +775,52 @@ fn a_local_action_signs_in_through_its_inputs() {
             &job("push", "", &format!("{CHECKOUT}{LOGIN}{PULL}{call}")),
         )],
         &wishes(),
+    );
+}
+
+/// To GitHub the names of inputs and of secrets are the same in capitals and in small letters.
+#[test]
+fn what_differs_in_case_only_is_not_declared_a_second_time() {
+    let action = |login: &str| {
+        format!(
+            "inputs:\n  HUB_USER: {{required: true}}\n  HUB_PASS: {{required: true}}\n  DOCKERHUB_username: {{required: false}}\nruns:\n  using: composite\n  steps:\n{login}    - run: docker run alpine:3.20 true\n      shell: bash\n"
+        )
+    };
+    let login = |user: &str, token: &str| {
+        format!(
+            "    - uses: docker/login-action@v4\n      if: inputs.{token} != ''\n      with:\n        username: ${{{{ inputs.{user} }}}}\n        password: ${{{{ inputs.{token} }}}}\n"
+        )
+    };
+    // Every caller hands the credential over, under other names.
+    let call = "      - uses: ./.github/actions/run\n        with:\n          HUB_USER: ${{ secrets.DOCKER_USER }}\n          HUB_PASS: \"${{secrets.DOCKER_ACCESS_TOKEN}}\"\n";
+    let text = job("push", "", &format!("{CHECKOUT}{call}"));
+    edited_files(
+        &[(PATH, &text), (ACTION, &action(""))],
+        &[(ACTION, &action(&login("HUB_USER", "HUB_PASS")))],
+        &wishes(),
+    );
+    // Something else is handed over.
+    let text = text.replace("DOCKER_ACCESS_TOKEN", "OTHER");
+    let plan = plan_of(&[(PATH, &text), (ACTION, &action(""))], &wishes());
+    let after = |path: &str| {
+        let file = plan.files.iter().find(|f| f.path.as_str() == path);
+        file.map_or_else(String::new, |f| f.after.clone())
+    };
+    assert!(after(ACTION).contains(&login("docker_username", "docker_token")));
+    let given = after(PATH);
+    assert!(given.contains("docker_token:") && given.contains("secrets.DOCKER_ACCESS_TOKEN"));
+    // A called workflow that declares the secret already.
+    let called = (
+        ".github/workflows/called.yml",
+        "on:\n  workflow_call:\n    secrets:\n      docker_user: {required: false}\n      docker_access_token: {required: false}\njobs:\n  c:\n    runs-on: ubuntu-latest\n    steps:\n      - run: docker run alpine:3.20 true\n",
+    );
+    let caller = "on: push\njobs:\n  b:\n    uses: ./.github/workflows/called.yml\n    secrets:\n      docker_user: ${{ secrets.DOCKER_USER }}\n      docker_access_token: ${{ secrets.DOCKER_ACCESS_TOKEN }}\n";
+    let plan = plan_of(&[(PATH, caller), called], &wishes());
+    assert_eq!(plan.files.len(), 1, "{plan:#?}");
+    assert!(
+        !plan.files[0].after.contains("      DOCKER_USER:"),
+        "{}",
+        plan.files[0].after
     );
 }
 
