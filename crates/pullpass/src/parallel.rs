@@ -127,7 +127,7 @@ mod tests {
         let items: Vec<u64> = (0..200).collect();
         let slow = |item: &u64| {
             // What comes first takes longest.
-            let rounds = if item % 7 == 0 { 200_000 } else { 10 };
+            let rounds = if item.is_multiple_of(7) { 200_000 } else { 10 };
             let sum = (0..rounds).fold(*item, |sum, n| sum.wrapping_mul(31).wrapping_add(n));
             (*item, std::hint::black_box(sum))
         };
