@@ -203,7 +203,9 @@ impl<'a> Case<'a> {
             });
         let since = written.max()?;
         Some(match token.last_used.filter(|at| *at > since) {
-            Some(at) => format!("the new one was last used at {at:.0}"),
+            Some(at) => {
+                format!("the new one was last used at {at:.0}, by a build or by `pullpass verify`")
+            }
             None => "nothing has used the new one since it was delivered".to_owned(),
         })
     }

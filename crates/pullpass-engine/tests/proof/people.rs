@@ -332,7 +332,10 @@ async fn an_old_token_that_something_else_uses_is_told_of_and_left_until_it_is_q
                     && said.contains("pullpass revoke p1")),
             "{applied:#?}"
         );
-        says(&bench.verify().await, &["1 older still alive"]);
+        // That uses the new one, too.
+        if is_built {
+            says(&bench.verify().await, &["1 older still alive"]);
+        }
         assert!(matches!(pull().await, Proof::Accepted { .. }));
         bench.advance(25 * 3600).await;
         let applied = bench.apply().await;
