@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pullpass_connect::hub::{Invited, Owner, Pull, SignIn};
 use pullpass_connect::registry::Proof;
 use pullpass_fleet::desired::{Desired, Identity, Target};
@@ -27,6 +27,10 @@ use crate::secrets;
 /// waited in between: what Docker Hub has just made is not known everywhere at once.
 const SHOWINGS: u32 = 3;
 const BETWEEN_SHOWINGS: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How long after its delivery a token has to be used for that to be no use of ours: it is proven just
+/// before, and the clocks of the systems differ.
+const OUR_OWN_USE: SignedDuration = SignedDuration::from_mins(1);
 
 /// One project in the course of a run.
 pub(crate) struct Case<'a> {
@@ -201,7 +205,7 @@ impl<'a> Case<'a> {
                 Holding::Version { attempt, since } if *attempt == current.attempt => Some(*since),
                 _ => None,
             });
-        let since = written.max()?;
+        let since = written.max()?.saturating_add(OUR_OWN_USE).ok()?;
         Some(match token.last_used.filter(|at| *at > since) {
             Some(at) => {
                 format!("the new one was last used at {at:.0}, by a build or by `pullpass verify`")
