@@ -4,6 +4,9 @@
 //! Which programs run tests, and in which files of a project a dependency stands, is data
 //! (`[[suite]]` in `data/tools.toml`). The code of the tests is not read.
 
+use std::rc::Rc;
+
+use ecow::EcoString;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
@@ -12,7 +15,7 @@ use super::{Arg, Shell, tools};
 use crate::context::Context;
 use crate::effect::{By, Freshness};
 use crate::run::{Cwd, JobRun};
-use crate::source::{RepoPath, Span};
+use crate::source::{RepoPath, Source, Span};
 use crate::text::{HoleKind, Text};
 
 /// Folders that are looked into for one run of tests.
@@ -26,6 +29,20 @@ const NOT_OURS: [&str; 6] = [
     "vendor/",
     "dist/",
     "out/",
+];
+
+/// How many lines above a name the declaration may begin that it stands in.
+const ABOVE: usize = 8;
+
+/// What Gradle's configurations end in, in lower case.
+const CONFIGURATIONS: [&str; 7] = [
+    "implementation",
+    "compileonlyapi",
+    "api",
+    "runtimeonly",
+    "compileonly",
+    "compile",
+    "runtime",
 ];
 
 /// A program that runs tests.
@@ -56,12 +73,29 @@ pub(super) struct Suite {
     folders: usize,
     /// What such a file says of a project whose tests start containers.
     mentions: String,
+    /// A line with this in it does not count.
+    #[serde(default)]
+    not_with: String,
+    /// An element of XML in which it does not count: a version is named there, and nothing used.
+    #[serde(default)]
+    outside: String,
+    /// A line begins with what the dependency is for, as Gradle's `testImplementation`.
+    #[serde(default)]
+    configurations: bool,
     /// Whether the library starts its own helper, too.
     ryuk: bool,
 }
 
-/// Where the tests of a folder are said to start containers, by what runs them.
-pub(crate) type Mentions = HashMap<(RepoPath, usize), Option<Span>>;
+/// Where a project is said to depend on what starts containers, and for which tests of its.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Mention {
+    place: Span,
+    /// A source set of Gradle's other than `test`, which its task is named for.
+    source_set: Option<EcoString>,
+}
+
+/// What was found in a folder, by what runs its tests.
+pub(crate) type Mentions = HashMap<(RepoPath, usize), Rc<[Mention]>>;
 
 impl Shell {
     /// What tests pull, where this command runs some that start containers.
@@ -75,10 +109,12 @@ impl Shell {
         if !run.has_engine {
             return;
         }
-        if !suite.is_run_by(call.rest()) {
+        let args = call.rest();
+        if !suite.may_be_run_by(args) {
             return;
         }
-        let Some(place) = run.cx.mention(folder, number, suite) else {
+        let found = run.cx.mentions_of(folder, number, suite);
+        let Some(&Mention { place, .. }) = found.iter().find(|m| suite.runs(args, m)) else {
             return;
         };
         // Testcontainers Cloud pulls elsewhere.
@@ -114,11 +150,8 @@ impl Suite {
         }
     }
 
-    fn is_run_by(&self, args: &[Arg]) -> bool {
-        let is = |arg: &Arg, word: &str| {
-            let before = arg.as_str().strip_suffix(word);
-            before.is_some_and(|before| before.is_empty() || before.ends_with([':', '/']))
-        };
+    /// Whether nothing in the command line says that no tests are run.
+    fn may_be_run_by(&self, args: &[Arg]) -> bool {
         let leaves_out = |at: usize, arg: &Arg| {
             let text = arg.as_str();
             let word = text.split_once('=').map_or(text, |(word, _)| word);
@@ -131,20 +164,37 @@ impl Suite {
                     None => unless == word && !text.ends_with("=false"),
                 })
         };
-        let runs = |arg: &Arg| self.words.iter().any(|word| is(arg, word));
+        let says_which = self.words.is_empty()
+            || self.configurations
+            || args.iter().any(|arg| self.is_word(arg));
         let mut all = args.iter().enumerate();
-        (self.words.is_empty() || args.iter().any(runs))
-            && !all.any(|(at, arg)| leaves_out(at, arg))
+        says_which && !all.any(|(at, arg)| leaves_out(at, arg))
     }
 
-    /// Where a file in `folder`, or not far below it, says so.
-    fn mention(&self, cx: &Context<'_>, folder: &RepoPath) -> Option<Span> {
+    /// Whether the tests that a mention is about are run.
+    fn runs(&self, args: &[Arg], mention: &Mention) -> bool {
+        match &mention.source_set {
+            Some(task) => args.iter().any(|arg| is(arg, task)),
+            None => self.words.is_empty() || args.iter().any(|arg| self.is_word(arg)),
+        }
+    }
+
+    fn is_word(&self, arg: &Arg) -> bool {
+        self.words.iter().any(|word| is(arg, word))
+    }
+
+    /// What the files in `folder`, and not far below it, say.
+    fn mentions(&self, cx: &Context<'_>, folder: &RepoPath) -> Vec<Mention> {
+        let mut found = Vec::new();
         let mut level = vec![folder.clone()];
         let mut left = MAX_FOLDERS;
         for depth in 0..=self.folders {
             let mut below = Vec::new();
             for folder in level {
-                left = left.checked_sub(1)?;
+                let Some(less) = left.checked_sub(1) else {
+                    return found;
+                };
+                left = less;
                 let lists = depth < self.folders || self.files.iter().any(|f| f.contains('*'));
                 let names = match lists {
                     true => cx.sources.tree().list(&folder),
@@ -158,47 +208,117 @@ impl Suite {
                         if !name.starts_with('.') && !NOT_OURS.contains(&name.as_str()) {
                             below.push(path);
                         }
-                    } else if let Some(place) = self.mention_in(cx, &name, &path) {
-                        return Some(place);
+                    } else if self.is_file(&name)
+                        && let Ok(source) = cx.sources.load(&path)
+                    {
+                        self.mentions_in(&source, &mut found);
+                    }
+                    // Of Gradle's there may be some for other tests.
+                    if !self.configurations && !found.is_empty() {
+                        return found;
                     }
                 }
             }
             level = below;
         }
-        None
+        found
     }
 
-    fn mention_in(&self, cx: &Context<'_>, name: &str, path: &RepoPath) -> Option<Span> {
-        let is = |pattern: &String| match pattern.split_once('*') {
-            Some((start, end)) => {
-                let rest = name.strip_prefix(start);
-                rest.is_some_and(|rest| rest.ends_with(end))
-            }
-            None => name == pattern,
-        };
-        if !self.files.iter().any(is) {
-            return None;
-        }
-        let source = cx.sources.load(path).ok()?;
-        let start = memchr::memmem::find(source.text.as_bytes(), self.mentions.as_bytes())?;
+    fn is_file(&self, name: &str) -> bool {
+        self.files
+            .iter()
+            .any(|pattern| match pattern.split_once('*') {
+                Some((start, end)) => {
+                    let rest = name.strip_prefix(start);
+                    rest.is_some_and(|rest| rest.ends_with(end))
+                }
+                None => name == pattern,
+            })
+    }
+
+    fn mentions_in(&self, source: &Source, found: &mut Vec<Mention>) {
+        let text: &str = &source.text;
         let at = |offset: usize| u32::try_from(offset).ok();
-        Some(Span {
-            file: source.id,
-            start: at(start)?,
-            end: at(start + self.mentions.len())?,
-        })
+        for start in memchr::memmem::find_iter(text.as_bytes(), self.mentions.as_bytes()) {
+            let (before, after) = text.split_at(start);
+            let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+            let line_end = after.find('\n').map_or(text.len(), |at| start + at);
+            let line = text.get(line_start..line_end).unwrap_or_default();
+            if !self.not_with.is_empty() && line.contains(&self.not_with)
+                || !self.outside.is_empty() && is_inside(before, &self.outside)
+            {
+                continue;
+            }
+            let source_set = match self.configurations {
+                false => None,
+                true => match source_set_of(before, line) {
+                    Some(set) => set,
+                    None => continue,
+                },
+            };
+            let (Some(start), Some(end)) = (at(start), at(start + self.mentions.len())) else {
+                continue;
+            };
+            if found.iter().all(|mention| mention.source_set != source_set) {
+                let place = Span {
+                    file: source.id,
+                    start,
+                    end,
+                };
+                found.push(Mention { place, source_set });
+            }
+        }
     }
 }
 
+/// Whether a word of a command line is this one, or the task of that name of some project.
+fn is(arg: &Arg, word: &str) -> bool {
+    let before = arg.as_str().strip_suffix(word);
+    before.is_some_and(|before| before.is_empty() || before.ends_with([':', '/']))
+}
+
+/// Whether an element is open at the end of a text.
+fn is_inside(before: &str, element: &str) -> bool {
+    let opened = before.rfind(&format!("<{element}>"));
+    let closed = before.rfind(&format!("</{element}>"));
+    opened > closed
+}
+
+/// For which source set of Gradle's a line declares a dependency; `None` where it does not, as in a
+/// list of versions. What it begins with may stand some lines before.
+/// <https://docs.gradle.org/current/userguide/java_plugin.html#tab:configurations>
+#[allow(
+    clippy::option_option,
+    reason = "no declaration, and one for the tests that every project has, are two things"
+)]
+fn source_set_of(before: &str, line: &str) -> Option<Option<EcoString>> {
+    let above = before.lines().rev().skip(1).take(ABOVE);
+    for line in std::iter::once(line).chain(above) {
+        let line = line.trim_start();
+        let end = line.find(|c: char| !c.is_ascii_alphanumeric());
+        let word = line.get(..end.unwrap_or(line.len()))?;
+        // `platform("…")`, `libs.…`, `"…"`
+        if matches!(word, "" | "platform" | "libs" | "enforcedPlatform") {
+            continue;
+        }
+        let lower = word.to_ascii_lowercase();
+        let suffix = CONFIGURATIONS.iter().find(|c| lower.ends_with(*c))?;
+        let set = word.get(..word.len() - suffix.len())?;
+        let is_main = matches!(set, "" | "test" | "testFixtures");
+        return Some((!is_main).then(|| EcoString::from(set)));
+    }
+    None
+}
+
 impl Context<'_> {
-    /// Where tests that are run in a folder are said to start containers. Looked for once.
-    fn mention(&self, folder: &RepoPath, number: usize, suite: &Suite) -> Option<Span> {
+    /// What a folder says of its tests. Looked for once.
+    fn mentions_of(&self, folder: &RepoPath, number: usize, suite: &Suite) -> Rc<[Mention]> {
         let key = (folder.clone(), number);
         if let Some(known) = self.mentions.borrow().get(&key) {
-            return *known;
+            return Rc::clone(known);
         }
-        let found = suite.mention(self, folder);
-        self.mentions.borrow_mut().insert(key, found);
+        let found: Rc<[Mention]> = suite.mentions(self, folder).into();
+        self.mentions.borrow_mut().insert(key, Rc::clone(&found));
         found
     }
 }

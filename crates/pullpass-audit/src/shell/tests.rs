@@ -1082,14 +1082,19 @@ fn tests_that_start_containers_pull() {
             "mvn install -DskipTests=false",
         ),
         (
-            "gradle/libs.versions.toml",
-            "tc = \"org.testcontainers:mysql:1\"",
+            "build.gradle",
+            "dependencies {\n  testImplementation(\n    platform('x'),\n    'org.testcontainers:mysql:1')\n}",
             "./gradlew :app:test",
         ),
         (
             "app/build.gradle.kts",
-            "org.testcontainers",
+            "    testRuntimeOnly(libs.testcontainers)",
             "sh ./gradlew check -x lint",
+        ),
+        (
+            "service/build.gradle.kts",
+            "  integrationTestImplementation(\"org.testcontainers:mysql\")",
+            "cd service && ./gradlew integrationTest",
         ),
         (
             "build.sbt",
@@ -1142,6 +1147,14 @@ fn tests_that_are_left_out_or_start_none_pull_nothing() {
             "build.gradle",
             "testImplementation 'org.testcontainers:junit-jupiter'",
         ),
+        (
+            "it/build.gradle",
+            "intTestImplementation 'org.testcontainers:x'",
+        ),
+        (
+            "gradle/versions.gradle",
+            "dependency 'org.testcontainers:x:1'",
+        ),
         ("go.mod", "github.com/testcontainers/testcontainers-go"),
         ("gradlew", "exec java -jar gradle-wrapper.jar"),
         ("node_modules/x/package.json", "testcontainers"),
@@ -1153,6 +1166,8 @@ fn tests_that_are_left_out_or_start_none_pull_nothing() {
         "mvn -Dmaven.test.skip=true install",
         "./gradlew assemble",
         "./gradlew build -x test",
+        "cd it && ../gradlew test check",
+        "cd gradle && ../gradlew test",
         "go build ./...",
         "go test -short ./...",
         "npm test",
