@@ -66,6 +66,9 @@ pub(super) struct Suite {
     /// Words that leave them out: one, alone or with `=…`, or a flag and what it leaves out.
     #[serde(default)]
     unless: Vec<String>,
+    /// Files of which one is in the folder where they are run, if it is there at all.
+    #[serde(default)]
+    needs: Vec<String>,
     /// Files that name what a project depends on; `*` stands for anything.
     files: Vec<String>,
     /// How deep below the working folder they are looked for.
@@ -186,6 +189,12 @@ impl Suite {
     /// What the files in `folder`, and not far below it, say.
     fn mentions(&self, cx: &Context<'_>, folder: &RepoPath) -> Vec<Mention> {
         let mut found = Vec::new();
+        if !self.needs.is_empty() {
+            let names = cx.sources.tree().list(folder);
+            if !self.needs.iter().any(|needed| names.contains(needed)) {
+                return found;
+            }
+        }
         let mut level = vec![folder.clone()];
         let mut left = MAX_FOLDERS;
         for depth in 0..=self.folders {

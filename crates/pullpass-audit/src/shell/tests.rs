@@ -1128,11 +1128,13 @@ fn tests_that_start_containers_pull() {
             "dotnet test",
         ),
     ] {
-        assert_eq!(
-            effects_in(&[(file, text)], script),
-            [CONTAINERS],
-            "{script}"
-        );
+        let files = [
+            ("pom.xml", "<modules/>"),
+            ("settings.gradle", ""),
+            ("service/settings.gradle.kts", ""),
+            (file, text),
+        ];
+        assert_eq!(effects_in(&files, script), [CONTAINERS], "{script}");
     }
     let rust = [("Cargo.toml", "testcontainers = \"0.25\"")];
     let said = effects_in(&rust, "cargo nextest run");
