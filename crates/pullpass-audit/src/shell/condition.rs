@@ -5,8 +5,9 @@ use super::exec::Call;
 use super::pattern::{Match, matches};
 use super::syntax::{CommandKind, List, Pipeline, Span as Range, Word};
 use super::{Arg, Done, Shell};
-use crate::effect::Guard;
+use crate::effect::{Guard, Kind};
 use crate::run::JobRun;
+use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Commands that are asked for their status, not for what they do.
@@ -191,9 +192,26 @@ pub(super) fn guard_of_text(text: &str, negated: bool) -> Guard {
     if holds { guard } else { guard.not() }
 }
 
+/// Adds a login. A condition that only asks whether what it signs in with is there leaves out nothing.
+pub(super) fn emit_login(run: &mut JobRun<'_>, span: Span, login: Kind) {
+    let secrets: Vec<Text> = match &login {
+        Kind::Login {
+            username, password, ..
+        } => [username, password]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
+        _ => Vec::new(),
+    };
+    run.emit_with_secrets(span, login, |run, guard| {
+        asks_for_secrets(run, guard, &secrets)
+    });
+}
+
 /// Whether a condition asks only whether `secrets` are there: `[ -n "$USER" ] && [ -n "$TOKEN" ]`, or the
 /// `else` of `[ -z "$USER" ] || [ -z "$TOKEN" ]`. What it leaves out could not have signed in anyway.
-pub(super) fn asks_for_secrets(run: &JobRun<'_>, guard: &Guard, secrets: &[Text]) -> bool {
+fn asks_for_secrets(run: &JobRun<'_>, guard: &Guard, secrets: &[Text]) -> bool {
     let (joins, other) = if guard.holds {
         (["&&", "-a"], ["||", "-o"])
     } else {

@@ -1,6 +1,6 @@
 //! The commands of `docker`, and of the clients that copy its command line: podman and nerdctl.
 
-use super::condition::asks_for_secrets;
+use super::condition::emit_login;
 use super::exec::Call;
 use super::flags::{self, Order, Parsed};
 use super::tools::spec;
@@ -324,12 +324,8 @@ impl Shell {
             _ => written,
         };
         let store = program.store(run);
-        let secrets: Vec<Text> = [&username, &password]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
-        run.emit_with_secrets(
+        emit_login(
+            run,
             span,
             Kind::Login {
                 registry,
@@ -339,7 +335,6 @@ impl Shell {
                 how: format!("{} login", program.name()).into(),
                 broken: broken.map(Into::into),
             },
-            |run, guard| asks_for_secrets(run, guard, &secrets),
         );
     }
 

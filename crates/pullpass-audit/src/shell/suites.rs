@@ -89,7 +89,7 @@ pub(super) struct Suite {
     ryuk: bool,
 }
 
-/// Where a project is said to depend on what starts containers, and for which tests of its.
+/// Where a project is said to depend on what starts containers, and for which of its tests.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Mention {
     place: Span,
@@ -130,17 +130,21 @@ impl Shell {
             Some(prefix) => prefix.clone(),
             None => Text::default(),
         };
-        run.traced(call.span, "runs tests that start containers", |run| {
-            if has_ryuk {
-                image.push("testcontainers/ryuk:");
-                let version = run.cx.holes.of("?", HoleKind::Expression);
-                image.push(version.as_str());
-                run.docker_pull(place, image, By::Run, Freshness::Missing);
-            } else {
-                let why = "the images that the code of the tests names are not read";
-                run.opaque(place, "Testcontainers", why, By::Run);
-            }
-        });
+        run.traced(
+            call.span,
+            "runs the tests of a project that uses Testcontainers",
+            |run| {
+                if has_ryuk {
+                    image.push("testcontainers/ryuk:");
+                    let version = run.cx.holes.of("?", HoleKind::Expression);
+                    image.push(version.as_str());
+                    run.docker_pull(place, image, By::Run, Freshness::Missing);
+                } else {
+                    let why = "the images that the code of the tests names are not read";
+                    run.opaque(place, "Testcontainers", why, By::Run);
+                }
+            },
+        );
     }
 }
 
@@ -245,34 +249,47 @@ impl Suite {
             })
     }
 
+    /// The first mention of each line counts, so that the work is as long as the text.
     fn mentions_in(&self, source: &Source, found: &mut Vec<Mention>) {
         let text: &str = &source.text;
-        let at = |offset: usize| u32::try_from(offset).ok();
-        for start in memchr::memmem::find_iter(text.as_bytes(), self.mentions.as_bytes()) {
-            let (before, after) = text.split_at(start);
-            let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-            let line_end = after.find('\n').map_or(text.len(), |at| start + at);
-            let line = text.get(line_start..line_end).unwrap_or_default();
-            if !self.not_with.is_empty() && line.contains(&self.not_with)
-                || !self.outside.is_empty() && is_inside(before, &self.outside)
-            {
+        let name = memchr::memmem::Finder::new(&self.mentions);
+        if name.find(text.as_bytes()).is_none() {
+            return;
+        }
+        let (opens, closes) = (
+            format!("<{}>", self.outside),
+            format!("</{}>", self.outside),
+        );
+        let (mut end, mut inside) = (0, false);
+        for line in text.split_inclusive('\n') {
+            let begin = end;
+            end += line.len();
+            let mention = name.find(line.as_bytes());
+            let before = line.get(..mention.unwrap_or(line.len())).unwrap_or(line);
+            let now_inside = is_inside(before, &opens, &closes, inside);
+            inside = is_inside(line, &opens, &closes, inside);
+            let Some(at) = mention else {
+                continue;
+            };
+            if now_inside || !self.not_with.is_empty() && line.contains(&self.not_with) {
                 continue;
             }
             let source_set = match self.configurations {
                 false => None,
-                true => match source_set_of(before, line) {
+                true => match source_set_of(text.get(..begin).unwrap_or_default(), line) {
                     Some(set) => set,
                     None => continue,
                 },
             };
-            let (Some(start), Some(end)) = (at(start), at(start + self.mentions.len())) else {
+            let offset = |within: usize| u32::try_from(begin + within).ok();
+            let (Some(start), Some(stop)) = (offset(at), offset(at + self.mentions.len())) else {
                 continue;
             };
             if found.iter().all(|mention| mention.source_set != source_set) {
                 let place = Span {
                     file: source.id,
                     start,
-                    end,
+                    end: stop,
                 };
                 found.push(Mention { place, source_set });
             }
@@ -286,22 +303,23 @@ fn is(arg: &Arg, word: &str) -> bool {
     before.is_some_and(|before| before.is_empty() || before.ends_with([':', '/']))
 }
 
-/// Whether an element is open at the end of a text.
-fn is_inside(before: &str, element: &str) -> bool {
-    let opened = before.rfind(&format!("<{element}>"));
-    let closed = before.rfind(&format!("</{element}>"));
-    opened > closed
+/// Whether an element is open at the end of a text that begins inside of one, or not.
+fn is_inside(text: &str, opens: &str, closes: &str, inside: bool) -> bool {
+    match (text.rfind(opens), text.rfind(closes)) {
+        (None, None) => inside,
+        (opened, closed) => opened > closed,
+    }
 }
 
 /// For which source set of Gradle's a line declares a dependency; `None` where it does not, as in a
-/// list of versions. What it begins with may stand some lines before.
+/// list of versions. What it begins with may stand some lines before, in the text `before`.
 /// <https://docs.gradle.org/current/userguide/java_plugin.html#tab:configurations>
 #[allow(
     clippy::option_option,
     reason = "no declaration, and one for the tests that every project has, are two things"
 )]
 fn source_set_of(before: &str, line: &str) -> Option<Option<EcoString>> {
-    let above = before.lines().rev().skip(1).take(ABOVE);
+    let above = before.lines().rev().take(ABOVE);
     for line in std::iter::once(line).chain(above) {
         let line = line.trim_start();
         let end = line.find(|c: char| !c.is_ascii_alphanumeric());

@@ -1179,6 +1179,12 @@ fn tests_that_are_left_out_or_start_none_pull_nothing() {
     ] {
         assert_eq!(effects_in(&java, script), [""; 0], "{script}");
     }
+    // A file that is made to take long does not.
+    let named = "<d>testcontainers</d>\n".repeat(90_000);
+    let long = format!("<dependencyManagement>\n{named}</dependencyManagement>");
+    let one_line = "// indirect testcontainers-go ".repeat(90_000);
+    let hostile = [("pom.xml", long.as_str()), ("go.mod", one_line.as_str())];
+    assert_eq!(effects_in(&hostile, "mvn verify; go test ./..."), [""; 0]);
     let elsewhere =
         "export TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX=registry.acme.example/hub/\nmvn verify";
     assert_eq!(

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::condition::asks_for_secrets;
+use super::condition::emit_login;
 use super::exec::Call;
 use super::flags::{self, Order, Parsed, Spec};
 use super::suites::Suite;
@@ -362,12 +362,8 @@ impl Line<'_> {
                     .flatten()
             });
             let username = flag(&login.username);
-            let secrets: Vec<Text> = [&username, &password]
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect();
-            run.emit_with_secrets(
+            emit_login(
+                run,
                 self.span,
                 Kind::Login {
                     registry,
@@ -383,7 +379,6 @@ impl Line<'_> {
                     .into(),
                     broken: None,
                 },
-                |run, guard| asks_for_secrets(run, guard, &secrets),
             );
             return;
         }
