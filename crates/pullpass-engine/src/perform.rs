@@ -206,11 +206,16 @@ impl<'a> Case<'a> {
                 _ => None,
             });
         let since = written.max()?.saturating_add(OUR_OWN_USE).ok()?;
+        if self.outside.now() <= since {
+            return None;
+        }
         Some(match token.last_used.filter(|at| *at > since) {
             Some(at) => {
                 format!("the new one was last used at {at:.0}, by a build or by `pullpass verify`")
             }
-            None => "nothing has used the new one since it was delivered".to_owned(),
+            None => {
+                "Docker Hub shows no use of the new one after the minute of its delivery".to_owned()
+            }
         })
     }
 

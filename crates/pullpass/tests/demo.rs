@@ -82,6 +82,8 @@ fn it_goes_as_told_and_leaves_nothing_behind() {
     }
     assert!(stdout.contains("429 toomanyrequests"), "{stdout}");
     assert!(!stdout.contains('\u{1b}'), "{stdout}");
+    // Builds went on all the while.
+    assert!(!stdout.contains("no use of the new one"), "{stdout}");
     for secret in SECRETS {
         assert!(!stdout.contains(secret) && !stderr.contains(secret));
     }

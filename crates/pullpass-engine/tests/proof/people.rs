@@ -342,7 +342,7 @@ async fn an_old_token_that_something_else_uses_is_told_of_and_left_until_it_is_q
         let deactivated = applied.said("deactivate");
         let used = match is_built {
             true => "the new one was last used at ",
-            false => "nothing has used the new one since it was delivered",
+            false => "Docker Hub shows no use of the new one after the minute of its delivery",
         };
         assert!(
             matches!(deactivated.as_slice(), [said] if said.contains(used)),
