@@ -7,25 +7,40 @@ use std::io::{self, Read, Seek, Write};
 /// Bytes that are kept in memory. Fifty thousand findings.
 const IN_MEMORY: usize = 16 * 1024 * 1024;
 
+/// Bytes of a piece. In one text that grows, each would be copied several times.
+const PIECE: usize = 256 * 1024;
+
 /// Text on hold.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     /// What came first, once it was too much for memory.
     file: Option<File>,
     /// What came after it.
-    text: String,
+    pieces: Vec<String>,
+    /// Bytes of `pieces`.
+    len: usize,
 }
 
 impl Held {
     /// Whether nothing was added.
     pub(crate) fn is_empty(&self) -> bool {
-        self.file.is_none() && self.text.is_empty()
+        self.file.is_none() && self.len == 0
     }
 
     /// Adds to the end.
     pub(crate) fn push(&mut self, more: &str) {
-        self.text.push_str(more);
-        if self.text.len() > IN_MEMORY {
+        self.len += more.len();
+        match self.pieces.last_mut() {
+            Some(last) if last.capacity() - last.len() >= more.len() => last.push_str(more),
+            // Most formats hold little, and one repository holds little.
+            None => self.pieces.push(more.to_owned()),
+            Some(_) => {
+                let mut piece = String::with_capacity(more.len().max(PIECE));
+                piece.push_str(more);
+                self.pieces.push(piece);
+            }
+        }
+        if self.len > IN_MEMORY {
             self.spill();
         }
     }
@@ -39,8 +54,10 @@ impl Held {
         let Ok(end) = file.stream_position() else {
             return;
         };
-        if file.write_all(self.text.as_bytes()).is_ok() {
-            self.text.clear();
+        let mut write = |piece: &String| file.write_all(piece.as_bytes());
+        if self.pieces.iter().try_for_each(&mut write).is_ok() {
+            self.pieces.clear();
+            self.len = 0;
         } else {
             // What was written of it is written over, or cut off before it is read.
             let _ = file.seek(io::SeekFrom::Start(end));
@@ -54,7 +71,8 @@ impl Held {
             file.rewind()?;
             io::copy(&mut Read::take(&mut *file, end), out)?;
         }
-        out.write_all(self.text.as_bytes())
+        let mut write = |piece: &String| out.write_all(piece.as_bytes());
+        self.pieces.iter().try_for_each(&mut write)
     }
 }
 
@@ -68,11 +86,12 @@ mod tests {
         assert!(held.is_empty());
         let mut expected = String::new();
         for number in 0..40 {
-            let piece = format!("{number}").repeat(IN_MEMORY / 32);
-            held.push(&piece);
-            expected.push_str(&piece);
+            for piece in [format!("{number}").repeat(IN_MEMORY / 32), "é".to_owned()] {
+                held.push(&piece);
+                expected.push_str(&piece);
+            }
         }
-        assert!(held.file.is_some() && held.text.len() <= IN_MEMORY);
+        assert!(held.file.is_some() && held.len <= IN_MEMORY);
         let mut written = Vec::new();
         held.write_to(&mut written).unwrap();
         assert!(written == expected.as_bytes());

@@ -4,19 +4,15 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 use pullpass_audit::context::Unread;
-use pullpass_audit::finding::{Finding, Severity};
-use pullpass_audit::verdict::{Auth, Place, Pull};
+use pullpass_audit::finding::Finding;
+use pullpass_audit::verdict::{Auth, Pull};
 
+use super::excerpt::Excerpts;
 use super::held::Held;
 use super::{Fragment, Render, Repository, Totals, clean};
 use crate::terminal::Volume;
-
-/// Steps of one story that are shown; what is between the first and the last few matters least.
-const MAX_STEPS: usize = 6;
 
 /// Places that are listed of those for which the same message holds.
 const SAME: usize = 3;
@@ -36,19 +32,12 @@ impl Render for Human {
     }
 
     fn fragment(&self, repository: &Repository<'_>) -> Fragment {
-        let renderer = if self.color {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        }
-        .decor_style(DecorStyle::Ascii);
+        let excerpts = Excerpts::new(self.color);
         let mut fragment = Fragment::default();
         let mut findings: Vec<&Finding> = repository.audit.findings.iter().collect();
         findings.sort_by(|a, b| a.place.file.cmp(&b.place.file));
         for finding in findings {
-            fragment
-                .now
-                .push_str(&excerpt(&renderer, repository.prefix, finding));
+            excerpts.push(repository.prefix, finding, &mut fragment.now);
             fragment.now.push_str("\n\n");
         }
         if self.volume == Volume::Verbose {
@@ -348,139 +337,4 @@ fn unlisted(totals: &Totals) -> Option<String> {
     Some(format!(
         "Not looked into: what third-party actions pull on their own ({first}{more})."
     ))
-}
-
-/// A finding with the lines that belong to it.
-fn excerpt(renderer: &Renderer, prefix: &str, finding: &Finding) -> String {
-    let level = match finding.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-        Severity::Info => Level::INFO.with_name("info"),
-    };
-    let title = level
-        .primary_title(clean(&finding.message))
-        .id(finding.rule);
-    let mut group: Group<'_> = Group::with_title(title);
-    for piece in pieces(finding) {
-        group = group.element(piece.snippet(prefix));
-    }
-    if !finding.help.is_empty() {
-        group = group.element(Level::HELP.message(clean(&finding.help)));
-    }
-    renderer.render(&[group])
-}
-
-/// Lines of one file that are shown together, in order.
-struct Piece<'a> {
-    file: &'a str,
-    lines: Vec<Line<'a>>,
-}
-
-struct Line<'a> {
-    number: u32,
-    text: &'a str,
-    marks: Vec<(&'a Place, Option<&'a str>)>,
-}
-
-/// The lines of a finding, those of its own file first. Only lines that carry a mark are known, so
-/// two lines with exactly one between them, which would be shown as an empty one, stand apart.
-fn pieces(finding: &Finding) -> Vec<Piece<'_>> {
-    let mut marks: Vec<(&Place, Option<&str>)> = vec![(&finding.place, None)];
-    let steps = finding.related.len();
-    for (at, (place, note)) in finding.related.iter().enumerate() {
-        let middle = at >= MAX_STEPS / 2 && at + MAX_STEPS / 2 < steps;
-        let same = marks.iter().any(|(p, n)| *p == place && *n == Some(note));
-        if !(middle && steps > MAX_STEPS || same) {
-            marks.push((place, Some(note)));
-        }
-    }
-    marks.sort_by_key(|(place, _)| {
-        (
-            place.file != finding.place.file,
-            place.file.clone(),
-            place.line,
-            place.column,
-        )
-    });
-    let mut pieces: Vec<Piece<'_>> = Vec::new();
-    for (place, note) in marks {
-        let number = place.line;
-        let last = pieces.last_mut().filter(|p| p.file == place.file.as_ref());
-        let gap = last
-            .as_ref()
-            .and_then(|p| p.lines.last())
-            .map(|line| number - line.number);
-        let line = Line {
-            number,
-            text: &place.text,
-            marks: vec![(place, note)],
-        };
-        match (last, gap) {
-            (Some(piece), Some(0)) => {
-                if let Some(line) = piece.lines.last_mut() {
-                    line.marks.push((place, note));
-                }
-            }
-            (Some(piece), Some(gap)) if gap != 2 => piece.lines.push(line),
-            _ => pieces.push(Piece {
-                file: &place.file,
-                lines: vec![line],
-            }),
-        }
-    }
-    // The place of the finding itself comes first, whatever stands above it in the file.
-    let main = pieces.iter().position(|p| {
-        p.lines
-            .iter()
-            .any(|l| l.marks.iter().any(|(_, note)| note.is_none()))
-    });
-    if let Some(main) = main {
-        pieces[..=main].rotate_right(1);
-    }
-    pieces
-}
-
-impl Piece<'_> {
-    fn snippet(&self, prefix: &str) -> Snippet<'static, annotate_snippets::Annotation<'static>> {
-        let first = self.lines.first().map_or(1, |line| line.number);
-        let mut source = String::new();
-        let mut annotations = Vec::new();
-        let mut at = first;
-        for line in &self.lines {
-            // The lines between are not shown: their text does not matter, their number does.
-            source.extend(std::iter::repeat_n('\n', (line.number - at) as usize));
-            at = line.number;
-            let start = source.len();
-            source.push_str(&clean(line.text));
-            let text = source.get(start..).unwrap_or_default().to_owned();
-            for (place, note) in &line.marks {
-                let end_column = if place.end_line == place.line {
-                    place.end_column
-                } else {
-                    u32::MAX
-                };
-                let from = byte_of(&text, place.column);
-                let to = byte_of(text.trim_end(), end_column).max(from);
-                let kind = match note {
-                    None => AnnotationKind::Primary,
-                    Some(_) => AnnotationKind::Context,
-                };
-                annotations.push(
-                    kind.span(start + from..start + to)
-                        .label(note.map(|note| clean(note).into_owned())),
-                );
-            }
-        }
-        Snippet::source(source)
-            .line_start(first as usize)
-            .path(clean(&format!("{prefix}{}", self.file)).into_owned())
-            .annotations(annotations)
-    }
-}
-
-/// The byte at which a 1-based column of characters begins; the end for one past it.
-fn byte_of(text: &str, column: u32) -> usize {
-    text.char_indices()
-        .nth(column.saturating_sub(1) as usize)
-        .map_or(text.len(), |(at, _)| at)
 }

@@ -6,7 +6,7 @@
 //! compares the documents.
 
 /// Bytes that a line has room for from the beginning.
-const USUAL: usize = 1024;
+const USUAL: usize = 640;
 
 /// A value that is written as one JSON object.
 pub(super) trait Line {
@@ -41,6 +41,7 @@ pub(super) fn lines<T: Line>(values: impl Iterator<Item = T>, separator: &str) -
 }
 
 impl Object<'_> {
+    #[inline]
     fn key(&mut self, key: &str) {
         self.out.push_str(if self.empty { "\"" } else { ",\"" });
         self.empty = false;
@@ -49,6 +50,7 @@ impl Object<'_> {
     }
 
     /// A text.
+    #[inline]
     pub(super) fn text(&mut self, key: &str, value: &str) {
         self.key(key);
         quote(self.out, value);
@@ -69,21 +71,10 @@ impl Object<'_> {
     }
 
     /// A number.
+    #[inline]
     pub(super) fn number(&mut self, key: &str, value: u32) {
         self.key(key);
-        let mut digits = [b'0'; 10];
-        let mut first = digits.len();
-        let mut rest = value;
-        for (at, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-            first = at;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.out
-            .extend(digits.iter().skip(first).map(|&digit| char::from(digit)));
+        self.out.push_str(itoa::Buffer::new().format(value));
     }
 
     /// True or false.
@@ -124,6 +115,7 @@ impl Object<'_> {
 /// Appends a text as a JSON string.
 fn quote(out: &mut String, text: &str) {
     if is_plain(text.as_bytes()) {
+        out.reserve(text.len() + 2);
         out.push('"');
         out.push_str(text);
         out.push('"');
@@ -142,7 +134,10 @@ fn is_plain(text: &[u8]) -> bool {
         })
     };
     let (chunks, rest) = text.as_chunks::<16>();
-    !chunks.iter().any(|chunk| special(chunk)) && !special(rest)
+    let (few, last) = rest.as_chunks::<8>();
+    !chunks.iter().any(|chunk| special(chunk))
+        && !few.iter().any(|chunk| special(chunk))
+        && !special(last)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use pullpass_audit::verdict::Auth;
 use crate::config::FailOn;
 
 mod clean;
+mod excerpt;
 pub(crate) mod fix;
 mod github;
 mod held;
