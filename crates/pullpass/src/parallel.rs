@@ -2,111 +2,163 @@
 //!
 //! ```text
 //! items ─► next ─► thread ─┐
-//!            └───► thread ─┴─► (number, result) ─► in order ─► take
-//!                    ▲                                          │
-//!                    └── waits when it is too far ahead ◄───────┘
+//!            └───► thread ─┴─► waiting, by number ─► in order ─► take
+//!                    ▲                                            │
+//!                    └── waits when it is too far ahead ◄─────────┘
 //! ```
 //!
-//! Nobody waits for the slowest of a batch, and what was found is gone before its memory is cold.
+//! Nobody waits for the slowest of a batch. There is no thread of its own that takes: whoever is done with
+//! the result that is next in order takes it, and those that wait behind it, so that what was found is
+//! handed on by the core that found it, and gone before its memory is cold.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rayon::ThreadPool;
 
-/// How many results were taken; `usize::MAX` when no more are wanted.
-#[derive(Default)]
-struct Taken {
-    count: Mutex<usize>,
-    changed: Condvar,
+/// Results that are not taken yet.
+struct Waiting<T> {
+    results: BTreeMap<usize, T>,
+    /// How many were taken; `None` when no more are wanted.
+    taken: Option<usize>,
 }
 
-impl Taken {
-    fn count(&self) -> MutexGuard<'_, usize> {
-        // A number is never half changed.
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+/// Where results stand in line.
+struct Line<T, F, E> {
+    waiting: Mutex<Waiting<T>>,
+    changed: Condvar,
+    /// What takes them, and why it stopped.
+    take: Mutex<(F, Option<E>)>,
+}
+
+impl<T, E, F: FnMut(T) -> Result<(), E>> Line<T, F, E> {
+    fn new(take: F) -> Self {
+        Self {
+            waiting: Mutex::new(Waiting {
+                results: BTreeMap::new(),
+                taken: Some(0),
+            }),
+            changed: Condvar::new(),
+            take: Mutex::new((take, None)),
+        }
     }
 
-    fn set(&self, count: usize) {
-        *self.count() = count;
+    fn waiting(&self) -> MutexGuard<'_, Waiting<T>> {
+        // Nothing that can panic happens while it is locked.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `number` is less than `ahead` further than what was taken. `false` when no more are
+    /// wanted.
+    fn reach(&self, number: usize, ahead: usize) -> bool {
+        let mut waiting = self.waiting();
+        while waiting
+            .taken
+            .is_some_and(|taken| number.saturating_sub(taken) >= ahead)
+        {
+            waiting = self
+                .changed
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.taken.is_some()
+    }
+
+    /// No more results are wanted.
+    fn stop(&self) {
+        self.waiting().taken = None;
         self.changed.notify_all();
     }
 
-    /// Waits until `number` is less than `ahead` further. `false` when no more are wanted.
-    fn reach(&self, number: usize, ahead: usize) -> bool {
-        let mut count = self.count();
-        while *count != usize::MAX && number - *count >= ahead {
-            count = self
-                .changed
-                .wait(count)
-                .unwrap_or_else(PoisonError::into_inner);
+    /// The result that is next in order, once it is there.
+    fn first(&self) -> Option<T> {
+        let mut waiting = self.waiting();
+        let next = waiting.taken?;
+        waiting.results.remove(&next)
+    }
+
+    fn has_first(&self) -> bool {
+        let waiting = self.waiting();
+        let next = waiting.taken;
+        next.is_some_and(|next| waiting.results.contains_key(&next))
+    }
+
+    /// Puts a result in line, and takes what is next in order unless another thread is at it.
+    fn put(&self, number: usize, result: T) {
+        self.waiting().results.insert(number, result);
+        // Whoever takes looks again after it has let go, so no result is left to nobody.
+        while self.has_first() {
+            let mut take = match self.take.try_lock() {
+                Ok(take) => take,
+                Err(TryLockError::WouldBlock) => return,
+                // It panicked, which whoever waits for the threads will hear of.
+                Err(TryLockError::Poisoned(_)) => return self.stop(),
+            };
+            while let Some(result) = self.first() {
+                if let Err(error) = (take.0)(result) {
+                    take.1 = Some(error);
+                    return self.stop();
+                }
+                if let Some(taken) = &mut self.waiting().taken {
+                    *taken += 1;
+                }
+                self.changed.notify_all();
+            }
         }
-        *count != usize::MAX
     }
 }
 
 /// Lets nobody wait for a result that will not come.
-struct Ends<'t>(&'t Taken);
+struct Ends<'l, T, E, F: FnMut(T) -> Result<(), E>>(&'l Line<T, F, E>);
 
-impl Drop for Ends<'_> {
+impl<T, E, F: FnMut(T) -> Result<(), E>> Drop for Ends<'_, T, E, F> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.set(usize::MAX);
+            self.0.stop();
         }
     }
 }
 
-/// Does `one` with every item on the threads of `pool`, and `take` with the results on this thread, in the
-/// order of the items. `ahead` results per thread may be waiting.
+/// Does `one` with every item on the threads of `pool`, and `take` with the results, one at a time and in
+/// the order of the items. `ahead` results per thread may be waiting.
 ///
 /// # Errors
 /// The first that `take` gives; what is not begun by then is not done.
-pub(crate) fn in_order<I: Sync, T: Send, E>(
+pub(crate) fn in_order<I: Sync, T: Send, E: Send>(
     pool: &ThreadPool,
     ahead: usize,
     items: &[I],
     one: impl Fn(&I) -> T + Sync,
-    mut take: impl FnMut(T) -> Result<(), E>,
+    take: impl FnMut(T) -> Result<(), E> + Send,
 ) -> Result<(), E> {
     let threads = pool.current_num_threads();
     let next = AtomicUsize::new(0);
-    let taken = Taken::default();
-    let (send, receive) = mpsc::channel();
-    let work = |send: mpsc::Sender<(usize, T)>| {
-        let _ends = Ends(&taken);
+    let line = Line::new(take);
+    let work = || {
+        let _ends = Ends(&line);
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(number) else {
                 break;
             };
-            if !taken.reach(number, ahead * threads) || send.send((number, one(item))).is_err() {
+            if !line.reach(number, ahead * threads) {
                 break;
             }
+            line.put(number, one(item));
         }
     };
     pool.in_place_scope(|scope| {
         for _ in 0..threads {
-            let send = send.clone();
-            scope.spawn(|_| work(send));
+            scope.spawn(|_| work());
         }
-        drop(send);
-        let mut waiting = BTreeMap::new();
-        let mut count = 0;
-        for (number, result) in receive {
-            waiting.insert(number, result);
-            while let Some(result) = waiting.remove(&count) {
-                count += 1;
-                if let Err(error) = take(result) {
-                    taken.set(usize::MAX);
-                    return Err(error);
-                }
-            }
-            taken.set(count);
-        }
-        Ok(())
-    })
+    });
+    // The scope has passed on what panicked.
+    let (_, error) = line
+        .take
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    error.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

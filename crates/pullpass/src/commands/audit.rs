@@ -93,7 +93,7 @@ impl Audit {
             color: terminal.colors_stdout(),
             volume: terminal.volume,
         });
-        let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+        let mut out = BufWriter::with_capacity(64 * 1024, io::stdout());
         let (totals, entries) = plan.run(&found.targets, render.as_ref(), &mut out)?;
         drop(out);
         if let Some(path) = &self.write_baseline {
@@ -143,7 +143,7 @@ impl Plan {
         &self,
         targets: &[Target],
         render: &dyn Render,
-        out: &mut dyn io::Write,
+        out: &mut (dyn io::Write + Send),
     ) -> Result<(Totals, BTreeSet<Entry>)> {
         let among_many = targets.len() > 1;
         // A configuration that cannot be read ends the run, so it must before anything is written:

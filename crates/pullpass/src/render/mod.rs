@@ -262,7 +262,7 @@ fn of(counts: &mut [usize; Auth::ALL.len()], auth: Auth) -> Option<&mut usize> {
 /// Fragments on their way out.
 pub(crate) struct Stream<'w> {
     render: &'w dyn Render,
-    out: &'w mut dyn Write,
+    out: &'w mut (dyn Write + Send),
     later: [Held; 3],
     totals: Totals,
     written: bool,
@@ -270,7 +270,10 @@ pub(crate) struct Stream<'w> {
 
 impl<'w> Stream<'w> {
     /// Begins to write.
-    pub(crate) fn open(render: &'w dyn Render, out: &'w mut dyn Write) -> io::Result<Self> {
+    pub(crate) fn open(
+        render: &'w dyn Render,
+        out: &'w mut (dyn Write + Send),
+    ) -> io::Result<Self> {
         render.open(out)?;
         Ok(Self {
             render,
