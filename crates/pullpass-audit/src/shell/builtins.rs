@@ -8,6 +8,77 @@ use super::{Arg, Done, Flow, Input, Leave, Shell};
 use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text};
 
+/// Commands of the shell that do or print something that counts.
+pub(super) const NAMES: [&str; 48] = [
+    ":",
+    "true",
+    "false",
+    "[",
+    "test",
+    "cd",
+    "chdir",
+    "pushd",
+    "popd",
+    "export",
+    "declare",
+    "typeset",
+    "local",
+    "readonly",
+    "unset",
+    "set",
+    "shift",
+    "eval",
+    "exit",
+    "return",
+    "break",
+    "continue",
+    "exec",
+    "trap",
+    "read",
+    "mapfile",
+    "readarray",
+    "echo",
+    "printf",
+    "pwd",
+    "cat",
+    "tee",
+    "basename",
+    "dirname",
+    "realpath",
+    "readlink",
+    "tr",
+    "sort",
+    "uniq",
+    "head",
+    "sed",
+    "grep",
+    "awk",
+    "cut",
+    "cp",
+    "mv",
+    "install",
+    "ln",
+];
+
+/// Whether a command prints nothing and does nothing that counts.
+pub(super) fn is_silent(name: &str) -> bool {
+    matches!(
+        name,
+        "shopt"
+            | "wait"
+            | "sleep"
+            | "umask"
+            | "ulimit"
+            | "mkdir"
+            | "rm"
+            | "touch"
+            | "chmod"
+            | "chown"
+            | "alias"
+            | "disown"
+    )
+}
+
 impl Shell {
     /// Executes a command of the shell; `None` when it is none.
     pub(super) fn builtin(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Option<Done> {
@@ -105,8 +176,7 @@ impl Shell {
                 }
                 Done::UNKNOWN
             }
-            "shopt" | "wait" | "sleep" | "umask" | "ulimit" | "mkdir" | "rm" | "touch"
-            | "chmod" | "chown" | "alias" | "disown" => Done::UNKNOWN,
+            name if is_silent(name) => Done::UNKNOWN,
             "echo" => {
                 self.echo(call);
                 Done::known(true)

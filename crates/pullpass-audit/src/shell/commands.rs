@@ -1,10 +1,13 @@
 //! What a command name means: a function, a command of the shell, a command that runs another, a
 //! client that pulls, a task runner, a script of the repository, or nothing that counts.
 
+use std::sync::LazyLock;
+
 use ecow::EcoString;
+use hashbrown::HashSet;
 
 use super::exec::Call;
-use super::{Arg, Done, Shell, suites};
+use super::{Arg, Done, Shell, builtins, suites};
 use crate::effect::Kind;
 use crate::run::JobRun;
 use crate::source::Span;
@@ -24,6 +27,56 @@ const CLIENT_VARIABLES: [&str; 10] = [
     "builder_engine",
 ];
 
+/// Programs that are read in code and run others.
+const RUNNERS: [&str; 28] = [
+    "bash",
+    "sh",
+    "dash",
+    "ash",
+    "zsh",
+    "ksh",
+    "source",
+    ".",
+    "xargs",
+    "find",
+    "su",
+    "script",
+    "ssh-agent-run",
+    "concurrently",
+    "parallel",
+    "command",
+    "make",
+    "gmake",
+    "just",
+    "npm",
+    "yarn",
+    "yarnpkg",
+    "pnpm",
+    "bun",
+    "run-s",
+    "run-p",
+    "npm-run-all",
+    "npm-run-all2",
+];
+
+/// The commands that something here knows.
+static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    builtins::NAMES
+        .into_iter()
+        .chain(RUNNERS)
+        .chain(super::docker::CLIENTS)
+        .chain(super::tools::all_names())
+        .collect()
+});
+
+/// Whether a command of this name, that is no function, does nothing that counts and prints something
+/// that cannot be known, whatever its arguments are. Most commands of most scripts are such.
+pub(super) fn is_idle(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let program = !name.is_empty() && name.bytes().all(plain) && !name.ends_with(".exe");
+    program && !KNOWN.contains(name) && !builtins::is_silent(name)
+}
+
 /// Whether a program of this name pulls or signs in.
 fn pulls(name: &str) -> bool {
     super::docker::is_client(name) || super::tools::names().any(|tool| tool == name)
@@ -36,6 +89,7 @@ impl Shell {
             return done;
         }
         if let Some(done) = self.builtin(run, call) {
+            debug_assert!(!is_idle(call.name()), "{} is known", call.name());
             return done;
         }
         let done = self.program(run, call);
@@ -56,11 +110,13 @@ impl Shell {
         };
         let name = name.as_str();
         self.test_suite(run, name, call);
-        self.wrapper(run, name, call)
+        let done = self
+            .wrapper(run, name, call)
             .or_else(|| self.client(run, name, call))
             .or_else(|| self.task_runner(run, name, call))
-            .or_else(|| self.tool(run, name, call))
-            .unwrap_or(Done::UNKNOWN)
+            .or_else(|| self.tool(run, name, call));
+        debug_assert!(done.is_none() || !is_idle(name), "{name} is known");
+        done.unwrap_or(Done::UNKNOWN)
     }
 
     /// The name of the program without its folder; `None` when it cannot be guessed.

@@ -1,5 +1,7 @@
 //! The commands of `docker`, and of the clients that copy its command line: podman and nerdctl.
 
+use std::borrow::Cow;
+
 use super::condition::emit_login;
 use super::exec::Call;
 use super::flags::{self, Order, Parsed};
@@ -42,6 +44,21 @@ impl Program {
     }
 }
 
+/// The command names of [`client_of`].
+pub(super) const CLIENTS: [&str; 11] = [
+    "docker",
+    "docker.io",
+    "docker-compose",
+    "docker-compose-v1",
+    "podman-compose",
+    "docker-buildx",
+    "buildx",
+    "podman",
+    "podman-remote",
+    "nerdctl",
+    "finch",
+];
+
 /// The program that a command name means, and the sub-command that the name stands for.
 fn client_of(name: &str) -> Option<(Program, &'static [&'static str])> {
     Some(match name {
@@ -69,11 +86,13 @@ impl Shell {
         call: &Call<'_>,
     ) -> Option<Done> {
         let (program, words) = client_of(name)?;
-        let args: Vec<Arg> = words
-            .iter()
-            .map(|word| Arg::new(Text::from(*word), call.span))
-            .chain(call.rest().iter().cloned())
-            .collect();
+        let mut args = Cow::Borrowed(call.rest());
+        if !words.is_empty() {
+            let words = words
+                .iter()
+                .map(|word| Arg::new(Text::from(*word), call.span));
+            args = words.chain(call.rest().iter().cloned()).collect();
+        }
         let stores = match program {
             Program::Podman => vec![Store::Containers],
             _ => Vec::new(),
@@ -85,6 +104,15 @@ impl Shell {
     }
 
     fn docker(&mut self, run: &mut JobRun<'_>, program: Program, args: &[Arg], span: Span) {
+        // Most command lines have no flags before the sub-command.
+        if args
+            .first()
+            .is_some_and(|arg| !arg.as_str().starts_with('-') && !arg.may_be_flags(run))
+        {
+            self.auth_config(run, span);
+            self.sub_command(run, program, args, span);
+            return;
+        }
         let global = flags::parse(run, args, spec("docker"), Order::FlagsFirst);
         let outer = run.env.get("DOCKER_CONFIG").cloned();
         if let Some(folder) = global.value(&["--config"]) {

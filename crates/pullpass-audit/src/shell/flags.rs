@@ -56,10 +56,11 @@ impl Spec {
     }
 
     fn takes_value(&self, flag: &str) -> bool {
-        self.listed
-            .split_ascii_whitespace()
-            .any(|listed| listed == flag)
-            == self.listed_take_values
+        let listed = self.listed.as_bytes();
+        let blank = |at: usize| listed.get(at).is_none_or(u8::is_ascii_whitespace);
+        let stands_alone =
+            |at: usize| at.checked_sub(1).is_none_or(blank) && blank(at + flag.len());
+        memchr::memmem::find_iter(listed, flag).any(stands_alone) == self.listed_take_values
     }
 }
 

@@ -570,6 +570,33 @@ fn make_targets_are_followed() {
 }
 
 #[test]
+fn what_an_idle_command_is_given_still_happens() {
+    for script in [
+        "echo $(docker pull a)",
+        "curl \"x/$(docker pull a)\"",
+        "mkdir -p <(docker pull a)",
+        "sleep ${X:=$(docker pull a)}",
+        "A=$(docker pull a) git status",
+        "git log > \"$(docker pull a)\"",
+        "git() { docker pull a; }; git log",
+        "echo() { docker pull a; }; echo",
+        "mkdir() { docker pull a; }; mkdir b",
+        ": ${IMAGE:=a}; docker pull $IMAGE",
+        "git log $((docker pull a) | cat)",
+    ] {
+        assert_eq!(pulls(script), ["a always"], "{script}");
+    }
+    // What it prints is not known, and is no command that could be run.
+    assert_eq!(
+        effects("x=$(git describe); docker pull a:$x"),
+        ["pull a:$(git describe) always"]
+    );
+    assert_eq!(pulls("x=$(echo b); docker pull a:$x"), ["a:b always"]);
+    assert_eq!(pulls("x=$(mkdir b); docker pull a$x"), ["a always"]);
+    assert_eq!(pulls("git log && docker pull a"), ["a always"]);
+}
+
+#[test]
 fn a_test_for_what_may_be_unset_leaves_both_ways_open() {
     for test in [
         "[ -z \"${TOKEN:-}\" ]",

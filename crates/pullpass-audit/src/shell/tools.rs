@@ -211,6 +211,14 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     index.tools.keys().map(String::as_str)
 }
 
+/// The names of all programs of the table: tools, those that run others, and those that run tests.
+pub(super) fn all_names() -> impl Iterator<Item = &'static str> {
+    let index: &'static Index = &INDEX;
+    names()
+        .chain(index.wrappers.keys().map(String::as_str))
+        .chain(index.suites.keys().map(String::as_str))
+}
+
 /// The flags of a command that is read in code.
 pub(super) fn spec(command: &str) -> &'static Spec {
     INDEX.table.flags.get(command).unwrap_or(&NO_FLAGS)

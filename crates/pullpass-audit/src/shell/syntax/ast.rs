@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use ecow::EcoString;
+use smallvec::SmallVec;
 
 /// A byte range of the parsed text; both ends lie on character boundaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -237,11 +238,14 @@ pub enum AssignValue {
     Array(Vec<Word>),
 }
 
+/// The pieces of a word. Most words have one.
+pub type Pieces = SmallVec<[Part; 1]>;
+
 /// A shell word: pieces with nothing between them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Word {
     /// The pieces.
-    pub parts: Vec<Part>,
+    pub parts: Pieces,
     /// The whole word, quotes included.
     pub span: Span,
 }

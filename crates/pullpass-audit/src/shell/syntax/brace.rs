@@ -5,7 +5,7 @@
 
 use ecow::EcoString;
 
-use super::ast::{Part, PartKind, Word};
+use super::ast::{Part, PartKind, Pieces, Word};
 
 /// More results than this, and the word is returned as it is.
 const MAX_RESULTS: usize = 256;
@@ -214,7 +214,7 @@ fn single_letter(text: &str) -> Option<u8> {
 }
 
 fn rebuild(tokens: &[Token<'_>], word: &Word) -> Word {
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts = Pieces::new();
     for token in tokens {
         match token {
             Token::Part(part) => parts.push((*part).clone()),

@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use smallvec::smallvec;
+
 use super::ast::{CaseArm, Command, CommandKind, IfBranch, List, Part, PartKind, Word};
 use super::cursor::Parser;
 use super::word::WordPlace;
@@ -540,7 +542,7 @@ impl Parser<'_> {
                 let span = self.span(at, self.pos);
                 let kind = PartKind::Literal(self.slice(at, self.pos).into());
                 words.push(Word {
-                    parts: vec![Part { kind, span }],
+                    parts: smallvec![Part { kind, span }],
                     span,
                 });
                 after_operator = byte != b')';

@@ -340,7 +340,7 @@ impl<'t> Parser<'t> {
 }
 
 /// Characters that end an unquoted word.
-pub(super) fn is_meta(byte: u8) -> bool {
+pub(super) const fn is_meta(byte: u8) -> bool {
     matches!(
         byte,
         b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')'

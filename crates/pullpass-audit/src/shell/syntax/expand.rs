@@ -2,7 +2,7 @@
 //! the only places where words contain whole scripts; every door counts
 //! towards the nesting limit.
 
-use super::ast::{Anchor, List, ParamExpansion, ParamOp, Part, PartKind, SubstStyle, Word};
+use super::ast::{Anchor, List, ParamExpansion, ParamOp, Part, PartKind, Pieces, SubstStyle, Word};
 use super::cursor::{Open, Parser};
 use super::value::is_hole;
 use super::word::{Parts, WordPlace, demote_brackets};
@@ -401,7 +401,7 @@ impl Parser<'_> {
             self.operand(false, b"}")
         } else {
             Word {
-                parts: Vec::new(),
+                parts: Pieces::new(),
                 span: self.span(self.pos, self.pos),
             }
         };

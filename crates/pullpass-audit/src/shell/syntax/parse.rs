@@ -3,17 +3,39 @@
 //! next command starts right behind it.
 
 use super::ast::{
-    AndOr, AndOrOp, AssignValue, Assignment, Command, CommandKind, Fd, List, Part, PartKind,
+    AndOr, AndOrOp, AssignValue, Assignment, Command, CommandKind, Fd, List, PartKind, Pieces,
     Pipeline, Redirect, RedirectOp, RedirectTarget, Script, Word,
 };
 pub use super::cursor::MAX_DEPTH;
 use super::cursor::{Parser, Shared, is_meta};
 use super::word::{Parts, WordPlace, demote_brackets};
 
-const KEYWORDS: [&str; 22] = [
-    "if", "then", "elif", "else", "fi", "while", "until", "for", "select", "do", "done", "case",
-    "esac", "function", "time", "coproc", "{", "}", "!", "[[", "]]", "in",
-];
+fn is_keyword(word: &str) -> bool {
+    matches!(
+        word,
+        "if" | "then"
+            | "elif"
+            | "else"
+            | "fi"
+            | "while"
+            | "until"
+            | "for"
+            | "select"
+            | "do"
+            | "done"
+            | "case"
+            | "esac"
+            | "function"
+            | "time"
+            | "coproc"
+            | "{"
+            | "}"
+            | "!"
+            | "[["
+            | "]]"
+            | "in"
+    )
+}
 
 /// Parses shell text. Never fails: what could not be understood is listed in
 /// `errors` or stands in the tree as `Opaque`.
@@ -55,6 +77,13 @@ impl<'t> Parser<'t> {
     /// The reserved word at the cursor, if there is one.
     pub(crate) fn keyword(&self) -> Option<&'t str> {
         let start = self.pos;
+        // How reserved words begin. Most words are none.
+        if !matches!(
+            self.byte(start)?,
+            b'c'..=b'f' | b'i' | b's'..=b'u' | b'w' | b'{' | b'}' | b'!' | b'[' | b']'
+        ) {
+            return None;
+        }
         let mut at = start;
         loop {
             match self.byte(at) {
@@ -74,7 +103,7 @@ impl<'t> Parser<'t> {
             }
         }
         let token = self.slice(start, at);
-        KEYWORDS.contains(&token).then_some(token)
+        is_keyword(token).then_some(token)
     }
 
     pub(crate) fn eat_keyword(&mut self, keyword: &str) -> bool {
@@ -449,8 +478,8 @@ impl<'t> Parser<'t> {
         } else {
             self.word_parts(WordPlace::Value, &mut parts);
         }
-        let mut parts: Vec<Part> = parts.finish(self);
-        let mut value = parts.split_off(1.min(parts.len()));
+        let mut parts = parts.finish(self);
+        let mut value: Pieces = parts.drain(1.min(parts.len())..).collect();
         demote_brackets(&mut value);
         parts.append(&mut value);
         Word {

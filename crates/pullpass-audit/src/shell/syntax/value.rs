@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::ast::{HereDoc, Part, PartKind, Span, Word};
+use super::ast::{HereDoc, ParamOp, Part, PartKind, Span, Word};
 
 impl HereDoc {
     /// The body, if nothing in it depends on the run.
@@ -26,6 +26,12 @@ impl Word {
     #[must_use]
     pub fn literal_or_glob(&self) -> Option<Cow<'_, str>> {
         constant(&self.parts, true)
+    }
+
+    /// Whether nothing happens when the word is expanded: no command runs, no variable is set.
+    #[must_use]
+    pub fn is_inert(&self) -> bool {
+        self.parts.iter().all(is_inert)
     }
 
     /// Whether any of the word is quoted or escaped.
@@ -83,6 +89,21 @@ impl Word {
 /// Template holes are written as characters of plane 15.
 pub(super) fn is_hole(c: char) -> bool {
     ('\u{F0000}'..='\u{FFFFD}').contains(&c)
+}
+
+fn is_inert(part: &Part) -> bool {
+    match &part.kind {
+        PartKind::Literal(_)
+        | PartKind::Escaped(_)
+        | PartKind::SingleQuoted(_)
+        | PartKind::AnsiQuoted(_)
+        | PartKind::Glob(_)
+        | PartKind::ExtGlob(_)
+        | PartKind::Tilde(_) => true,
+        PartKind::DoubleQuoted(inner) => inner.iter().all(is_inert),
+        PartKind::Param(param) => param.op == ParamOp::None && param.index.is_none(),
+        _ => false,
+    }
 }
 
 fn constant(parts: &[Part], lenient: bool) -> Option<Cow<'_, str>> {

@@ -6,13 +6,40 @@ use std::borrow::Cow;
 
 use ecow::EcoString;
 
-use super::ast::{Part, PartKind, ProcessDir, Word};
+use super::ast::{Part, PartKind, Pieces, ProcessDir, Word};
 use super::cursor::{Open, Parser, is_meta};
+
+/// What may be more than itself in a word, or ends it.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        special[byte] = is_meta(byte as u8)
+            || matches!(
+                byte as u8,
+                b'\\'
+                    | b'\''
+                    | b'"'
+                    | b'`'
+                    | b'$'
+                    | b'*'
+                    | b'?'
+                    | b'['
+                    | b'+'
+                    | b'@'
+                    | b'!'
+                    | b':'
+                    | b'\r'
+            );
+        byte += 1;
+    }
+    special
+};
 
 /// Collects the parts of a word, merging runs of plain text.
 #[derive(Default)]
 pub(super) struct Parts {
-    done: Vec<Part>,
+    done: Pieces,
     text: EcoString,
     start: usize,
     end: usize,
@@ -34,27 +61,18 @@ impl Parts {
         if !self.text.is_empty() {
             let kind = PartKind::Literal(std::mem::take(&mut self.text));
             let span = parser.span(self.start, self.end);
-            self.push_part(Part { kind, span });
+            self.done.push(Part { kind, span });
         }
-    }
-
-    fn push_part(&mut self, part: Part) {
-        // Most words have one part; the usual first growth to four would
-        // multiply the memory of a large script.
-        if self.done.is_empty() {
-            self.done.reserve_exact(1);
-        }
-        self.done.push(part);
     }
 
     /// Adds a part that began at `start` and ends at the cursor.
     pub(crate) fn part(&mut self, parser: &Parser<'_>, start: usize, kind: PartKind) {
         self.flush(parser);
         let span = parser.span(start, parser.pos);
-        self.push_part(Part { kind, span });
+        self.done.push(Part { kind, span });
     }
 
-    pub(crate) fn finish(mut self, parser: &Parser<'_>) -> Vec<Part> {
+    pub(crate) fn finish(mut self, parser: &Parser<'_>) -> Pieces {
         self.flush(parser);
         self.done
     }
@@ -155,29 +173,13 @@ impl Parser<'_> {
     fn plain_run(&mut self, parts: &mut Parts) {
         let start = self.pos;
         self.bump();
-        while let Some(byte) = self.peek() {
-            let special = is_meta(byte)
-                || matches!(
-                    byte,
-                    b'\\'
-                        | b'\''
-                        | b'"'
-                        | b'`'
-                        | b'$'
-                        | b'*'
-                        | b'?'
-                        | b'['
-                        | b'+'
-                        | b'@'
-                        | b'!'
-                        | b':'
-                        | b'\r'
-                );
-            if special {
-                break;
-            }
-            self.pos += 1;
-        }
+        let rest = self.text.as_bytes().get(self.pos..self.end);
+        let plain = |&byte: &u8| !SPECIAL.get(byte as usize).is_some_and(|&special| special);
+        let rest = rest.unwrap_or_default();
+        self.pos += rest
+            .iter()
+            .position(|byte| !plain(byte))
+            .unwrap_or(rest.len());
         parts.text(start, self.pos, self.slice(start, self.pos));
     }
 
@@ -348,7 +350,7 @@ impl Parser<'_> {
                 self.bump();
             }
         }
-        parts.finish(self)
+        parts.finish(self).into_vec()
     }
 
     fn skip_tabs(&mut self) {
@@ -425,7 +427,7 @@ pub(super) fn unix_lines(text: &str) -> Cow<'_, str> {
 }
 
 /// A `[` that no `]` follows is not a pattern: it is the test command, or text.
-pub(super) fn demote_brackets(parts: &mut Vec<Part>) {
+pub(super) fn demote_brackets(parts: &mut Pieces) {
     if !parts.iter().any(|part| part.kind == PartKind::Glob('[')) {
         return;
     }
@@ -437,7 +439,7 @@ pub(super) fn demote_brackets(parts: &mut Vec<Part>) {
             _ => {}
         }
     }
-    let mut merged: Vec<Part> = Vec::with_capacity(parts.len());
+    let mut merged = Pieces::with_capacity(parts.len());
     for part in parts.drain(..) {
         if let PartKind::Literal(text) = &part.kind
             && let Some(last) = merged.last_mut()
