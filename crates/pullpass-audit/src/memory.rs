@@ -8,8 +8,9 @@ use hashbrown::HashMap;
 /// Longer texts, in bytes, are seldom the same in two repositories.
 const LONGEST: usize = 1024;
 
-/// Bytes of texts that are kept. A tree takes some thirty times the memory of its text.
-const ROOM: usize = 96 * 1024;
+/// Bytes of texts that are kept. A tree takes some thirty times the memory of its text, and is worth keeping
+/// while it is near: with eight times the room an audit takes longer.
+const ROOM: usize = 12 * 1024;
 
 /// Texts, and what was made of them. Each thread has its own, so nothing waits for another.
 pub(crate) struct Memory<T> {

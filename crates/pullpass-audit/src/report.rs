@@ -35,11 +35,11 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
         places: Places {
             cx,
             names: HashMap::new(),
-            known: HashMap::new(),
+            known: HashMap::with_capacity(room),
         },
         pulls: Vec::with_capacity(room),
         origins: Vec::with_capacity(room),
-        known: HashTable::new(),
+        known: HashTable::with_capacity(room),
         hasher: DefaultHashBuilder::default(),
         runs: 0,
         logins: Vec::new(),
@@ -66,8 +66,8 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
         unused,
         policy,
     };
-    let found = rules::check(&seen);
-    let (found, latent): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(|f| f.reached);
+    let mut found = rules::check(&seen);
+    let latent: Vec<Finding> = found.extract_if(.., |f| !f.reached).collect();
     let (findings, silenced) = silence::apply(cx, found, policy);
     let (latent, _) = silence::apply(cx, latent, policy);
     let (unread, unlisted) = cx.take_notes();

@@ -15,6 +15,9 @@ use hashbrown::HashMap;
 /// configuration above 3 MB (CircleCI's configuration reference), so nothing real is lost.
 pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Bytes of a line that most lines have more of.
+const USUAL_LINE: usize = 20;
+
 /// A path inside the repository: `/`-separated, no `.`, no `..`, no leading slash. The root is `""`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct RepoPath(Arc<str>);
@@ -30,6 +33,9 @@ impl RepoPath {
     /// repository.
     #[must_use]
     pub fn new(path: &str) -> Option<Self> {
+        if path.is_empty() {
+            return Some(Self::root());
+        }
         Self::root().join(path)
     }
 
@@ -265,12 +271,13 @@ pub struct Source {
 impl Source {
     fn line_starts(&self) -> &[u32] {
         self.lines.get_or_init(|| {
-            std::iter::once(0)
-                .chain(
-                    memchr::memchr_iter(b'\n', self.text.as_bytes())
-                        .map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX)),
-                )
-                .collect()
+            let mut starts = Vec::with_capacity(1 + self.text.len() / USUAL_LINE);
+            starts.push(0);
+            starts.extend(
+                memchr::memchr_iter(b'\n', self.text.as_bytes())
+                    .map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX)),
+            );
+            starts
         })
     }
 

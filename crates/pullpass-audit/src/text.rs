@@ -294,6 +294,15 @@ impl Mapped {
         }
     }
 
+    /// The same with room for so many bytes.
+    #[must_use]
+    pub fn with_room(file: FileId, bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            ..Self::empty(file)
+        }
+    }
+
     /// Appends a piece that stands letter for letter at byte `src` (`linear`), or that was made from
     /// what is written there.
     pub fn push(&mut self, piece: &str, src: u32, linear: bool) {
@@ -318,8 +327,17 @@ impl Mapped {
 
     fn offset(&self, at: usize) -> u32 {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
-        let index = self.segments.partition_point(|s| s.out <= at);
-        match index.checked_sub(1).and_then(|i| self.segments.get(i)) {
+        self.offset_in(self.segments_until(at), at)
+    }
+
+    /// How many segments begin at or before a byte.
+    fn segments_until(&self, at: u32) -> usize {
+        self.segments.partition_point(|s| s.out <= at)
+    }
+
+    /// Where a byte was written that is in the last of the first `count` segments.
+    fn offset_in(&self, count: usize, at: u32) -> u32 {
+        match count.checked_sub(1).and_then(|i| self.segments.get(i)) {
             Some(s) if s.linear => s.src.saturating_add(at - s.out),
             Some(s) => s.src,
             None => 0,
@@ -329,10 +347,17 @@ impl Mapped {
     /// Where bytes `start..end` of the text were written.
     #[must_use]
     pub fn span(&self, start: usize, end: usize) -> Span {
-        let from = self.offset(start);
+        let at = u32::try_from(start).unwrap_or(u32::MAX);
+        let mut count = self.segments_until(at);
+        let from = self.offset_in(count, at);
         // The last byte is mapped, not the one after it: that may belong to another line.
         let to = if end > start {
-            self.offset(end - 1).saturating_add(1)
+            let last = u32::try_from(end - 1).unwrap_or(u32::MAX);
+            // Most spans end in the segment that they begin in.
+            if self.segments.get(count).is_some_and(|s| s.out <= last) {
+                count = self.segments_until(last);
+            }
+            self.offset_in(count, last).saturating_add(1)
         } else {
             from
         };

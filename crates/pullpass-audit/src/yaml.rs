@@ -691,6 +691,23 @@ impl<'d> Node<'d> {
         self.merged().find_map(|m| m.get_at(key, depth + 1, budget))
     }
 
+    /// The values of several keys, each as [`Node::get`] finds it, in one look at the mapping.
+    #[must_use]
+    pub fn get_all<const N: usize>(self, keys: [&str; N]) -> [Option<Node<'d>>; N] {
+        if self.merges() {
+            return keys.map(|key| self.get(key));
+        }
+        let mut values = [None; N];
+        for &[key, value] in self.pool() {
+            let name = self.doc.node(key).as_str();
+            let at = keys.iter().position(|&key| name == Some(key));
+            if let Some(slot) = at.and_then(|at| values.get_mut(at)) {
+                *slot = Some(self.doc.node(value));
+            }
+        }
+        values
+    }
+
     /// The mappings that are merged into this one by `<<`, the strongest first.
     fn merged(self) -> impl Iterator<Item = Node<'d>> {
         self.pairs()
@@ -809,11 +826,18 @@ impl<'d> Node<'d> {
             Style::Double => align_escapes(self.span(), written, value),
             Style::Literal | Style::Folded => {
                 // The span may begin at the indicator or at the content: the header's line is not content.
-                let header = written
-                    .find('\n')
+                let header = memchr::memchr(b'\n', written.as_bytes())
                     .filter(|_| written.starts_with(['|', '>']))
                     .map_or(0, |at| at + 1);
-                align_lines(self.span(), written, header, value)
+                let span = self.span();
+                let usual = align_block(span, written, header, value);
+                debug_assert!(
+                    usual
+                        .as_ref()
+                        .is_none_or(|usual| *usual == align_lines(span, written, header, value)),
+                    "the alignments differ on {written:?}"
+                );
+                usual.unwrap_or_else(|| align_lines(span, written, header, value))
             }
             _ => align_lines(self.span(), written, 0, value),
         })
@@ -865,6 +889,58 @@ fn align_lines(span: Span, written: &str, header: usize, value: &str) -> Mapped 
         false,
     );
     out
+}
+
+/// The same for a block whose lines stand in the source one by one behind the same blanks, as those of
+/// `|` nearly always do. `None` for any other.
+fn align_block(span: Span, written: &str, header: usize, value: &str) -> Option<Mapped> {
+    let line_from = |text: &'_ str, from: usize| -> Option<usize> {
+        let rest = text.as_bytes().get(from..)?;
+        Some(from + memchr::memchr(b'\n', rest).unwrap_or(rest.len()))
+    };
+    let blank = |text: &str| text.bytes().all(|b| b == b' ');
+    let mut out = Mapped::with_room(span.file, value.len());
+    let mut indent = None;
+    // Where the line begins in `value` and in `written`, and where what is not mapped yet begins.
+    let (mut at, mut offset, mut done) = (0, header, 0);
+    while at < value.len() {
+        let end = line_from(value, at)?;
+        let text = value.get(at..end)?;
+        let next = line_from(written, offset)?;
+        let body = written.get(offset..next)?;
+        let body = body.strip_suffix('\r').unwrap_or(body);
+        if text.is_empty() {
+            if !blank(body) {
+                return None;
+            }
+        } else {
+            let before = body.len().checked_sub(text.len())?;
+            let indent = if at == 0 && header == 0 {
+                // The span begins with the first letter of the content.
+                before
+            } else {
+                *indent.get_or_insert(before)
+            };
+            let own = text.len() - text.trim_start_matches([' ', '\t']).len();
+            let same = body.get(indent..) == Some(text) && blank(body.get(..indent)?);
+            if !same || own == text.len() {
+                return None;
+            }
+            let start = span.start + narrow(offset + indent);
+            out.push(value.get(done..at)?, start + narrow(own), false);
+            out.push(text, start, true);
+            done = end;
+        }
+        at = end + 1;
+        offset = next + 1;
+    }
+    let rest = written.get(offset.min(written.len())..)?;
+    if !rest.trim_start_matches(['\n', '\r', ' ', '\t']).is_empty() {
+        return None;
+    }
+    let end = span.start + narrow(written.len());
+    out.push(value.get(done..)?, end, false);
+    Some(out)
 }
 
 /// Maps a double-quoted scalar: runs without a backslash or line break stand as they are.
@@ -1009,6 +1085,51 @@ mod tests {
                 text.rfind("docker").unwrap()
             );
         });
+    }
+
+    #[test]
+    fn usual_blocks_are_mapped_the_short_way() {
+        for (text, usual) in [
+            ("run: |\n  cd x\n    docker pull a\n\n  é\n", true),
+            ("run: |-\r\n  a\r\n\r\n  b\r\n", true),
+            ("run: |+\n  a\n\n\nnext: 1\n", true),
+            ("- |2\n    a\n   b\n", true),
+            ("run: >\n  a\n  b\n", false),
+            ("run: |\n  a\n     \n  b\n", false),
+        ] {
+            with(text, |doc| {
+                let root = doc.root().unwrap();
+                let value = root.get("run").or_else(|| root.items().next()).unwrap();
+                let span = value.span();
+                let written = doc.source().slice(span.start, span.end);
+                let header = written
+                    .find('\n')
+                    .filter(|_| written.starts_with(['|', '>']))
+                    .map_or(0, |at| at + 1);
+                let value = value.as_str().unwrap();
+                let short = align_block(span, written, header, value);
+                assert_eq!(short.is_some(), usual, "{text:?}");
+                if let Some(short) = short {
+                    assert_eq!(short, align_lines(span, written, header, value), "{text:?}");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn several_keys_are_found_as_each_is() {
+        with(
+            "x: &x {c: 0, d: 3}\ny: {a: 1, b: 2, a: 4}\nz: {<<: *x, c: 5}\n",
+            |doc| {
+                let root = doc.root().unwrap();
+                for name in ["y", "z"] {
+                    let node = root.get(name).unwrap();
+                    let keys = ["a", "b", "c", "d", "e"];
+                    let found = node.get_all(keys).map(|n| n.and_then(Node::as_str));
+                    assert_eq!(found, keys.map(|key| node.get(key).and_then(Node::as_str)));
+                }
+            },
+        );
     }
 
     #[test]

@@ -78,7 +78,10 @@ impl Checkout {
         if cfg!(not(unix)) && name.contains(['\\', ':']) {
             return Err(ReadError::Outside);
         }
-        let path = folder.join(name);
+        // In one piece of memory.
+        let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+        path.push(folder);
+        path.push(name);
         let metadata = fs::symlink_metadata(&path).map_err(|e| refused(&e))?;
         if !metadata.is_symlink() {
             return Ok((path, metadata));

@@ -73,31 +73,34 @@ impl Reader<'_, '_, '_> {
 
     /// One service as one file has it, `extends` not yet looked at.
     pub(super) fn service(&self, name: Span, node: Node<'_>) -> Service {
+        let [image, build, policy, dockerfile, profiles, volumes] = node.get_all([
+            "image",
+            "build",
+            "pull_policy",
+            "dockerfile",
+            "profiles",
+            "volumes",
+        ]);
         let mut service = Service {
             span: name,
             image: None,
             build: None,
             needs: Vec::new(),
             profiles: Vec::new(),
-            pull_policy: self.field(node, "pull_policy"),
+            pull_policy: policy.and_then(|n| self.text(n)),
             mounts: Vec::new(),
         };
-        service.image = node.get("image").and_then(|n| self.value(n));
-        service.build = node.get("build").and_then(|n| self.recipe(n));
+        service.image = image.and_then(|n| self.value(n));
+        service.build = build.and_then(|n| self.recipe(n));
         if let Some(recipe) = service.build.as_mut().filter(|_| self.first_format) {
-            recipe.dockerfile = self.field(node, "dockerfile");
+            recipe.dockerfile = dockerfile.and_then(|n| self.text(n));
         }
-        if let Some(profiles) = node.get("profiles") {
+        if let Some(profiles) = profiles {
             let items = profiles.one_or_many().into_iter().take(MAX_ITEMS);
             service.profiles = items.filter_map(|n| self.text(n)).collect();
         }
         self.needs(node, &mut service.needs);
-        for volume in node
-            .get("volumes")
-            .into_iter()
-            .flat_map(Node::items)
-            .take(MAX_ITEMS)
-        {
+        for volume in volumes.into_iter().flat_map(Node::items).take(MAX_ITEMS) {
             if volume.get("type").and_then(Node::as_str) == Some("image") {
                 let source = volume.get("source").and_then(|n| self.value(n));
                 service.mounts.extend(source);
@@ -114,11 +117,10 @@ impl Reader<'_, '_, '_> {
     }
 
     fn needs(&self, node: Node<'_>, needs: &mut Vec<String>) {
-        if let Some(on) = node.get("depends_on") {
-            needs.extend(self.names(on));
-        }
-        for key in ["links", "volumes_from"] {
-            for name in node.get(key).map(|n| self.names(n)).unwrap_or_default() {
+        let [on, links, volumes] = node.get_all(["depends_on", "links", "volumes_from"]);
+        needs.extend(on.map(|n| self.names(n)).unwrap_or_default());
+        for others in [links, volumes] {
+            for name in others.map(|n| self.names(n)).unwrap_or_default() {
                 // `service:alias`, `service:ro`; `container:name` is none of the project's.
                 let name = name.split(':').next().unwrap_or("");
                 if name != "container" && !name.is_empty() {
@@ -126,8 +128,9 @@ impl Reader<'_, '_, '_> {
                 }
             }
         }
-        for key in ["network_mode", "ipc", "pid", "net", "uts"] {
-            let value = self.field(node, key);
+        const SHARED: [&str; 5] = ["network_mode", "ipc", "pid", "net", "uts"];
+        for (key, value) in SHARED.into_iter().zip(node.get_all(SHARED)) {
+            let value = value.and_then(|n| self.text(n));
             let value = value.as_ref().and_then(|v| v.known());
             let prefix = if key == "net" && self.first_format {
                 "container:"

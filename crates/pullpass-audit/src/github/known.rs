@@ -276,7 +276,7 @@ fn use_other(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Uses) {
         run.opaque(span, format!("uses: {}", inputs.used.name), why, By::Action);
         return;
     };
-    let (name, version) = uses.split_once('@').unwrap_or((uses, ""));
+    let (name, version) = table::name_and_version(uses);
     let row = match table::look_up(name) {
         table::Known::Does(row) => row,
         table::Known::Quiet => return,

@@ -49,7 +49,7 @@ pub(super) fn lower<'c>(
     let source = caller.uses.document().source();
     let at = caller.uses.span().start;
     let Some(local) = uses.strip_prefix("./") else {
-        let name = uses.split('@').next().unwrap_or(uses);
+        let name = table::name_and_version(uses).0;
         if !table::is_quiet(name) {
             cx.note_unlisted(name, source, at);
         }

@@ -68,12 +68,12 @@ impl Steps {
     pub(super) fn of_job(
         run: &JobRun<'_>,
         frame: Frame,
-        guards: &[Guard],
+        guards: &Rc<[Guard]>,
         defaults: [Option<Node<'_>>; 2],
     ) -> Self {
         let mut steps = Self {
             frame,
-            job_guards: guards.into(),
+            job_guards: Rc::clone(guards),
             shell: None,
             folder: None,
             own: Vec::new(),
@@ -128,19 +128,21 @@ impl Steps {
     }
 
     fn step(&mut self, run: &mut JobRun<'_>, step: Node<'_>) {
-        let uses = step.get("uses").and_then(|n| Some((n, n.as_str()?)));
+        let [uses, condition, env, script, name] =
+            step.get_all(["uses", "if", "env", "run", "name"]);
+        let uses = uses.and_then(|n| Some((n, n.as_str()?)));
         // Most steps check something out or set up a language: nothing about them matters.
         if let Some((_, name)) = uses
-            && table::is_quiet(name.split('@').next().unwrap_or(name))
+            && table::is_quiet(table::name_and_version(name).0)
         {
             if name.starts_with("actions/checkout@") {
                 self.check_out(run, step);
             }
             return;
         }
-        let guards = match step.get("if").and_then(Node::as_str) {
+        let guards = match condition.and_then(Node::as_str) {
             None => Vec::new(),
-            Some(text) => match self.step_scope(run, step, |scope| scope.condition(text)) {
+            Some(text) => match self.step_scope(run, env, |scope| scope.condition(text)) {
                 Condition::Always => Vec::new(),
                 Condition::Never => return,
                 Condition::When(guards) => guards,
@@ -150,19 +152,25 @@ impl Steps {
             .into_iter()
             .filter(|g| !self.job_guards.contains(g))
             .collect();
-        let name = step_name(step, uses.map(|(_, name)| name));
+        let scalar = |node: &Node<'_>| node.as_str().is_some();
+        let name = name.filter(scalar);
+        let shown = name
+            .or(uses.map(|(node, _)| node))
+            .or(script.filter(scalar))
+            .or_else(|| step.get("id"));
+        let name = name_of(shown, name.is_some());
         let outer_name = self.composite.then(|| Rc::clone(&run.step));
         if outer_name.is_none() {
             run.step = name;
         }
         let outer_env = run.variables();
-        if let Some(env) = step.get("env") {
+        if let Some(env) = env {
             run.env = super::workflow::add_env(run.cx, &self.frame, &outer_env, Some(env));
         }
         under(run, &guards, |run| {
             if let Some((node, uses)) = uses {
                 self.uses(run, step, node, uses);
-            } else if let Some(script) = step.get("run") {
+            } else if let Some(script) = script {
                 self.run(run, step, script);
             }
         });
@@ -182,10 +190,10 @@ impl Steps {
     fn step_scope<R>(
         &self,
         run: &JobRun<'_>,
-        step: Node<'_>,
+        env: Option<Node<'_>>,
         act: impl FnOnce(&Scope<'_>) -> R,
     ) -> R {
-        match step.get("env") {
+        match env {
             None => act(&self.scope(run)),
             Some(env) => {
                 let env = super::workflow::add_env(run.cx, &self.frame, &run.env, Some(env));
@@ -207,7 +215,7 @@ impl Steps {
             action::local(run, self, step, span, uses);
             return;
         }
-        let (name, version) = uses.split_once('@').unwrap_or((uses, ""));
+        let (name, version) = table::name_and_version(uses);
         match table::look_up(name) {
             Known::Does(row) => known::follow(
                 run,
@@ -279,7 +287,15 @@ impl Steps {
 
     /// Where a path that is relative to the workspace is in the repository; `None` when it is not.
     pub(super) fn in_repository(&self, path: &str) -> Option<RepoPath> {
-        let path = tidy(path);
+        let path = if path == "." {
+            String::new()
+        } else {
+            tidy(path)
+        };
+        // Nearly every job checks out this repository alone, and at its root.
+        if self.others.is_empty() && self.own.iter().all(String::is_empty) {
+            return RepoPath::new(&path);
+        }
         let below = |folder: &str| match path.strip_prefix(folder) {
             Some(rest) if folder.is_empty() || rest.is_empty() => Some(rest.to_owned()),
             Some(rest) => rest.strip_prefix('/').map(str::to_owned),
@@ -311,11 +327,11 @@ impl Steps {
     }
 
     fn run(&mut self, run: &mut JobRun<'_>, step: Node<'_>, script: Node<'_>) {
-        let shell = match step.get("shell") {
+        let [shell, folder] = step.get_all(["shell", "working-directory"]);
+        let shell: Option<Rc<str>> = match shell {
             Some(node) => Some(self.scope(run).text(node).as_str().into()),
             None => self.shell.clone(),
         };
-        let shell: Option<Rc<str>> = shell;
         if shell.is_some_and(|shell| {
             let program = shell.split([' ', '/']).next().unwrap_or("");
             ["python", "perl", "ruby", "node", "julia", "Rscript"]
@@ -324,7 +340,7 @@ impl Steps {
         }) {
             return;
         }
-        let folder = match step.get("working-directory") {
+        let folder = match folder {
             Some(node) => self.scope(run).text(node),
             None => self.folder.clone().unwrap_or_else(|| ".".into()),
         };
@@ -384,15 +400,16 @@ fn way_up(cwd: &Cwd) -> Option<Rc<str>> {
 }
 
 /// What the runner shows as a step's name: as written, since the values in it change nothing.
-pub(super) fn step_name(step: Node<'_>, uses: Option<&str>) -> Rc<str> {
-    if let Some(name) = step.get("name").and_then(Node::as_str) {
-        return name.trim().into();
+fn name_of(shown: Option<Node<'_>>, given: bool) -> Rc<str> {
+    let text = shown.and_then(Node::as_str).unwrap_or("").trim();
+    if given {
+        return text.into();
     }
-    let text = uses
-        .or_else(|| step.get("run").and_then(Node::as_str))
-        .or_else(|| step.get("id").and_then(Node::as_str))
-        .unwrap_or("");
-    let line = text.trim().lines().next().unwrap_or("");
+    let line = text.lines().next().unwrap_or("");
+    // A line of fewer bytes has fewer characters.
+    if line.len() <= MAX_NAME {
+        return line.into();
+    }
     match line.char_indices().nth(MAX_NAME) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or("")).into(),
         None => line.into(),
@@ -432,7 +449,8 @@ pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
                 run.docker_pull(span, image, By::Action, Freshness::Always);
                 return;
             }
-            run.step = step_name(step, Some(uses));
+            let name = step.get("name").filter(|name| name.as_str().is_some());
+            run.step = name_of(name.or(Some(node)), name.is_some());
             run.emit(
                 span,
                 Kind::Pull {
@@ -457,7 +475,7 @@ pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
             );
             continue;
         }
-        let (name, version) = uses.split_once('@').unwrap_or((uses, ""));
+        let (name, version) = table::name_and_version(uses);
         if let Known::Does(row) = table::look_up(name) {
             if row
                 .setup_until

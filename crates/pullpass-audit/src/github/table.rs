@@ -311,7 +311,9 @@ pub(super) fn in_lower_case(name: &str) -> Cow<'_, str> {
 
 /// Whether no letter of a name is a capital.
 pub(super) fn is_lower_case(name: &str) -> bool {
-    !name.bytes().any(|b| b.is_ascii_uppercase())
+    // Without an early end, which the compiler turns into comparisons of many bytes at once.
+    let capital = |found: bool, b: u8| found | b.is_ascii_uppercase();
+    !name.bytes().fold(false, capital)
 }
 
 /// What the table says of an action.
@@ -347,6 +349,13 @@ pub(super) fn look_up(name: &str) -> Known {
         Some(Meaning::Quiet) => Known::Quiet,
         None => Known::Unlisted,
     }
+}
+
+/// The two parts of `owner/name[/path]@version`; without a version the second is empty.
+pub(super) fn name_and_version(uses: &str) -> (&str, &str) {
+    let at = memchr::memchr(b'@', uses.as_bytes());
+    at.and_then(|at| Some((uses.get(..at)?, uses.get(at + 1..)?)))
+        .unwrap_or((uses, ""))
 }
 
 /// Whether the table says that an action, or a workflow of another repository, pulls nothing.

@@ -197,6 +197,18 @@ fn images_are_resolved_where_they_can_be() {
 }
 
 #[test]
+fn variables_of_the_runner_are_there_until_a_workflow_sets_them() {
+    let script =
+        "steps:\n  - run: if [ \"$CI\" = true ]; then docker pull a; else docker pull b; fi";
+    assert_eq!(job(script), ["run a client"]);
+    assert_eq!(
+        job(&format!("env: {{CI: 'no'}}\n{script}")),
+        ["run b client"]
+    );
+    assert_eq!(job(&format!("env: {{X: y}}\n{script}")), ["run a client"]);
+}
+
+#[test]
 fn an_image_that_a_condition_chooses_is_two_pulls() {
     assert_eq!(
         job("container: \"${{ github.ref == 'refs/heads/main' && 'a' || 'b' }}\""),

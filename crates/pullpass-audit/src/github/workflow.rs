@@ -19,6 +19,7 @@ use super::evaluate::{Frame, Inputs, Scope, Secrets, Starter, Value};
 use super::matrix::{self, Used};
 use super::reusable;
 use super::steps::{self, Steps};
+use super::table::in_lower_case;
 
 /// Keys of a job that decide nothing about its pulls.
 const IDLE_KEYS: [&str; 10] = [
@@ -214,8 +215,12 @@ pub(super) fn lower_called<'c>(
         frame,
         env: Variables::default(),
         reached: HashMap::new(),
+        no_contexts: Rc::from([]),
     };
-    workflow.env = add_env(cx, &workflow.frame, &Variables::default(), root.get("env"));
+    // What the runner sets; all jobs share the one mapping until they add to it.
+    let of_runner = ["CI", "GITHUB_ACTIONS"].map(|name| (name.to_owned(), "true".into()));
+    workflow.env.extend(of_runner);
+    workflow.env = add_env(cx, &workflow.frame, &workflow.env, root.get("env"));
     for entry in jobs.entries() {
         if !cx.spend() {
             return;
@@ -257,6 +262,8 @@ struct Workflow<'a, 'c, 'd> {
     env: Variables,
     /// Jobs already asked whether a stranger's pull request gets to them.
     reached: HashMap<String, bool>,
+    /// Workflows name no contexts.
+    no_contexts: Rc<[Vec<String>]>,
 }
 
 impl<'c, 'd> Workflow<'_, 'c, 'd> {
@@ -281,8 +288,10 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             }
             return;
         }
+        let [condition, strategy, uses, runs_on] =
+            job.get_all(["if", "strategy", "uses", "runs-on"]);
         let mut guards = self.call.guards.clone();
-        if let Some(text) = job.get("if").and_then(Node::as_str) {
+        if let Some(text) = condition.and_then(Node::as_str) {
             match self.scope(&self.frame, &self.env).condition(text) {
                 Condition::Always => {}
                 Condition::Never => return,
@@ -296,10 +305,10 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         } else {
             Forks::No
         };
-        let strategy = job.get("strategy").and_then(|s| s.get("matrix"));
+        let strategy = strategy.and_then(|s| s.get("matrix"));
         let scope = self.scope(&self.frame, &self.env);
         let combinations = matrix::distinct(matrix::expand(&scope, strategy), || used(job));
-        if let Some(uses) = job.get("uses") {
+        if let Some(uses) = uses {
             for combination in combinations {
                 let frame = self.frame_of(combination, None);
                 let caller = reusable::Caller {
@@ -313,16 +322,21 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             }
             return;
         }
-        let name: Rc<str> = format!("{}{id}", self.call.prefix).into();
+        let name: Rc<str> = if self.call.prefix.is_empty() {
+            id.into()
+        } else {
+            format!("{}{id}", self.call.prefix).into()
+        };
+        let shared: Rc<[Guard]> = guards.as_slice().into();
         let first = out.len();
         for combination in combinations {
             if !self.cx.spend() {
                 return;
             }
             let mut frame = self.frame_of(combination, None);
-            let (runner, os) = runner(&self.scope(&frame, &self.env), job.get("runs-on"));
+            let (runner, os) = runner(&self.scope(&frame, &self.env), runs_on);
             frame.os = os;
-            let effects = self.effects(job, frame, &guards);
+            let effects = self.effects(job, frame, &shared);
             let same =
                 |other: &Job| other.runner == runner && same_effects(&other.effects, &effects);
             if out.get(first..).unwrap_or_default().iter().any(same) {
@@ -336,9 +350,9 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
                 runner,
                 forks,
                 platform_credential: false,
-                guards: guards.as_slice().into(),
+                guards: Rc::clone(&shared),
                 effects,
-                contexts: Rc::from([]),
+                contexts: Rc::clone(&self.no_contexts),
                 reached: true,
             });
         }
@@ -363,7 +377,8 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         let Some(job) = self.jobs.get(id) else {
             return true;
         };
-        let written = job.get("if").and_then(Node::as_str).unwrap_or("");
+        let [condition, needs] = job.get_all(["if", "needs"]);
+        let written = condition.and_then(Node::as_str).unwrap_or("");
         let scope = Scope {
             starter: Starter::Fork,
             ..self.scope(&self.frame, &self.env)
@@ -371,7 +386,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         let mut reached = scope.condition(written) != Condition::Never;
         let regardless = ["always(", "failure(", "cancelled("];
         if depth < 32 && !regardless.iter().any(|word| written.contains(word)) {
-            for need in job.get("needs").map(Node::one_or_many).unwrap_or_default() {
+            for need in needs.map(Node::one_or_many).unwrap_or_default() {
                 if !reached {
                     break;
                 }
@@ -384,17 +399,16 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         reached
     }
 
-    fn effects(&self, job: Node<'d>, frame: Frame, guards: &[Guard]) -> Vec<Effect> {
+    fn effects(&self, job: Node<'d>, frame: Frame, guards: &Rc<[Guard]>) -> Vec<Effect> {
+        let [env, container, services, list, defaults] =
+            job.get_all(["env", "container", "services", "steps", "defaults"]);
         let mut run = JobRun::new(self.cx);
         run.trace = self.call.trace.clone();
-        run.env = add_env(self.cx, &frame, &self.env, job.get("env"));
-        for name in ["CI", "GITHUB_ACTIONS"] {
-            run.env.insert(name.to_owned(), "true".into());
-        }
-        containers(&mut run, &frame, job);
-        if let Some(list) = job.get("steps") {
-            let defaults = [job.get("defaults"), self.root.get("defaults")]
-                .map(|d| d.and_then(|d| d.get("run")));
+        run.env = add_env(self.cx, &frame, &self.env, env);
+        containers(&mut run, &frame, container, services);
+        if let Some(list) = list {
+            let defaults =
+                [defaults, self.root.get("defaults")].map(|d| d.and_then(|d| d.get("run")));
             let mut steps = Steps::of_job(&run, frame, guards, defaults);
             steps::prepare(&mut run, &steps, list);
             steps.follow(&mut run, list);
@@ -449,15 +463,15 @@ fn runner(scope: &Scope<'_>, node: Option<Node<'_>>) -> (Runner, Option<&'static
         Some(labels) => scope.value(labels),
         None => scope.value(node),
     };
-    let labels: Vec<Text> = match &value {
-        Value::List(items) => items.iter().map(Value::as_text).collect(),
-        Value::Map(_) => Vec::new(),
-        one => vec![one.as_text()],
+    let labels = match &value {
+        Value::List(items) => items.as_slice(),
+        Value::Map(_) => &[],
+        one => std::slice::from_ref(one),
     };
     let mut runner = Runner::Unknown;
     let mut os = None;
-    for label in &labels {
-        let label = label.as_str().to_ascii_lowercase();
+    for label in labels.iter().map(Value::as_text) {
+        let label = in_lower_case(label.as_str());
         if label == "self-hosted" {
             runner = Runner::SelfHosted;
         }
@@ -478,7 +492,16 @@ fn runner(scope: &Scope<'_>, node: Option<Node<'_>>) -> (Runner, Option<&'static
 }
 
 /// `container:` and `services:`, which the runner pulls before the first step.
-fn containers(run: &mut JobRun<'_>, frame: &Frame, job: Node<'_>) {
+fn containers(
+    run: &mut JobRun<'_>,
+    frame: &Frame,
+    container: Option<Node<'_>>,
+    services: Option<Node<'_>>,
+) {
+    let services = services.filter(|s| !s.is_null());
+    if container.is_none() && services.is_none() {
+        return;
+    }
     let env = run.variables();
     let cx = run.cx;
     let scope = Scope {
@@ -489,12 +512,10 @@ fn containers(run: &mut JobRun<'_>, frame: &Frame, job: Node<'_>) {
         looked_again: 0,
         deciding: false,
     };
-    if let Some(container) = job.get("container") {
+    if let Some(container) = container {
         place(run, &scope, container, By::Container);
     }
-    let Some(services) = job.get("services").filter(|s| !s.is_null()) else {
-        return;
-    };
+    let Some(services) = services else { return };
     if services.is_mapping() {
         for entry in services.entries() {
             place(run, &scope, entry.value, By::Service);
@@ -512,10 +533,10 @@ fn containers(run: &mut JobRun<'_>, frame: &Frame, job: Node<'_>) {
 
 /// One container: a name, a mapping with an image, or an expression for either.
 fn place(run: &mut JobRun<'_>, scope: &Scope<'_>, node: Node<'_>, by: By) {
-    let (image, credentials) = if node.is_mapping() {
-        (node.get("image"), node.get("credentials"))
+    let [image, credentials] = if node.is_mapping() {
+        node.get_all(["image", "credentials"])
     } else {
-        (Some(node), None)
+        [Some(node), None]
     };
     let Some(image) = image else { return };
     let span = image.value_span();
@@ -572,7 +593,11 @@ fn place_value(
         }
         other => (other.as_text(), declared, slot),
     };
-    let image = Text::new(image.as_str().trim().trim_start_matches("docker://"));
+    let mut image = image.as_str().trim();
+    while let Some(rest) = image.strip_prefix("docker://") {
+        image = rest;
+    }
+    let image = Text::new(image);
     if image.is_empty() {
         return;
     }

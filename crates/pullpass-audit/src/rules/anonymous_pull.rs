@@ -1,6 +1,6 @@
 //! A pull from Docker Hub as nobody: what this project exists to end.
 
-use super::{Draft, Rule, Seen, anonymous_severity, login_fix, login_help, name};
+use super::{Draft, Rule, Seen, anonymous_severity, login_fix, login_help, message, name};
 use crate::effect::By;
 use crate::finding::{Fixable, Severity};
 use crate::verdict::{Auth, Cause};
@@ -60,11 +60,11 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
         {
             continue;
         }
-        let message = format!(
+        let message = message(format_args!(
             "{} is pulled from Docker Hub anonymously in {{jobs}}: {}",
             name(pull),
             pull.reason
-        );
+        ));
         let fix = if pull.cause == Cause::LoggedOut || pull.cause == Cause::OtherStore {
             Fixable::Review
         } else {

@@ -151,6 +151,14 @@ impl Draft {
     }
 }
 
+/// A message, in one piece of memory: most are about as long.
+fn message(text: fmt::Arguments<'_>) -> String {
+    let mut out = String::with_capacity(160);
+    // A text cannot fail to be written.
+    let _ = fmt::Write::write_fmt(&mut out, text);
+    out
+}
+
 /// How a pull is named in a message.
 fn name(pull: &Pull) -> Name<'_> {
     Name(pull.image.as_deref())
@@ -279,12 +287,20 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
 
 /// Puts the names of jobs in the place of every `mark`.
 fn put_in(text: &mut String, mark: &str, names: &[String]) {
+    let first = mark.as_bytes().first().copied().unwrap_or_default();
     let mut from = 0;
-    while let Some(at) = text.get(from..).and_then(|rest| rest.find(mark)) {
-        let jobs = jobs(names);
+    while let Some(rest) = text.get(from..)
+        && let Some(at) = memchr::memchr(first, rest.as_bytes())
+    {
         let start = from + at;
-        text.replace_range(start..start + mark.len(), &jobs);
-        from = start + jobs.len();
+        if text.get(start..).is_some_and(|rest| rest.starts_with(mark)) {
+            let jobs = jobs(names);
+            text.replace_range(start..start + mark.len(), &jobs);
+            from = start + jobs.len();
+        } else {
+            // A mark begins with a character of one byte.
+            from = start + 1;
+        }
     }
 }
 
@@ -318,8 +334,14 @@ fn number(findings: &mut [Finding]) {
             more => hash.write(&more.to_string()),
         }
         *count += 1;
-        finding.fingerprint = format!("{:016x}", hash.0);
+        finding.fingerprint = in_hex(hash.0);
     }
+}
+
+/// Sixteen digits.
+fn in_hex(number: u64) -> String {
+    let digit = |place: u32| char::from_digit((number >> (4 * place)) as u32 & 0xF, 16);
+    (0..16).rev().filter_map(digit).collect()
 }
 
 /// FNV-1a, 64 bits: the standard library's hasher may change between versions of Rust, and a

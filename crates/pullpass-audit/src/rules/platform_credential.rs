@@ -1,6 +1,6 @@
 //! The vendor's own credential works until the vendor changes its mind.
 
-use super::{Draft, Rule, Seen, login_help, name};
+use super::{Draft, Rule, Seen, login_help, message, name};
 use crate::finding::{Accept, Fixable, Severity};
 use crate::verdict::Auth;
 
@@ -53,10 +53,10 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
         return;
     }
     for pull in seen.pulls.iter().filter(|p| p.auth == Auth::Platform) {
-        let message = format!(
+        let message = message(format_args!(
             "{} is pulled with CircleCI's own credential in {{jobs}}",
             name(pull)
-        );
+        ));
         let fix = if pull.has_slot {
             Fixable::Safe
         } else {

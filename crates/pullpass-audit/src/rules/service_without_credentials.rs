@@ -1,6 +1,6 @@
 //! Service containers are the pulls that people forget.
 
-use super::{Draft, Rule, Seen, anonymous_severity, login_fix, login_help, name};
+use super::{Draft, Rule, Seen, anonymous_severity, login_fix, login_help, message, name};
 use crate::effect::By;
 use crate::finding::Severity;
 use crate::verdict::Auth;
@@ -55,11 +55,11 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
         .iter()
         .filter(|p| p.auth == Auth::Anonymous && p.by == By::Service && p.by_host)
     {
-        let message = format!(
+        let message = message(format_args!(
             "the service image {} is pulled from Docker Hub anonymously in {{jobs}}: {}",
             name(pull),
             pull.reason
-        );
+        ));
         out.push(
             Draft::of_pull(pull, message, login_help(pull), login_fix(pull))
                 .at(anonymous_severity(pull)),
