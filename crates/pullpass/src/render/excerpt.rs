@@ -5,7 +5,6 @@
 //! to the same bytes, which debug builds and a test compare.
 
 use std::fmt::Write as _;
-use std::iter::repeat_n;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -174,15 +173,13 @@ fn pieces(finding: &Finding) -> Vec<Piece<'_>> {
 impl Piece<'_> {
     /// Writes these lines as the renderer would; `None` when they are not of the usual kind.
     fn draw(&self, prefix: &str, first: bool, width: usize, out: &mut String) -> Option<()> {
-        let [(place, _)] = *self.lines.first()?.marks else {
-            return None;
-        };
-        let primary = self.lines.iter().find_map(|line| match *line.marks {
-            [(place, None)] => Some(place),
-            _ => None,
-        });
+        let mut marks = self.lines.iter().flat_map(|line| &line.marks);
         // The renderer points at the finding's own place, or at the first.
-        let at = if first { primary? } else { place };
+        let (at, _) = if first {
+            marks.find(|(_, note)| note.is_none())?
+        } else {
+            marks.next()?
+        };
         let arrow = if first {
             "-->"
         } else {
@@ -250,8 +247,11 @@ impl Line<'_> {
     /// Writes the line and, below it, its mark.
     fn draw(&self, width: usize, out: &mut String) -> Option<()> {
         let text = plain(self.text).filter(|text| text.len() <= SHORT && !text.ends_with(' '))?;
-        let [(place, note)] = *self.marks else {
-            return None;
+        let (place, note, below) = match *self.marks {
+            [(place, note)] => (place, note, None),
+            // What is said of the finding's own place stands below its mark.
+            [(place, None), (same, note)] if same == place => (place, None, note),
+            _ => return None,
         };
         let blanks = text.len() - text.trim_start().len();
         // Characters are bytes here.
@@ -267,15 +267,30 @@ impl Line<'_> {
         }
         writeln!(out, "{:>width$} | {text}", self.number).ok()?;
         write!(out, "{:width$} | ", "").ok()?;
-        out.extend(repeat_n(' ', from));
-        out.extend(repeat_n(if note.is_none() { '^' } else { '-' }, length));
+        fill(out, b' ', from)?;
+        fill(out, if note.is_none() { b'^' } else { b'-' }, length)?;
         if let Some(note) = note {
             out.push(' ');
             out.push_str(plain(note)?);
         }
         out.push('\n');
+        if let Some(note) = below {
+            for text in ["|", plain(note)?] {
+                write!(out, "{:width$} | ", "").ok()?;
+                fill(out, b' ', from)?;
+                out.push_str(text);
+                out.push('\n');
+            }
+        }
         Some(())
     }
+}
+
+/// Adds a character so many times; `None` when that is more than a short line has.
+fn fill(out: &mut String, with: u8, count: usize) -> Option<()> {
+    let line = [with; SHORT];
+    out.push_str(std::str::from_utf8(line.get(..count)?).ok()?);
+    Some(())
 }
 
 /// The byte at which a 1-based column of characters begins; the end for one past it.
@@ -310,34 +325,48 @@ mod tests {
         let far = format!("{}docker pull alpine", " ".repeat(40));
         let mut to_the_end = pull.clone();
         to_the_end.end_line = 12;
-        let stories = [
-            (true, vec![]),
-            (true, vec![(at(4, "  build:", "build"), "the job")]),
-            (true, vec![(at(7, "    steps:", "steps"), "its steps")]),
-            (
-                true,
-                vec![
-                    (at(8, "    steps:", "steps"), "its steps"),
-                    (at(1200, "- build", "build"), "runs it"),
-                ],
-            ),
-            (
-                true,
-                vec![(other, "builds it"), (at(30, "x: y", "y"), "and more")],
-            ),
-            (false, vec![(pull.clone(), "twice on a line")]),
-            (false, vec![(at(4, "\tbuild:", "build"), "a tab")]),
-            (false, vec![(at(4, "  bäu:", "bäu"), "no ASCII")]),
-            (false, vec![(at(4, "  build:", "build"), "")]),
-            (false, vec![(at(4, &long, "alpine"), "long")]),
-            (false, vec![(at(4, &far, "alpine"), "far")]),
-            (
-                false,
-                vec![(at(4, "  build: ", "build"), "a blank at the end")],
-            ),
-        ];
         let excerpts = Excerpts::new(false);
         for main in [pull, to_the_end] {
+            let stories = [
+                (true, vec![]),
+                (true, vec![(at(4, "  build:", "build"), "the job")]),
+                (true, vec![(at(7, "    steps:", "steps"), "its steps")]),
+                (
+                    true,
+                    vec![
+                        (at(8, "    steps:", "steps"), "its steps"),
+                        (at(1200, "- build", "build"), "runs it"),
+                    ],
+                ),
+                (
+                    true,
+                    vec![
+                        (other.clone(), "builds it"),
+                        (at(30, "x: y", "y"), "and more"),
+                    ],
+                ),
+                (true, vec![(main.clone(), "twice on a line")]),
+                (
+                    false,
+                    vec![(
+                        at(9, "      - run: docker pull alpine", "docker"),
+                        "two marks",
+                    )],
+                ),
+                (
+                    false,
+                    vec![(main.clone(), "three"), (main.clone(), "marks")],
+                ),
+                (false, vec![(at(4, "\tbuild:", "build"), "a tab")]),
+                (false, vec![(at(4, "  bäu:", "bäu"), "no ASCII")]),
+                (false, vec![(at(4, "  build:", "build"), "")]),
+                (false, vec![(at(4, &long, "alpine"), "long")]),
+                (false, vec![(at(4, &far, "alpine"), "far")]),
+                (
+                    false,
+                    vec![(at(4, "  build: ", "build"), "a blank at the end")],
+                ),
+            ];
             for (usual, story) in &stories {
                 let finding = finding(main.clone(), story);
                 let pieces = pieces(&finding);
