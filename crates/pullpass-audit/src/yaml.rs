@@ -6,6 +6,7 @@
 //! in the text as it is read is a slice of that text. Files that hold nothing but what CI files mostly
 //! hold are read by [`common`] instead, several times faster and to the same arena.
 
+mod align;
 mod common;
 
 use std::rc::Rc;
@@ -823,180 +824,11 @@ impl<'d> Node<'d> {
                     value,
                 )
             }
-            Style::Double => align_escapes(self.span(), written, value),
-            Style::Literal | Style::Folded => {
-                // The span may begin at the indicator or at the content: the header's line is not content.
-                let header = memchr::memchr(b'\n', written.as_bytes())
-                    .filter(|_| written.starts_with(['|', '>']))
-                    .map_or(0, |at| at + 1);
-                let span = self.span();
-                let usual = align_block(span, written, header, value);
-                debug_assert!(
-                    usual
-                        .as_ref()
-                        .is_none_or(|usual| *usual == align_lines(span, written, header, value)),
-                    "the alignments differ on {written:?}"
-                );
-                usual.unwrap_or_else(|| align_lines(span, written, header, value))
-            }
-            _ => align_lines(self.span(), written, 0, value),
+            Style::Double => align::escapes(self.span(), written, value),
+            Style::Literal | Style::Folded => align::block(self.span(), written, value),
+            _ => align::lines(self.span(), written, 0, value),
         })
     }
-}
-
-/// Maps a value to the source line by line: each line of the source, trimmed, is looked for where
-/// the value goes on. Exact for block scalars; the start of the line where a line holds escapes.
-fn align_lines(span: Span, written: &str, header: usize, value: &str) -> Mapped {
-    let mut out = Mapped::empty(span.file);
-    let mut at = 0; // in `value`
-    let mut offset = header;
-    for line in written.get(header..).unwrap_or("").split_inclusive('\n') {
-        let rest = value.get(at..).unwrap_or("");
-        let body = line.trim_end_matches(['\n', '\r']);
-        // The longest suffix of the line that the value goes on with, after line breaks folding made.
-        let gap = rest.len() - rest.trim_start_matches(['\n', ' ', '\t']).len();
-        // A quote at either end may be the scalar's own, or belong to what it says.
-        let whole = body.trim_start_matches([' ', '\t']);
-        let inside = body.trim_start_matches([' ', '\t', '\'', '"']);
-        let found = [whole, inside].into_iter().find_map(|text| {
-            let indent = body.len() - text.len();
-            let shorter = text.trim_end_matches(['\'', '"', ' ', '\t']);
-            let goes_on = rest.get(gap..)?;
-            let fits = |t: &&str| !t.is_empty() && goes_on.starts_with(*t);
-            let text = [text, shorter].into_iter().find(fits)?;
-            Some((indent, text.len()))
-        });
-        if let Some((indent, len)) = found {
-            // Leading blanks that belong to the value stand right before the text.
-            let own = rest
-                .get(..gap)
-                .map_or(0, |g| g.len() - g.trim_end_matches([' ', '\t']).len())
-                .min(indent);
-            let src = span.start + narrow(offset + indent);
-            out.push(rest.get(..gap - own).unwrap_or(""), src, false);
-            out.push(
-                rest.get(gap - own..gap + len).unwrap_or(""),
-                src - narrow(own),
-                true,
-            );
-            at += gap + len;
-        }
-        offset += line.len();
-    }
-    out.push(
-        value.get(at..).unwrap_or(""),
-        span.start + narrow(offset.min(written.len())),
-        false,
-    );
-    out
-}
-
-/// The same for a block whose lines stand in the source one by one behind the same blanks, as those of
-/// `|` nearly always do. `None` for any other.
-fn align_block(span: Span, written: &str, header: usize, value: &str) -> Option<Mapped> {
-    let line_from = |text: &'_ str, from: usize| -> Option<usize> {
-        let rest = text.as_bytes().get(from..)?;
-        Some(from + memchr::memchr(b'\n', rest).unwrap_or(rest.len()))
-    };
-    let blank = |text: &str| text.bytes().all(|b| b == b' ');
-    let mut out = Mapped::with_room(span.file, value.len());
-    let mut indent = None;
-    // Where the line begins in `value` and in `written`, and where what is not mapped yet begins.
-    let (mut at, mut offset, mut done) = (0, header, 0);
-    while at < value.len() {
-        let end = line_from(value, at)?;
-        let text = value.get(at..end)?;
-        let next = line_from(written, offset)?;
-        let body = written.get(offset..next)?;
-        let body = body.strip_suffix('\r').unwrap_or(body);
-        if text.is_empty() {
-            if !blank(body) {
-                return None;
-            }
-        } else {
-            let before = body.len().checked_sub(text.len())?;
-            let indent = if at == 0 && header == 0 {
-                // The span begins with the first letter of the content.
-                before
-            } else {
-                *indent.get_or_insert(before)
-            };
-            let own = text.len() - text.trim_start_matches([' ', '\t']).len();
-            let same = body.get(indent..) == Some(text) && blank(body.get(..indent)?);
-            if !same || own == text.len() {
-                return None;
-            }
-            let start = span.start + narrow(offset + indent);
-            out.push(value.get(done..at)?, start + narrow(own), false);
-            out.push(text, start, true);
-            done = end;
-        }
-        at = end + 1;
-        offset = next + 1;
-    }
-    let rest = written.get(offset.min(written.len())..)?;
-    if !rest.trim_start_matches(['\n', '\r', ' ', '\t']).is_empty() {
-        return None;
-    }
-    let end = span.start + narrow(written.len());
-    out.push(value.get(done..)?, end, false);
-    Some(out)
-}
-
-/// Maps a double-quoted scalar: runs without a backslash or line break stand as they are.
-fn align_escapes(span: Span, written: &str, value: &str) -> Mapped {
-    let inner = written
-        .strip_prefix('"')
-        .and_then(|w| w.strip_suffix('"'))
-        .unwrap_or(written);
-    if inner == value {
-        return Mapped::verbatim(
-            Span {
-                start: span.start + 1,
-                ..span
-            },
-            value,
-        );
-    }
-    let mut out = Mapped::empty(span.file);
-    let mut at = 0; // in `value`
-    let mut offset = 1;
-    for piece in inner.split_inclusive(['\\', '\n']) {
-        let run = piece.trim_end_matches(['\\', '\n', '\r']);
-        let run = if out.text.is_empty() {
-            run
-        } else {
-            run.trim_start()
-        };
-        let start = offset + piece.find(run).unwrap_or(0);
-        // After an escape the run begins with the escape's own letters: find where the value goes on.
-        for skip in 0..run.len().min(10) {
-            let Some(tail) = run.get(skip..).filter(|t| !t.is_empty()) else {
-                continue;
-            };
-            let rest = value.get(at..).unwrap_or("");
-            let Some(gap) = (0..=2.min(rest.len()))
-                .find(|&g| rest.get(g..).is_some_and(|r| r.starts_with(tail)))
-            else {
-                continue;
-            };
-            out.push(
-                rest.get(..gap).unwrap_or(""),
-                span.start + narrow(start),
-                false,
-            );
-            out.push(tail, span.start + narrow(start + skip), true);
-            at += gap + tail.len();
-            break;
-        }
-        offset += piece.len();
-    }
-    out.push(
-        value.get(at..).unwrap_or(""),
-        span.start + narrow(offset),
-        false,
-    );
-    out
 }
 
 #[cfg(test)]
@@ -1004,29 +836,15 @@ mod tests {
     use super::*;
     use crate::source::{MemoryTree, RepoPath, Sources};
 
-    fn with<R>(text: &str, look: impl FnOnce(&Document) -> R) -> R {
+    pub(super) fn with<R>(text: &str, look: impl FnOnce(&Document) -> R) -> R {
         let tree = MemoryTree::new().with("f.yml", text);
         let sources = Sources::new(&tree);
         let source = sources.load(&RepoPath::new("f.yml").unwrap()).unwrap();
         look(&Document::parse(&source).unwrap())
     }
 
-    fn slice_of(doc: &Document, span: Span) -> String {
+    pub(super) fn slice_of(doc: &Document, span: Span) -> String {
         doc.source().slice(span.start, span.end).to_owned()
-    }
-
-    #[test]
-    fn lines_of_a_block_that_begin_with_a_quote_keep_their_places() {
-        let text = "a: |\n  awk '\n    x\n  ' \"$f\"\n  \"b\" c\n  d\n";
-        with(text, |doc| {
-            let value = doc.root().and_then(|r| r.get("a")).unwrap();
-            let mapped = value.mapped().unwrap();
-            for word in ["awk", "' \"$f\"", "\"b\"", "d"] {
-                let at = mapped.text.find(word).unwrap();
-                let span = mapped.span(at, at + word.len());
-                assert_eq!(slice_of(doc, span), word);
-            }
-        });
     }
 
     #[test]
@@ -1070,53 +888,6 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_of_a_block_scalar_knows_its_place() {
-        let text = "run: |\r\n  cd x\r\n    docker pull alpine\r\n\r\n  é docker\r\nnext: 1\r\n";
-        with(text, |doc| {
-            let mapped = doc.root().unwrap().get("run").unwrap().mapped().unwrap();
-            assert_eq!(mapped.text, "cd x\n  docker pull alpine\n\né docker\n");
-            for word in ["cd", "docker pull", "alpine", "é"] {
-                let at = mapped.text.find(word).unwrap();
-                assert_eq!(slice_of(doc, mapped.span(at, at + word.len())), word);
-            }
-            let last = mapped.text.rfind("docker").unwrap();
-            assert_eq!(
-                mapped.span(last, last + 6).start as usize,
-                text.rfind("docker").unwrap()
-            );
-        });
-    }
-
-    #[test]
-    fn usual_blocks_are_mapped_the_short_way() {
-        for (text, usual) in [
-            ("run: |\n  cd x\n    docker pull a\n\n  é\n", true),
-            ("run: |-\r\n  a\r\n\r\n  b\r\n", true),
-            ("run: |+\n  a\n\n\nnext: 1\n", true),
-            ("- |2\n    a\n   b\n", true),
-            ("run: >\n  a\n  b\n", false),
-            ("run: |\n  a\n     \n  b\n", false),
-        ] {
-            with(text, |doc| {
-                let root = doc.root().unwrap();
-                let value = root.get("run").or_else(|| root.items().next()).unwrap();
-                let span = value.span();
-                let written = doc.source().slice(span.start, span.end);
-                let header = written
-                    .find('\n')
-                    .filter(|_| written.starts_with(['|', '>']))
-                    .map_or(0, |at| at + 1);
-                let value = value.as_str().unwrap();
-                let short = align_block(span, written, header, value);
-                assert_eq!(short.is_some(), usual, "{text:?}");
-                if let Some(short) = short {
-                    assert_eq!(short, align_lines(span, written, header, value), "{text:?}");
-                }
-            });
-        }
-    }
-
-    #[test]
     fn several_keys_are_found_as_each_is() {
         with(
             "x: &x {c: 0, d: 3}\ny: {a: 1, b: 2, a: 4}\nz: {<<: *x, c: 5}\n",
@@ -1130,40 +901,6 @@ mod tests {
                 }
             },
         );
-    }
-
-    #[test]
-    fn a_tab_at_the_start_of_a_line_does_not_lose_the_lines_after_it() {
-        let text = "run: |\n  cat <<-X\n  \ta\n  X\n  docker pull alpine\n";
-        with(text, |doc| {
-            let mapped = doc.root().unwrap().get("run").unwrap().mapped().unwrap();
-            for word in ["\ta", "alpine"] {
-                let at = mapped.text.find(word).unwrap();
-                assert_eq!(slice_of(doc, mapped.span(at, at + word.len())), word);
-            }
-        });
-    }
-
-    #[test]
-    fn folded_and_quoted_scalars_know_their_places_too() {
-        for text in [
-            "run: >-\n  docker pull\n  alpine:3\n",
-            "run: \"a\\tb docker pull\n  alpine:3\"\n",
-            "run: 'x docker pull\n  alpine:3'\n",
-            "run: docker pull\n  alpine:3\n",
-        ] {
-            with(text, |doc| {
-                let mapped = doc.root().unwrap().get("run").unwrap().mapped().unwrap();
-                for word in ["docker pull", "alpine:3"] {
-                    let at = mapped.text.find(word).unwrap();
-                    assert_eq!(
-                        slice_of(doc, mapped.span(at, at + word.len())),
-                        word,
-                        "{text}"
-                    );
-                }
-            });
-        }
     }
 
     #[test]
