@@ -70,6 +70,8 @@ pub struct JobRun<'c> {
     pub first_stores: Vec<Store>,
     /// How deep scripts have called each other.
     pub depth: usize,
+    /// Why no credential can be given for what is pulled now, when none can.
+    pub no_credential: Option<&'static str>,
     /// Files that stand elsewhere in the repository before the job runs: where to, where from.
     copies: HashMap<RepoPath, RepoPath>,
     /// Words that are replaced in a file before the job reads it.
@@ -98,6 +100,7 @@ impl<'c> JobRun<'c> {
             container_builder: false,
             first_stores: Vec::new(),
             depth: 0,
+            no_credential: None,
             copies: HashMap::new(),
             replaced: Vec::new(),
             guards: Vec::new(),
@@ -147,8 +150,13 @@ impl<'c> JobRun<'c> {
     }
 
     /// Adds a pull by the CI system, with the place where its credential is written.
-    pub fn emit_at(&mut self, span: Span, kind: Kind, slot: Option<Span>) {
+    pub fn emit_at(&mut self, span: Span, mut kind: Kind, slot: Option<Span>) {
         if self.effects.len() < MAX_EFFECTS {
+            if let (Some(why), Kind::Pull { declared, .. }) = (self.no_credential, &mut kind)
+                && *declared == Declared::None
+            {
+                *declared = Declared::NoSyntax(why);
+            }
             let guards = self
                 .shared
                 .guards

@@ -88,6 +88,16 @@ impl RepoPath {
         &self.0
     }
 
+    /// The repository `owner/name` that the file is of, when it is not this one: see
+    /// [`Tree::repository`].
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<&str> {
+        let rest = self.0.strip_prefix(ELSEWHERE)?.strip_prefix('/')?;
+        let owner = rest.find('/')?;
+        let name = rest.get(owner + 1..)?.find('/')?;
+        rest.get(..owner + 1 + name)
+    }
+
     /// Whether this is the repository's root.
     #[must_use]
     pub fn is_root(&self) -> bool {
@@ -164,12 +174,25 @@ pub trait Tree {
     /// Names directly inside `folder`, sorted; a folder's name ends in `/`. Empty when there is no
     /// such folder.
     fn list(&self, folder: &RepoPath) -> Vec<String>;
+
+    /// Where the files of the GitHub repository `owner/name` are to be found here: at the root when it
+    /// is this one, below [`ELSEWHERE`] when its files can be had, and nowhere otherwise. Small and
+    /// capital letters are the same to GitHub.
+    fn repository(&self, name: &str) -> Option<RepoPath> {
+        let _ = name;
+        None
+    }
 }
+
+/// The folder below which the files of other repositories stand: where a runner keeps the actions that
+/// it downloads.
+pub const ELSEWHERE: &str = "_actions";
 
 /// A [`Tree`] held in memory: for tests, standard input and benchmarks.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTree {
     files: std::collections::BTreeMap<String, Vec<u8>>,
+    name: Option<String>,
 }
 
 impl MemoryTree {
@@ -183,6 +206,13 @@ impl MemoryTree {
     #[must_use]
     pub fn with(mut self, path: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.files.insert(path.to_owned(), bytes.into());
+        self
+    }
+
+    /// Says which repository of GitHub it is: `owner/name`.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
         self
     }
 }
@@ -216,6 +246,14 @@ impl Tree for MemoryTree {
             .collect();
         names.dedup();
         names
+    }
+
+    fn repository(&self, name: &str) -> Option<RepoPath> {
+        if (self.name.as_deref()).is_some_and(|own| own.eq_ignore_ascii_case(name)) {
+            return Some(RepoPath::root());
+        }
+        let folder = RepoPath::new(&format!("{ELSEWHERE}/{name}"))?;
+        (!self.list(&folder).is_empty()).then_some(folder)
     }
 }
 

@@ -1,5 +1,6 @@
-//! Actions of the same repository (`uses: ./path`): composite ones have steps of their own, Docker
-//! ones are built or pulled when their step runs.
+//! Actions whose files can be had: those of the same repository (`uses: ./path`), and of others that
+//! were given. Composite ones have steps of their own. Docker ones are built or pulled when their step
+//! runs; those that are named by their repository, before the first step of the job.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,11 +9,40 @@ use crate::dockerfile::{self, Build};
 use crate::effect::{By, Freshness};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::Text;
+use crate::text::{HoleKind, Text};
 use crate::yaml::{Document, Node};
 
 use super::evaluate::{Frame, Inputs, Secrets, Value};
-use super::steps::{self, Steps};
+use super::steps::{self, Preparation, Steps};
+
+/// A step that uses an action, and where the action's files stand.
+pub(super) struct Use<'a, 'd> {
+    /// The step.
+    pub(super) step: Node<'d>,
+    /// Its `uses`, and where that is written.
+    pub(super) uses: &'a str,
+    pub(super) span: Span,
+    /// The folder of the action.
+    pub(super) folder: &'a RepoPath,
+}
+
+impl Use<'_, '_> {
+    /// It is named by its path in the repository, so it is there once that has been checked out.
+    fn is_local(&self) -> bool {
+        self.uses.starts_with('.')
+    }
+
+    fn name(&self) -> String {
+        let local = if self.is_local() { "local " } else { "" };
+        format!("the {local}action `{}`", self.uses)
+    }
+
+    fn note(&self, run: &JobRun<'_>, message: &str) {
+        let message = format!("{} {message}", self.name().replacen("local ", "", 1));
+        run.cx
+            .note_unread(self.step.document().source(), self.span.start, message);
+    }
+}
 
 /// Follows a step that uses a local action.
 pub(super) fn local(
@@ -22,48 +52,97 @@ pub(super) fn local(
     span: Span,
     uses: &str,
 ) {
-    let source = step.document().source();
-    let Some(folder) = steps.in_repository(uses) else {
-        let message = format!(
-            "the action `{uses}` is in another repository's checkout, so what it pulls is not listed"
-        );
-        run.cx.note_unread(source, span.start, message);
-        return;
+    let folder = steps.in_repository(uses);
+    let root = RepoPath::root();
+    let used = Use {
+        step,
+        uses,
+        span,
+        folder: folder.as_ref().unwrap_or(&root),
     };
-    if steps.inside.contains(&folder) {
-        let message = format!("the action `{uses}` uses itself, which GitHub refuses");
-        run.cx.note_unread(source, span.start, message);
+    if folder.is_none() {
+        used.note(
+            run,
+            "is in another repository's checkout, so what it pulls is not listed",
+        );
         return;
     }
-    let found = run.deeper(|run| match definition(run, &folder) {
+    follow(run, steps, &used);
+}
+
+/// Follows a step that uses an action whose files can be had.
+pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>) {
+    if steps.inside.contains(used.folder) {
+        used.note(run, "uses itself, which GitHub refuses");
+        return;
+    }
+    let found = run.deeper(|run| match definition(run, used.folder) {
         Some(document) => {
-            defined(run, steps, step, span, uses, &folder, &document);
+            defined(run, steps, used, &document);
             true
         }
         None => {
-            let dockerfile = folder.join("Dockerfile");
-            let there = dockerfile.is_some_and(|path| run.cx.sources.exists(&path));
-            if there {
-                build(run, span, uses, &folder, "Dockerfile");
+            let there = has_dockerfile(run, used.folder);
+            if there && used.is_local() {
+                build(run, used, "Dockerfile");
             }
             there
         }
     });
     match found {
         Some(true) => {}
-        Some(false) => {
-            let message = format!(
-                "the action `{uses}` has no `action.yml` in this repository, so what it pulls is not listed"
+        Some(false) if used.is_local() => {
+            used.note(
+                run,
+                "has no `action.yml` in this repository, so what it pulls is not listed",
             );
-            run.cx.note_unread(source, span.start, message);
         }
+        Some(false) => used.note(
+            run,
+            "has no `action.yml` in its repository's folder, so what it pulls is not listed",
+        ),
         None => run.opaque(
-            span,
-            format!("uses: {uses}"),
+            used.span,
+            format!("uses: {}", used.uses),
             "actions use each other too deep here to be followed",
             By::Action,
         ),
     }
+}
+
+/// What the runner does when it downloads an action that is named by its repository: it builds or pulls
+/// the image of a Docker action, and does the same for the actions that a composite one uses.
+pub(super) fn set_up(run: &mut JobRun<'_>, used: &Use<'_, '_>, preparation: &mut Preparation) {
+    if used.is_local() || !preparation.actions.insert(used.folder.clone()) {
+        return;
+    }
+    run.deeper(|run| {
+        let Some(document) = definition(run, used.folder) else {
+            if has_dockerfile(run, used.folder) {
+                build(run, used, "Dockerfile");
+            }
+            return;
+        };
+        let (runs, using) = how(&document);
+        match (runs, using.as_str()) {
+            (Some(runs), "docker") => docker(run, used, runs),
+            (Some(runs), "composite") => {
+                if let Some(list) = runs.get("steps") {
+                    preparation.nested += 1;
+                    run.traced(used.span, format!("the step uses {}", used.name()), |run| {
+                        steps::prepare_list(run, list, preparation);
+                    });
+                    preparation.nested -= 1;
+                }
+            }
+            _ => {}
+        }
+    });
+}
+
+fn has_dockerfile(run: &JobRun<'_>, folder: &RepoPath) -> bool {
+    let dockerfile = folder.join("Dockerfile");
+    dockerfile.is_some_and(|path| run.cx.sources.exists(&path))
 }
 
 fn definition(run: &JobRun<'_>, folder: &RepoPath) -> Option<Rc<Document>> {
@@ -72,52 +151,37 @@ fn definition(run: &JobRun<'_>, folder: &RepoPath) -> Option<Rc<Document>> {
         .find_map(|name| run.cx.yaml(&folder.join(name)?))
 }
 
-fn defined(
-    run: &mut JobRun<'_>,
-    steps: &mut Steps,
-    step: Node<'_>,
-    span: Span,
-    uses: &str,
-    folder: &RepoPath,
-    document: &Document,
-) {
+/// The `runs` of an action, and its `using`.
+fn how(document: &Document) -> (Option<Node<'_>>, String) {
     let runs = document.root().and_then(|root| root.get("runs"));
     let using = runs
         .and_then(|r| r.get("using"))
         .and_then(Node::as_str)
         .unwrap_or("")
         .to_ascii_lowercase();
+    (runs, using)
+}
+
+fn defined(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>, document: &Document) {
+    let (runs, using) = how(document);
     match (runs, using.as_str()) {
         (Some(runs), "composite") => {
-            let frame = frame(run, steps, step, folder, document);
-            let mut inner = steps.of_action(folder, frame);
-            run.traced(
-                span,
-                format!("the step uses the local action `{uses}`"),
-                |run| {
-                    if let Some(list) = runs.get("steps") {
+            let frame = frame(run, steps, used, document);
+            let mut inner = steps.of_action(used.folder, frame);
+            let root = run.cx.holes.of("$PWD", HoleKind::Variable);
+            let path = format!("{}/{}", root.as_str(), slashed(used.folder).as_str());
+            run.env.insert("GITHUB_ACTION_PATH".to_owned(), path.into());
+            run.traced(used.span, format!("the step uses {}", used.name()), |run| {
+                if let Some(list) = runs.get("steps") {
+                    if used.is_local() {
                         steps::prepare(run, &inner, list);
-                        inner.follow(run, list);
                     }
-                },
-            );
-        }
-        (Some(runs), "docker") => {
-            let image = runs.get("image").and_then(Node::as_str).unwrap_or("");
-            match image.strip_prefix("docker://") {
-                Some(name) => {
-                    let at = runs.get("image").map_or(span, Node::span);
-                    run.traced(
-                        span,
-                        format!("the step uses the local action `{uses}`"),
-                        |run| {
-                            run.docker_pull(at, Text::from(name), By::Action, Freshness::Missing);
-                        },
-                    );
+                    inner.follow(run, list);
                 }
-                None => build(run, span, uses, folder, image),
-            }
+            });
         }
+        (Some(runs), "docker") if used.is_local() => docker(run, used, runs),
+        (Some(_), "docker") => {}
         (_, using) if using.starts_with("node") => {}
         _ => run.cx.note_unread(
             document.source(),
@@ -127,14 +191,22 @@ fn defined(
     }
 }
 
+/// The image of a Docker action: pulled, or built.
+fn docker(run: &mut JobRun<'_>, used: &Use<'_, '_>, runs: Node<'_>) {
+    let image = runs.get("image").and_then(Node::as_str).unwrap_or("");
+    match image.strip_prefix("docker://") {
+        Some(name) => {
+            let at = runs.get("image").map_or(used.span, Node::span);
+            run.traced(used.span, format!("the step uses {}", used.name()), |run| {
+                run.docker_pull(at, Text::from(name), By::Action, Freshness::Missing);
+            });
+        }
+        None => build(run, used, image),
+    }
+}
+
 /// What the expressions of a composite action see: its own inputs, and no secrets.
-fn frame(
-    run: &JobRun<'_>,
-    steps: &Steps,
-    step: Node<'_>,
-    folder: &RepoPath,
-    document: &Document,
-) -> Frame {
+fn frame(run: &JobRun<'_>, steps: &Steps, used: &Use<'_, '_>, document: &Document) -> Frame {
     let scope = steps.scope(run);
     let mut values = BTreeMap::new();
     let declared = document.root().and_then(|root| root.get("inputs"));
@@ -145,7 +217,7 @@ fn frame(
             values.insert(name.to_ascii_lowercase(), value);
         }
     }
-    for entry in step.get("with").map(Node::entries).unwrap_or_default() {
+    for entry in used.step.get("with").map(Node::entries).unwrap_or_default() {
         if let Some(name) = entry.key.as_str() {
             // An action gets all of its inputs as text.
             let value = Value::Text(scope.text(entry.value));
@@ -158,21 +230,23 @@ fn frame(
             certain: true,
         }),
         secrets: Rc::new(Secrets::Passed(BTreeMap::new())),
-        action: Some(folder.as_str().into()),
+        action: Some(used.folder.as_str().into()),
         ..steps.frame.clone()
     }
 }
 
-fn build(run: &mut JobRun<'_>, span: Span, uses: &str, folder: &RepoPath, file: &str) {
-    let file = folder.join(if file.is_empty() { "Dockerfile" } else { file });
-    let Some(file) = file else { return };
+fn build(run: &mut JobRun<'_>, used: &Use<'_, '_>, file: &str) {
+    let file = if file.is_empty() { "Dockerfile" } else { file };
+    let Some(file) = used.folder.join(file) else {
+        return;
+    };
     // The runner builds in the folder that holds the Dockerfile, with the plain builder.
-    let mut build = Build::of(span, slashed(&file.parent()));
+    let mut build = Build::of(used.span, slashed(&file.parent()));
     build.dockerfile = Some(slashed(&file));
     let before = std::mem::replace(&mut run.cwd, Cwd::Inside(RepoPath::root()));
     run.traced(
-        span,
-        format!("the runner builds the local action `{uses}`"),
+        used.span,
+        format!("the runner builds {}", used.name()),
         |run| {
             dockerfile::build(run, &build);
         },

@@ -11,6 +11,7 @@
 
 mod action;
 mod condition;
+mod elsewhere;
 mod evaluate;
 mod expression;
 mod known;

@@ -10,6 +10,7 @@ use crate::source::RepoPath;
 use crate::variables::Variables;
 use crate::yaml::Node;
 
+use super::elsewhere;
 use super::evaluate::{Frame, Inputs, Scope, Secrets, Starter, Value};
 use super::table;
 use super::workflow::{self, Call};
@@ -48,21 +49,34 @@ pub(super) fn lower<'c>(
     };
     let source = caller.uses.document().source();
     let at = caller.uses.span().start;
-    let Some(local) = uses.strip_prefix("./") else {
-        let name = table::name_and_version(uses).0;
-        if !table::is_quiet(name) {
-            cx.note_unlisted(name, source, at);
+    let path = match uses.strip_prefix("./") {
+        Some(local) => elsewhere::root_of(cx, source).join(local),
+        None => {
+            let name = table::name_and_version(uses).0;
+            if table::is_quiet(name) {
+                return;
+            }
+            let path = elsewhere::find(cx, uses);
+            if path.is_none() {
+                cx.note_unlisted(name, source, at);
+                return;
+            }
+            path
         }
-        return;
     };
     if outer.depth >= MAX_CALLS || !cx.spend() {
         cx.note_unread(source, at, "workflows call each other more than ten deep here; GitHub refuses that, so it is not followed");
         return;
     }
-    let document = RepoPath::new(local).and_then(|path| cx.yaml(&path));
+    let document = path.and_then(|path| cx.yaml(&path));
     let Some(document) = document else {
+        let place = if uses.starts_with("./") {
+            "this repository"
+        } else {
+            "its repository's folder"
+        };
         let message = format!(
-            "the workflow `{uses}` is not in this repository or is not YAML, so its jobs are not listed"
+            "the workflow `{uses}` is not in {place} or is not YAML, so its jobs are not listed"
         );
         cx.note_unread(source, at, message);
         return;
@@ -87,7 +101,11 @@ pub(super) fn lower<'c>(
         guards: caller.guards.to_vec(),
         trace: outer.trace.then(
             caller.uses.span(),
-            format!("job `{}` calls the workflow `{local}`", caller.id),
+            format!(
+                "job `{}` calls the workflow `{}`",
+                caller.id,
+                uses.strip_prefix("./").unwrap_or(uses)
+            ),
         ),
         forks: caller.forks,
         depth: outer.depth + 1,
@@ -161,9 +179,11 @@ pub(super) fn has_caller(cx: &Context<'_>, path: &RepoPath) -> bool {
                     .iter()
                     .any(|job| {
                         let uses = job.value.get("uses").and_then(Node::as_str);
-                        uses.and_then(|uses| uses.strip_prefix("./"))
-                            .and_then(RepoPath::new)
-                            .is_some_and(|called| called == *path)
+                        let called = uses.and_then(|uses| match uses.strip_prefix("./") {
+                            Some(local) => RepoPath::new(local),
+                            None => elsewhere::find(cx, uses),
+                        });
+                        called.is_some_and(|called| called == *path)
                     })
             })
     })

@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use hashbrown::HashSet;
+
 use crate::effect::{By, Declared, Freshness, Guard, Kind, Puller};
 use crate::run::{Cwd, JobRun};
 use crate::shell;
@@ -12,6 +14,7 @@ use crate::yaml::Node;
 
 use super::action;
 use super::condition::Condition;
+use super::elsewhere;
 use super::evaluate::{Frame, Scope, Starter};
 use super::expression::{begins, pieces};
 use super::known;
@@ -230,6 +233,16 @@ impl Steps {
             ),
             Known::Quiet => {}
             Known::Unlisted => {
+                if let Some(folder) = elsewhere::find(run.cx, uses) {
+                    let used = action::Use {
+                        step,
+                        uses,
+                        span,
+                        folder: &folder,
+                    };
+                    action::follow(run, self, &used);
+                    return;
+                }
                 let source = node.document().source();
                 run.cx.note_unlisted(name, source, node.span().start);
                 self.may_sign_in(run, step, span, name);
@@ -287,11 +300,7 @@ impl Steps {
 
     /// Where a path that is relative to the workspace is in the repository; `None` when it is not.
     pub(super) fn in_repository(&self, path: &str) -> Option<RepoPath> {
-        let path = if path == "." {
-            String::new()
-        } else {
-            tidy(path)
-        };
+        let path = tidy(path);
         // Nearly every job checks out this repository alone, and at its root.
         if self.others.is_empty() && self.own.iter().all(String::is_empty) {
             return RepoPath::new(&path);
@@ -433,41 +442,55 @@ pub(super) fn of_version(run: &JobRun<'_>, version: &str) -> String {
 /// steps when it gets to it: with whatever `docker login` has been done by then (`ActionRunner` in
 /// the sources of the runner).
 pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
-    let mut seen: Vec<Text> = Vec::new();
+    let mut preparation = Preparation {
+        composite: steps.composite,
+        ..Preparation::default()
+    };
+    prepare_list(run, list, &mut preparation);
+    if !steps.composite {
+        run.step = "".into();
+    }
+}
+
+/// What was prepared of the steps of a job, or of a local composite action.
+#[derive(Default)]
+pub(super) struct Preparation {
+    /// They are those of a local composite action.
+    composite: bool,
+    /// How many actions the list in hand is part of.
+    pub(super) nested: usize,
+    /// The images that were pulled.
+    images: Vec<Text>,
+    /// The folders of the actions that were set up.
+    pub(super) actions: HashSet<RepoPath>,
+}
+
+/// Why a login of the job does not help.
+const BEFORE_THE_JOB: &str = "the runner pulls a Docker action's image before the first step, and there is no place for a credential";
+
+/// The same for a list of steps that some action has.
+pub(super) fn prepare_list(run: &mut JobRun<'_>, list: Node<'_>, preparation: &mut Preparation) {
     for step in list.items() {
         let Some(node) = step.get("uses") else {
             continue;
         };
         let Some(uses) = node.as_str() else { continue };
         let span = node.value_span();
-        let mut pull = |run: &mut JobRun<'_>, span: Span, image: Text, why: &'static str| {
-            if image.is_empty() || seen.contains(&image) {
-                return;
+        let composite = preparation.composite;
+        let nested = preparation.nested > 0;
+        let named = |run: &mut JobRun<'_>| {
+            if !composite && !nested {
+                let name = step.get("name").filter(|name| name.as_str().is_some());
+                run.step = name_of(name.or(Some(node)), name.is_some());
             }
-            seen.push(image.clone());
-            if steps.composite {
-                run.docker_pull(span, image, By::Action, Freshness::Always);
-                return;
-            }
-            let name = step.get("name").filter(|name| name.as_str().is_some());
-            run.step = name_of(name.or(Some(node)), name.is_some());
-            run.emit(
-                span,
-                Kind::Pull {
-                    image,
-                    by: By::Action,
-                    puller: Puller::Host,
-                    declared: Declared::NoSyntax(why),
-                    freshness: Freshness::Always,
-                },
-            );
         };
         if let Some(image) = uses.strip_prefix("docker://") {
             let at = Span {
                 start: span.start.saturating_add(9).min(span.end),
                 ..span
             };
-            pull(
+            named(run);
+            preparation.pull(
                 run,
                 at,
                 image.trim().into(),
@@ -476,29 +499,64 @@ pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
             continue;
         }
         let (name, version) = table::name_and_version(uses);
-        if let Known::Does(row) = table::look_up(name) {
-            if row
-                .setup_until
-                .as_ref()
-                .is_some_and(|until| !table::older(version, until))
-            {
-                continue;
+        match table::look_up(name) {
+            Known::Does(row) => {
+                if row
+                    .setup_until
+                    .as_ref()
+                    .is_some_and(|until| !table::older(version, until))
+                {
+                    continue;
+                }
+                for pattern in &row.setup {
+                    let path = name.rsplit('/').next().unwrap_or("");
+                    let reference = of_version(run, version);
+                    let image = pattern.replace("{@ref}", &reference);
+                    let image = image.replace("{@path}", path);
+                    named(run);
+                    preparation.pull(run, span, image.into(), BEFORE_THE_JOB);
+                }
             }
-            for pattern in &row.setup {
-                let path = name.rsplit('/').next().unwrap_or("");
-                let reference = of_version(run, version);
-                let image = pattern.replace("{@ref}", &reference);
-                let image = image.replace("{@path}", path);
-                pull(
-                    run,
+            Known::Quiet => {}
+            Known::Unlisted => {
+                let Some(folder) = elsewhere::find(run.cx, uses) else {
+                    continue;
+                };
+                let used = action::Use {
+                    step,
+                    uses,
                     span,
-                    image.into(),
-                    "the runner pulls a Docker action's image before the first step, and there is no place for a credential",
-                );
+                    folder: &folder,
+                };
+                named(run);
+                let before = run.no_credential;
+                run.no_credential = (!composite).then_some(BEFORE_THE_JOB);
+                action::set_up(run, &used, preparation);
+                run.no_credential = before;
             }
         }
     }
-    if !steps.composite {
-        run.step = "".into();
+}
+
+impl Preparation {
+    fn pull(&mut self, run: &mut JobRun<'_>, span: Span, image: Text, why: &'static str) {
+        if image.is_empty() || self.images.contains(&image) {
+            return;
+        }
+        self.images.push(image.clone());
+        if self.composite {
+            run.docker_pull(span, image, By::Action, Freshness::Always);
+            return;
+        }
+        run.emit(
+            span,
+            Kind::Pull {
+                image,
+                by: By::Action,
+                puller: Puller::Host,
+                declared: Declared::NoSyntax(why),
+                freshness: Freshness::Always,
+            },
+        );
     }
 }

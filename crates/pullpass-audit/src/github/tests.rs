@@ -600,6 +600,43 @@ fn a_composite_action_gets_its_inputs_and_no_secrets() {
 }
 
 #[test]
+fn a_composite_action_runs_the_scripts_beside_it() {
+    let workflow = "on: push\njobs:\n  j:\n    steps:\n      - uses: ./ci/a\n      - run: $GITHUB_ACTION_PATH/pull.sh\n";
+    for path in [
+        "${{ github.action_path }}/pull.sh",
+        "$GITHUB_ACTION_PATH/pull.sh",
+        "bash \"${GITHUB_ACTION_PATH}/pull.sh\"",
+        "cd $GITHUB_ACTION_PATH && ./pull.sh",
+        ". $GITHUB_ACTION_PATH/pull.sh",
+        "docker build -t x -f $GITHUB_ACTION_PATH/Dockerfile $GITHUB_ACTION_PATH",
+    ] {
+        let action = format!(
+            "runs:\n  using: composite\n  steps:\n    - uses: ./ci/b\n    - shell: bash\n      run: {path}\n"
+        );
+        let other = "runs:\n  using: composite\n  steps:\n    - {shell: bash, run: 'true'}\n";
+        let tree = repository(
+            workflow,
+            &[
+                ("ci/a/action.yml", &action),
+                ("ci/a/pull.sh", "docker pull alpine\n"),
+                ("ci/a/Dockerfile", "FROM alpine\n"),
+                ("ci/b/action.yml", other),
+                ("ci/b/pull.sh", "docker pull busybox\n"),
+            ],
+        );
+        let seen = lines(&tree);
+        assert!(
+            seen.iter().any(|line| line.contains(" alpine ")),
+            "{path}: {seen:?}"
+        );
+        assert!(
+            seen.iter().all(|line| !line.contains("busybox")),
+            "{seen:?}"
+        );
+    }
+}
+
+#[test]
 fn a_local_docker_action_is_built_or_pulled_by_its_step() {
     let workflow = "on: push\njobs:\n  j:\n    steps:\n      - uses: docker/login-action@v3\n        with: {username: u, password: p}\n      - uses: ./pulled\n      - uses: ./built\n      - uses: ./bare\n";
     let tree = repository(
@@ -621,6 +658,128 @@ fn a_local_docker_action_is_built_or_pulled_by_its_step() {
     assert_eq!(seen[1], "login \"\" u/p by docker/login-action");
     assert_eq!(seen[2], "action alpine:3 client");
     assert!(seen.len() >= 5, "{seen:?}");
+}
+
+#[test]
+fn actions_of_repositories_that_can_be_had_are_followed() {
+    let workflow = "on: push\njobs:\n  j:\n    steps:\n      - name: login\n        uses: docker/login-action@v3\n        with: {username: u, password: p}\n      - uses: acme/shop/ci/own@main\n      - uses: acme/tools/pulled@v1\n      - uses: acme/tools/pulled@v1\n      - uses: acme/tools@v2\n        with: {image: 'm:1'}\n      - uses: who/knows@v1\n";
+    let composite = "inputs: {image: {}}\nruns:\n  using: composite\n  steps:\n    - uses: docker://node:22\n    - {shell: bash, run: 'docker run ${{ inputs.image }}'}\n    - {shell: bash, run: '$GITHUB_ACTION_PATH/ci/pull.sh; ./ours.sh'}\n    - uses: acme/tools/built@v1\n    - uses: acme/tools@v1\n";
+    let tree = repository(
+        workflow,
+        &[
+            ("ours.sh", "docker pull ours\n"),
+            (
+                "ci/own/action.yml",
+                "runs:\n  using: composite\n  steps: [{shell: bash, run: docker pull own}]\n",
+            ),
+            ("_actions/acme/tools/action.yml", composite),
+            ("_actions/acme/tools/ci/pull.sh", "docker pull theirs\n"),
+            (
+                "_actions/acme/tools/pulled/action.yml",
+                "runs: {using: docker, image: 'docker://alpine:3'}",
+            ),
+            (
+                "_actions/acme/tools/built/action.yml",
+                "runs: {using: docker, image: Dockerfile}",
+            ),
+            ("_actions/acme/tools/built/Dockerfile", "FROM busybox\n"),
+        ],
+    )
+    .named("acme/shop");
+    with(&tree, |cx, jobs| {
+        let seen: Vec<String> = jobs[0].effects.iter().map(|e| line(cx, e)).collect();
+        let before = seen
+            .iter()
+            .position(|line| line.starts_with("login"))
+            .unwrap();
+        let (set_up, steps) = seen.split_at(before);
+        let pulls = |lines: &[String]| -> Vec<String> {
+            lines
+                .iter()
+                .filter(|l| !l.starts_with("login"))
+                .cloned()
+                .collect()
+        };
+        assert_eq!(set_up[0], "action alpine:3 client no syntax");
+        assert_eq!(set_up[1], "action node:22 host no syntax");
+        assert!(
+            set_up[2].contains("busybox") && set_up[2].ends_with("no syntax"),
+            "{set_up:?}"
+        );
+        assert_eq!(
+            pulls(steps),
+            [
+                "run own client",
+                "run m:1 client",
+                "run theirs client",
+                "run ours client"
+            ],
+            "{seen:?}"
+        );
+        let steps: Vec<&str> = jobs[0].effects.iter().map(|e| &*e.step).collect();
+        assert_eq!(steps[..2], ["acme/tools/pulled@v1", "acme/tools@v2"]);
+        let (unread, unlisted) = cx.take_notes();
+        assert_eq!(unlisted.len(), 1);
+        assert!(
+            unread.iter().all(|u| u.message.contains("uses itself")),
+            "{unread:?}"
+        );
+    });
+}
+
+#[test]
+fn workflows_of_repositories_that_can_be_had_are_followed() {
+    let workflow = "on: push\njobs:\n  one:\n    uses: acme/ci/.github/workflows/build.yml@v1\n    with: {image: 'node:22'}\n  two:\n    uses: Acme/Shop/.github/workflows/own.yml@main\n  three:\n    uses: acme/ci/.github/workflows/gone.yml@v1\n  four:\n    uses: other/ci/.github/workflows/build.yml@v1\n";
+    let called = "on: {workflow_call: {inputs: {image: {type: string}}}}\njobs:\n  b:\n    container: ${{ inputs.image }}\n    steps: [{uses: ./act}, {run: docker pull redis}]\n  n:\n    uses: ./.github/workflows/nested.yml\n";
+    let own = "on: workflow_call\njobs: {o: {container: own}}\n";
+    let tree = repository(
+        workflow,
+        &[
+            (".github/workflows/own.yml", own),
+            (
+                "act/action.yml",
+                "runs: {using: docker, image: 'docker://act'}",
+            ),
+            ("_actions/acme/ci/.github/workflows/build.yml", called),
+            (
+                "_actions/acme/ci/.github/workflows/nested.yml",
+                "on: workflow_call\njobs: {m: {container: nested}}\n",
+            ),
+        ],
+    )
+    .named("acme/shop");
+    assert_eq!(
+        lines(&tree),
+        [
+            "[one / b]",
+            "container node:22 host",
+            "action act client",
+            "run redis client",
+            "[one / n / m]",
+            "container nested host",
+            "[two / o]",
+            "container own host",
+        ]
+    );
+    with(&tree, |cx, jobs| {
+        let story = jobs[0].effects[0].trace.steps();
+        assert_eq!(
+            &*story[0].1,
+            "job `one` calls the workflow `acme/ci/.github/workflows/build.yml@v1`"
+        );
+        let (unread, unlisted) = cx.take_notes();
+        assert_eq!(unlisted.len(), 1);
+        assert_eq!(unlisted[0].name, "other/ci/.github/workflows/build.yml");
+        assert_eq!(unread.len(), 1);
+        assert!(unread[0].message.contains("not in its repository's folder"));
+    });
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let path = RepoPath::new(".github/workflows/own.yml").unwrap();
+    assert!(
+        super::lower(&cx, &path).is_empty(),
+        "its caller has its jobs"
+    );
 }
 
 #[test]
