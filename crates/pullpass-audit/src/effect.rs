@@ -286,6 +286,8 @@ pub enum Kind {
         /// What it would have been.
         by: By,
     },
+    /// Something of which nothing is known at all. It may be what a login is for.
+    Unlisted,
 }
 
 /// One effect of one step.

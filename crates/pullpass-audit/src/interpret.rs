@@ -296,19 +296,26 @@ impl<'j> Walk<'_, 'j> {
                     self.use_all_logins(Use::Push);
                 }
             }
-            Kind::Opaque { what, why, by } => self.out.pulls.push(Judged {
-                span: effect.span,
-                effect: index,
-                by: *by,
-                image: None,
-                reference: None,
-                auth: Auth::Unknown,
-                cause: Cause::Unresolved,
-                reason: format!("{what}: {why}"),
-                decided_by: None,
-                credential: None,
-                by_host: false,
-            }),
+            Kind::Opaque { what, why, by } => {
+                // It may push, too.
+                self.use_all_logins(Use::Push);
+                let mut judged = Judged {
+                    span: effect.span,
+                    effect: index,
+                    by: *by,
+                    image: None,
+                    reference: None,
+                    auth: Auth::Unknown,
+                    cause: Cause::Unresolved,
+                    reason: format!("{what}: {why}"),
+                    decided_by: None,
+                    credential: None,
+                    by_host: false,
+                };
+                self.judge_unknown(&mut judged, effect, None);
+                self.out.pulls.push(judged);
+            }
+            Kind::Unlisted => self.use_all_logins(Use::Push),
             Kind::Pull {
                 image,
                 by,
@@ -412,6 +419,11 @@ impl<'j> Walk<'_, 'j> {
                 }
                 self.use_all_logins(Use::Pull);
                 judged.reason = self.unresolved(image);
+                if let Puller::Client(stores) = puller
+                    && *declared == Declared::None
+                {
+                    self.judge_unknown(&mut judged, effect, Some(stores));
+                }
                 if let Declared::Aws(span) = declared {
                     judged.auth = Auth::NotApplicable;
                     judged.cause = Cause::OtherHost;
@@ -430,7 +442,7 @@ impl<'j> Walk<'_, 'j> {
                         if self.is_present(name, &effect.guards) {
                             return;
                         }
-                        if self.unnamed && !reference.repository.starts_with("library/") {
+                        if self.unnamed && !reference.is_official() {
                             doubt = Some(
                                 "an image was made before under a name that cannot be known, and this may be it",
                             );
@@ -629,6 +641,28 @@ impl<'j> Walk<'_, 'j> {
                     "no `{key}` on this image, and it is pulled before any step could sign in"
                 );
             }
+        }
+    }
+
+    /// What is pulled cannot be known; as whom, if it comes from Docker Hub, can be where a login stands
+    /// before it.
+    fn judge_unknown(&self, judged: &mut Judged, effect: &Effect, stores: Option<&[Store]>) {
+        let login = self.active.iter().rev().find(|l| {
+            l.registry.as_deref() == Some(DOCKER_HUB)
+                && l.logged_out.is_none()
+                && l.broken.is_none()
+                && stores.is_none_or(|stores| stores.contains(l.store))
+                && covers(&l.effect.guards, &effect.guards)
+        });
+        if let Some(login) = login {
+            judged.cause = Cause::Fine;
+            judged.reason.push_str("; ");
+            judged.reason.push_str(login.how);
+            judged
+                .reason
+                .push_str(" signs in to Docker Hub before it, whatever it is");
+            judged.decided_by = Some(login.effect.span);
+            judged.credential = Some(login.credential.clone());
         }
     }
 

@@ -100,7 +100,23 @@ impl Reference {
     pub fn is_hub(&self) -> bool {
         self.registry == DOCKER_HUB
     }
+
+    /// Whether it is one of Docker's Official Images, so that Docker Hub has it.
+    #[must_use]
+    pub fn is_official(&self) -> bool {
+        let name = self.repository.strip_prefix("library/");
+        self.is_hub()
+            && name.is_some_and(|name| {
+                let lines = OFFICIAL.lines().filter(|line| !line.starts_with('#'));
+                lines
+                    .flat_map(str::split_whitespace)
+                    .any(|known| known == name)
+            })
+    }
 }
+
+/// The names of Docker's Official Images.
+const OFFICIAL: &str = include_str!("../data/official-images.txt");
 
 /// The canonical name of a registry as one writes it for `docker login`: no scheme, no path, and
 /// one name for Docker Hub.

@@ -14,7 +14,7 @@ use crate::interpret::{Judged, RawCredential, interpret};
 use crate::rules::{self, Seen};
 use crate::silence;
 use crate::source::{FileId, RepoPath, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::Text;
 use crate::verdict::{Auth, Cause, Credential, Login, Place, Pull, TraceStep};
 
 /// Characters of a line that are kept for an excerpt.
@@ -240,7 +240,7 @@ impl Build<'_> {
                 .iter()
                 .chain(username)
                 .flat_map(|t| t.holes(&cx.holes))
-                .any(|h| h.kind == HoleKind::Secret);
+                .any(|h| h.is_kept_from_forks());
             let login = Login {
                 place: self.places.of(effect.span),
                 provider: job.provider,

@@ -67,6 +67,19 @@ pub struct Hole {
     pub kind: HoleKind,
 }
 
+impl Hole {
+    /// Whether it is a secret that a pull request from a fork does not get: all but the job's own token
+    /// (<https://docs.github.com/en/actions/concepts/security/github_token>).
+    #[must_use]
+    pub fn is_kept_from_forks(&self) -> bool {
+        let own = |name: &str| {
+            let written = self.written.to_ascii_lowercase();
+            written.contains(name)
+        };
+        self.kind == HoleKind::Secret && !own("secrets.github_token") && !own("github.token")
+    }
+}
+
 /// The unknown values met in one repository.
 #[derive(Default)]
 pub struct Holes {

@@ -73,6 +73,9 @@ impl<'c, 'd> Lowering<'c, 'd> {
         // With `setup_remote_docker` it is on another machine, which is of no use to them
         // (https://java.testcontainers.org/supported_docker_environment/continuous_integration/circle_ci/).
         run.has_engine = docker.is_none();
+        // https://circleci.com/docs/variables/#built-in-environment-variables
+        let of_circleci = ["CI", "CIRCLECI"].map(|name| (name.to_owned(), "true".into()));
+        run.env.extend(of_circleci);
         // The image's own, then the executor's, then the job's: the nearer one wins.
         if let Some(first) = docker
             .as_ref()

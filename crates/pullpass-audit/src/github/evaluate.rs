@@ -404,6 +404,12 @@ impl Scope<'_> {
             }),
             ["secrets", name] => Some(self.secret(name)),
             ["github", "token"] => Some(self.unknown("github.token", HoleKind::Secret)),
+            // A pull request brings none along.
+            ["inputs", _] | ["github", "event", "inputs", ..]
+                if self.starter == Starter::Fork && !frame.inputs.certain =>
+            {
+                Some(Value::Null)
+            }
             ["inputs", name] | ["github", "event", "inputs", name] => {
                 let inputs = &frame.inputs;
                 let found = inputs.values.get(&name.to_ascii_lowercase());

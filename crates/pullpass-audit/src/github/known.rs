@@ -1,5 +1,6 @@
 //! What a step with a well-known action does: a row of the table, applied to the step's inputs.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::bake::{self, Bake};
@@ -9,7 +10,7 @@ use crate::effect::{By, Declared, Freshness, Guard, Kind, Puller, Store};
 use crate::run::{Cwd, JobRun};
 use crate::shell;
 use crate::source::{RepoPath, Span};
-use crate::text::{Text, is_hole};
+use crate::text::{HoleKind, Text, is_hole};
 use crate::yaml::Node;
 
 use super::steps::{self, Steps};
@@ -171,6 +172,7 @@ impl<'a> Inputs<'a> {
 
     /// A pattern of the table with the step's inputs put in.
     fn render(&self, run: &JobRun<'_>, pattern: &str) -> Text {
+        let pattern = &*with_unknown(run, pattern);
         let mut out = Text::default();
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once('{') {
@@ -554,4 +556,13 @@ fn bring_up(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Compose) {
         args: Vec::new(),
     };
     compose::compose(run, &compose);
+}
+
+/// A pattern of the table with an unknown value for each `?`.
+pub(super) fn with_unknown<'p>(run: &JobRun<'_>, pattern: &'p str) -> Cow<'p, str> {
+    if !pattern.contains('?') {
+        return Cow::Borrowed(pattern);
+    }
+    let unknown = run.cx.holes.of("?", HoleKind::Expression);
+    Cow::Owned(pattern.replace('?', unknown.as_str()))
 }

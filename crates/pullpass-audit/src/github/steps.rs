@@ -246,6 +246,7 @@ impl Steps {
                 let source = node.document().source();
                 run.cx.note_unlisted(name, source, node.span().start);
                 self.may_sign_in(run, step, span, name);
+                run.emit(span, Kind::Unlisted);
             }
         }
     }
@@ -511,7 +512,7 @@ pub(super) fn prepare_list(run: &mut JobRun<'_>, list: Node<'_>, preparation: &m
                 for pattern in &row.setup {
                     let path = name.rsplit('/').next().unwrap_or("");
                     let reference = of_version(run, version);
-                    let image = pattern.replace("{@ref}", &reference);
+                    let image = known::with_unknown(run, pattern).replace("{@ref}", &reference);
                     let image = image.replace("{@path}", path);
                     named(run);
                     preparation.pull(run, span, image.into(), BEFORE_THE_JOB);

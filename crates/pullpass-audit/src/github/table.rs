@@ -3,7 +3,7 @@
 //!
 //! Values are patterns: `{image}` is the step's input, `{image|alpine:3}` the same with a default
 //! for when it is missing or empty, `{@ref}` what stands behind the `@` of `uses`, `{@tag}` the same with
-//! `-` for `/`, which no tag of an image can have.
+//! `-` for `/`, which no tag of an image can have, and `?` what cannot be known from the step.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

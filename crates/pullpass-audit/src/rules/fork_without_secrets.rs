@@ -3,6 +3,7 @@
 use super::{Draft, Rule, Seen};
 use crate::effect::{Forks, Provider};
 use crate::finding::{Fixable, Severity};
+use crate::reference::DOCKER_HUB;
 use crate::verdict::Auth;
 
 pub(super) const RULE: Rule = Rule {
@@ -15,7 +16,7 @@ with `Username and password required`, and empty `credentials` make a job fail b
 outside contributor's build is red, for a reason that is not theirs.
 
 **Severity.** A warning, where a secret is used for Docker Hub in a job that `pull_request` can start and no condition \
-on the job or step keeps forks out.
+on the job or step keeps forks out. `GITHUB_TOKEN` is no such secret: forks get one.
 
 **What to do.** Guard the login step so that it is left out for forks, for example \
 `if: github.event.pull_request.head.repo.fork != true`. Their pulls are then anonymous, which is the best that \
@@ -57,6 +58,7 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
         .logins
         .iter()
         .filter(|l| l.provider == Provider::GitHub && l.forks == Forks::WithoutSecrets)
+        .filter(|l| l.registry.as_deref() == Some(DOCKER_HUB))
     {
         if login.secret && !login.conditional {
             let message = format!(

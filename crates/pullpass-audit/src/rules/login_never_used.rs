@@ -12,7 +12,8 @@ pub(super) const RULE: Rule = Rule {
 Two things are reported. A reusable command that signs in to Docker Hub and that no job calls: usually the sign of a \
 half-done change, in which the command was defined and the calls were forgotten. And a login in a job that neither \
 pulls from nor pushes to Docker Hub afterwards: it hands a credential to a job that does not need it, and a leak \
-there would have been avoidable.
+there would have been avoidable. Where something follows that cannot be looked into (an action that is not listed, a \
+tool with a configuration of its own), nothing is said: it may be what the login is for.
 
 **Severity.** Information: nothing fails because of it.
 
@@ -79,7 +80,7 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
         out.push(Draft::of_login(
             login,
             message,
-            "remove the login, or move it to the job that needs it",
+            "remove the login, or move it to the job that needs it; a program that is not read here may push with it",
             Fixable::None,
         ));
     }

@@ -386,6 +386,129 @@ mod tests {
             .collect()
     }
 
+    /// The rules that find something in a workflow with these steps.
+    fn in_steps(on: &str, steps: &str) -> Vec<&'static str> {
+        found(&format!(
+            "# file: .github/workflows/ci.yml\non: {on}\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n{steps}"
+        ))
+    }
+
+    const LOGIN: &str = "    - uses: docker/login-action@v3\n      with: {username: u, password: '${{ secrets.T }}'}\n";
+
+    #[test]
+    fn the_jobs_own_token_and_other_registries_are_no_matter_of_forks() {
+        let login = |with: &str| {
+            in_steps(
+                "pull_request",
+                &format!("    - uses: docker/login-action@v3\n      with: {{{with}}}\n"),
+            )
+        };
+        for with in [
+            "registry: ghcr.io, username: u, password: '${{ secrets.GITHUB_TOKEN }}'",
+            "registry: ghcr.io, username: u, password: '${{ github.token }}'",
+            "registry: quay.io, username: u, password: '${{ secrets.QUAY }}'",
+        ] {
+            assert!(!login(with).contains(&"fork-without-secrets"), "{with}");
+        }
+        let hub = login("username: u, password: '${{ secrets.T }}'");
+        assert!(hub.contains(&"fork-without-secrets"));
+    }
+
+    #[test]
+    fn a_pull_request_brings_no_inputs() {
+        let on = "{pull_request: , workflow_dispatch: {inputs: {publish: {type: boolean}}}}";
+        let job = |condition: &str| {
+            found(&format!(
+                "# file: .github/workflows/ci.yml\non: {on}\njobs:\n  j:\n    if: {condition}\n    steps:\n{LOGIN}    - run: docker pull alpine\n"
+            ))
+        };
+        assert!(job("vars.publish").contains(&"fork-without-secrets"));
+        for condition in ["inputs.publish", "github.event.inputs.publish == 'true'"] {
+            assert_eq!(job(condition), [] as [&str; 0], "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_login_may_be_for_what_cannot_be_looked_into() {
+        let rule = "login-never-used";
+        assert!(in_steps("push", LOGIN).contains(&rule));
+        for step in [
+            "    - uses: who/knows@v1\n",
+            "    - uses: devcontainers/ci@v0.3\n",
+            "    - run: ko build .\n",
+        ] {
+            assert!(
+                !in_steps("push", &format!("{LOGIN}{step}")).contains(&rule),
+                "{step}"
+            );
+            assert!(
+                in_steps("push", &format!("{step}{LOGIN}")).contains(&rule),
+                "{step}"
+            );
+        }
+    }
+
+    #[test]
+    fn behind_a_login_it_does_not_matter_what_is_pulled() {
+        let rule = "unresolved-pull";
+        for step in [
+            "    - run: docker run $IMAGE\n",
+            "    - run: ko build .\n",
+            "    - uses: devcontainers/ci@v0.3\n",
+        ] {
+            assert!(in_steps("push", step).contains(&rule), "{step}");
+            let seen = in_steps("push", &format!("{LOGIN}{step}"));
+            assert!(!seen.contains(&rule), "{step}");
+            let sometimes = LOGIN.replace("      with", "      if: vars.x\n      with");
+            let seen = in_steps("push", &format!("{sometimes}{step}"));
+            assert!(seen.contains(&rule), "{step}");
+            let other = LOGIN.replace("username: u", "registry: quay.io, username: u");
+            let seen = in_steps("push", &format!("{other}{step}"));
+            assert!(seen.contains(&rule), "{step}");
+        }
+    }
+
+    #[test]
+    fn what_an_unread_build_made_is_not_pulled() {
+        let rule = "anonymous-pull";
+        for build in [
+            "ko build .",
+            "./mvnw spring-boot:build-image",
+            "gradle jibDockerBuild",
+        ] {
+            let step = |image: &str| format!("    - run: {build}\n    - run: docker run {image}\n");
+            let about = |image: &str| {
+                let text = format!(
+                    "# file: .github/workflows/ci.yml\non: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n{}",
+                    step(image)
+                );
+                let audit = crate::audit(&tree(&text), &Options::default(), &Policy::default());
+                let of_image = audit.findings.iter().filter(|f| f.rule == rule);
+                of_image.filter(|f| f.message.contains(image)).count()
+            };
+            assert_eq!(about("me/app"), 0, "{build}");
+            assert_eq!(about("our-app:test"), 0, "{build}");
+            assert_eq!(about("redis:7"), 1, "{build}");
+        }
+    }
+
+    #[test]
+    fn circleci_says_that_it_is_ci() {
+        let config = |script: &str| {
+            found(&format!(
+                "# file: .circleci/config.yml\nversion: 2.1\njobs:\n  build:\n    machine: true\n    steps:\n      - run: |\n          {script}\n"
+            ))
+        };
+        for script in [
+            "if [[ $CI == true ]]; then exit 0; fi; docker pull alpine",
+            "[ -z \"$CI\" ] && docker pull alpine",
+            "if [ \"$CIRCLECI\" != true ]; then docker pull alpine; fi",
+        ] {
+            assert_eq!(config(script), [] as [&str; 0], "{script}");
+        }
+        assert!(config("[ -n \"$CI\" ] && docker pull alpine").contains(&"anonymous-pull"));
+    }
+
     #[test]
     fn every_rule_finds_its_own_example_and_nothing_in_the_mended_one() {
         for rule in ALL {

@@ -2,7 +2,7 @@
 
 use super::{Draft, Rule, Seen};
 use crate::finding::{Fixable, Severity};
-use crate::verdict::Auth;
+use crate::verdict::{Auth, Cause, Pull};
 
 pub(super) const RULE: Rule = Rule {
     id: "unresolved-pull",
@@ -41,7 +41,9 @@ jobs:
 };
 
 fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
-    for pull in seen.pulls.iter().filter(|p| p.auth == Auth::Unknown) {
+    // With a login before it, it does not matter what it is.
+    let unknown = |p: &&Pull| p.auth == Auth::Unknown && p.cause != Cause::Fine;
+    for pull in seen.pulls.iter().filter(unknown) {
         let message = match &pull.image {
             Some(image) => format!(
                 "whether `{image}` is pulled from Docker Hub, or as whom, cannot be known: {}",

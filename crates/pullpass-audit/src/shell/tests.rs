@@ -90,6 +90,7 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
         Kind::Provide { image } => format!("provide {}", show(image)),
         Kind::Load => "load".to_owned(),
         Kind::Save { image } => format!("save {}", show(image)),
+        Kind::Unlisted => "unlisted".to_owned(),
         Kind::Push { image } => format!("push {}", show(image)),
         Kind::Opaque { what, why, .. } => format!("opaque {what}: {why}"),
     };
@@ -883,12 +884,80 @@ fn what_a_script_is_handed_is_found_where_it_is_written() {
 }
 
 #[test]
+fn a_release_is_what_goreleaser_does_unless_it_is_told_otherwise() {
+    let files = [
+        (".goreleaser.yml", "dockers: []\n"),
+        ("other.yml", "builds: []\n"),
+        ("images.yml", "dockers: []\n"),
+    ];
+    for (command, opaque) in [
+        ("goreleaser", true),
+        ("goreleaser --clean", true),
+        ("goreleaser release -f images.yml", true),
+        ("goreleaser release --config other.yml --clean", false),
+        ("goreleaser check", false),
+        ("goreleaser --version", false),
+    ] {
+        assert_eq!(!effects_in(&files, command).is_empty(), opaque, "{command}");
+    }
+    let none = [(".goreleaser.yml", "builds: []\n")];
+    assert!(effects_in(&none, "goreleaser --clean").is_empty());
+    let configured = [("release/images.yml", "dockers: []\n")];
+    assert!(!effects_in(&configured, "cd release && goreleaser -f images.yml").is_empty());
+}
+
+#[test]
+fn runners_of_tasks_that_are_not_read_are_unknown_when_these_speak_of_docker() {
+    for (file, command) in [
+        ("Taskfile.yml", "task test"),
+        ("ci/tasks.yml", "task --taskfile ci/tasks.yml test"),
+        ("magefile.go", "mage build"),
+    ] {
+        let speaks = [(file, "docker run alpine\n")];
+        let seen = effects_in(&speaks, command);
+        assert!(
+            seen.iter().any(|line| line.starts_with("opaque")),
+            "{command}: {seen:?}"
+        );
+        assert!(
+            effects_in(&[(file, "cargo test\n")], command).is_empty(),
+            "{command}"
+        );
+    }
+    let bazel = [(
+        "MODULE.bazel",
+        "oci.pull(name = 'base', image = 'alpine')\n",
+    )];
+    assert!(!effects_in(&bazel, "bazel run //oci:load").is_empty());
+    assert!(effects_in(&bazel, "bazel query //...").is_empty());
+}
+
+#[test]
+fn images_of_other_container_systems_are_pulled_by_them() {
+    for (command, image) in [
+        ("singularity pull docker://alpine:3", "alpine:3"),
+        ("apptainer pull out.sif docker://alpine:3", "alpine:3"),
+        ("apptainer build out.sif docker://alpine:3", "alpine:3"),
+        ("apptainer exec -B /data docker://alpine:3 true", "alpine:3"),
+    ] {
+        let seen = effects(command);
+        assert!(
+            seen.len() == 1 && seen[0].contains(image),
+            "{command}: {seen:?}"
+        );
+    }
+    assert!(effects("singularity exec image.sif true").is_empty());
+    assert!(effects("crane ls alpine; skopeo list-tags docker://alpine").is_empty());
+}
+
+#[test]
 fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
     let tasks = "from invoke import task\n\n@task\ndef dev_env(c):\n    c.run('docker compose up')\n\n@task\ndef lint(c):\n    c.run('ruff')\n";
     let files = [("tasks.py", tasks)];
     assert_eq!(
         effects_in(&files, "invoke dev-env --endpoints=all\ninv lint"),
         [
+            "provide ?",
             "opaque invoke: it runs tasks that are written in Python, which is not read, and they mention docker"
         ]
     );

@@ -103,7 +103,7 @@ struct Deed {
     /// Only when one of these flags is given.
     #[serde(default)]
     only: String,
-    /// Files, one of which must contain `mentions`.
+    /// Files, or flags that name one; one of them must contain `mentions`.
     #[serde(default)]
     files: Vec<String>,
     #[serde(default)]
@@ -287,13 +287,7 @@ impl Deed {
         {
             return None;
         }
-        if !self.mentions.is_empty()
-            && !self.files.iter().any(|file| {
-                RepoPath::new(file)
-                    .and_then(|path| run.cx.sources.load(&path).ok())
-                    .is_some_and(|source| self.mentioned(&source.text, parsed))
-            })
-        {
+        if !self.mentions.is_empty() && !self.any_mentions(run, parsed) {
             return None;
         }
         self.words.split('|').find_map(|words| {
@@ -319,6 +313,19 @@ impl Deed {
 }
 
 impl Deed {
+    /// Whether a file, the one that a flag names if one does, has the word in it.
+    fn any_mentions(&self, run: &JobRun<'_>, parsed: &Parsed) -> bool {
+        let mentioned = |path: Option<RepoPath>| {
+            path.and_then(|path| run.cx.sources.load(&path).ok())
+                .is_some_and(|source| self.mentioned(&source.text, parsed))
+        };
+        let mut files = self.files.iter();
+        match files.find_map(|flag| parsed.value(&[flag])) {
+            Some(given) => mentioned(run.resolve(&given.text)),
+            None => self.files.iter().any(|file| mentioned(RepoPath::new(file))),
+        }
+    }
+
     fn mentioned(&self, text: &str, parsed: &Parsed) -> bool {
         if !self.by_function || parsed.rest.is_empty() {
             return text.contains(&self.mentions);
