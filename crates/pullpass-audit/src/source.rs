@@ -88,14 +88,17 @@ impl RepoPath {
         &self.0
     }
 
-    /// The repository `owner/name` that the file is of, when it is not this one: see
+    /// The repository `owner/name` that the path leads into, when it is not this one: see
     /// [`Tree::repository`].
     #[must_use]
     pub fn elsewhere(&self) -> Option<&str> {
         let rest = self.0.strip_prefix(ELSEWHERE)?.strip_prefix('/')?;
-        let owner = rest.find('/')?;
-        let name = rest.get(owner + 1..)?.find('/')?;
-        rest.get(..owner + 1 + name)
+        let name = rest.find('/')? + 1;
+        let end = rest
+            .get(name..)?
+            .find('/')
+            .map_or(rest.len(), |at| name + at);
+        rest.get(..end)
     }
 
     /// Whether this is the repository's root.

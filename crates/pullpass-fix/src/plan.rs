@@ -234,25 +234,32 @@ fn propose(repo: &Repo<'_, '_>, scope: Scope<'_>, wishes: &FixOptions) -> Propos
     let more = github::propose(repo, wishes);
     all.changes.extend(more.changes);
     all.left.extend(more.left);
+    leave(&mut all, |path| {
+        let other = path.elsewhere()?;
+        Some(format!("it takes an edit of `{other}`: run this there"))
+    });
     if let Scope::File(file) = scope {
-        stay_inside(file, &mut all);
+        leave(&mut all, |path| {
+            let other = (path != file).then_some(path)?;
+            Some(format!(
+                "it takes an edit of `{other}` too: run this on the repository"
+            ))
+        });
     }
     all
 }
 
-/// Leaves what would edit another file than the one that was asked for.
-fn stay_inside(file: &RepoPath, proposal: &mut Proposal) {
-    let (inside, outside): (Vec<Change>, Vec<Change>) = std::mem::take(&mut proposal.changes)
-        .into_iter()
-        .partition(|change| change.parts.iter().all(|part| part.path == *file));
-    proposal.changes = inside;
-    for change in outside {
-        let other = change.parts.iter().find(|part| part.path != *file);
-        let other = other.map_or("", |part| part.path.as_str());
+/// Leaves the changes that would edit a file which is not to be edited for some reason.
+fn leave(proposal: &mut Proposal, why_not: impl Fn(&RepoPath) -> Option<String>) {
+    for change in std::mem::take(&mut proposal.changes) {
+        let Some(reason) = change.parts.iter().find_map(|part| why_not(&part.path)) else {
+            proposal.changes.push(change);
+            continue;
+        };
         for claim in &change.claims {
             proposal.left.push(Left {
                 pull: claim.pull,
-                reason: format!("it takes an edit of `{other}` too: run this on the repository"),
+                reason: reason.clone(),
             });
         }
     }
@@ -503,5 +510,9 @@ impl Tree for Edited<'_> {
 
     fn list(&self, folder: &RepoPath) -> Vec<String> {
         self.tree.list(folder)
+    }
+
+    fn repository(&self, name: &str) -> Option<RepoPath> {
+        self.tree.repository(name)
     }
 }

@@ -5,24 +5,34 @@
 //! symbolic links say; only regular files are opened, so that nothing blocks; and none that is
 //! larger than a CI file can be. The usual path, without a link on it, costs one `lstat` per file.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use pullpass_audit::context::Unread;
-use pullpass_audit::source::{MAX_FILE_BYTES, ReadError, RepoPath, Tree};
+use pullpass_audit::source::{ELSEWHERE, MAX_FILE_BYTES, ReadError, RepoPath, Tree};
 
 use crate::error::in_words;
+use crate::neighbours::Neighbours;
+use crate::remote::Remote;
 
 /// Folders whose names are kept for the next who asks, and names in each, at most.
 const MANY: usize = 1000;
 
 /// A repository on disk.
-#[derive(Debug)]
-pub(crate) struct Checkout {
+pub(crate) struct Checkout<'n> {
     root: PathBuf,
+    /// Where it comes from; found out when a repository is asked for.
+    remote: OnceCell<Option<Remote>>,
+    /// What else there is.
+    neighbours: Option<&'n Neighbours>,
+    /// The repositories that were asked for, by their names in small letters, and where they are.
+    repositories: RefCell<HashMap<String, Option<RepoPath>>>,
+    /// Those that are not this one, by the folder below which their files are.
+    elsewhere: RefCell<HashMap<RepoPath, Rc<Checkout<'static>>>>,
     /// The root without symbolic links; found out when the first link is met.
     real_root: RefCell<Option<PathBuf>>,
     /// Folders that were looked at, by the real folder they are.
@@ -33,16 +43,41 @@ pub(crate) struct Checkout {
     unlisted: RefCell<Vec<Unread>>,
 }
 
-impl Checkout {
-    /// The repository at `root`.
+impl<'n> Checkout<'n> {
+    /// The repository at `root`, by itself.
     pub(crate) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            remote: OnceCell::new(),
+            neighbours: None,
+            repositories: RefCell::default(),
+            elsewhere: RefCell::default(),
             real_root: RefCell::default(),
             folders: RefCell::default(),
             listed: RefCell::default(),
             unlisted: RefCell::default(),
         }
+    }
+
+    /// The repository at `root`, and those beside it.
+    pub(crate) fn among(root: &Path, neighbours: &'n Neighbours) -> Self {
+        Self {
+            neighbours: Some(neighbours),
+            ..Self::new(root)
+        }
+    }
+
+    /// The other repository that a path leads into, and the path in it.
+    fn other(&self, path: &RepoPath) -> Option<(Rc<Checkout<'static>>, RepoPath)> {
+        // Few repositories name another one whose files can be had.
+        if self.elsewhere.borrow().is_empty() {
+            return None;
+        }
+        let name = path.elsewhere()?;
+        let folder = RepoPath::new(&format!("{ELSEWHERE}/{name}"))?;
+        let other = Rc::clone(self.elsewhere.borrow().get(&folder)?);
+        let rest = path.as_str().get(folder.as_str().len()..)?;
+        Some((other, RepoPath::new(rest.trim_start_matches('/'))?))
     }
 
     /// Folders that exist and could not be listed: what stands in them is missing from the audit.
@@ -104,8 +139,11 @@ impl Checkout {
     }
 }
 
-impl Tree for Checkout {
+impl Tree for Checkout<'_> {
     fn read(&self, path: &RepoPath) -> Result<Vec<u8>, ReadError> {
+        if let Some((other, path)) = self.other(path) {
+            return other.read(&path);
+        }
         let (real, metadata) = if path.is_root() {
             return Err(ReadError::NotAFile);
         } else {
@@ -121,16 +159,41 @@ impl Tree for Checkout {
         if let Some(known) = self.listed.borrow().get(folder) {
             return known.clone();
         }
-        let names = self.names(folder);
+        let names = match self.other(folder) {
+            Some((other, folder)) => other.names(&folder),
+            None => self.names(folder),
+        };
         let mut listed = self.listed.borrow_mut();
         if names.len() <= MANY && listed.len() < MANY {
             listed.insert(folder.clone(), names.clone());
         }
         names
     }
+
+    fn repository(&self, name: &str) -> Option<RepoPath> {
+        let key = name.to_ascii_lowercase();
+        if let Some(known) = self.repositories.borrow().get(&key) {
+            return known.clone();
+        }
+        let own = self.remote.get_or_init(|| Remote::of(&self.root));
+        let found = if own.as_ref().is_some_and(|own| own.is(name)) {
+            Some(RepoPath::root())
+        } else {
+            self.neighbours
+                .and_then(|all| all.find(name))
+                .and_then(|root| {
+                    let folder = RepoPath::new(&format!("{ELSEWHERE}/{name}"))?;
+                    let other = Rc::new(Checkout::new(root));
+                    self.elsewhere.borrow_mut().insert(folder.clone(), other);
+                    Some(folder)
+                })
+        };
+        self.repositories.borrow_mut().insert(key, found.clone());
+        found
+    }
 }
 
-impl Checkout {
+impl Checkout<'_> {
     /// The names in a folder, as [`Tree::list`] gives them.
     fn names(&self, folder: &RepoPath) -> Vec<String> {
         let entries = match self.folder(folder) {
@@ -221,7 +284,7 @@ fn refused(error: &io::Error) -> ReadError {
 /// One text in the place of a file of the repository, or of no repository at all.
 pub(crate) struct Overlay<'t> {
     /// What is around it.
-    pub(crate) around: Option<&'t Checkout>,
+    pub(crate) around: Option<&'t Checkout<'t>>,
     /// Its path.
     pub(crate) path: &'t RepoPath,
     /// Its bytes.
@@ -242,6 +305,10 @@ impl Tree for Overlay<'_> {
 
     fn list(&self, folder: &RepoPath) -> Vec<String> {
         self.around.map_or_else(Vec::new, |tree| tree.list(folder))
+    }
+
+    fn repository(&self, name: &str) -> Option<RepoPath> {
+        self.around.and_then(|tree| tree.repository(name))
     }
 }
 
@@ -326,6 +393,49 @@ mod tests {
             Checkout::new(&root).read(&at("big.yml")),
             Err(ReadError::TooLarge(200 * 1024 * 1024))
         );
+    }
+
+    #[test]
+    fn repositories_that_can_be_had_are_part_of_the_tree() {
+        let fleet = tempfile::tempdir().unwrap();
+        for name in ["shop", "ci"] {
+            let git = fleet.path().join(name).join(".git");
+            fs::create_dir_all(&git).unwrap();
+            let text = format!("[remote \"origin\"]\nurl = git@github.com:acme/{name}\n");
+            fs::write(git.join("config"), text).unwrap();
+        }
+        fs::create_dir(fleet.path().join("ci/act")).unwrap();
+        fs::write(fleet.path().join("ci/act/action.yml"), "theirs").unwrap();
+        symlink(
+            "../../shop/.git/config",
+            fleet.path().join("ci/act/out.yml"),
+        )
+        .unwrap();
+        let found = crate::walk::find(&[fleet.path().to_owned()], None).unwrap();
+        let neighbours = Neighbours::new(&[], &found.targets).unwrap();
+        let shop = fleet.path().join("shop");
+        let tree = Checkout::among(&shop, &neighbours);
+        assert_eq!(
+            tree.read(&at("_actions/acme/ci/act/action.yml")),
+            Err(ReadError::NotFound)
+        );
+        assert_eq!(tree.repository("ACME/Shop"), Some(RepoPath::root()));
+        assert_eq!(tree.repository("acme/none"), None);
+        let ci = tree.repository("acme/ci").unwrap();
+        assert_eq!(
+            tree.read(&ci.join("act/action.yml").unwrap()).unwrap(),
+            b"theirs"
+        );
+        assert_eq!(
+            tree.read(&ci.join("act/out.yml").unwrap()),
+            Err(ReadError::Outside)
+        );
+        assert_eq!(tree.list(&ci), [".git/", "act/"]);
+        assert_eq!(
+            tree.list(&ci.join("act").unwrap()),
+            ["action.yml", "out.yml"]
+        );
+        assert_eq!(Checkout::new(&shop).repository("acme/ci"), None);
     }
 
     #[test]

@@ -7,6 +7,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Longest file of git's that is read, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
+
 /// A repository on a host.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Remote {
@@ -21,7 +24,7 @@ pub(crate) struct Remote {
 impl Remote {
     /// That of the checkout at `root`: `origin`, or the only one that there is.
     pub(crate) fn of(root: &Path) -> Option<Self> {
-        let text = fs::read_to_string(config(root)?).ok()?;
+        let text = read(&config(root)?)?;
         let remotes = addresses(&text);
         let origin = remotes.iter().find(|(name, _)| name == "origin");
         let address = match (origin, remotes.as_slice()) {
@@ -29,6 +32,13 @@ impl Remote {
             _ => return None,
         };
         Self::parse(address)
+    }
+
+    /// Whether it is the repository `owner/name`, on whatever host.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        name.split_once('/').is_some_and(|(owner, name)| {
+            owner.eq_ignore_ascii_case(&self.owner) && name.eq_ignore_ascii_case(&self.name)
+        })
     }
 
     /// `git@host:owner/name.git`, `ssh://git@host/owner/name`, `https://host/owner/name.git`. Whatever
@@ -73,12 +83,23 @@ fn config(root: &Path) -> Option<PathBuf> {
         return Some(git.join("config"));
     }
     // A worktree or a submodule.
-    let text = fs::read_to_string(&git).ok()?;
+    let text = read(&git)?;
     let folder = root.join(text.strip_prefix("gitdir:")?.trim());
-    let common = fs::read_to_string(folder.join("commondir"))
+    let common = read(&folder.join("commondir"))
         .map(|common| folder.join(common.trim()))
         .unwrap_or(folder);
     Some(common.join("config"))
+}
+
+/// A file as git writes it: a regular one, and not large.
+fn read(path: &Path) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    let usual = metadata.is_file() && metadata.len() <= MAX_BYTES;
+    if usual {
+        fs::read_to_string(path).ok()
+    } else {
+        None
+    }
 }
 
 /// Names and addresses of the remotes.

@@ -6,6 +6,7 @@
 //! - pulls: hadolint/hadolint:latest        # or a list
 //! - builds: {file: ./Dockerfile, context: ., image: me/app, tags: "1,2", extra: --pull}
 //! - may-pull: {what: "`kind` creates a cluster", why: "which image it takes is not known"}
+//! - continues-with: .circleci/continue_config.yml
 //! ```
 
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use std::rc::Rc;
 
 use crate::effect::{By, Freshness, Kind};
 use crate::run::JobRun;
+use crate::source::RepoPath;
 use crate::text::{Mapped, Text, is_hole};
 use crate::yaml::Node;
 
@@ -93,6 +95,18 @@ pub(super) fn effect<'c, 'd>(
             let shown = |key: &str| text(key).map(|t| lowering.cx.holes.show(t.as_str()));
             let what = shown("what").unwrap_or_default();
             run.opaque(pin, what, shown("why").unwrap_or_default(), By::Orb);
+            true
+        }
+        "continues-with" => {
+            let file = lowering.resolver.text(value);
+            let path = file.known().and_then(RepoPath::new);
+            let there = path.is_some_and(|path| lowering.cx.sources.exists(&path));
+            if !there {
+                let file = lowering.cx.holes.show(file.as_str());
+                let what = format!("the pipeline that goes on with `{file}`");
+                let why = "that file is not in this repository; audit what is generated there, too";
+                run.opaque(pin, what, why, By::Orb);
+            }
             true
         }
         _ => false,

@@ -508,6 +508,38 @@ workflows: {w: {jobs: [build, x/job: {pre-steps: [docker/pull: {images: c}]}, x/
 }
 
 #[test]
+fn what_a_pipeline_goes_on_with_is_unknown_when_it_is_not_there() {
+    let config = |import: &str, step: &str| {
+        format!(
+            "version: 2.1\nsetup: true\norbs: {{o: {import}}}\njobs: {{s: {{machine: true, steps: [{step}]}}}}\nworkflows: {{w: {{jobs: [s]}}}}\n"
+        )
+    };
+    let made = "o/continue: {configuration_path: made.yml}";
+    check(
+        &config("circleci/continuation@1.0.0", made),
+        &[
+            "s hosted",
+            "  opaque the pipeline that goes on with `made.yml` :4",
+        ],
+    );
+    check(
+        &config(
+            "circleci/continuation@2",
+            "o/continue: {configuration_path: .circleci/config.yml}",
+        ),
+        &["s hosted"],
+    );
+    check(
+        "version: 2.1\nsetup: true\norbs: {o: circleci/path-filtering@2}\nworkflows: {w: {jobs: [o/filter: {config-path: made.yml}]}}\n",
+        &[
+            "o/filter",
+            "  executor cimg/base:current :4",
+            "  opaque the pipeline that goes on with `made.yml` :4",
+        ],
+    );
+}
+
+#[test]
 fn the_source_of_a_private_orb_is_read() {
     let mut options = Options::default();
     let source = "executors: {e: {docker: [image: private/e]}}

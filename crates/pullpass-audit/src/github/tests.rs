@@ -1023,6 +1023,34 @@ fn a_tag_made_of_a_branch_is_a_legal_one() {
 }
 
 #[test]
+fn a_script_that_is_known_only_when_the_job_runs_is_unknown() {
+    for (script, seen) in [
+        ("${{ vars.BUILD }}", "opaque ${{ vars.BUILD }}"),
+        (
+            "./${{ vars.M }}/build.sh",
+            "opaque the script `./${{ vars.M }}/build.sh`",
+        ),
+        (
+            "bash ci/${{ vars.M }}.sh",
+            "opaque the script `ci/${{ vars.M }}.sh`",
+        ),
+    ] {
+        assert_eq!(job(&format!("steps:\n- run: {script}")), [seen]);
+    }
+    for nothing in [
+        "npm run ${{ vars.TASK }}",
+        "echo ${{ vars.X }}",
+        "$SCRIPT",
+        "./$M/build.sh",
+    ] {
+        assert!(
+            job(&format!("steps:\n- run: {nothing}")).is_empty(),
+            "{nothing}"
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_known_is_said_once_in_a_job() {
     let twice = "- uses: devcontainers/ci@v0.3\n";
     assert_eq!(

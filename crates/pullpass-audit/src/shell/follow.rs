@@ -10,7 +10,7 @@ use crate::effect::By;
 use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::Text;
+use crate::text::{HoleKind, Text};
 
 /// Endings of scripts in other languages, which are not read.
 const OTHER_LANGUAGES: [&str; 14] = [
@@ -133,7 +133,16 @@ impl Shell {
         span: Span,
     ) -> Option<Done> {
         let (file, rest) = args.split_first()?;
-        let path = self.locate(run, &file.text)?;
+        let Some(path) = self.locate(run, &file.text) else {
+            let mut holes = file.text.holes(&run.cx.holes);
+            let by_ci = holes.any(|hole| hole.kind == HoleKind::Expression);
+            if by_ci && file.as_str().ends_with(".sh") {
+                let what = format!("the script `{}`", run.show(&file.text));
+                let why = "which one it is, is known only when the job runs";
+                run.opaque(span, what, why, By::Run);
+            }
+            return None;
+        };
         let Some(text) = self.read_at(run, &path) else {
             // What installs Docker pulls nothing yet.
             let installer = path.name().starts_with("get-") || path.name().starts_with("install");

@@ -9,12 +9,13 @@ use clap::Args;
 use pullpass_audit::context::{Options, Unread};
 use pullpass_audit::finding;
 
-use super::orb_sources;
+use super::Elsewhere;
 use crate::baseline::{self, Baseline, Entry};
 use crate::checkout::{Checkout, Overlay};
 use crate::config::{Configs, FailOn};
 use crate::error::{Error, Result};
 use crate::exit::ExitCode;
+use crate::neighbours::Neighbours;
 use crate::parallel::in_order;
 use crate::render::{Format, Fragment, Human, Render, Repository, Stream, Totals};
 use crate::terminal::Terminal;
@@ -61,9 +62,8 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
 
-    /// The source of a private orb, as `namespace/orb=FILE`. May be given several times.
-    #[arg(long, value_name = "NAME=FILE")]
-    orb: Vec<String>,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
 
     /// What to call standard input: a path in the repository around it.
     #[arg(long, value_name = "PATH")]
@@ -94,7 +94,8 @@ impl Audit {
             volume: terminal.volume,
         });
         let mut out = BufWriter::with_capacity(64 * 1024, io::stdout());
-        let (totals, entries) = plan.run(&found.targets, render.as_ref(), &mut out)?;
+        let neighbours = self.elsewhere.neighbours(&found.targets)?;
+        let (totals, entries) = plan.run(&found.targets, &neighbours, render.as_ref(), &mut out)?;
         drop(out);
         if let Some(path) = &self.write_baseline {
             let count = entries.len();
@@ -115,9 +116,7 @@ impl Audit {
 
     fn plan(&self) -> Result<Plan> {
         Ok(Plan {
-            options: Options {
-                orbs: orb_sources(&self.orb)?,
-            },
+            options: self.elsewhere.options()?,
             configs: Configs::new(self.config.as_deref())?,
             fail_on: self.fail_on,
             baseline: match &self.baseline {
@@ -142,6 +141,7 @@ impl Plan {
     fn run(
         &self,
         targets: &[Target],
+        neighbours: &Neighbours,
         render: &dyn Render,
         out: &mut (dyn io::Write + Send),
     ) -> Result<(Totals, BTreeSet<Entry>)> {
@@ -162,7 +162,7 @@ impl Plan {
             .flatten();
         let mut stream = Stream::open(render, out).map_err(|e| Error::output(&e))?;
         let mut entries = BTreeSet::new();
-        let one = |target: &Target| self.audit(target, among_many, render);
+        let one = |target: &Target| self.audit(target, neighbours, among_many, render);
         let mut write = |one: Result<(Fragment, Vec<Entry>)>| -> Result<()> {
             let (fragment, more) = one?;
             entries.extend(more);
@@ -180,12 +180,13 @@ impl Plan {
     fn audit(
         &self,
         target: &Target,
+        neighbours: &Neighbours,
         among_many: bool,
         render: &dyn Render,
     ) -> Result<(Fragment, Vec<Entry>)> {
         let config = self.configs.of(target.root.as_deref())?;
         let mut audit = catch_unwind(AssertUnwindSafe(|| {
-            look(target, &self.options, &config.policy)
+            look(target, neighbours, &self.options, &config.policy)
         }))
         .unwrap_or_else(|_| finding::Audit {
             unread: vec![Unread {
@@ -223,8 +224,14 @@ impl Plan {
     }
 }
 
-fn look(target: &Target, options: &Options, policy: &finding::Policy) -> finding::Audit {
-    let checkout = target.root.as_deref().map(Checkout::new);
+fn look(
+    target: &Target,
+    neighbours: &Neighbours,
+    options: &Options,
+    policy: &finding::Policy,
+) -> finding::Audit {
+    let root = target.root.as_deref();
+    let checkout = root.map(|root| Checkout::among(root, neighbours));
     let mut audit = match (&target.scope, &checkout) {
         (Scope::Whole, Some(tree)) => pullpass_audit::audit(tree, options, policy),
         (Scope::File(path), Some(tree)) => pullpass_audit::audit_file(tree, path, options, policy),

@@ -10,12 +10,13 @@ use pullpass_audit::finding::Policy;
 use pullpass_fix::{FixOptions, Identity, Login, Plan};
 use rayon::prelude::*;
 
-use super::{orb_sources, print};
+use super::{Elsewhere, print};
 use crate::atomic;
 use crate::checkout::{Checkout, Overlay};
 use crate::config::Configs;
 use crate::error::{Error, ErrorKind, Result, in_words};
 use crate::exit::ExitCode;
+use crate::neighbours::Neighbours;
 use crate::render::fix::{self as render, Planned};
 use crate::terminal::{Terminal, Volume};
 use crate::walk::{self, Scope, Target};
@@ -84,9 +85,8 @@ pub(crate) struct Fix {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
 
-    /// The source of a private orb, as `namespace/orb=FILE`. May be given several times.
-    #[arg(long, value_name = "NAME=FILE")]
-    orb: Vec<String>,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
 
     /// What to call standard input: a path in the repository around it.
     #[arg(long, value_name = "PATH")]
@@ -147,9 +147,7 @@ impl Fix {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         // Nothing is half done when the person interrupts: files are replaced whole.
         let _ = ctrlc::set_handler(|| std::process::exit(ExitCode::Interrupted.code().into()));
-        let options = Options {
-            orbs: orb_sources(&self.orb)?,
-        };
+        let options = self.elsewhere.options()?;
         let wishes = self.wishes();
         let configs = Configs::new(self.config.as_deref())?;
         let found = walk::find(&self.paths, self.stdin_filename.as_deref())?;
@@ -162,7 +160,8 @@ impl Fix {
         for (folder, why) in &found.unlisted {
             terminal.note(&format!("`{}` was not searched: {why}", folder.display()));
         }
-        let plans = plan_all(&found.targets, &options, &configs, &wishes)?;
+        let neighbours = self.elsewhere.neighbours(&found.targets)?;
+        let plans = plan_all(&found.targets, &neighbours, &options, &configs, &wishes)?;
         let planned: Vec<Planned<'_>> = found
             .targets
             .iter()
@@ -257,6 +256,7 @@ impl Fix {
 
 fn plan_all(
     targets: &[Target],
+    neighbours: &Neighbours,
     options: &Options,
     configs: &Configs,
     wishes: &FixOptions,
@@ -264,7 +264,7 @@ fn plan_all(
     let one = |target: &Target| -> Result<Plan> {
         let config = configs.of(target.root.as_deref())?;
         let planned = catch_unwind(AssertUnwindSafe(|| {
-            plan(target, options, &config.policy, wishes)
+            plan(target, neighbours, options, &config.policy, wishes)
         }));
         Ok(planned.unwrap_or_else(|_| Plan {
             unread: vec![Unread {
@@ -290,8 +290,15 @@ fn plan_all(
     }
 }
 
-fn plan(target: &Target, options: &Options, policy: &Policy, wishes: &FixOptions) -> Plan {
-    let checkout = target.root.as_deref().map(Checkout::new);
+fn plan(
+    target: &Target,
+    neighbours: &Neighbours,
+    options: &Options,
+    policy: &Policy,
+    wishes: &FixOptions,
+) -> Plan {
+    let root = target.root.as_deref();
+    let checkout = root.map(|root| Checkout::among(root, neighbours));
     match (&target.scope, &checkout) {
         (Scope::Whole, Some(tree)) => pullpass_fix::fix(
             tree,

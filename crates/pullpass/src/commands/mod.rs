@@ -5,10 +5,13 @@ use std::fs;
 use std::io::Write;
 
 use clap::Subcommand;
+use pullpass_audit::context::Options;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
+use crate::neighbours::Neighbours;
 use crate::terminal::Terminal;
+use crate::walk::Target;
 
 mod audit;
 mod completions;
@@ -82,6 +85,31 @@ fn print(text: &[u8]) -> Result<ExitCode> {
         .and_then(|()| out.flush())
         .map_err(|error| Error::output(&error))?;
     Ok(ExitCode::Done)
+}
+
+/// What is named in the CI files and stands elsewhere.
+#[derive(clap::Args, Debug)]
+struct Elsewhere {
+    /// The source of a private orb, as `namespace/orb=FILE`. May be given several times.
+    #[arg(long, value_name = "NAME=FILE")]
+    orb: Vec<String>,
+
+    /// The folder of another repository whose actions and workflows are used, as `OWNER/NAME=FOLDER`. May
+    /// be given several times. What is audited in the same run is found without.
+    #[arg(long, value_name = "NAME=FOLDER")]
+    action: Vec<String>,
+}
+
+impl Elsewhere {
+    fn options(&self) -> Result<Options> {
+        Ok(Options {
+            orbs: orb_sources(&self.orb)?,
+        })
+    }
+
+    fn neighbours(&self, targets: &[Target]) -> Result<Neighbours> {
+        Neighbours::new(&self.action, targets)
+    }
 }
 
 /// Reads the sources of private orbs, given as `namespace/orb=FILE`: name to (path, text).

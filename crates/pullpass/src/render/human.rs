@@ -335,6 +335,6 @@ fn unlisted(totals: &Totals) -> Option<String> {
         n => format!(" and {n} more"),
     };
     Some(format!(
-        "Not looked into: what third-party actions pull on their own ({first}{more})."
+        "Not looked into: what third-party actions pull on their own ({first}{more}). Where you have the files of one: `--action OWNER/NAME=FOLDER`."
     ))
 }
