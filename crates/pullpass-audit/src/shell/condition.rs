@@ -8,7 +8,7 @@ use super::{Arg, Done, Shell};
 use crate::effect::{Guard, Kind};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Text};
+use crate::text::Text;
 
 /// Commands that are asked for their status, not for what they do.
 const TESTS: [&str; 17] = [
@@ -294,12 +294,10 @@ fn evaluate(run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
             "-z" => emptiness(&word.text),
             // What is set in one branch only may be unset, and its own hole stands for that.
             "-v" => {
-                let value = run.env.get(word.as_str())?;
-                let hole = run
-                    .cx
-                    .holes
-                    .of(&format!("${}", word.as_str()), HoleKind::Variable);
-                (*value != hole).then_some(true)
+                let shown = run.show(run.env.get(word.as_str())?);
+                let name = shown.strip_prefix('$').unwrap_or("");
+                let name = name.split(" (").next().unwrap_or(name);
+                (name != word.as_str()).then_some(true)
             }
             // A file that is in the repository is there; one that is not may be made by the build.
             "-f" | "-e" | "-r" | "-s" => run

@@ -19,6 +19,7 @@ mod compose;
 mod condition;
 mod control;
 mod docker;
+pub(crate) mod engine;
 mod exec;
 mod flags;
 mod follow;
@@ -62,7 +63,8 @@ thread_local! {
 /// Follows a script in the job's state. Variables that it sets stay set in `run.env` for the caller
 /// to keep or to drop; the working folder likewise.
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
-    if trigger::may_matter(&script.text) {
+    let by_variable = || script.text.contains('$') && engine::is_in_environment(run);
+    if trigger::may_matter(&run.cx.holes.shown(&script.text)) || by_variable() {
         Shell::new(Rc::new(script)).script(run);
     }
 }
@@ -407,6 +409,10 @@ impl Shell {
             if value == theirs {
                 return true;
             }
+            if let Some(kept) = engine::likelier_array(run.cx, value, theirs) {
+                *value = kept;
+                return true;
+            }
             // What both begin with stays; what follows may be any number of words.
             let same = value.iter().zip(theirs).take_while(|(a, b)| a == b).count();
             value.truncate(same);
@@ -490,7 +496,7 @@ impl Shell {
     }
 }
 
-/// Keeps what two branches agree on; the rest becomes the hole `$NAME`.
+/// Keeps what two branches agree on, and one of two container clients; the rest becomes the hole `$NAME`.
 fn agree(cx: &Context<'_>, mine: &mut Variables, other: &Variables) {
     if mine.is_copy_of(other) {
         return;
@@ -503,16 +509,7 @@ fn agree(cx: &Context<'_>, mine: &mut Variables, other: &Variables) {
         .cloned()
         .collect();
     for name in differ {
-        // What is a flag or nothing on either path is read by its name as one.
-        let flag = |value: Option<&Text>| {
-            value.is_some_and(|v| v.is_empty() || v.as_str().starts_with('-'))
-        };
-        let written = if flag(mine.get(&name)) && flag(other.get(&name)) {
-            format!("${name} (flags)")
-        } else {
-            format!("${name}")
-        };
-        let hole = cx.holes.of(&written, HoleKind::Variable);
-        mine.insert(name, hole);
+        let value = engine::either(cx, &name, mine.get(&name), other.get(&name));
+        mine.insert(name, value);
     }
 }

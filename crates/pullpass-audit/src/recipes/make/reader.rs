@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use crate::effect::Guard;
+use crate::shell::engine;
 use crate::source::{FileId, RepoPath, Source, Span};
 use crate::text::{HoleKind, Mapped, is_hole};
 
@@ -499,6 +500,9 @@ fn either(scope: &Scope<'_, '_>, name: &str, old: &Variable, new: Variable) -> V
             value: String::new(),
             recursive: false,
         };
+    }
+    if let Some(kept) = engine::likelier(scope.run.cx, &old.value, &new.value) {
+        return if kept == new.value { new } else { old.clone() };
     }
     if client(&new) {
         return new;

@@ -329,6 +329,11 @@ fn a_variable_of_an_open_condition_is_not_guessed() {
             "ifdef X\nA = docker-compose\nelse\nA = docker compose\nendif",
             "docker compose",
         ),
+        (
+            "A = podman\nifdef X\nA = $(shell which docker)\nendif",
+            "$(shell which docker)",
+        ),
+        ("A = podman\nifdef X\nA = nerdctl\nendif", "nerdctl"),
         ("ifndef X\nA = --pull\nelse\nA =\nendif", "--pull"),
         ("ifdef X\nA = sudo\nelse\nA =\nendif", ""),
         ("ifdef V\nA =\nelse\nA = @\nendif", ""),
