@@ -37,6 +37,9 @@ mod wrappers;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use param::is_set_by_ci;
+pub(crate) use redirect::is_name;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
