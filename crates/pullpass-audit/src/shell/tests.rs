@@ -1376,3 +1376,27 @@ fn a_step_may_run_a_client_of_which_it_says_nothing() {
     let all: Vec<String> = run.finish().iter().map(|e| line(&cx, e)).collect();
     assert_eq!(all, ["pull a/b always"]);
 }
+
+#[test]
+fn a_loop_over_a_folder_knows_files_from_folders() {
+    let files = [
+        ("examples/BUILD", ""),
+        ("examples/a/Dockerfile", "FROM debian:12\n"),
+    ];
+    let build = "docker build $d";
+    for script in [
+        format!("for d in examples/*; do if [[ ! -d \"$d\" ]]; then continue; fi; {build}; done"),
+        format!("for d in examples/*; do [ -d $d ] || continue; {build}; done"),
+        format!("for d in examples/*; do if test -f $d; then continue; fi; {build}; done"),
+    ] {
+        assert_eq!(effects_in(&files, &script), ["pull debian:12"], "{script}");
+    }
+    // What is not there may be made by the build.
+    assert_eq!(
+        effects_in(
+            &files,
+            "if [ -e examples ]; then if [ -d out ]; then docker pull a/b; fi; fi"
+        ),
+        ["pull a/b always [if [ -d out ]]"]
+    );
+}
