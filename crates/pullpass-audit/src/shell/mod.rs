@@ -160,6 +160,8 @@ struct Arg {
     mapped: Option<Rc<Mapped>>,
     /// An unquoted expansion: it may be several words, or none.
     bare: bool,
+    /// An array stands in it, with a blank after each of its words: `local x=(a b)`.
+    array: bool,
 }
 
 impl Arg {
@@ -169,6 +171,7 @@ impl Arg {
             span,
             mapped: None,
             bare: false,
+            array: false,
         }
     }
 
@@ -416,12 +419,18 @@ impl Shell {
                 *value = kept;
                 return true;
             }
-            // What both begin with stays; what follows may be any number of words.
-            let same = value.iter().zip(theirs).take_while(|(a, b)| a == b).count();
-            value.truncate(same);
-            let more = format!("${{{name}[@]}}");
-            value.push(run.cx.holes.of(&more, HoleKind::Variable));
-            same > 0
+            // What both begin and end with stays; what is between may be any number of words.
+            let begins = value.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+            let least = value.len().min(theirs.len()) - begins;
+            let (mine, their) = (value.iter().rev(), theirs.iter().rev());
+            let ends = mine.zip(their).take(least).take_while(|(a, b)| a == b);
+            let from = value.len() - ends.count();
+            let more = run
+                .cx
+                .holes
+                .of(&format!("${{{name}[@]}}"), HoleKind::Variable);
+            value.splice(begins..from, [more]);
+            true
         });
         if run.cwd != other.cwd {
             run.cwd = Cwd::Elsewhere;

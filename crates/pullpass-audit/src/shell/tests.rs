@@ -1400,3 +1400,40 @@ fn a_loop_over_a_folder_knows_files_from_folders() {
         ["pull a/b always [if [ -d out ]]"]
     );
 }
+
+#[test]
+fn an_array_that_may_be_empty_stands_for_options() {
+    let one = "while getopts 'c:d:lt:' opt; do\n\
+                 case $opt in\n    c) NAME=$OPTARG;;\n    d) DIR=$OPTARG;;\n    l) LOCAL=1;;\n  esac\n\
+               done\n\
+               shift $((OPTIND - 1))\n\
+               docker build -t $NAME $DIR\n";
+    let files = [("one.sh", one), ("dir/Dockerfile", "FROM debian:12\n")];
+    for before in [
+        "x=(); [ \"$L\" ] && x=(-l)",
+        "x=(-t); [ \"$L\" ] && x=(-l)",
+        "f() { local x=(); g; }; g() { :; }; f; declare -a x=(); if [ $L = 1 ]; then x+=(-l); fi",
+        "local x=()",
+    ] {
+        let script = format!("{before}\nbash one.sh \"${{x[@]}}\" -c q -d dir");
+        let all = effects_in(&files, &script);
+        assert_eq!(all, ["pull debian:12", "provide q"], "{script}");
+    }
+}
+
+#[test]
+fn of_an_array_what_both_branches_begin_and_end_with_stays() {
+    for (branch, expected) in [
+        ("A=(--x \"${A[@]}\")", "alpine:3"),
+        ("A=(--init -v a:b \"${A[@]}\")", "alpine:3"),
+        ("A+=(sh)", "alpine:3"),
+        ("A=(--rm -it alpine:3)", "alpine:3"),
+    ] {
+        let script = format!(
+            "A=(--rm alpine:3)\nif [ \"$X\" ]; then {branch}; fi\ndocker run \"${{A[@]}}\""
+        );
+        assert_eq!(pulls(&script), [expected], "{script}");
+    }
+    let separator = "local SEP=' '\ndocker pull a${SEP}b";
+    assert_eq!(pulls(separator), ["a always", "b always"]);
+}
