@@ -98,7 +98,7 @@ impl Shell {
         if self.ecr_login(run, call) {
             return Done::UNKNOWN;
         }
-        let Some(name) = engine::named(run.cx, written) else {
+        let Some(name) = engine::named(run, written) else {
             return self.behind_prefix(run, call);
         };
         let name = name.as_str();
@@ -119,11 +119,11 @@ impl Shell {
             return Done::UNKNOWN;
         };
         let unknown = first.bare && first.text.is_one_hole();
-        if unknown && (pulls(next.as_str()) || engine::may_be_client(run.cx, &next.text)) {
+        if unknown && (pulls(next.as_str()) || engine::may_be_client(run, &next.text)) {
             return self.recall(run, call.rest(), call.span);
         }
         let asks_for_images = |arg: &Arg| SUB_COMMANDS.contains(&arg.as_str());
-        if engine::may_be_client(run.cx, &first.text)
+        if engine::may_be_client(run, &first.text)
             && let Some(verb) = call.rest().iter().take(16).find(|arg| asks_for_images(arg))
         {
             let command = run.show(&first.text);

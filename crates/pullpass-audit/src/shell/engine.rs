@@ -6,7 +6,7 @@ use ecow::EcoString;
 
 use super::docker;
 use super::syntax::{AndOr, Command, CommandKind, Fd, Part, PartKind, RedirectOp, Word};
-use crate::context::Context;
+use crate::effect::{Kind, Store};
 use crate::run::JobRun;
 use crate::text::{HoleKind, Text, is_hole};
 
@@ -33,6 +33,9 @@ const OF_MAKE: [&str; 5] = ["shell ", "firstword ", "lastword ", "notdir ", "str
 /// How deep commands are looked for in commands that print.
 const MAX_DEPTH: usize = 16;
 
+/// Where podman stands among the clients.
+const PODMAN: u8 = 3;
+
 /// A value that is a command line of a container client, as far as it is given.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Client {
@@ -48,12 +51,12 @@ struct Client {
 }
 
 impl Client {
-    fn of(cx: &Context<'_>, value: &str) -> Option<Self> {
+    fn of(run: &JobRun<'_>, value: &str) -> Option<Self> {
         // Make's variables are unfolded where they are used.
         let asked = value
             .trim()
             .starts_with("$(shell ")
-            .then(|| printed(cx, value));
+            .then(|| printed(run, value));
         let value = match &asked {
             Some(name) => name.as_deref()?,
             None => value,
@@ -70,12 +73,12 @@ impl Client {
         if first.contains('/') && !first.starts_with('/') {
             return None;
         }
-        let name = named(cx, first).filter(|name| docker::is_client(name))?;
+        let name = named(run, first).filter(|name| docker::is_client(name))?;
         let is_compose = rest.first() == Some(&"compose");
         let rest = rest.get(usize::from(is_compose)..).unwrap_or_default();
         let program = match name.as_str() {
             "docker" | "docker.io" => 0,
-            "podman" | "podman-remote" | "podman-compose" => 3,
+            "podman" | "podman-remote" | "podman-compose" => PODMAN,
             "nerdctl" | "finch" => 2,
             _ => 1,
         };
@@ -91,6 +94,18 @@ impl Client {
         })
     }
 
+    /// Whether it is the likelier one of two.
+    fn goes_before(&self, run: &JobRun<'_>, other: &Self) -> bool {
+        if self.is_podman() != other.is_podman() && signed_in_by_podman(run) {
+            return self.is_podman();
+        }
+        self < other
+    }
+
+    fn is_podman(&self) -> bool {
+        self.rank.1 == PODMAN
+    }
+
     /// Whether it may be taken for the value where the other path leaves none: without it there would be
     /// no command at all.
     fn stands_alone(&self) -> bool {
@@ -98,16 +113,30 @@ impl Client {
     }
 }
 
+/// Whether the job has signed in by podman and not by Docker: then podman is what it uses.
+fn signed_in_by_podman(run: &JobRun<'_>) -> bool {
+    let mut podman = false;
+    for effect in run.effects() {
+        if let Kind::Login { store, .. } = &effect.kind {
+            match store {
+                Store::Containers => podman = true,
+                Store::Docker(_) => return false,
+            }
+        }
+    }
+    podman
+}
+
 /// The program that a command word means, without its folder; `None` when it cannot be guessed.
-pub(super) fn named(cx: &Context<'_>, word: &str) -> Option<EcoString> {
+pub(super) fn named(run: &JobRun<'_>, word: &str) -> Option<EcoString> {
     let base = word.rsplit('/').next().unwrap_or(word);
     if !base.contains(is_hole) {
         return Some(base.strip_suffix(".exe").unwrap_or(base).into());
     }
     let mut chars = base.chars();
-    let hole = cx.holes.get(chars.next()?)?;
+    let hole = run.cx.holes.get(chars.next()?)?;
     let name = match hole.kind {
-        HoleKind::Output => printed(cx, &hole.written)?,
+        HoleKind::Output => printed(run, &hole.written)?,
         HoleKind::Client => match remembered(&hole.written) {
             Some(name) => name.into(),
             None => named_by_variable(&hole.written)?,
@@ -146,17 +175,21 @@ fn named_by_variable(words: &str) -> Option<EcoString> {
 }
 
 /// Whether a word is an unknown value that is a container client on some paths.
-pub(super) fn may_be_client(cx: &Context<'_>, word: &Text) -> bool {
+pub(super) fn may_be_client(run: &JobRun<'_>, word: &Text) -> bool {
     word.is_one_hole()
         && word
-            .holes(&cx.holes)
+            .holes(&run.cx.holes)
             .any(|hole| hole.kind == HoleKind::Client)
 }
 
 /// The likelier of two values, when both are command lines of a container client.
-pub(crate) fn likelier<'t>(cx: &Context<'_>, a: &'t str, b: &'t str) -> Option<&'t str> {
-    let (first, second) = (Client::of(cx, a)?, Client::of(cx, b)?);
-    Some(if second < first { b } else { a })
+pub(crate) fn likelier<'t>(run: &JobRun<'_>, a: &'t str, b: &'t str) -> Option<&'t str> {
+    let (first, second) = (Client::of(run, a)?, Client::of(run, b)?);
+    Some(if second.goes_before(run, &first) {
+        b
+    } else {
+        a
+    })
 }
 
 /// Whether a variable holds a container client, which a script may run without a word of it.
@@ -169,57 +202,63 @@ pub(super) fn is_in_environment(run: &JobRun<'_>) -> bool {
 }
 
 /// What a variable is of which two paths leave two values, or one and none.
-pub(super) fn either(cx: &Context<'_>, name: &str, a: Option<&Text>, b: Option<&Text>) -> Text {
+pub(super) fn either(run: &JobRun<'_>, name: &str, a: Option<&Text>, b: Option<&Text>) -> Text {
     let given = |value: Option<&Text>| value.is_some_and(|value| !value.is_empty());
     // What is a flag or nothing on either path is read by its name as one.
     let flag = |value: Option<&Text>| {
         value.is_some_and(|value| value.is_empty() || value.as_str().starts_with('-'))
     };
     if flag(a) && flag(b) {
-        return cx.holes.of(&format!("${name} (flags)"), HoleKind::Variable);
+        return run
+            .cx
+            .holes
+            .of(&format!("${name} (flags)"), HoleKind::Variable);
     }
     if let (Some(a), Some(b)) = (a, b)
-        && let Some(kept) = likelier(cx, a.as_str(), b.as_str())
+        && let Some(kept) = likelier(run, a.as_str(), b.as_str())
     {
         return Text::from(kept);
     }
-    let client = |value: Option<&Text>| Client::of(cx, value?.as_str());
+    let client = |value: Option<&Text>| Client::of(run, value?.as_str());
     for (client, other) in [(client(a), b), (client(b), a)] {
         if let Some(client) = client.filter(|client| client.stands_alone() && !given(other)) {
             // Only as a command: whether it is set is still a question.
             let written = format!("${name} ({})", client.name);
-            return cx.holes.of(&written, HoleKind::Client);
+            return run.cx.holes.of(&written, HoleKind::Client);
         }
     }
     let maybe = |value: Option<&Text>| {
-        client(value).is_some() || value.is_some_and(|value| may_be_client(cx, value))
+        client(value).is_some() || value.is_some_and(|value| may_be_client(run, value))
     };
     let kind = match maybe(a) || maybe(b) {
         true => HoleKind::Client,
         false => HoleKind::Variable,
     };
-    cx.holes.of(&format!("${name}"), kind)
+    run.cx.holes.of(&format!("${name}"), kind)
 }
 
 /// The same of two arrays.
-pub(super) fn likelier_array(cx: &Context<'_>, a: &[Text], b: &[Text]) -> Option<Vec<Text>> {
+pub(super) fn likelier_array(run: &JobRun<'_>, a: &[Text], b: &[Text]) -> Option<Vec<Text>> {
     let joined = |all: &[Text]| {
         let all: Vec<&str> = all.iter().take(64).map(Text::as_str).collect();
         all.join(" ")
     };
     let (first, second) = (joined(a), joined(b));
-    let kept = likelier(cx, &first, &second)?;
+    let kept = likelier(run, &first, &second)?;
     Some(if kept == first { a } else { b }.to_vec())
 }
 
 /// Which of the lines that a command may print is printed, when each is a container client and nothing
 /// else: `cond && echo docker-compose || echo "docker compose"` prints one of them.
-pub(super) fn one_of_lines<'t>(cx: &Context<'_>, text: &'t str) -> Option<&'t str> {
+pub(super) fn one_of_lines<'t>(run: &JobRun<'_>, text: &'t str) -> Option<&'t str> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut best: Option<(Client, &str)> = None;
     for line in lines.take(MAX_DEPTH) {
-        let client = Client::of(cx, line).filter(|client| !client.full)?;
-        if best.as_ref().is_none_or(|(best, _)| client < *best) {
+        let client = Client::of(run, line).filter(|client| !client.full)?;
+        if best
+            .as_ref()
+            .is_none_or(|(best, _)| client.goes_before(run, best))
+        {
             best = Some((client, line));
         }
     }
@@ -227,7 +266,7 @@ pub(super) fn one_of_lines<'t>(cx: &Context<'_>, text: &'t str) -> Option<&'t st
 }
 
 /// The program whose name `$(command -v docker || command -v podman)` prints, in the words of the file.
-fn printed(cx: &Context<'_>, written: &str) -> Option<EcoString> {
+fn printed(run: &JobRun<'_>, written: &str) -> Option<EcoString> {
     let mut inner = written.trim();
     loop {
         let quoted = |open, close| inner.strip_prefix(open)?.strip_suffix(close);
@@ -242,18 +281,22 @@ fn printed(cx: &Context<'_>, written: &str) -> Option<EcoString> {
     if inner.contains(is_hole) {
         return None;
     }
-    let script = cx.script(inner)?;
+    let script = run.cx.script(inner)?;
     let mut names = Vec::new();
-    list(cx, &script.items, 0, &mut names);
-    let clients: Option<Vec<Client>> = names.iter().map(|name| Client::of(cx, name)).collect();
-    match clients.and_then(|clients| clients.into_iter().min()) {
+    list(run, &script.items, 0, &mut names);
+    let clients: Option<Vec<Client>> = names.iter().map(|name| Client::of(run, name)).collect();
+    let likeliest = |best: Client, next: Client| match next.goes_before(run, &best) {
+        true => next,
+        false => best,
+    };
+    match clients.and_then(|clients| clients.into_iter().reduce(likeliest)) {
         Some(client) => Some(client.name),
         // `$(which bash) script.sh`
         None => names.into_iter().next(),
     }
 }
 
-fn list(cx: &Context<'_>, items: &[AndOr], depth: usize, names: &mut Vec<EcoString>) {
+fn list(run: &JobRun<'_>, items: &[AndOr], depth: usize, names: &mut Vec<EcoString>) {
     if depth > MAX_DEPTH {
         return;
     }
@@ -262,13 +305,13 @@ fn list(cx: &Context<'_>, items: &[AndOr], depth: usize, names: &mut Vec<EcoStri
         for pipeline in std::iter::once(&item.first).chain(rest) {
             // What follows in a pipe picks one: `which podman docker | head -n1`.
             if let Some(first) = pipeline.commands.first() {
-                command(cx, first, depth + 1, names);
+                command(run, first, depth + 1, names);
             }
         }
     }
 }
 
-fn command(cx: &Context<'_>, command: &Command, depth: usize, names: &mut Vec<EcoString>) {
+fn command(run: &JobRun<'_>, command: &Command, depth: usize, names: &mut Vec<EcoString>) {
     let prints_elsewhere = command.redirects.iter().any(|redirect| {
         let errors = matches!(redirect.fd, Some(Fd::Number(2)));
         let reads = matches!(
@@ -285,9 +328,9 @@ fn command(cx: &Context<'_>, command: &Command, depth: usize, names: &mut Vec<Ec
         return;
     }
     match &command.kind {
-        CommandKind::Simple { words, .. } => simple(cx, words, depth, names),
+        CommandKind::Simple { words, .. } => simple(run, words, depth, names),
         CommandKind::Group(inner) | CommandKind::Subshell(inner) => {
-            list(cx, &inner.items, depth, names);
+            list(run, &inner.items, depth, names);
         }
         CommandKind::If {
             branches,
@@ -295,14 +338,14 @@ fn command(cx: &Context<'_>, command: &Command, depth: usize, names: &mut Vec<Ec
         } => {
             let bodies = branches.iter().map(|branch| &branch.body);
             for body in bodies.chain(otherwise.as_ref()) {
-                list(cx, &body.items, depth, names);
+                list(run, &body.items, depth, names);
             }
         }
         _ => {}
     }
 }
 
-fn simple(cx: &Context<'_>, words: &[Word], depth: usize, names: &mut Vec<EcoString>) {
+fn simple(run: &JobRun<'_>, words: &[Word], depth: usize, names: &mut Vec<EcoString>) {
     let Some((first, rest)) = words.split_first() else {
         return;
     };
@@ -316,24 +359,24 @@ fn simple(cx: &Context<'_>, words: &[Word], depth: usize, names: &mut Vec<EcoStr
         ),
         Some("echo" | "printf") => {
             // Anything else that is printed is a message.
-            let client = Client::of(cx, &literal.join(" ")).filter(|client| !client.full);
+            let client = Client::of(run, &literal.join(" ")).filter(|client| !client.full);
             names.extend(client.map(|client| client.name));
         }
         Some("basename" | "realpath" | "readlink") => {
             for inner in rest.iter().flat_map(|word| word.parts.iter()) {
-                substituted(cx, inner, depth, names);
+                substituted(run, inner, depth, names);
             }
         }
         _ => {}
     }
 }
 
-fn substituted(cx: &Context<'_>, part: &Part, depth: usize, names: &mut Vec<EcoString>) {
+fn substituted(run: &JobRun<'_>, part: &Part, depth: usize, names: &mut Vec<EcoString>) {
     match &part.kind {
-        PartKind::Command { list: inner, .. } => list(cx, &inner.items, depth + 1, names),
+        PartKind::Command { list: inner, .. } => list(run, &inner.items, depth + 1, names),
         PartKind::DoubleQuoted(inner) if depth <= MAX_DEPTH => {
             for part in inner {
-                substituted(cx, part, depth + 1, names);
+                substituted(run, part, depth + 1, names);
             }
         }
         _ => {}

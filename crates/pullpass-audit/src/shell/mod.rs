@@ -44,7 +44,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::context::Context;
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
 use crate::text::{Hole, HoleKind, Mapped, Text, is_hole};
@@ -406,8 +405,12 @@ impl Shell {
 
     /// The state after either of two branches: what they agree on stays, the rest is not known.
     fn merge(&mut self, run: &mut JobRun<'_>, other: State) {
-        agree(run.cx, &mut run.env, &other.env);
-        agree(run.cx, &mut run.exported, &other.exported);
+        let mut env = std::mem::take(&mut run.env);
+        agree(run, &mut env, &other.env);
+        run.env = env;
+        let mut exported = std::mem::take(&mut run.exported);
+        agree(run, &mut exported, &other.exported);
+        run.exported = exported;
         self.arrays.retain(|name, value| {
             let Some(theirs) = other.arrays.get(name) else {
                 return false;
@@ -415,7 +418,7 @@ impl Shell {
             if value == theirs {
                 return true;
             }
-            if let Some(kept) = engine::likelier_array(run.cx, value, theirs) {
+            if let Some(kept) = engine::likelier_array(run, value, theirs) {
                 *value = kept;
                 return true;
             }
@@ -509,7 +512,7 @@ impl Shell {
 }
 
 /// Keeps what two branches agree on, and one of two container clients; the rest becomes the hole `$NAME`.
-fn agree(cx: &Context<'_>, mine: &mut Variables, other: &Variables) {
+fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables) {
     if mine.is_copy_of(other) {
         return;
     }
@@ -521,7 +524,7 @@ fn agree(cx: &Context<'_>, mine: &mut Variables, other: &Variables) {
         .cloned()
         .collect();
     for name in differ {
-        let value = engine::either(cx, &name, mine.get(&name), other.get(&name));
+        let value = engine::either(run, &name, mine.get(&name), other.get(&name));
         mine.insert(name, value);
     }
 }

@@ -1437,3 +1437,35 @@ fn of_an_array_what_both_branches_begin_and_end_with_stays() {
     let separator = "local SEP=' '\ndocker pull a${SEP}b";
     assert_eq!(pulls(separator), ["a always", "b always"]);
 }
+
+#[test]
+fn of_docker_and_podman_the_one_that_signed_in_is_followed() {
+    let choose =
+        "CTR=$(if which docker > /dev/null; then echo docker; else echo podman; fi)\n$CTR pull a/b";
+    let login = "login -u $U --password-stdin <<< $T";
+    for (script, expected) in [
+        (choose.to_owned(), "pull a/b always"),
+        (
+            format!("podman {login}; {choose}"),
+            "pull a/b always as podman",
+        ),
+        (
+            format!("podman {login}; docker {login}; {choose}"),
+            "pull a/b always",
+        ),
+        (
+            format!("podman {login}; CTR=docker; [ $X ] && CTR=podman; $CTR pull a/b"),
+            "pull a/b always as podman",
+        ),
+        (
+            format!("podman {login}; $(which docker podman | head -n1) pull a/b"),
+            "pull a/b always as podman",
+        ),
+    ] {
+        assert_eq!(
+            effects(&script).last().map(String::as_str),
+            Some(expected),
+            "{script}"
+        );
+    }
+}

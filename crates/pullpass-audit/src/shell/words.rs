@@ -392,7 +392,7 @@ impl Shell {
         match printed {
             Input::Known(text) if text.text.len() <= 4096 && !list.items.is_empty() => {
                 let text = text.text.trim_end_matches(['\n', '\r']);
-                Text::from(super::engine::one_of_lines(run.cx, text).unwrap_or(text))
+                Text::from(super::engine::one_of_lines(run, text).unwrap_or(text))
             }
             _ => self.output_hole(run, range),
         }

@@ -534,7 +534,7 @@ fn either(
             recursive: false,
         };
     }
-    if let Some(kept) = engine::likelier(scope.run.cx, &old.value, &new.value) {
+    if let Some(kept) = engine::likelier(scope.run, &old.value, &new.value) {
         return if kept == new.value { new } else { old.clone() };
     }
     if client(&new) {
