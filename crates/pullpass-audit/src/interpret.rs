@@ -13,7 +13,7 @@ use crate::context::{Context, Named};
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
 use crate::reference::{DOCKER_HUB, Image, Reference, canonical_registry};
 use crate::source::Span;
-use crate::text::{HoleKind, Holes, Text, has_hole, is_hole};
+use crate::text::{HoleKind, Holes, Text, has_hole, is_hole, may_be};
 use crate::verdict::{Auth, Cause};
 
 /// A credential as the files give it; may carry unknown parts.
@@ -124,6 +124,32 @@ fn after_folder(holes: &Holes, image: &Text) -> Option<EcoString> {
     let plain = !rest.is_empty() && !rest.contains(['/', ':', '@']) && !has_hole(rest);
     let named = plain && holes.get(first)?.kind == HoleKind::Folder;
     named.then(|| EcoString::from(rest) + ":latest")
+}
+
+/// Whether two canonical names have the same repository, and tags of which a part is unknown in one at
+/// least and that may turn out to be the same.
+fn may_be_the_same_tag(a: &str, b: &str) -> bool {
+    let (Some((a, tag)), Some((b, other))) = (a.rsplit_once(':'), b.rsplit_once(':')) else {
+        return false;
+    };
+    let known = |tag: &str| {
+        let mut pieces = tag.split(is_hole);
+        let first = pieces.next().unwrap_or_default().to_owned();
+        let last = pieces.next_back().map(str::to_owned);
+        (first, last)
+    };
+    let digests = a.contains('@') || b.contains('@');
+    let ((first, last), (other_first, other_last)) = (known(tag), known(other));
+    let one_begins = first.starts_with(&other_first) || other_first.starts_with(&first);
+    let one_ends = |a: &str, b: &str| a.ends_with(b) || b.ends_with(a);
+    a == b
+        && !digests
+        && match (last, other_last) {
+            (None, None) => false,
+            (Some(_), None) => tag.chars().all(is_hole) || may_be(tag, other),
+            (None, Some(_)) => other.chars().all(is_hole) || may_be(other, tag),
+            (Some(last), Some(other)) => one_begins && one_ends(&last, &other),
+        }
 }
 
 /// Judges every pull of a job. `archives` is what the jobs of the repository hand to each other.
@@ -344,6 +370,14 @@ impl<'j> Walk<'_, 'j> {
             .any(|p| p.made && p.is(image) && !excludes(&p.guards, guards))
     }
 
+    /// Whether the job makes an image of this name under what may turn out to be the same tag.
+    fn may_be_made(&self, image: &str, guards: &[Guard]) -> bool {
+        self.present.iter().any(|p| {
+            let made = p.made && !p.end_only && !excludes(&p.guards, guards);
+            made && may_be_the_same_tag(&p.image, image)
+        })
+    }
+
     fn is_present(&self, image: &str, guards: &[Guard]) -> bool {
         self.present
             .iter()
@@ -445,6 +479,11 @@ impl<'j> Walk<'_, 'j> {
                         if self.unnamed && !reference.is_official() {
                             doubt = Some(
                                 "an image was made before under a name that cannot be known, and this may be it",
+                            );
+                        }
+                        if self.may_be_made(name, &effect.guards) {
+                            doubt = Some(
+                                "this job makes the image under a tag that cannot be known, and this may be it",
                             );
                         }
                         if self.is_made_sometimes(name, &effect.guards) {
@@ -1095,6 +1134,44 @@ mod tests {
         assert_eq!(
             seen,
             ["me/app:ci unknown Unresolved", "alpine anonymous NoLogin"]
+        );
+    }
+
+    #[test]
+    fn what_may_have_the_tag_that_the_job_made_is_unknown() {
+        let seen = judge(|run, f| {
+            let tag = run.cx.holes.of("$TAG", HoleKind::Variable);
+            let other = run.cx.holes.of("$OTHER", HoleKind::Variable);
+            let (tag, other) = (tag.as_str(), other.as_str());
+            for image in [format!("me/app:{tag}"), format!("me/arch:{tag}-arm64")] {
+                let image = Text::from(image);
+                run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+            }
+            pull(run, f, &format!("me/app:{tag}"));
+            pull(run, f, &format!("me/app:{other}"));
+            pull(run, f, "me/app:1");
+            pull(run, f, &format!("me/arch:{other}-amd64"));
+            pull(run, f, &format!("me/arch:{other}"));
+            pull(run, f, "me/arch:1");
+            pull(run, f, &format!("you/app:{tag}"));
+            run.docker_pull(
+                Span::new(f, 3, 4),
+                "me/app:2".into(),
+                By::Run,
+                Freshness::Always,
+            );
+        });
+        assert_eq!(
+            seen,
+            [
+                "me/app:$OTHER unknown Unresolved",
+                "me/app:1 unknown Unresolved",
+                "me/arch:$OTHER-amd64 anonymous NoLogin",
+                "me/arch:$OTHER unknown Unresolved",
+                "me/arch:1 anonymous NoLogin",
+                "you/app:$TAG anonymous NoLogin",
+                "me/app:2 anonymous NoLogin",
+            ]
         );
     }
 

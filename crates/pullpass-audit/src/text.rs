@@ -54,6 +54,8 @@ pub enum HoleKind {
     Expression,
     /// What a command prints: `$(...)`.
     Output,
+    /// A variable that holds a container client on some paths, and on others something else.
+    Client,
     /// The name of the folder that the checkout is in: one part of a path, never empty.
     Folder,
 }

@@ -266,8 +266,7 @@ impl Shell {
             if !is_name(name) || deletes {
                 continue;
             }
-            // An array comes with a blank after each of its words.
-            if value.ends_with(' ') && !value.trim().is_empty() && arg.mapped.is_none() {
+            if arg.array {
                 let words = value.split_whitespace().map(Text::from).collect();
                 self.set_array(run, name, words, append);
                 continue;

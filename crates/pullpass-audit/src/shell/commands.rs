@@ -3,29 +3,14 @@
 
 use std::sync::LazyLock;
 
-use ecow::EcoString;
 use hashbrown::HashSet;
 
 use super::exec::Call;
-use super::{Arg, Done, Shell, builtins, suites};
-use crate::effect::Kind;
+use super::{Arg, Done, Shell, builtins, engine, suites};
+use crate::effect::{By, Kind};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Text, is_hole};
-
-/// Variables in which people keep the name of their container client.
-const CLIENT_VARIABLES: [&str; 10] = [
-    "docker",
-    "podman",
-    "container_engine",
-    "container_runtime",
-    "container_tool",
-    "container_cli",
-    "container_cmd",
-    "oci_bin",
-    "oci_runtime",
-    "builder_engine",
-];
+use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
 const RUNNERS: [&str; 28] = [
@@ -57,6 +42,11 @@ const RUNNERS: [&str; 28] = [
     "run-p",
     "npm-run-all",
     "npm-run-all2",
+];
+
+/// Sub-commands of a container client that ask a registry for images.
+const SUB_COMMANDS: [&str; 9] = [
+    "bake", "build", "buildx", "compose", "create", "image", "pull", "run", "up",
 ];
 
 /// The commands that something here knows.
@@ -105,7 +95,10 @@ impl Shell {
         {
             return done;
         }
-        let Some(name) = self.program_name(run, call) else {
+        if self.ecr_login(run, call) {
+            return Done::UNKNOWN;
+        }
+        let Some(name) = engine::named(run, written) else {
             return self.behind_prefix(run, call);
         };
         let name = name.as_str();
@@ -119,47 +112,6 @@ impl Shell {
         done.unwrap_or(Done::UNKNOWN)
     }
 
-    /// The name of the program without its folder; `None` when it cannot be guessed.
-    fn program_name(&self, run: &mut JobRun<'_>, call: &Call<'_>) -> Option<EcoString> {
-        let written = call.name();
-        let base = written.rsplit('/').next().unwrap_or(written);
-        if !base.contains(is_hole) {
-            return Some(base.strip_suffix(".exe").unwrap_or(base).into());
-        }
-        let hole = run.cx.holes.get(base.chars().next()?)?;
-        let words = hole.written.as_ref();
-        if hole.kind == HoleKind::Output {
-            let inner = words.trim_start_matches("$(").trim_matches(['`', ')', ' ']);
-            if inner.starts_with("aws ecr get-login") {
-                self.ecr_login(run, call.span);
-                return None;
-            }
-            // `$(command -v docker) build .`
-            let mut words = inner.split_whitespace();
-            return match words.next() {
-                Some("command" | "which" | "type") => words
-                    .find(|word| !word.starts_with('-'))
-                    .map(EcoString::from),
-                _ => None,
-            };
-        }
-        let name: String = words
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
-            .collect::<String>()
-            .to_ascii_lowercase();
-        if name.contains("compose") {
-            return Some("docker-compose".into());
-        }
-        let name = name
-            .trim_end_matches("_cmd")
-            .trim_end_matches("_bin")
-            .trim_end_matches("_cli")
-            .trim_end_matches("_exe")
-            .trim_start_matches("sudo_");
-        (CLIENT_VARIABLES.contains(&name)).then(|| "docker".into())
-    }
-
     /// `$SUDO docker pull`, `$DRY docker build`: what stands before a program that pulls is there to
     /// run it, and most of the time it is nothing or `sudo`.
     fn behind_prefix(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
@@ -167,18 +119,43 @@ impl Shell {
             return Done::UNKNOWN;
         };
         let unknown = first.bare && first.text.is_one_hole();
-        if unknown && pulls(next.as_str()) {
+        if unknown && (pulls(next.as_str()) || engine::may_be_client(run, &next.text)) {
             return self.recall(run, call.rest(), call.span);
+        }
+        let asks_for_images = |arg: &Arg| SUB_COMMANDS.contains(&arg.as_str());
+        if engine::may_be_client(run, &first.text)
+            && let Some(verb) = call.rest().iter().take(16).find(|arg| asks_for_images(arg))
+        {
+            let command = run.show(&first.text);
+            run.opaque(
+                call.span,
+                format!("{command} {}", verb.as_str()),
+                format!(
+                    "`{command}` is a container client on some paths and something else on others"
+                ),
+                By::Run,
+            );
         }
         Done::UNKNOWN
     }
 
-    /// `$(aws ecr get-login)` runs the `docker login` that it prints.
-    fn ecr_login(&self, run: &mut JobRun<'_>, span: Span) {
+    /// `$(aws ecr get-login)` runs the `docker login` that it prints. Whether the command is that.
+    fn ecr_login(&self, run: &mut JobRun<'_>, call: &Call<'_>) -> bool {
+        let first = call.name().chars().next();
+        let Some(hole) = first.and_then(|first| run.cx.holes.get(first)) else {
+            return false;
+        };
+        let inner = hole
+            .written
+            .trim_start_matches("$(")
+            .trim_matches(['`', ' ']);
+        if hole.kind != HoleKind::Output || !inner.starts_with("aws ecr get-login") {
+            return false;
+        }
         let account = run.cx.holes.of("the account's ", HoleKind::Expression);
         let store = run.docker_store();
         run.emit(
-            span,
+            call.span,
             Kind::Login {
                 registry: Text::from(format!("{}.amazonaws.com", account.as_str())),
                 username: Some(Text::from("AWS")),
@@ -188,6 +165,7 @@ impl Shell {
                 broken: None,
             },
         );
+        true
     }
 
     /// Executes the command that other words of a command line are.

@@ -7,8 +7,8 @@ use super::syntax::{CommandKind, List, Pipeline, Span as Range, Word};
 use super::{Arg, Done, Shell};
 use crate::effect::{Guard, Kind};
 use crate::run::JobRun;
-use crate::source::Span;
-use crate::text::{HoleKind, Text};
+use crate::source::{RepoPath, Span};
+use crate::text::Text;
 
 /// Commands that are asked for their status, not for what they do.
 const TESTS: [&str; 17] = [
@@ -294,27 +294,41 @@ fn evaluate(run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
             "-z" => emptiness(&word.text),
             // What is set in one branch only may be unset, and its own hole stands for that.
             "-v" => {
-                let value = run.env.get(word.as_str())?;
-                let hole = run
-                    .cx
-                    .holes
-                    .of(&format!("${}", word.as_str()), HoleKind::Variable);
-                (*value != hole).then_some(true)
+                let shown = run.show(run.env.get(word.as_str())?);
+                let name = shown.strip_prefix('$').unwrap_or("");
+                let name = name.split(" (").next().unwrap_or(name);
+                (name != word.as_str()).then_some(true)
             }
-            // A file that is in the repository is there; one that is not may be made by the build.
-            "-f" | "-e" | "-r" | "-s" => run
-                .resolve(&word.text)
-                .filter(|path| !path.is_root() && run.cx.sources.exists(path))
-                .map(|_| true),
-            "-d" => run
-                .resolve(&word.text)
-                .filter(|path| path.is_root() || !run.cx.sources.tree().list(path).is_empty())
-                .map(|_| true),
+            // What is in the repository is there; what is not may be made by the build.
+            "-f" | "-e" | "-r" | "-s" | "-d" => {
+                let path = run.resolve(&word.text)?;
+                let (is_file, is_folder) = found(run, &path);
+                match op.as_str() {
+                    _ if !is_file && !is_folder => None,
+                    "-d" => Some(is_folder),
+                    "-f" => Some(is_file),
+                    "-e" => Some(true),
+                    _ => is_file.then_some(true),
+                }
+            }
             _ => None,
         },
         [left, op, right] => compare(&left.text, op.as_str(), right, patterns),
         _ => None,
     }
+}
+
+/// Whether a file of the repository is here, and whether a folder.
+fn found(run: &JobRun<'_>, path: &RepoPath) -> (bool, bool) {
+    if path.is_root() {
+        return (false, true);
+    }
+    let names = run.cx.sources.tree().list(&path.parent());
+    let is = |kind: &str| {
+        let mut names = names.iter().filter_map(|name| name.strip_suffix(kind));
+        names.any(|name| name == path.name())
+    };
+    (is(""), is("/"))
 }
 
 /// Arguments are finite and every step takes one away, but a hostile line has a million of them.

@@ -371,11 +371,18 @@ impl Shell {
         let mut done = Done::known(true);
         let mut index = 0;
         let mut turns = 0;
-        while let Some(cluster) = arguments
-            .get(index)
-            .and_then(|argument| argument.as_str().strip_prefix('-'))
-            .filter(|cluster| !cluster.is_empty())
-        {
+        while let Some(argument) = arguments.get(index) {
+            // An array that is empty or holds options: `deploy.sh "${verbose[@]}" -t latest`.
+            if argument.is_one_hole() && super::is_list(&run.show(argument)) {
+                index += 1;
+                continue;
+            }
+            let Some(cluster) = argument.as_str().strip_prefix('-') else {
+                break;
+            };
+            if cluster.is_empty() {
+                break;
+            }
             index += 1;
             if cluster == "-" {
                 break;

@@ -338,7 +338,7 @@ impl Shell {
         };
         run.traced(request.span, format!("runs `{shown}`"), |run| {
             for recipe in &found {
-                if trigger::may_matter(&recipe.script.text) {
+                if trigger::may_matter(&run.cx.holes.shown(&recipe.script.text)) {
                     let script = Rc::new(recipe.script.clone());
                     recipe.enter(run, |run| self.process(run, script, |_| {}));
                 }

@@ -19,6 +19,7 @@ mod compose;
 mod condition;
 mod control;
 mod docker;
+pub(crate) mod engine;
 mod exec;
 mod flags;
 mod follow;
@@ -36,11 +37,13 @@ mod wrappers;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use param::is_set_by_ci;
+pub(crate) use redirect::is_name;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::context::Context;
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
 use crate::text::{Hole, HoleKind, Mapped, Text, is_hole};
@@ -62,7 +65,8 @@ thread_local! {
 /// Follows a script in the job's state. Variables that it sets stay set in `run.env` for the caller
 /// to keep or to drop; the working folder likewise.
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
-    if trigger::may_matter(&script.text) {
+    let by_variable = || script.text.contains('$') && engine::is_in_environment(run);
+    if trigger::may_matter(&run.cx.holes.shown(&script.text)) || by_variable() {
         Shell::new(Rc::new(script)).script(run);
     }
 }
@@ -155,6 +159,8 @@ struct Arg {
     mapped: Option<Rc<Mapped>>,
     /// An unquoted expansion: it may be several words, or none.
     bare: bool,
+    /// An array stands in it, with a blank after each of its words: `local x=(a b)`.
+    array: bool,
 }
 
 impl Arg {
@@ -164,6 +170,7 @@ impl Arg {
             span,
             mapped: None,
             bare: false,
+            array: false,
         }
     }
 
@@ -398,8 +405,12 @@ impl Shell {
 
     /// The state after either of two branches: what they agree on stays, the rest is not known.
     fn merge(&mut self, run: &mut JobRun<'_>, other: State) {
-        agree(run.cx, &mut run.env, &other.env);
-        agree(run.cx, &mut run.exported, &other.exported);
+        let mut env = std::mem::take(&mut run.env);
+        agree(run, &mut env, &other.env);
+        run.env = env;
+        let mut exported = std::mem::take(&mut run.exported);
+        agree(run, &mut exported, &other.exported);
+        run.exported = exported;
         self.arrays.retain(|name, value| {
             let Some(theirs) = other.arrays.get(name) else {
                 return false;
@@ -407,12 +418,22 @@ impl Shell {
             if value == theirs {
                 return true;
             }
-            // What both begin with stays; what follows may be any number of words.
-            let same = value.iter().zip(theirs).take_while(|(a, b)| a == b).count();
-            value.truncate(same);
-            let more = format!("${{{name}[@]}}");
-            value.push(run.cx.holes.of(&more, HoleKind::Variable));
-            same > 0
+            if let Some(kept) = engine::likelier_array(run, value, theirs) {
+                *value = kept;
+                return true;
+            }
+            // What both begin and end with stays; what is between may be any number of words.
+            let begins = value.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+            let least = value.len().min(theirs.len()) - begins;
+            let (mine, their) = (value.iter().rev(), theirs.iter().rev());
+            let ends = mine.zip(their).take(least).take_while(|(a, b)| a == b);
+            let from = value.len() - ends.count();
+            let more = run
+                .cx
+                .holes
+                .of(&format!("${{{name}[@]}}"), HoleKind::Variable);
+            value.splice(begins..from, [more]);
+            true
         });
         if run.cwd != other.cwd {
             run.cwd = Cwd::Elsewhere;
@@ -490,8 +511,8 @@ impl Shell {
     }
 }
 
-/// Keeps what two branches agree on; the rest becomes the hole `$NAME`.
-fn agree(cx: &Context<'_>, mine: &mut Variables, other: &Variables) {
+/// Keeps what two branches agree on, and one of two container clients; the rest becomes the hole `$NAME`.
+fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables) {
     if mine.is_copy_of(other) {
         return;
     }
@@ -503,16 +524,7 @@ fn agree(cx: &Context<'_>, mine: &mut Variables, other: &Variables) {
         .cloned()
         .collect();
     for name in differ {
-        // What is a flag or nothing on either path is read by its name as one.
-        let flag = |value: Option<&Text>| {
-            value.is_some_and(|v| v.is_empty() || v.as_str().starts_with('-'))
-        };
-        let written = if flag(mine.get(&name)) && flag(other.get(&name)) {
-            format!("${name} (flags)")
-        } else {
-            format!("${name}")
-        };
-        let hole = cx.holes.of(&written, HoleKind::Variable);
-        mine.insert(name, hole);
+        let value = engine::either(run, &name, mine.get(&name), other.get(&name));
+        mine.insert(name, value);
     }
 }

@@ -282,7 +282,8 @@ impl Shell {
     }
 }
 
-pub(super) fn is_set_by_ci(name: &str) -> bool {
+/// Whether every CI, or one of the two, sets a variable of this name by itself.
+pub(crate) fn is_set_by_ci(name: &str) -> bool {
     name == "CI" || SET_BY_CI.iter().any(|prefix| name.starts_with(prefix))
 }
 

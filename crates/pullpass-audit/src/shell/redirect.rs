@@ -323,7 +323,8 @@ fn export_lines(run: &mut JobRun<'_>, text: &str) {
     }
 }
 
-pub(super) fn is_name(text: &str) -> bool {
+/// Whether a text can be a variable's name.
+pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())

@@ -1302,3 +1302,239 @@ fn a_wrapper_of_a_build_tool_is_the_tool() {
         "{said:?}"
     );
 }
+
+/// `(script, the effects in it)`.
+#[test]
+fn of_two_container_clients_one_is_followed() {
+    let compose = &[("compose.yml", "services:\n  a:\n    image: redis:7\n")];
+    let table: &[(&str, &[&str])] = &[
+        (
+            "if docker compose version; then DC=\"docker compose\"; else DC=docker-compose; fi; $DC up",
+            &["pull redis:7"],
+        ),
+        (
+            "if docker-compose version; then DC=docker-compose; else DC=\"docker compose\"; fi; sudo $DC pull",
+            &["pull redis:7 always"],
+        ),
+        (
+            "if docker compose version; then DC=\"docker compose\"; elif which docker-compose; then DC=docker-compose; fi; $DC up",
+            &["pull redis:7"],
+        ),
+        (
+            "which podman && CTR=$(which podman) || CTR=/usr/bin/docker\n\"$CTR\" pull alpine:3",
+            &["pull alpine:3 always"],
+        ),
+        (
+            "if which podman; then CTR=podman; else CTR=docker; fi; $CTR run alpine:3",
+            &["pull alpine:3"],
+        ),
+        (
+            "CMD='docker run'; [ -n \"$SUDO\" ] && CMD='sudo docker run'; $CMD alpine:3",
+            &["pull alpine:3"],
+        ),
+        (
+            "CTR=docker; [ -n \"$DRY\" ] && CTR='echo docker'; $CTR run alpine:3",
+            &["pull alpine:3"],
+        ),
+        (
+            "DC=$(command -v docker-compose >/dev/null && echo docker-compose || echo \"docker compose\"); $DC up",
+            &["pull redis:7"],
+        ),
+        (
+            "DC=$(docker compose version &>/dev/null && echo \"docker compose\" || echo docker-compose); $DC up",
+            &["pull redis:7"],
+        ),
+        (
+            "DC=$(if docker compose version > /dev/null; then echo docker compose; else echo docker-compose; fi)\n$DC up",
+            &["pull redis:7"],
+        ),
+        (
+            "DC=$(docker compose version && echo docker compose || echo docker-compose); $DC up",
+            &["pull redis:7"],
+        ),
+        (
+            "CTR=$(command -v podman || command -v docker); $CTR pull alpine",
+            &["pull alpine always"],
+        ),
+        (
+            "CTR=$(basename \"$(which docker podman 2> /dev/null | head -n1)\"); $CTR pull alpine",
+            &["pull alpine always"],
+        ),
+        (
+            "ENG=docker; [ x$P = x1 ] && ENG=podman; DC=\"$ENG-compose\"; $DC up; $ENG compose up",
+            &["pull redis:7", "pull redis:7"],
+        ),
+        (
+            "if docker compose version; then DC=(docker compose); else DC=(docker-compose); fi; \"${DC[@]}\" up",
+            &["pull redis:7"],
+        ),
+        (
+            "if which docker-compose; then DC=docker-compose; fi; if [ -n \"$DC\" ]; then $DC up; fi",
+            &["pull redis:7 [if [ -n \"$DC\" ]]"],
+        ),
+    ];
+    for (script, expected) in table {
+        assert_eq!(effects_in(compose, script), *expected, "{script}");
+    }
+}
+
+#[test]
+fn what_may_be_a_container_client_is_unknown_where_it_asks_for_images() {
+    let table: &[(&str, &[&str])] = &[
+        (
+            "CMD=make; [ -n \"$X\" ] && CMD=docker; $CMD build .; $CMD test",
+            &[
+                "opaque $CMD build: `$CMD` is a container client on some paths and something else on others",
+            ],
+        ),
+        (
+            "case $X in a) T=podman;; b) T=./tool;; esac; $SUDO $T --log-level debug run alpine",
+            &[
+                "opaque $T run: `$T` is a container client on some paths and something else on others",
+            ],
+        ),
+        ("CMD=make; [ -n \"$X\" ] && CMD=cargo; $CMD run", &[]),
+        ("$CMD run alpine; $CMD pull alpine", &[]),
+        // A folder is no client.
+        ("D=ci/docker; [ \"$X\" ] && D=ci/podman; $D run alpine", &[]),
+        // Two images, not one of two clients.
+        (
+            "for i in $(printf '%s\\n' docker/a podman/b); do docker pull $i; done",
+            &["pull docker/a always", "pull podman/b always"],
+        ),
+    ];
+    for (script, expected) in table {
+        assert_eq!(effects(script), *expected, "{script}");
+    }
+}
+
+#[test]
+fn make_asks_which_container_client_there_is() {
+    for engine in [
+        "ENGINE ?= $(shell which podman docker 2>/dev/null | head -1)",
+        "ENGINE ?= $(shell command -v docker || command -v podman)",
+        "ENGINE := $(notdir $(shell which docker))",
+        "ENGINE := $(firstword $(shell if which docker > /dev/null; then echo docker; else echo podman; fi))",
+    ] {
+        let makefile = format!("{engine}\nb:\n\t$(ENGINE) pull alpine:3\n");
+        let files = [("Makefile", makefile.as_str())];
+        assert_eq!(
+            effects_in(&files, "make b"),
+            ["pull alpine:3 always"],
+            "{engine}"
+        );
+    }
+    let makefile = "DC := $(shell docker compose version >/dev/null 2>&1 && echo \"docker compose\" || echo docker-compose)\n\
+                    up:\n\t@$(DC) -f c.yml up -d\n";
+    let files = [
+        ("Makefile", makefile),
+        ("c.yml", "services:\n  a:\n    image: redis:7\n"),
+    ];
+    assert_eq!(effects_in(&files, "make up"), ["pull redis:7"]);
+}
+
+#[test]
+fn a_step_may_run_a_client_of_which_it_says_nothing() {
+    let tree = tree(&[("ci.txt", "$CTR pull a/b")]);
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
+    let mut run = JobRun::new(&cx);
+    run.env.insert("CTR".into(), "sudo docker".into());
+    super::run_script(&mut run, Mapped::verbatim(source.whole(), &*source.text));
+    let all: Vec<String> = run.finish().iter().map(|e| line(&cx, e)).collect();
+    assert_eq!(all, ["pull a/b always"]);
+}
+
+#[test]
+fn a_loop_over_a_folder_knows_files_from_folders() {
+    let files = [
+        ("examples/BUILD", ""),
+        ("examples/a/Dockerfile", "FROM debian:12\n"),
+    ];
+    let build = "docker build $d";
+    for script in [
+        format!("for d in examples/*; do if [[ ! -d \"$d\" ]]; then continue; fi; {build}; done"),
+        format!("for d in examples/*; do [ -d $d ] || continue; {build}; done"),
+        format!("for d in examples/*; do if test -f $d; then continue; fi; {build}; done"),
+    ] {
+        assert_eq!(effects_in(&files, &script), ["pull debian:12"], "{script}");
+    }
+    // What is not there may be made by the build.
+    assert_eq!(
+        effects_in(
+            &files,
+            "if [ -e examples ]; then if [ -d out ]; then docker pull a/b; fi; fi"
+        ),
+        ["pull a/b always [if [ -d out ]]"]
+    );
+}
+
+#[test]
+fn an_array_that_may_be_empty_stands_for_options() {
+    let one = "while getopts 'c:d:lt:' opt; do\n\
+                 case $opt in\n    c) NAME=$OPTARG;;\n    d) DIR=$OPTARG;;\n    l) LOCAL=1;;\n  esac\n\
+               done\n\
+               shift $((OPTIND - 1))\n\
+               docker build -t $NAME $DIR\n";
+    let files = [("one.sh", one), ("dir/Dockerfile", "FROM debian:12\n")];
+    for before in [
+        "x=(); [ \"$L\" ] && x=(-l)",
+        "x=(-t); [ \"$L\" ] && x=(-l)",
+        "f() { local x=(); g; }; g() { :; }; f; declare -a x=(); if [ $L = 1 ]; then x+=(-l); fi",
+        "local x=()",
+    ] {
+        let script = format!("{before}\nbash one.sh \"${{x[@]}}\" -c q -d dir");
+        let all = effects_in(&files, &script);
+        assert_eq!(all, ["pull debian:12", "provide q"], "{script}");
+    }
+}
+
+#[test]
+fn of_an_array_what_both_branches_begin_and_end_with_stays() {
+    for (branch, expected) in [
+        ("A=(--x \"${A[@]}\")", "alpine:3"),
+        ("A=(--init -v a:b \"${A[@]}\")", "alpine:3"),
+        ("A+=(sh)", "alpine:3"),
+        ("A=(--rm -it alpine:3)", "alpine:3"),
+    ] {
+        let script = format!(
+            "A=(--rm alpine:3)\nif [ \"$X\" ]; then {branch}; fi\ndocker run \"${{A[@]}}\""
+        );
+        assert_eq!(pulls(&script), [expected], "{script}");
+    }
+    let separator = "local SEP=' '\ndocker pull a${SEP}b";
+    assert_eq!(pulls(separator), ["a always", "b always"]);
+}
+
+#[test]
+fn of_docker_and_podman_the_one_that_signed_in_is_followed() {
+    let choose =
+        "CTR=$(if which docker > /dev/null; then echo docker; else echo podman; fi)\n$CTR pull a/b";
+    let login = "login -u $U --password-stdin <<< $T";
+    for (script, expected) in [
+        (choose.to_owned(), "pull a/b always"),
+        (
+            format!("podman {login}; {choose}"),
+            "pull a/b always as podman",
+        ),
+        (
+            format!("podman {login}; docker {login}; {choose}"),
+            "pull a/b always",
+        ),
+        (
+            format!("podman {login}; CTR=docker; [ $X ] && CTR=podman; $CTR pull a/b"),
+            "pull a/b always as podman",
+        ),
+        (
+            format!("podman {login}; $(which docker podman | head -n1) pull a/b"),
+            "pull a/b always as podman",
+        ),
+    ] {
+        assert_eq!(
+            effects(&script).last().map(String::as_str),
+            Some(expected),
+            "{script}"
+        );
+    }
+}

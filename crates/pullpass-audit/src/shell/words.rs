@@ -113,6 +113,7 @@ impl Shell {
         let mut fields = Fields::default();
         let mut bare = !word.parts.is_empty();
         let mut single = true;
+        let mut array = false;
         for part in &word.parts {
             match &part.kind {
                 PartKind::Literal(text) => {
@@ -141,6 +142,7 @@ impl Shell {
                 PartKind::Array(words) => {
                     bare = false;
                     single = false;
+                    array = true;
                     for arg in self.arguments_of(run, words) {
                         fields.quoted(arg.as_str());
                         fields.quoted(" ");
@@ -169,6 +171,7 @@ impl Shell {
                 span: place.unwrap_or(span),
                 mapped: mapped.clone().filter(|_| count == 1),
                 bare,
+                array,
             });
         }
     }
@@ -388,7 +391,8 @@ impl Shell {
         });
         match printed {
             Input::Known(text) if text.text.len() <= 4096 && !list.items.is_empty() => {
-                Text::from(text.text.trim_end_matches(['\n', '\r']).to_owned())
+                let text = text.text.trim_end_matches(['\n', '\r']);
+                Text::from(super::engine::one_of_lines(run, text).unwrap_or(text))
             }
             _ => self.output_hole(run, range),
         }

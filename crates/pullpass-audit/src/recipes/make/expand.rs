@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::run::JobRun;
+use crate::shell::{is_name, is_set_by_ci};
 use crate::source::RepoPath;
 use crate::text::{HoleKind, Text, is_hole};
 
@@ -100,6 +101,20 @@ impl<'r, 'c> Scope<'r, 'c> {
             || self.variables.contains_key(name)
             || self.run.env.contains_key(name)
             || name == "CI"
+    }
+
+    /// A value without the variables in it that nothing in the repository sets, and no CI by itself: for
+    /// make these are empty.
+    pub(super) fn without_unset(&self, value: &str) -> String {
+        let unset = |c: char| {
+            let hole = self.run.cx.holes.get(c);
+            hole.filter(|hole| hole.kind == HoleKind::Variable)
+                .is_some_and(|hole| {
+                    let name = hole.written.strip_prefix('$').unwrap_or("");
+                    is_name(name) && !self.is_set(name) && !is_set_by_ci(name)
+                })
+        };
+        value.chars().filter(|c| !unset(*c)).collect()
     }
 
     /// A text with every reference in it unfolded.
@@ -271,7 +286,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "info" | "warning" | "error" => String::new(),
             "if" => {
-                let condition = get(0);
+                let condition = self.without_unset(&get(0));
                 let condition = condition.trim();
                 if condition.is_empty() {
                     tail(2)

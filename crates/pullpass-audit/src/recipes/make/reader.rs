@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use crate::effect::Guard;
+use crate::shell::engine;
 use crate::source::{FileId, RepoPath, Source, Span};
 use crate::text::{HoleKind, Mapped, is_hole};
 
@@ -86,6 +87,10 @@ struct Condition {
     guards: Vec<Guard>,
     /// That no branch before the next one is taken, as far as that cannot be decided.
     passed: Vec<Guard>,
+    /// Whether the lines here count where what nobody sets is empty, as it is for make.
+    likely: Option<bool>,
+    /// Whether the next branch is come to then.
+    likely_passed: Option<bool>,
     /// `ifndef NAME`: what is set inside is a default.
     default_of: Option<String>,
 }
@@ -217,6 +222,15 @@ impl Makefile {
         self.conditions.iter().any(|c| c.now.is_none())
     }
 
+    /// Whether what stands here counts where what nobody sets is empty.
+    fn likely(&self) -> Option<bool> {
+        let mut all = Some(true);
+        for open in self.conditions.iter().filter(|c| c.now.is_none()) {
+            all = both(all, open.likely);
+        }
+        all
+    }
+
     fn guards(&self) -> Rc<[Guard]> {
         let all = self.conditions.iter().filter(|c| c.now.is_none());
         all.flat_map(|c| c.guards.iter().cloned()).collect()
@@ -224,14 +238,14 @@ impl Makefile {
 
     /// `ifeq`, `ifdef`, `else`, `endif`. `false` when the line is none of these.
     fn condition(&mut self, word: &str, rest: &str, scope: &Scope<'_, '_>) -> bool {
-        let (word, rest, mut passed, taken) = match word {
-            "ifeq" | "ifneq" | "ifdef" | "ifndef" => (word, rest, Vec::new(), false),
+        let (word, rest, mut passed, taken, likely_passed) = match word {
+            "ifeq" | "ifneq" | "ifdef" | "ifndef" => (word, rest, Vec::new(), false, Some(true)),
             "else" => {
                 let Some(last) = self.conditions.pop() else {
                     return true;
                 };
                 let (word, rest) = first_word(rest);
-                (word, rest, last.passed, last.taken)
+                (word, rest, last.passed, last.taken, last.likely_passed)
             }
             "endif" => {
                 self.conditions.pop();
@@ -248,14 +262,19 @@ impl Makefile {
             taken: true,
             guards: Vec::new(),
             passed: Vec::new(),
+            likely: Some(false),
+            likely_passed: Some(false),
             default_of: None,
         };
         if !taken && self.counts() {
-            let decided = if word.starts_with("if") {
-                decide(word, rest, scope)
+            let (decided, likely) = if word.starts_with("if") {
+                let decided = decide(word, rest, scope, false);
+                (decided, decided.or_else(|| decide(word, rest, scope, true)))
             } else {
-                Some(true)
+                (Some(true), Some(true))
             };
+            condition.likely = both(likely_passed, likely);
+            condition.likely_passed = both(likely_passed, likely.map(|likely| !likely));
             condition.now = decided;
             condition.taken = decided == Some(true);
             condition.guards.clone_from(&passed);
@@ -479,14 +498,29 @@ impl Makefile {
             && !self.conditions.iter().any(is_default)
             && (old.value != new.value || old.recursive != new.recursive)
         {
-            new = either(scope, name, old, new);
+            new = either(scope, name, old, new, self.likely());
         }
         scope.variables.insert(name.clone(), new);
     }
 }
 
-/// One of two values, nobody knows which.
-fn either(scope: &Scope<'_, '_>, name: &str, old: &Variable, new: Variable) -> Variable {
+/// Whether both hold, as far as that is known.
+fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    match (a, b) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
+}
+
+/// One of two values; `likely`: whether it is the new one where what nobody sets is empty.
+fn either(
+    scope: &Scope<'_, '_>,
+    name: &str,
+    old: &Variable,
+    new: Variable,
+    likely: Option<bool>,
+) -> Variable {
     // `@`, `sudo` and the like stand in front of a command, and do not change what it pulls.
     let harmless = |v: &Variable| matches!(v.value.trim(), "" | "@" | "sudo" | "sudo -E" | "time");
     // By which client containers are run does not change it either.
@@ -500,11 +534,19 @@ fn either(scope: &Scope<'_, '_>, name: &str, old: &Variable, new: Variable) -> V
             recursive: false,
         };
     }
+    if let Some(kept) = engine::likelier(scope.run, &old.value, &new.value) {
+        return if kept == new.value { new } else { old.clone() };
+    }
     if client(&new) {
         return new;
     }
     if client(old) {
         return old.clone();
+    }
+    match likely {
+        Some(true) => return new,
+        Some(false) => return old.clone(),
+        None => {}
     }
     // An option that is given or not (`--pull`) is likelier to do no harm than a word that nobody knows.
     let option = |v: &Variable| v.value.trim_start().starts_with('-');
@@ -637,14 +679,22 @@ fn first_word(line: &str) -> (&str, &str) {
     (word, rest.trim())
 }
 
-/// Whether the lines after a condition count; `None` when that depends on the build run.
-fn decide(word: &str, rest: &str, scope: &Scope<'_, '_>) -> Option<bool> {
+/// Whether the lines after a condition count; `None` when that depends on the build run. For `likely`
+/// variables that nobody sets are empty: there may be none, but a test for one mostly asks for a switch.
+fn decide(word: &str, rest: &str, scope: &Scope<'_, '_>, likely: bool) -> Option<bool> {
+    let expand = |text: &str| {
+        let value = scope.expand(text);
+        match likely {
+            true => scope.without_unset(&value),
+            false => value,
+        }
+    };
     if word == "ifdef" || word == "ifndef" {
         let name = scope.expand(rest.trim());
-        if !scope.is_set(&name) {
+        if !scope.is_set(&name) && !likely {
             return None;
         }
-        let value = scope.expand(&format!("$({name})"));
+        let value = expand(&format!("$({name})"));
         // A value that only the build run knows may be empty.
         let decided = value.is_empty() || !value.chars().all(is_hole);
         return decided.then(|| value.is_empty() != (word == "ifdef"));
@@ -660,7 +710,7 @@ fn decide(word: &str, rest: &str, scope: &Scope<'_, '_>) -> Option<bool> {
         let right = right.strip_suffix(')').unwrap_or(right);
         (parts.first()?.trim().to_owned(), right.trim().to_owned())
     };
-    let (left, right) = (scope.expand(&left), scope.expand(&right));
+    let (left, right) = (expand(&left), expand(&right));
     if left != right && (left.contains(is_hole) || right.contains(is_hole)) {
         return None;
     }

@@ -76,8 +76,8 @@ fn functions_are_computed_on_what_is_known() {
             "p-a p-b a-s a1 b2",
         ),
         (
-            "$(if x,yes,no) $(if ,yes,no) $(if $(NONE:x=y),yes)",
-            "yes no $(if $(NONE:x=y),yes)",
+            "$(if x,yes,no) $(if ,yes,no) $(if $(NONE:x=y),yes,no) $(if $(shell x),yes)",
+            "yes no no $(if $(shell x),yes)",
         ),
         ("$(or ,b,c) $(and a,b) $(or $(UNSET),latest)", "b b latest"),
         ("$(foreach x,a b,$(x)1 $(x)2)", "a1 a2 b1 b2"),
@@ -313,8 +313,28 @@ e:
 #[test]
 fn a_variable_of_an_open_condition_is_not_guessed() {
     for (branches, expected) in [
-        ("ifdef X\nA = 1\nelse\nA = 2\nendif", "$(A)"),
-        ("A = 1\nifdef X\nA = 2\nendif", "$(A)"),
+        // What nobody sets is empty.
+        ("ifdef X\nA = 1\nelse\nA = 2\nendif", "2"),
+        ("ifndef X\nA = 1\nelse\nA = 2\nendif", "1"),
+        ("A = 1\nifdef X\nA = 2\nendif", "1"),
+        ("ifeq ($(X),1)\nA = 1\nelse\nA = 2\nendif", "2"),
+        ("ifeq ($(X),)\nA = 1\nelse\nA = 2\nendif", "1"),
+        (
+            "ifeq ($(X),1)\nA = 1\nelse ifeq ($(Y),)\nA = 2\nelse\nA = 3\nendif",
+            "2",
+        ),
+        (
+            "ifneq ($(X)$(Y),)\nA = 1\nelse\nifdef Z\nA = 2\nelse\nA = 3\nendif\nendif",
+            "3",
+        ),
+        ("A = $(if $(X),1,2)", "2"),
+        // What CI sets, and what a command prints, may be anything.
+        ("ifdef GITHUB_X\nA = 1\nelse\nA = 2\nendif", "$(A)"),
+        ("A = 1\nifeq ($(shell x),1)\nA = 2\nendif", "$(A)"),
+        (
+            "ifeq ($(shell x),1)\nA = 1\nelse ifdef X\nA = 2\nelse\nA = 3\nendif",
+            "$(A)",
+        ),
         ("ifdef X\nA = 1\nelse\nA = 1\nendif", "1"),
         ("ifdef X\nA = 1\nendif", "1"),
         ("ifndef A\nA = default\nendif", "default"),
@@ -329,6 +349,11 @@ fn a_variable_of_an_open_condition_is_not_guessed() {
             "ifdef X\nA = docker-compose\nelse\nA = docker compose\nendif",
             "docker compose",
         ),
+        (
+            "A = podman\nifdef X\nA = $(shell which docker)\nendif",
+            "$(shell which docker)",
+        ),
+        ("A = podman\nifdef X\nA = nerdctl\nendif", "nerdctl"),
         ("ifndef X\nA = --pull\nelse\nA =\nendif", "--pull"),
         ("ifdef X\nA = sudo\nelse\nA =\nendif", ""),
         ("ifdef V\nA =\nelse\nA = @\nendif", ""),
