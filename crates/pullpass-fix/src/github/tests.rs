@@ -703,6 +703,40 @@ fn a_called_workflow_declares_the_secrets_and_its_callers_pass_them() {
 }
 
 #[test]
+fn a_called_workflow_declares_the_secrets_however_it_says_that_it_can_be_called() {
+    let called = |on: &str, keys: &str, login: &str| {
+        format!("on:{on}\njobs:\n  t:\n    runs-on: ubuntu-latest\n{keys}    steps:\n{login}{PULL}")
+    };
+    let caller = |secrets: &str| format!("on: push\njobs:\n  c:\n    uses: ./{CALLED}\n{secrets}");
+    let passed = "    secrets:\n      DOCKER_USER: ${{ secrets.DOCKER_USER }}\n      DOCKER_ACCESS_TOKEN: ${{ secrets.DOCKER_ACCESS_TOKEN }}\n";
+    let block = "\n  push:\n  workflow_call:\n    secrets:\n      DOCKER_USER:\n        required: false\n      DOCKER_ACCESS_TOKEN:\n        required: false";
+    let flow = "secrets: {DOCKER_USER: {required: false}, DOCKER_ACCESS_TOKEN: {required: false}}";
+    let call = format!("workflow_call: {{{flow}}}");
+    for (before, after) in [
+        (" [push, workflow_call]", block.to_owned()),
+        ("\n  - push\n  - workflow_call", block.to_owned()),
+        (
+            " {workflow_call, push: {branches: [main]}}",
+            format!(" {{{call}, push: {{branches: [main]}}}}"),
+        ),
+        (
+            " {workflow_call: , workflow_dispatch: }",
+            format!(" {{{call}, workflow_dispatch: }}"),
+        ),
+        (" {push: , workflow_call}", format!(" {{push: , {call}}}")),
+    ] {
+        edited_files(
+            &[(CALLED, &called(before, "", "")), (PATH, &caller(""))],
+            &[
+                (CALLED, &called(&after, ENV, GUARDED)),
+                (PATH, &caller(passed)),
+            ],
+            &wishes(),
+        );
+    }
+}
+
+#[test]
 fn secrets_go_through_workflows_that_call_each_other() {
     let middle = ".github/workflows/middle.yml";
     let inner = format!(
