@@ -119,8 +119,8 @@ impl Files {
         jobs: &BTreeSet<String>,
         wishes: &FixOptions,
     ) -> Option<String> {
-        let named = wishes.contexts.iter().any(|c| self.keepers.contains(c));
-        if self.keepers.is_empty() || named {
+        // Whoever names a context says that it holds the variables.
+        if self.keepers.is_empty() || !wishes.contexts.is_empty() {
             return None;
         }
         let job = jobs.iter().find(|job| {

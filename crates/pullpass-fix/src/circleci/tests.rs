@@ -740,6 +740,12 @@ fn a_job_without_the_context_that_holds_the_credential_is_for_a_person_to_look_a
         ..wishes()
     };
     edited(&before, &file(":\n          context: hub", auth), &named);
+    // A context that is named holds the variables, whichever holds them today.
+    let other = FixOptions {
+        contexts: vec!["new".into()],
+        ..wishes()
+    };
+    edited(&before, &file(":\n          context: new", auth), &other);
     let has_it = file(":\n          context: [other, hub]", "");
     edited(
         &has_it,
