@@ -195,15 +195,44 @@ fn json_tells_what_was_done_and_what_was_left() {
 }
 
 #[test]
-fn what_no_edit_can_mend_is_said_and_is_to_be_acted_on() {
+fn what_no_edit_can_mend_is_said_and_counted_by_audit_alone() {
     let text = "version: 2.1\njobs:\n  build:\n    docker:\n      - image: cimg/go:1.22\n        aws_auth: {aws_access_key_id: $A}\n    steps: [checkout]\n";
     let folder = repository(text);
+    for arguments in [
+        &["fix", "--diff", "--review"][..],
+        &["fix", "--pr-body"],
+        &["fix", "--format", "json"],
+        &["fix", "--write"],
+    ] {
+        pullpass(folder.path()).args(arguments).assert().code(0);
+    }
     pullpass(folder.path())
-        .args(["fix", "--write"])
+        .args(["fix", "--diff"])
         .assert()
-        .code(1)
+        .code(0)
+        .stdout("")
         .stderr(predicate::str::contains("left: cimg/go:1.22"));
+    pullpass(folder.path()).arg("audit").assert().code(1);
     assert_eq!(read(folder.path()), text);
+}
+
+#[test]
+fn one_means_that_there_is_a_diff_which_is_not_written() {
+    let text = JOB.replace("    steps:\n", "    container: node:20\n    steps:\n");
+    let folder = workflow(&text);
+    for (arguments, code) in [
+        (&["fix", "--diff"][..], 1),
+        (&["fix", "--pr-body"], 1),
+        (&["fix", "--diff", "--format", "json"], 1),
+        // One edit is written, one waits for `--review`.
+        (&["fix", "--write"], 0),
+        (&["fix", "--diff"], 0),
+        (&["fix", "--diff", "--review"], 1),
+        (&["fix", "--write", "--review"], 0),
+        (&["fix", "--diff", "--review"], 0),
+    ] {
+        pullpass(folder.path()).args(arguments).assert().code(code);
+    }
 }
 
 #[test]
