@@ -218,6 +218,17 @@ impl<'a> Writer<'a, '_> {
         };
         let mut depth = 0;
         let mut conditions = 0;
+        // Where `docker` is set up among the steps of this job, as far as the way to the first pull shows it.
+        let sets_up = |(list, index): (Node<'a>, usize)| {
+            list.items()
+                .take(index)
+                .any(|item| step_name(item) == Some("setup_remote_docker"))
+        };
+        let on_the_way = |depth: usize| {
+            let span = first.within.get(depth)?;
+            self.outline.item(*span)
+        };
+        let mut is_set_up = false;
         let (list, index) = loop {
             let Some((list, index)) = first
                 .within
@@ -244,19 +255,24 @@ impl<'a> Writer<'a, '_> {
             let is_when = item
                 .and_then(step_name)
                 .is_some_and(|name| matches!(name, "when" | "unless"));
-            let brings_docker = inner.is_some_and(|(list, index)| {
-                list.items()
-                    .take(index)
-                    .any(|i| step_name(i) == Some("setup_remote_docker"))
-            });
+            is_set_up |= sets_up((list, index));
+            let brings_docker = inner.is_some_and(sets_up);
+            // Where what is pulled elsewhere too finds the command's login; it finds none of a `when` that is not run.
+            let first_to_bring = brings_docker && !is_when && !is_set_up;
             let is_shared = inner.is_some_and(|(list, _)| shared.contains(&list.identity()));
-            if inner.is_some() && (is_shared || together && (is_when || brings_docker)) {
+            if inner.is_some()
+                && (is_shared || first_to_bring || together && (is_when || brings_docker))
+            {
                 depth += 1;
                 conditions += usize::from(is_when);
                 continue;
             }
             break (list, index);
         };
+        let only_later = !is_set_up
+            && (depth + 1..first.within.len())
+                .filter_map(on_the_way)
+                .any(sets_up);
         let host = job.effects.iter().find_map(|e| match &e.kind {
             Kind::Pull {
                 by: By::Executor,
@@ -280,6 +296,11 @@ impl<'a> Writer<'a, '_> {
         need.jobs.insert(job.name.to_string());
         need.hosts.insert(host);
         need.certain |= wanted.iter().any(|(e, _)| e.guards.len() <= conditions);
+        if only_later {
+            need.review.get_or_insert_with(|| {
+                "`setup_remote_docker` comes after it, so `docker` may not be there yet".to_owned()
+            });
+        }
         for &(_, number) in wanted {
             let Some(pull) = self.repo.audit.pulls.get(number) else {
                 continue;

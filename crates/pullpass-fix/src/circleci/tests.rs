@@ -814,3 +814,34 @@ workflows:
     );
     edited(&config(""), &expected, &wishes);
 }
+
+fn with_run() -> FixOptions {
+    FixOptions {
+        login: Some(Login::Run),
+        ..wishes()
+    }
+}
+
+const STEP: &str = "      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n";
+
+#[test]
+fn a_login_goes_below_what_sets_docker_up_also_where_more_is_pulled_after_the_command() {
+    let config = |login: &str, call: &str| {
+        format!(
+            "version: 2.1\ncommands:\n  docker_up:\n    steps:\n      - run: apk add --no-cache docker-cli\n      - setup_remote_docker\n{login}      - run: docker pull postgres\njobs:\n  j:\n    docker:\n      - image: ghcr.io/me/alpine:1\n    steps:\n      - checkout\n{call}      - run: docker run alpine echo\nworkflows: {{w: {{jobs: [j]}}}}\n"
+        )
+    };
+    let call = "      - docker_up\n";
+    edited(&config("", call), &config(STEP, call), &with_run());
+    // Under a condition the login would not be there for the rest, and before it there may be no docker.
+    let sometimes = config(
+        "",
+        "      - when:\n          condition: << pipeline.parameters.x >>\n          steps: [docker_up]\n",
+    );
+    let plan = plan(&sometimes, &with_run());
+    assert!(plan.files.is_empty(), "{plan:#?}");
+    assert!(
+        plan.withheld[0].why.contains("setup_remote_docker"),
+        "{plan:#?}"
+    );
+}
