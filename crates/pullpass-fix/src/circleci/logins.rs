@@ -42,6 +42,8 @@ struct Need<'d> {
     jobs: BTreeSet<String>,
     /// The first images of the docker executors; none for a machine.
     hosts: BTreeSet<Option<String>>,
+    /// Whether the steps run in PowerShell or `cmd`: both, when jobs of both kinds call them.
+    powershell: BTreeSet<bool>,
     /// Some pull happens whenever the login does, so that `docker` is surely there.
     certain: bool,
     review: Option<String>,
@@ -287,6 +289,7 @@ impl<'a> Writer<'a, '_> {
             pulls: BTreeSet::new(),
             jobs: BTreeSet::new(),
             hosts: BTreeSet::new(),
+            powershell: BTreeSet::new(),
             certain: false,
             review: None,
             later: None,
@@ -295,6 +298,8 @@ impl<'a> Writer<'a, '_> {
         need.pulls.extend(wanted.iter().map(|&(_, pull)| pull));
         need.jobs.insert(job.name.to_string());
         need.hosts.insert(host);
+        need.powershell
+            .insert(self.outline.is_powershell(&job.name));
         need.certain |= wanted.iter().any(|(e, _)| e.guards.len() <= conditions);
         if only_later {
             need.review.get_or_insert_with(|| {
@@ -425,9 +430,17 @@ impl<'a> Writer<'a, '_> {
                 "the login moves up: what it needs must be there by then".to_owned()
             });
         } else {
-            let step = self
-                .own_way(number, need)
-                .or_else(|| self.new_way(scope, number, all, &mut part));
+            let step = if !need.powershell.contains(&true) {
+                self.own_way(number, need)
+                    .or_else(|| self.new_way(scope, number, all, &mut part))
+            } else if need.powershell.len() == 1 {
+                Some(Step::New(self.plain_step(Some("bash.exe"))))
+            } else {
+                return leave(
+                    "jobs run these steps in PowerShell and others in a shell, and no one login is for both; sign in in each job",
+                    out,
+                );
+            };
             let Some(step) = step else {
                 return leave("the file is written in a way that is not edited", out);
             };
@@ -645,28 +658,26 @@ impl<'a> Writer<'a, '_> {
                 return Some(Step::New(Yaml::text(name)));
             }
         }
-        Some(Step::New(self.plain_step()))
+        Some(Step::New(self.plain_step(None)))
     }
 
-    /// A step that runs `docker login`.
-    fn plain_step(&self) -> Yaml {
+    /// A step that runs `docker login`, in another shell than the job's where one is given.
+    fn plain_step(&self, shell: Option<&str>) -> Yaml {
         let command = format!(
             "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
             self.names.token, self.names.user
         );
-        Yaml::map([(
-            "run",
-            Yaml::map([
-                ("name", Yaml::text("Sign in to Docker Hub")),
-                ("command", Yaml::text(command)),
-            ]),
-        )])
+        let shell = shell.map(|shell| ("shell".to_owned(), Yaml::text(shell)));
+        let name = ("name".to_owned(), Yaml::text("Sign in to Docker Hub"));
+        let command = ("command".to_owned(), Yaml::text(command));
+        let run = [Some(name), shell, Some(command)].into_iter().flatten();
+        Yaml::map([("run", Yaml::Map(run.collect()))])
     }
 
     /// Declares a command of that one step. Gives its name.
     fn declare_plain(&self, scope: &Scope<'a>, part: &mut Part) -> Option<String> {
         let name = free_command(scope)?;
-        let definition = Yaml::map([("steps", Yaml::List(vec![self.plain_step()]))]);
+        let definition = Yaml::map([("steps", Yaml::List(vec![self.plain_step(None)]))]);
         self.add_to_section(scope, "commands", name, &definition, part)?;
         Some(name.to_owned())
     }

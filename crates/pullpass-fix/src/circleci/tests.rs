@@ -845,3 +845,34 @@ fn a_login_goes_below_what_sets_docker_up_also_where_more_is_pulled_after_the_co
         "{plan:#?}"
     );
 }
+
+#[test]
+fn a_job_in_powershell_gets_a_login_in_a_shell() {
+    let step = STEP.replace("Docker Hub\n", "Docker Hub\n          shell: bash.exe\n");
+    for host in [
+        "    machine: {image: 'ubuntu-2404:current', shell: powershell.exe -ExecutionPolicy Bypass}\n",
+        "    machine: {image: 'windows-server-2022-gui:current'}\n",
+        "    machine: {image: 'windows-server-2022-gui:current'}\n    shell: powershell.exe\n",
+        "    executor: win/default\n",
+        "    executor: {name: win/default, size: large}\n",
+        "    executor: own\n",
+    ] {
+        let config = |login: &str| {
+            format!(
+                "version: 2.1\norbs:\n  win: circleci/windows@5.0.0\nexecutors:\n  own:\n    machine: {{image: 'windows-server-2022-gui:current'}}\njobs:\n  j:\n{host}    steps:\n      - checkout\n{login}      - run: docker pull redis\nworkflows: {{w: {{jobs: [j]}}}}\n"
+            )
+        };
+        edited(&config(""), &config(&step), &wishes());
+    }
+    // Bash on Windows is as good as any.
+    let bash = "version: 2.1\norbs:\n  win: circleci/windows@5.0.0\njobs:\n  j:\n    executor: {name: win/default, shell: bash.exe}\n    steps:\n      - run: docker pull redis\nworkflows: {w: {jobs: [j]}}\n";
+    assert!(after(bash, &with_run()).contains(STEP));
+}
+
+#[test]
+fn a_command_that_jobs_call_in_powershell_and_in_a_shell_is_left() {
+    let text = "version: 2.1\ncommands:\n  up:\n    steps:\n      - run: docker pull redis\njobs:\n  a:\n    machine: {image: 'windows-server-2022-gui:current'}\n    steps: [up]\n  b:\n    machine: true\n    steps: [up]\nworkflows: {w: {jobs: [a, b]}}\n";
+    let plan = plan(text, &wishes());
+    assert!(plan.files.is_empty(), "{plan:#?}");
+    assert!(plan.left[0].reason.contains("PowerShell"), "{plan:#?}");
+}
