@@ -362,7 +362,7 @@ impl<'a> Writer<'a, '_> {
             return false;
         }
         if let Some(script) = script(item) {
-            return is_one_command(script);
+            return is_one_command(script) || only_signs_in(script);
         }
         let Some(name) = step_name(item) else {
             return false;
@@ -938,13 +938,17 @@ fn is_one_command(script: &str) -> bool {
 
 /// A script that signs in where there is what to sign in with, and says so where there is not.
 fn only_signs_in(script: &str) -> bool {
-    let script = script.replace("\\\n", " ");
+    let mut script = script.replace("\\\n", " ");
+    for (sign, becomes) in [("2>&1", ""), ("&&", "\n"), ("||", "\n"), (";", "\n")] {
+        script = script.replace(sign, becomes);
+    }
     let mut statements = script
-        .split(['\n', ';'])
+        .lines()
         .map(|s| {
             s.trim()
                 .trim_start_matches("then ")
                 .trim_start_matches("else ")
+                .trim()
         })
         .filter(|s| !s.is_empty() && !s.starts_with('#'));
     statements.all(|statement| {
@@ -953,11 +957,13 @@ fn only_signs_in(script: &str) -> bool {
         let sets = word.split_once('=').is_some_and(|(name, _)| {
             word == statement && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
         });
+        let is_login = |part: &str| part.trim().starts_with("docker login");
         matches!(word, "if" | "elif" | "then" | "else" | "fi")
             || !acts.iter().any(|sign| statement.contains(sign))
+                && statement.split('|').skip(1).all(is_login)
                 && (sets
-                    || matches!(word, "echo" | "printf")
-                    || statement.starts_with("docker login"))
+                    || matches!(word, "echo" | "printf" | "test" | "[" | "[[")
+                    || is_login(statement))
     })
 }
 

@@ -876,3 +876,25 @@ fn a_command_that_jobs_call_in_powershell_and_in_a_shell_is_left() {
     assert!(plan.files.is_empty(), "{plan:#?}");
     assert!(plan.left[0].reason.contains("PowerShell"), "{plan:#?}");
 }
+
+#[test]
+fn a_login_that_asks_for_its_variables_is_the_repositorys_own_way() {
+    for login in [
+        "      - run:\n          name: Login to DockerHub\n          command: >\n            test -n \"$HUB_USER\" &&\n              echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin ||\n              echo \"Docker Hub anonymous mode\"\n",
+        "      - run:\n          command: |\n            if [ -n \"$HUB_USER\" ]; then\n              echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin\n            fi\n",
+        "      - *docker_login\n",
+    ] {
+        let config = |second: &str| {
+            format!(
+                "version: 2.1\naliases:\n  - &docker_login\n    run:\n      command: if [ -n \"$HUB_USER\" ]; then echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin; fi\njobs:\n  a:\n    machine: true\n    steps:\n      - checkout\n{login}      - run: docker pull alpine\n  b:\n    machine: true\n    steps:\n      - checkout\n{second}      - run: docker pull redis\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+            )
+        };
+        edited(&config(""), &config(login), &wishes());
+    }
+    // What does more than that is no login to copy.
+    let more = "      - run: test -n \"$HUB_USER\" && echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin && make\n";
+    let text = format!(
+        "version: 2.1\njobs:\n  a:\n    machine: true\n    steps:\n{more}      - run: docker pull alpine\n  b:\n    machine: true\n    steps:\n      - run: docker pull redis\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+    );
+    assert_eq!(after(&text, &wishes()).matches("make").count(), 1);
+}
