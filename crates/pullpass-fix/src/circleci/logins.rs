@@ -417,7 +417,13 @@ impl<'a> Writer<'a, '_> {
         };
         let mut review = need.review.clone();
         let mut summary = "sign in to Docker Hub before the first pull";
-        let mut credential = self.names.needs(Provider::CircleCi);
+        let (names, guess) = self.names.of_jobs(
+            self.repo.audit,
+            Provider::CircleCi,
+            self.path.as_str(),
+            &need.jobs,
+        );
+        let mut credential = names.needs(Provider::CircleCi);
         let moved = need
             .later
             .filter(|_| self.wishes.user_var.is_none() && self.wishes.token_var.is_none())
@@ -430,11 +436,12 @@ impl<'a> Writer<'a, '_> {
                 "the login moves up: what it needs must be there by then".to_owned()
             });
         } else {
+            review = review.or(guess);
             let step = if !need.powershell.contains(&true) {
-                self.own_way(number, need)
-                    .or_else(|| self.new_way(scope, number, all, &mut part))
+                self.own_way(number, need, &names)
+                    .or_else(|| self.new_way(scope, number, all, &names, &mut part))
             } else if need.powershell.len() == 1 {
-                Some(Step::New(self.plain_step(Some("bash.exe"))))
+                Some(Step::New(plain_step(&names, Some("bash.exe"))))
             } else {
                 return leave(
                     "jobs run these steps in PowerShell and others in a shell, and no one login is for both; sign in in each job",
@@ -475,9 +482,14 @@ impl<'a> Writer<'a, '_> {
             });
         }
         let mut parts = vec![part];
-        let contexts =
-            self.files
-                .contexts(&self.path, &need.jobs, self.wishes, &mut parts, &mut review);
+        let contexts = self.files.contexts(
+            &self.path,
+            &need.jobs,
+            &names,
+            self.wishes,
+            &mut parts,
+            &mut review,
+        );
         let at = need
             .list
             .items()
@@ -508,7 +520,7 @@ impl<'a> Writer<'a, '_> {
     }
 
     /// The step by which this scope already signs in, if it has one.
-    fn own_way(&self, scope: usize, need: &Need<'a>) -> Option<Step<'a>> {
+    fn own_way(&self, scope: usize, need: &Need<'a>, names: &Names) -> Option<Step<'a>> {
         if self.wishes.login.is_some() && self.repo.audit.logins.is_empty() {
             return None;
         }
@@ -529,7 +541,7 @@ impl<'a> Writer<'a, '_> {
                     if shorter
                         && above
                         && self.outline.scope_of(list) == scope
-                        && self.uses_names(effect)
+                        && self.uses_names(effect, names)
                         && self.is_wished(item)
                         && !self.is_inside_login_command(list)
                         && self.signs_in_only(job, item)
@@ -551,14 +563,15 @@ impl<'a> Writer<'a, '_> {
                 .value
                 .get("parameters")
                 .is_some_and(|p| p.entries().iter().any(|p| p.value.get("default").is_none()));
-            let fits = !required && is_login_command(entry.value) && self.signs_in(entry.value);
+            let fits =
+                !required && is_login_command(entry.value) && self.signs_in(entry.value, names);
             fits.then(|| Step::New(Yaml::text(name)))
         })
     }
 
     /// Whether a command signs in to Docker Hub with the names that are to be used, in the form that was
     /// asked for.
-    fn signs_in(&self, definition: Node<'a>) -> bool {
+    fn signs_in(&self, definition: Node<'a>, names: &Names) -> bool {
         let cx = &self.repo.survey.cx;
         let effects = circleci::command(cx, &self.path, definition.use_span());
         effects.iter().filter(|e| is_hub_login(e)).any(|effect| {
@@ -567,7 +580,7 @@ impl<'a> Writer<'a, '_> {
                 .last()
                 .and_then(|&span| self.outline.item(span))
                 .and_then(|(list, index)| list.items().nth(index));
-            self.uses_names(effect) && item.is_some_and(|item| self.is_wished(item))
+            self.uses_names(effect, names) && item.is_some_and(|item| self.is_wished(item))
         })
     }
 
@@ -605,7 +618,7 @@ impl<'a> Writer<'a, '_> {
         })
     }
 
-    fn uses_names(&self, effect: &Effect) -> bool {
+    fn uses_names(&self, effect: &Effect, names: &Names) -> bool {
         let Kind::Login {
             username, password, ..
         } = &effect.kind
@@ -618,7 +631,7 @@ impl<'a> Writer<'a, '_> {
                 .map(|t| cx.holes.show(t.as_str()))
                 .is_some_and(|t| variable(&t) == Some(name))
         };
-        is(username, &self.names.user) && is(password, &self.names.token)
+        is(username, &names.user) && is(password, &names.token)
     }
 
     /// A way of signing in for a scope that has none.
@@ -627,8 +640,13 @@ impl<'a> Writer<'a, '_> {
         scope: &Scope<'a>,
         number: usize,
         all: &[Need<'a>],
+        names: &Names,
         part: &mut Part,
     ) -> Option<Step<'a>> {
+        // A command is for the names that the file uses most.
+        if (&names.user, &names.token) != (&self.names.user, &self.names.token) {
+            return Some(Step::New(plain_step(names, None)));
+        }
         let root = self.outline.scopes.first()?;
         let orbs = root.root.get("version").and_then(Node::as_str) == Some("2.1");
         let form = self.wishes.login.unwrap_or_else(|| {
@@ -658,26 +676,13 @@ impl<'a> Writer<'a, '_> {
                 return Some(Step::New(Yaml::text(name)));
             }
         }
-        Some(Step::New(self.plain_step(None)))
-    }
-
-    /// A step that runs `docker login`, in another shell than the job's where one is given.
-    fn plain_step(&self, shell: Option<&str>) -> Yaml {
-        let command = format!(
-            "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
-            self.names.token, self.names.user
-        );
-        let shell = shell.map(|shell| ("shell".to_owned(), Yaml::text(shell)));
-        let name = ("name".to_owned(), Yaml::text("Sign in to Docker Hub"));
-        let command = ("command".to_owned(), Yaml::text(command));
-        let run = [Some(name), shell, Some(command)].into_iter().flatten();
-        Yaml::map([("run", Yaml::Map(run.collect()))])
+        Some(Step::New(plain_step(names, None)))
     }
 
     /// Declares a command of that one step. Gives its name.
     fn declare_plain(&self, scope: &Scope<'a>, part: &mut Part) -> Option<String> {
         let name = free_command(scope)?;
-        let definition = Yaml::map([("steps", Yaml::List(vec![self.plain_step(None)]))]);
+        let definition = Yaml::map([("steps", Yaml::List(vec![plain_step(self.names, None)]))]);
         self.add_to_section(scope, "commands", name, &definition, part)?;
         Some(name.to_owned())
     }
@@ -873,6 +878,19 @@ impl<'a> Writer<'a, '_> {
             ],
         })
     }
+}
+
+/// A step that runs `docker login`, in another shell than the job's where one is given.
+fn plain_step(names: &Names, shell: Option<&str>) -> Yaml {
+    let command = format!(
+        "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
+        names.token, names.user
+    );
+    let shell = shell.map(|shell| ("shell".to_owned(), Yaml::text(shell)));
+    let name = ("name".to_owned(), Yaml::text("Sign in to Docker Hub"));
+    let command = ("command".to_owned(), Yaml::text(command));
+    let run = [Some(name), shell, Some(command)].into_iter().flatten();
+    Yaml::map([("run", Yaml::Map(run.collect()))])
 }
 
 /// A name for a command that signs in, which this scope has not given to another.

@@ -898,3 +898,57 @@ fn a_login_that_asks_for_its_variables_is_the_repositorys_own_way() {
     );
     assert_eq!(after(&text, &wishes()).matches("make").count(), 1);
 }
+
+#[test]
+fn a_job_with_a_pair_of_its_own_keeps_it_and_for_the_others_it_is_a_guess() {
+    let file = |auth: &dyn Fn(&str) -> String| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    docker:\n      - image: cimg/go:1.22\n{}    steps:\n      - setup_remote_docker\n      - run: docker login -u $A_USER -p $A_PASS\n  b:\n    docker:\n      - image: cimg/go:1.23\n{}    steps:\n      - setup_remote_docker\n      - run: docker login -u $B_USER -p $B_PASS\n  c:\n    docker:\n      - image: cimg/go:1.24\n    steps: [checkout]\nworkflows: {{w: {{jobs: [a, b, c]}}}}\n",
+            auth("A"),
+            auth("B")
+        )
+    };
+    let none = file(&|_| String::new());
+    let with = file(&|of| {
+        format!("        auth:\n          username: ${of}_USER\n          password: ${of}_PASS\n")
+    });
+    edited(&none, &with, &wishes());
+    let plan = plan(&none, &wishes());
+    let why = &plan.withheld[0].why;
+    assert!(
+        why.contains("`A_USER`") && why.contains("`B_USER`"),
+        "{why}"
+    );
+    // Who names the variables has chosen.
+    let named = FixOptions {
+        user_var: Some("A_USER".to_owned()),
+        token_var: Some("A_PASS".to_owned()),
+        ..wishes()
+    };
+    assert_eq!(after(&none, &named).matches("username: $A_USER").count(), 3);
+}
+
+#[test]
+fn a_login_with_the_jobs_own_pair_is_before_its_first_pull() {
+    let file = |a: &str, b: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    machine: true\n    steps:\n{a}      - run: docker pull redis\n      - run: docker login -u $A_USER -p $A_PASS && docker push me/a\n  b:\n    machine: true\n    steps:\n{b}      - run: docker pull redis\n      - run: docker login -u $B_USER -p $B_PASS && docker push me/b\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let login = |of: &str| {
+        STEP.replace("DOCKER_ACCESS_TOKEN", &format!("{of}_PASS"))
+            .replace("DOCKER_USER", &format!("{of}_USER"))
+    };
+    edited(&file("", ""), &file(&login("A"), &login("B")), &with_run());
+}
+
+#[test]
+fn images_that_name_their_credential_say_which_pair_pulls() {
+    let file = |auth: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    docker:\n      - image: cimg/go:1.22\n        auth:\n          username: $PULL_USER\n          password: $PULL_PASS\n    steps: [checkout]\n  b:\n    docker:\n      - image: cimg/go:1.23\n{auth}    steps:\n      - setup_remote_docker\n      - run: docker login -u $A_USER -p $A_PASS && docker push me/b\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let auth = "        auth:\n          username: $PULL_USER\n          password: $PULL_PASS\n";
+    edited(&file(""), &file(auth), &wishes());
+}
