@@ -1135,3 +1135,28 @@ fn a_file_that_quotes_everything_goes_on_doing_so() {
 ";
     edited_files(&[(PATH, before)], &[(PATH, after)], &review());
 }
+
+#[test]
+fn a_docker_action_in_a_local_action_is_pulled_beside_the_jobs_container() {
+    let action = (
+        ".github/actions/run/action.yml",
+        "name: r\ndescription: r\nruns:\n  using: composite\n  steps:\n    - uses: docker://alpine:3.20\n",
+    );
+    let text = |container: &str| {
+        job(
+            "push",
+            container,
+            &format!("{CHECKOUT}      - uses: ./.github/actions/run\n"),
+        )
+    };
+    let inside = text("    container: ghcr.io/me/app:1\n");
+    let plan = plan_of(&[(PATH, &inside), action], &review());
+    assert!(
+        plan.files.is_empty() && plan.refused.is_empty(),
+        "{plan:#?}"
+    );
+    assert!(plan.left[0].reason.contains("on the host"), "{plan:#?}");
+    // On the machine itself a login is seen.
+    let plan = plan_of(&[(PATH, &text("")), action], &review());
+    assert_eq!((plan.done.len(), plan.left.len()), (1, 0), "{plan:#?}");
+}
