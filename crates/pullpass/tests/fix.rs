@@ -364,3 +364,17 @@ fn json_says_what_runs_without_secrets_do() {
     assert_eq!(done["fix"], "safe");
     assert!(done["note"].as_str().unwrap().contains("skips the login"));
 }
+
+#[test]
+fn what_waits_for_a_review_for_one_reason_is_one_line() {
+    let other = "  other:\n    runs-on: ubuntu-latest\n    container: node:22\n    steps:\n      - run: make\n";
+    let text = JOB.replace("    steps:\n", "    container: node:20\n    steps:\n") + other;
+    let folder = workflow(&text);
+    pullpass(folder.path())
+        .args(["fix", "--diff"])
+        .assert()
+        .stderr(predicate::str::contains("--review would").count(1))
+        .stderr(predicate::str::contains(
+            "--review would give `node:20` its `credentials` (and 1 more): ",
+        ));
+}

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pullpass_audit::circleci;
-use pullpass_audit::effect::{By, Effect, Job, Kind, Provider, Puller, Store};
+use pullpass_audit::effect::{By, Effect, Job, Kind, Provider};
 use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::{Auth, Cause};
@@ -20,7 +20,7 @@ use crate::edit::Edit;
 use crate::meaning::{Intent, Value};
 use crate::names::Names;
 use crate::put::{self, Step};
-use crate::repo::Repo;
+use crate::repo::{Repo, is_as_root};
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
 
@@ -909,11 +909,6 @@ fn replace(style: &Style<'_>, item: Node<'_>, step: &Step<'_>) -> Option<Edit> {
     let start = item.use_span().start as usize;
     let end = style::value_end(style.text, item);
     (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
-}
-
-/// Whether a client pulls that looks for the superuser's credentials.
-fn is_as_root(effect: &Effect) -> bool {
-    matches!(&effect.kind, Kind::Pull { puller: Puller::Client(stores), .. } if stores.contains(&Store::docker_of_root()))
 }
 
 fn is_hub_login(effect: &Effect) -> bool {

@@ -1160,3 +1160,40 @@ fn a_docker_action_in_a_local_action_is_pulled_beside_the_jobs_container() {
     let plan = plan_of(&[(PATH, &text("")), action], &review());
     assert_eq!((plan.done.len(), plan.left.len()), (1, 0), "{plan:#?}");
 }
+
+#[test]
+fn what_runs_without_an_identity_lacks_no_secrets() {
+    let note = |text: &str| {
+        let plan = plan(text, &oidc());
+        assert_eq!(plan.done.len(), 1, "{plan:#?}");
+        plan.done[0].note.clone()
+    };
+    let note = note(&job("pull_request", "", PULL));
+    assert!(
+        note.contains("identity token") && !note.contains("secret"),
+        "{note}"
+    );
+    let called = job("\n  workflow_call:", "", PULL);
+    let caller = format!("on: push\njobs:\n  c:\n    uses: ./{CALLED}\n");
+    let wishes = FixOptions {
+        review: true,
+        ..oidc()
+    };
+    for files in [
+        &[(CALLED, called.as_str()), (PATH, caller.as_str())][..],
+        &[(CALLED, called.as_str())],
+    ] {
+        let plan = plan_of(files, &wishes);
+        assert_eq!(plan.done.len(), 1, "{plan:#?}");
+        let said = format!("{} {}", plan.done[0].note, plan.done[0].why);
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_pulled_under_sudo_is_said_to_be() {
+    let text = job("push", "", "      - run: sudo docker pull alpine:3.20\n");
+    let plan = plan(&text, &wishes());
+    let reason = &plan.left[0].reason;
+    assert!(reason.starts_with("it is pulled under `sudo`"), "{reason}");
+}
