@@ -187,8 +187,10 @@ impl<'i> Reader<'i> {
         if let Some(Intent::Replace { value, .. }) = self.intents_at(node, Kind::Scalar).first() {
             return value.as_ref().clone();
         }
+        // `null`, `~` and nothing at all are one value.
+        let text = node.as_str().filter(|_| !node.is_null());
         Value::Scalar {
-            text: node.as_str().unwrap_or_default().to_owned(),
+            text: text.unwrap_or_default().to_owned(),
             plain: node.style() == Style::Plain,
         }
     }

@@ -150,45 +150,7 @@ pub fn fix(
         wishes,
         repo: &repo,
     };
-    // Each round drops at least one change, so it ends.
-    let files = loop {
-        match checks.run(&chosen) {
-            Ok(files) => break files,
-            Err(failed) => {
-                let touched = |number: usize, change: &Change| match &failed.blame {
-                    Blame::Change(blamed) => number == *blamed,
-                    Blame::Files(files) => change.parts.iter().any(|p| files.contains(&p.path)),
-                };
-                let (mut dropped, mut kept) = (Vec::new(), Vec::new());
-                for (number, change) in std::mem::take(&mut chosen).into_iter().enumerate() {
-                    if touched(number, &change) {
-                        dropped.push(change);
-                    } else {
-                        kept.push(change);
-                    }
-                }
-                // Nobody is to blame: nothing can be offered.
-                if dropped.is_empty() {
-                    dropped.append(&mut kept);
-                }
-                chosen = kept;
-                for claim in dropped.iter().flat_map(|c| &c.claims) {
-                    let reason = format!("the edit was dropped: {}", failed.why);
-                    reasons.insert(claim.pull, reason);
-                }
-                let files: BTreeSet<String> = dropped
-                    .iter()
-                    .flat_map(|c| &c.parts)
-                    .map(|p| p.path.as_str().to_owned())
-                    .collect();
-                plan.refused.push(Refused {
-                    files: files.into_iter().collect(),
-                    check: failed.check,
-                    why: failed.why,
-                });
-            }
-        }
-    };
+    let files = checks.settle(&mut chosen, &mut reasons, &mut plan.refused);
     plan.files = files;
     for change in &chosen {
         plan.needs.extend(change.needs.iter().cloned());
@@ -317,8 +279,59 @@ struct Checks<'a, 't> {
 }
 
 impl Checks<'_, '_> {
-    /// The edited files, when the changes pass every check together.
-    fn run(&self, changes: &[Change]) -> Result<Vec<FileEdit>, Failed> {
+    /// Drops changes until the rest pass every check together. Gives the edited files; says of each dropped change what
+    /// was found, and for each of its pulls why it is left.
+    fn settle(
+        &self,
+        chosen: &mut Vec<Change>,
+        reasons: &mut HashMap<usize, String>,
+        refused: &mut Vec<Refused>,
+    ) -> Vec<FileEdit> {
+        let mut given_up: BTreeSet<usize> = BTreeSet::new();
+        // Each round drops at least one change, so it ends.
+        loop {
+            let failed = match self.run(chosen, &given_up) {
+                Ok(files) => return files,
+                Err(failed) => failed,
+            };
+            let touched = |number: usize, change: &Change| match &failed.blame {
+                Blame::Change(blamed) => number == *blamed,
+                Blame::Files(files) => change.parts.iter().any(|p| files.contains(&p.path)),
+            };
+            let (mut dropped, mut kept) = (Vec::new(), Vec::new());
+            for (number, change) in std::mem::take(chosen).into_iter().enumerate() {
+                if touched(number, &change) {
+                    dropped.push(change);
+                } else {
+                    kept.push(change);
+                }
+            }
+            // Nobody is to blame: nothing can be offered.
+            if dropped.is_empty() {
+                dropped.append(&mut kept);
+            }
+            *chosen = kept;
+            for claim in dropped.iter().flat_map(|c| &c.claims) {
+                let reason = format!("the edit was dropped: {}", failed.why);
+                reasons.insert(claim.pull, reason);
+                given_up.insert(claim.pull);
+            }
+            let files: BTreeSet<String> = dropped
+                .iter()
+                .flat_map(|c| &c.parts)
+                .map(|p| p.path.as_str().to_owned())
+                .collect();
+            refused.push(Refused {
+                files: files.into_iter().collect(),
+                check: failed.check,
+                why: failed.why,
+            });
+        }
+    }
+
+    /// The edited files, when the changes pass every check together. For the pulls that were given up a second run
+    /// proposes the same once more: that is no reason against the others.
+    fn run(&self, changes: &[Change], given_up: &BTreeSet<usize>) -> Result<Vec<FileEdit>, Failed> {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
@@ -353,10 +366,11 @@ impl Checks<'_, '_> {
         };
         let survey = look(&edited, self.scope, self.options);
         let audit = survey.audit(self.policy);
-        self.verdicts(changes, &audit)?;
+        let before = self.verdicts(changes, &audit)?;
         let again = Repo::new(&survey, &audit);
         if !again.is_fine() {
-            self.nothing_more(&again)?;
+            let refused = |now: usize| before.get(&now).is_some_and(|b| given_up.contains(b));
+            self.nothing_more(&again, &refused)?;
         }
         Ok(files)
     }
@@ -390,15 +404,17 @@ impl Checks<'_, '_> {
         })
     }
 
-    fn verdicts(&self, changes: &[Change], after: &Audit) -> Result<(), Failed> {
+    /// Gives for each pull of the second audit its number in the first.
+    fn verdicts(&self, changes: &[Change], after: &Audit) -> Result<HashMap<usize, usize>, Failed> {
         // Places move with the text; the order of a job's pulls of one image stays.
-        let mut found: HashMap<Key<'_>, Vec<&Pull>> = HashMap::new();
-        for pull in &after.pulls {
-            found.entry(key(pull)).or_default().push(pull);
+        let mut found: HashMap<Key<'_>, Vec<(usize, &Pull)>> = HashMap::new();
+        for (number, pull) in after.pulls.iter().enumerate() {
+            found.entry(key(pull)).or_default().push((number, pull));
         }
         for pulls in found.values_mut() {
-            pulls.sort_by_key(|p| std::cmp::Reverse(p.place.start));
+            pulls.sort_by_key(|(_, p)| std::cmp::Reverse(p.place.start));
         }
+        let mut numbers: HashMap<usize, usize> = HashMap::new();
         let mut claims: HashMap<usize, (usize, Auth)> = HashMap::new();
         for (number, change) in changes.iter().enumerate() {
             for claim in &change.claims {
@@ -421,10 +437,11 @@ impl Checks<'_, '_> {
             let now = found.get_mut(&key(pull)).and_then(Vec::pop);
             let image = pull.image.as_deref().unwrap_or("an image");
             let claim = claims.get(&number).copied();
-            let Some(now) = now else {
+            let Some((now_number, now)) = now else {
                 let why = format!("`{image}` in job `{}` would no longer be pulled", pull.job);
                 return Err(failed(pull, why, claim.map(|(change, _)| change)));
             };
+            numbers.insert(now_number, number);
             let (limit, becomes) = match claim {
                 Some((_, auth)) => (auth, "would still be"),
                 None => (pull.auth, "would become"),
@@ -440,22 +457,27 @@ impl Checks<'_, '_> {
             }
         }
         let new = found.into_values().flatten();
-        if let Some(pull) = new
+        if let Some((_, pull)) = new
             .into_iter()
-            .find(|p| rank(p.auth) > rank(Auth::Authenticated))
+            .find(|(_, p)| rank(p.auth) > rank(Auth::Authenticated))
         {
             let image = pull.image.as_deref().unwrap_or("an image");
             let why = format!("`{image}` would be pulled in job `{}`", pull.job);
             return Err(failed(pull, why, None));
         }
-        Ok(())
+        Ok(numbers)
     }
 
-    fn nothing_more(&self, again: &Repo<'_, '_>) -> Result<(), Failed> {
+    fn nothing_more(
+        &self,
+        again: &Repo<'_, '_>,
+        refused: &dyn Fn(usize) -> bool,
+    ) -> Result<(), Failed> {
         let second = propose(again, self.scope, self.wishes);
         let more = second
             .changes
             .into_iter()
+            .filter(|c| !c.claims.iter().any(|claim| refused(claim.pull)))
             .find(|c| self.wishes.review || c.safety == Safety::Safe);
         match more {
             None => Ok(()),
@@ -514,5 +536,49 @@ impl Tree for Edited<'_> {
 
     fn repository(&self, name: &str) -> Option<RepoPath> {
         self.tree.repository(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_a_check_refuses_takes_no_other_with_it() {
+        let job = "runs-on: ubuntu-latest\n    steps:\n      - run: docker pull alpine:3.20\n";
+        let workflow = format!("on: push\njobs:\n  j:\n    {job}");
+        let tree = MemoryTree::new()
+            .with(
+                ".circleci/config.yml",
+                "version: 2.1\njobs:\n  j:\n    docker: [{image: cimg/go:1.22}]\n    steps: [checkout]\nworkflows: {w: {jobs: [j]}}\n",
+            )
+            .with(".github/workflows/a.yml", workflow.as_str())
+            .with(".github/workflows/b.yml", workflow.as_str());
+        let (options, policy, wishes) = <(Options, Policy, FixOptions)>::default();
+        let survey = look(&tree, Scope::Repository, &options);
+        let audit = survey.audit(&policy);
+        let repo = Repo::new(&survey, &audit);
+        let mut chosen = propose(&repo, Scope::Repository, &wishes).changes;
+        assert_eq!(chosen.len(), 3, "{chosen:#?}");
+        for part in chosen.iter_mut().flat_map(|c| &mut c.parts) {
+            if part.path.as_str().ends_with("a.yml") {
+                part.intents.clear();
+            }
+        }
+        let checks = Checks {
+            tree: &tree,
+            scope: Scope::Repository,
+            options: &options,
+            policy: &policy,
+            wishes: &wishes,
+            repo: &repo,
+        };
+        let (mut reasons, mut refused) = (HashMap::new(), Vec::new());
+        let files = checks.settle(&mut chosen, &mut reasons, &mut refused);
+        let files: Vec<&str> = files.iter().map(|f| f.path.as_str()).collect();
+        assert_eq!(files, [".circleci/config.yml", ".github/workflows/b.yml"]);
+        assert_eq!((chosen.len(), reasons.len()), (2, 1));
+        let of: Vec<_> = refused.iter().flat_map(|r| &r.files).collect();
+        assert_eq!(of, [".github/workflows/a.yml"]);
     }
 }

@@ -302,6 +302,14 @@ pub fn below(
         return false;
     };
     let end = key.use_span().end as usize;
+    if let Some(edit) = below_in_flow(style, key, null, value) {
+        part.edits.push(edit);
+        part.intents.push(Intent::Replace {
+            at: null.span().start,
+            value: value.meaning(style),
+        });
+        return true;
+    }
     let Some(colon) = text
         .get(end..)
         .and_then(|t| t.find(':'))
@@ -326,6 +334,31 @@ pub fn below(
         value: value.meaning(style),
     });
     true
+}
+
+/// `{key, other: x}` and `{key: , other: x}`.
+fn below_in_flow(style: &Style<'_>, key: Node<'_>, null: Node<'_>, value: &Yaml) -> Option<Edit> {
+    if !null.is_null() || null.is_alias() {
+        return None;
+    }
+    let end = key.use_span().end as usize;
+    let after = style.text.get(end..)?.trim_start();
+    let rest = after.strip_prefix(':').unwrap_or(after).trim_start();
+    if !rest.starts_with([',', '}']) {
+        return None;
+    }
+    let inside = Style {
+        in_flow: true,
+        json: is_quoted(style.text, key),
+        ..style.clone()
+    };
+    let to = style.text.len() - rest.len();
+    Some(Edit::replace(end, to, format!(": {}", inside.flow(value))))
+}
+
+fn is_quoted(text: &str, key: Node<'_>) -> bool {
+    let start = key.use_span().start as usize;
+    text.get(start..).is_some_and(|t| t.starts_with('"'))
 }
 
 /// A part that changes nothing yet.

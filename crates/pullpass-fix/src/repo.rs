@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 use pullpass_audit::Survey;
-use pullpass_audit::effect::{Effect, Job};
+use pullpass_audit::effect::{Effect, Job, Kind, Puller, Store};
 use pullpass_audit::finding::Audit;
 use pullpass_audit::source::{RepoPath, Source, Span};
 use pullpass_audit::yaml::Document;
@@ -127,7 +127,6 @@ impl<'s, 't> Repo<'s, 't> {
     /// after all (the image was built in the job) and for what is no pull at all.
     #[must_use]
     pub fn pull(&self, job: &Job, effect: &Effect) -> Option<usize> {
-        use pullpass_audit::effect::Kind;
         let cx = &self.survey.cx;
         let (by, image) = match &effect.kind {
             Kind::Pull { by, image, .. } => (by, Some(cx.holes.show(image.as_str()))),
@@ -156,4 +155,9 @@ impl<'s, 't> Repo<'s, 't> {
             line: source.position(span.start).line,
         }
     }
+}
+
+/// Whether a client pulls that looks for the superuser's credentials.
+pub(crate) fn is_as_root(effect: &Effect) -> bool {
+    matches!(&effect.kind, Kind::Pull { puller: Puller::Client(stores), .. } if stores.contains(&Store::docker_of_root()))
 }

@@ -195,15 +195,44 @@ fn json_tells_what_was_done_and_what_was_left() {
 }
 
 #[test]
-fn what_no_edit_can_mend_is_said_and_is_to_be_acted_on() {
+fn what_no_edit_can_mend_is_said_and_counted_by_audit_alone() {
     let text = "version: 2.1\njobs:\n  build:\n    docker:\n      - image: cimg/go:1.22\n        aws_auth: {aws_access_key_id: $A}\n    steps: [checkout]\n";
     let folder = repository(text);
+    for arguments in [
+        &["fix", "--diff", "--review"][..],
+        &["fix", "--pr-body"],
+        &["fix", "--format", "json"],
+        &["fix", "--write"],
+    ] {
+        pullpass(folder.path()).args(arguments).assert().code(0);
+    }
     pullpass(folder.path())
-        .args(["fix", "--write"])
+        .args(["fix", "--diff"])
         .assert()
-        .code(1)
+        .code(0)
+        .stdout("")
         .stderr(predicate::str::contains("left: cimg/go:1.22"));
+    pullpass(folder.path()).arg("audit").assert().code(1);
     assert_eq!(read(folder.path()), text);
+}
+
+#[test]
+fn one_means_that_there_is_a_diff_which_is_not_written() {
+    let text = JOB.replace("    steps:\n", "    container: node:20\n    steps:\n");
+    let folder = workflow(&text);
+    for (arguments, code) in [
+        (&["fix", "--diff"][..], 1),
+        (&["fix", "--pr-body"], 1),
+        (&["fix", "--diff", "--format", "json"], 1),
+        // One edit is written, one waits for `--review`.
+        (&["fix", "--write"], 0),
+        (&["fix", "--diff"], 0),
+        (&["fix", "--diff", "--review"], 1),
+        (&["fix", "--write", "--review"], 0),
+        (&["fix", "--diff", "--review"], 0),
+    ] {
+        pullpass(folder.path()).args(arguments).assert().code(code);
+    }
 }
 
 #[test]
@@ -334,4 +363,18 @@ fn json_says_what_runs_without_secrets_do() {
     let done = &json["repositories"][0]["done"][0];
     assert_eq!(done["fix"], "safe");
     assert!(done["note"].as_str().unwrap().contains("skips the login"));
+}
+
+#[test]
+fn what_waits_for_a_review_for_one_reason_is_one_line() {
+    let other = "  other:\n    runs-on: ubuntu-latest\n    container: node:22\n    steps:\n      - run: make\n";
+    let text = JOB.replace("    steps:\n", "    container: node:20\n    steps:\n") + other;
+    let folder = workflow(&text);
+    pullpass(folder.path())
+        .args(["fix", "--diff"])
+        .assert()
+        .stderr(predicate::str::contains("--review would").count(1))
+        .stderr(predicate::str::contains(
+            "--review would give `node:20` its `credentials` (and 1 more): ",
+        ));
 }

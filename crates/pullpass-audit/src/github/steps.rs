@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hashbrown::HashSet;
 
-use crate::effect::{By, Declared, Freshness, Guard, Kind, Puller};
+use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller};
 use crate::run::{Cwd, JobRun};
 use crate::shell;
 use crate::source::{RepoPath, Span};
@@ -450,8 +450,19 @@ pub(super) fn of_version(run: &JobRun<'_>, version: &str) -> String {
 /// steps when it gets to it: with whatever `docker login` has been done by then (`ActionRunner` in
 /// the sources of the runner).
 pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
+    let in_container = |effect: &Effect| {
+        let by_container = matches!(
+            &effect.kind,
+            Kind::Pull {
+                by: By::Container,
+                ..
+            }
+        );
+        by_container && effect.guards.is_empty()
+    };
     let mut preparation = Preparation {
         composite: steps.composite,
+        in_container: run.effects().iter().any(in_container),
         ..Preparation::default()
     };
     prepare_list(run, list, &mut preparation);
@@ -465,6 +476,8 @@ pub(super) fn prepare(run: &mut JobRun<'_>, steps: &Steps, list: Node<'_>) {
 pub(super) struct Preparation {
     /// They are those of a local composite action.
     composite: bool,
+    /// The job's steps run in a container, and what they sign in to is not what the runner on the host sees.
+    in_container: bool,
     /// How many actions the list in hand is part of.
     pub(super) nested: usize,
     /// The images that were pulled.
@@ -475,6 +488,9 @@ pub(super) struct Preparation {
 
 /// Why a login of the job does not help.
 const BEFORE_THE_JOB: &str = "the runner pulls a Docker action's image before the first step, and there is no place for a credential";
+
+/// The same in a local action, whose image the runner pulls when it gets there.
+const BESIDE_THE_CONTAINER: &str = "the runner pulls a Docker action's image on the host, which does not see the logins of a job in a container, and there is no place for a credential";
 
 /// The same for a list of steps that some action has.
 pub(super) fn prepare_list(run: &mut JobRun<'_>, list: Node<'_>, preparation: &mut Preparation) {
@@ -538,7 +554,10 @@ pub(super) fn prepare_list(run: &mut JobRun<'_>, list: Node<'_>, preparation: &m
                 };
                 named(run);
                 let before = run.no_credential;
-                run.no_credential = (!composite).then_some(BEFORE_THE_JOB);
+                run.no_credential = match composite {
+                    false => Some(BEFORE_THE_JOB),
+                    true => preparation.in_container.then_some(BESIDE_THE_CONTAINER),
+                };
                 action::set_up(run, &used, preparation);
                 run.no_credential = before;
             }
@@ -552,10 +571,14 @@ impl Preparation {
             return;
         }
         self.images.push(image.clone());
-        if self.composite {
-            run.docker_pull(span, image, By::Action, Freshness::Always);
-            return;
-        }
+        let why = match (self.composite, self.in_container) {
+            (true, false) => {
+                run.docker_pull(span, image, By::Action, Freshness::Always);
+                return;
+            }
+            (true, true) => BESIDE_THE_CONTAINER,
+            (false, _) => why,
+        };
         run.emit(
             span,
             Kind::Pull {

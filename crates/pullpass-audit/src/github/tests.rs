@@ -1125,3 +1125,20 @@ fn what_compose_built_in_a_checkout_is_known_by_its_whole_name() {
     let images: Vec<_> = audit.pulls.iter().map(|p| p.image.as_deref()).collect();
     assert_eq!(images, [Some("node:22"), Some("postgres:16")]);
 }
+
+#[test]
+fn a_docker_action_in_a_local_action_sees_no_login_of_a_job_in_a_container() {
+    let action = "runs:\n  using: composite\n  steps:\n    - uses: docker://m:1\n";
+    let workflow = "on: push\njobs:\n  inside:\n    container: ghcr.io/x/y:1\n    steps: [{uses: ./ci/a}]\n  outside:\n    steps: [{uses: ./ci/a}]\n";
+    let tree = repository(workflow, &[("ci/a/action.yml", action)]);
+    assert_eq!(
+        lines(&tree),
+        [
+            "[inside]",
+            "container ghcr.io/x/y:1 host",
+            "action m:1 host no syntax",
+            "[outside]",
+            "action m:1 client",
+        ]
+    );
+}

@@ -34,6 +34,8 @@ pub(super) struct Files {
     /// The contexts that hold the credential, as far as can be told: every job that uses it today
     /// has one of them. Empty when some job has it without a context, or none has it.
     keepers: BTreeSet<String>,
+    /// The name of the token that they hold.
+    token: String,
 }
 
 impl Files {
@@ -55,6 +57,7 @@ impl Files {
         let mut files = Self {
             documents,
             keepers: BTreeSet::new(),
+            token: names.token.clone(),
         };
         if names.known {
             files.keepers = files.keepers(repo, names);
@@ -117,10 +120,12 @@ impl Files {
         &self,
         path: &RepoPath,
         jobs: &BTreeSet<String>,
+        names: &Names,
         wishes: &FixOptions,
     ) -> Option<String> {
-        let named = wishes.contexts.iter().any(|c| self.keepers.contains(c));
-        if self.keepers.is_empty() || named {
+        // Whoever names a context says that it holds the variables.
+        let is_said = !wishes.contexts.is_empty();
+        if self.keepers.is_empty() || is_said || names.token != self.token {
             return None;
         }
         let job = jobs.iter().find(|job| {
@@ -142,11 +147,12 @@ impl Files {
         &self,
         path: &RepoPath,
         jobs: &BTreeSet<String>,
+        names: &Names,
         wishes: &FixOptions,
         parts: &mut Vec<Part>,
         review: &mut Option<String>,
     ) -> Vec<String> {
-        if let Some(why) = self.without_credential(path, jobs, wishes) {
+        if let Some(why) = self.without_credential(path, jobs, names, wishes) {
             review.get_or_insert(why);
         }
         let Some(document) = self

@@ -217,7 +217,11 @@ impl Writer<'_, '_> {
             .flat_map(|s| s.wanted.iter().copied())
             .collect();
         let jobs: BTreeSet<String> = slots.iter().flat_map(|s| s.jobs.iter().cloned()).collect();
-        let Some(edits) = self.add_auth(entry) else {
+        let path = self.document.source().path.clone();
+        let (names, guess) =
+            self.names
+                .of_jobs(self.repo.audit, Provider::CircleCi, path.as_str(), &jobs);
+        let Some(edits) = self.add_auth(entry, &names) else {
             for slot in slots {
                 leave(
                     slot,
@@ -227,18 +231,17 @@ impl Writer<'_, '_> {
             }
             return;
         };
-        let auth = self.auth();
-        let path = self.document.source().path.clone();
+        let added = auth(&names);
         let mut parts = vec![Part {
             path: path.clone(),
             edits,
             intents: vec![Intent::AddKey {
                 at,
                 key: "auth".to_owned(),
-                value: auth.meaning(&self.style_of(entry)),
+                value: added.meaning(&self.style_of(entry)),
             }],
         }];
-        let mut review = None;
+        let mut review = guess;
         // What stands before a tag's parameter says which registry it is.
         let chosen_outside = |image: &str| {
             let before = image.split("<<").next().unwrap_or("");
@@ -253,12 +256,12 @@ impl Writer<'_, '_> {
                 "whoever starts a pipeline can give an image of another registry".to_owned()
             });
         }
-        let contexts = files.contexts(&path, &jobs, wishes, &mut parts, &mut review);
+        let contexts = files.contexts(&path, &jobs, &names, wishes, &mut parts, &mut review);
         let image = wanted
             .iter()
             .find_map(|n| self.repo.audit.pulls.get(*n)?.image.clone())
             .unwrap_or_default();
-        let mut needs = self.names.needs(Provider::CircleCi);
+        let mut needs = names.needs(Provider::CircleCi);
         needs.dedup();
         out.changes.push(Change {
             summary: format!("give `{image}` an `auth`"),
@@ -297,14 +300,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn auth(&self) -> Yaml {
-        Yaml::map([
-            ("username", Yaml::text(format!("${}", self.names.user))),
-            ("password", Yaml::text(format!("${}", self.names.token))),
-        ])
-    }
-
-    fn add_auth(&self, entry: Node<'_>) -> Option<Vec<Edit>> {
+    fn add_auth(&self, entry: Node<'_>, names: &Names) -> Option<Vec<Edit>> {
         let text = self.style.text;
         let pairs: Vec<_> = entry.pairs().collect();
         // An empty `auth:` is somebody's unfinished work.
@@ -317,7 +313,7 @@ impl Writer<'_, '_> {
             .or_else(|| pairs.last())?;
         let end = style::value_end(text, value);
         if entry.style() == Written::Flow {
-            let flow = self.style_of(entry).flow_entry("auth", &self.auth());
+            let flow = self.style_of(entry).flow_entry("auth", &auth(names));
             let start = entry.span().start as usize;
             // `[image: x]`: a mapping of one pair without braces.
             if text.get(start..)?.starts_with('{') {
@@ -340,12 +336,19 @@ impl Writer<'_, '_> {
             below.checked_sub(style::column(text, key.span().start as usize))
         });
         let style = self.style.with_step(step);
-        let lines = style.entry(indent, "auth", &self.auth());
+        let lines = style.entry(indent, "auth", &auth(names));
         Some(vec![Edit::insert(
             style::line_end(text, end),
             style.lines_after(&lines),
         )])
     }
+}
+
+fn auth(names: &Names) -> Yaml {
+    Yaml::map([
+        ("username", Yaml::text(format!("${}", names.user))),
+        ("password", Yaml::text(format!("${}", names.token))),
+    ])
 }
 
 fn leave(slot: &Slot, reason: &str, out: &mut Proposal) {

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pullpass_audit::circleci;
-use pullpass_audit::effect::{By, Effect, Job, Kind, Provider, Puller, Store};
+use pullpass_audit::effect::{By, Effect, Job, Kind, Provider};
 use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::{Auth, Cause};
@@ -20,7 +20,7 @@ use crate::edit::Edit;
 use crate::meaning::{Intent, Value};
 use crate::names::Names;
 use crate::put::{self, Step};
-use crate::repo::Repo;
+use crate::repo::{Repo, is_as_root};
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
 
@@ -42,6 +42,8 @@ struct Need<'d> {
     jobs: BTreeSet<String>,
     /// The first images of the docker executors; none for a machine.
     hosts: BTreeSet<Option<String>>,
+    /// Whether the steps run in PowerShell or `cmd`: both, when jobs of both kinds call them.
+    powershell: BTreeSet<bool>,
     /// Some pull happens whenever the login does, so that `docker` is surely there.
     certain: bool,
     review: Option<String>,
@@ -218,6 +220,17 @@ impl<'a> Writer<'a, '_> {
         };
         let mut depth = 0;
         let mut conditions = 0;
+        // Where `docker` is set up among the steps of this job, as far as the way to the first pull shows it.
+        let sets_up = |(list, index): (Node<'a>, usize)| {
+            list.items()
+                .take(index)
+                .any(|item| step_name(item) == Some("setup_remote_docker"))
+        };
+        let on_the_way = |depth: usize| {
+            let span = first.within.get(depth)?;
+            self.outline.item(*span)
+        };
+        let mut is_set_up = false;
         let (list, index) = loop {
             let Some((list, index)) = first
                 .within
@@ -244,19 +257,24 @@ impl<'a> Writer<'a, '_> {
             let is_when = item
                 .and_then(step_name)
                 .is_some_and(|name| matches!(name, "when" | "unless"));
-            let brings_docker = inner.is_some_and(|(list, index)| {
-                list.items()
-                    .take(index)
-                    .any(|i| step_name(i) == Some("setup_remote_docker"))
-            });
+            is_set_up |= sets_up((list, index));
+            let brings_docker = inner.is_some_and(sets_up);
+            // Where what is pulled elsewhere too finds the command's login; it finds none of a `when` that is not run.
+            let first_to_bring = brings_docker && !is_when && !is_set_up;
             let is_shared = inner.is_some_and(|(list, _)| shared.contains(&list.identity()));
-            if inner.is_some() && (is_shared || together && (is_when || brings_docker)) {
+            if inner.is_some()
+                && (is_shared || first_to_bring || together && (is_when || brings_docker))
+            {
                 depth += 1;
                 conditions += usize::from(is_when);
                 continue;
             }
             break (list, index);
         };
+        let only_later = !is_set_up
+            && (depth + 1..first.within.len())
+                .filter_map(on_the_way)
+                .any(sets_up);
         let host = job.effects.iter().find_map(|e| match &e.kind {
             Kind::Pull {
                 by: By::Executor,
@@ -271,6 +289,7 @@ impl<'a> Writer<'a, '_> {
             pulls: BTreeSet::new(),
             jobs: BTreeSet::new(),
             hosts: BTreeSet::new(),
+            powershell: BTreeSet::new(),
             certain: false,
             review: None,
             later: None,
@@ -279,7 +298,14 @@ impl<'a> Writer<'a, '_> {
         need.pulls.extend(wanted.iter().map(|&(_, pull)| pull));
         need.jobs.insert(job.name.to_string());
         need.hosts.insert(host);
+        need.powershell
+            .insert(self.outline.is_powershell(&job.name));
         need.certain |= wanted.iter().any(|(e, _)| e.guards.len() <= conditions);
+        if only_later {
+            need.review.get_or_insert_with(|| {
+                "`setup_remote_docker` comes after it, so `docker` may not be there yet".to_owned()
+            });
+        }
         for &(_, number) in wanted {
             let Some(pull) = self.repo.audit.pulls.get(number) else {
                 continue;
@@ -336,7 +362,7 @@ impl<'a> Writer<'a, '_> {
             return false;
         }
         if let Some(script) = script(item) {
-            return is_one_command(script);
+            return is_one_command(script) || only_signs_in(script);
         }
         let Some(name) = step_name(item) else {
             return false;
@@ -391,7 +417,13 @@ impl<'a> Writer<'a, '_> {
         };
         let mut review = need.review.clone();
         let mut summary = "sign in to Docker Hub before the first pull";
-        let mut credential = self.names.needs(Provider::CircleCi);
+        let (names, guess) = self.names.of_jobs(
+            self.repo.audit,
+            Provider::CircleCi,
+            self.path.as_str(),
+            &need.jobs,
+        );
+        let mut credential = names.needs(Provider::CircleCi);
         let moved = need
             .later
             .filter(|_| self.wishes.user_var.is_none() && self.wishes.token_var.is_none())
@@ -404,9 +436,18 @@ impl<'a> Writer<'a, '_> {
                 "the login moves up: what it needs must be there by then".to_owned()
             });
         } else {
-            let step = self
-                .own_way(number, need)
-                .or_else(|| self.new_way(scope, number, all, &mut part));
+            review = review.or(guess);
+            let step = if !need.powershell.contains(&true) {
+                self.own_way(number, need, &names)
+                    .or_else(|| self.new_way(scope, number, all, &names, &mut part))
+            } else if need.powershell.len() == 1 {
+                Some(Step::New(plain_step(&names, Some("bash.exe"))))
+            } else {
+                return leave(
+                    "jobs run these steps in PowerShell and others in a shell, and no one login is for both; sign in in each job",
+                    out,
+                );
+            };
             let Some(step) = step else {
                 return leave("the file is written in a way that is not edited", out);
             };
@@ -441,9 +482,14 @@ impl<'a> Writer<'a, '_> {
             });
         }
         let mut parts = vec![part];
-        let contexts =
-            self.files
-                .contexts(&self.path, &need.jobs, self.wishes, &mut parts, &mut review);
+        let contexts = self.files.contexts(
+            &self.path,
+            &need.jobs,
+            &names,
+            self.wishes,
+            &mut parts,
+            &mut review,
+        );
         let at = need
             .list
             .items()
@@ -474,7 +520,7 @@ impl<'a> Writer<'a, '_> {
     }
 
     /// The step by which this scope already signs in, if it has one.
-    fn own_way(&self, scope: usize, need: &Need<'a>) -> Option<Step<'a>> {
+    fn own_way(&self, scope: usize, need: &Need<'a>, names: &Names) -> Option<Step<'a>> {
         if self.wishes.login.is_some() && self.repo.audit.logins.is_empty() {
             return None;
         }
@@ -495,7 +541,7 @@ impl<'a> Writer<'a, '_> {
                     if shorter
                         && above
                         && self.outline.scope_of(list) == scope
-                        && self.uses_names(effect)
+                        && self.uses_names(effect, names)
                         && self.is_wished(item)
                         && !self.is_inside_login_command(list)
                         && self.signs_in_only(job, item)
@@ -517,14 +563,15 @@ impl<'a> Writer<'a, '_> {
                 .value
                 .get("parameters")
                 .is_some_and(|p| p.entries().iter().any(|p| p.value.get("default").is_none()));
-            let fits = !required && is_login_command(entry.value) && self.signs_in(entry.value);
+            let fits =
+                !required && is_login_command(entry.value) && self.signs_in(entry.value, names);
             fits.then(|| Step::New(Yaml::text(name)))
         })
     }
 
     /// Whether a command signs in to Docker Hub with the names that are to be used, in the form that was
     /// asked for.
-    fn signs_in(&self, definition: Node<'a>) -> bool {
+    fn signs_in(&self, definition: Node<'a>, names: &Names) -> bool {
         let cx = &self.repo.survey.cx;
         let effects = circleci::command(cx, &self.path, definition.use_span());
         effects.iter().filter(|e| is_hub_login(e)).any(|effect| {
@@ -533,7 +580,7 @@ impl<'a> Writer<'a, '_> {
                 .last()
                 .and_then(|&span| self.outline.item(span))
                 .and_then(|(list, index)| list.items().nth(index));
-            self.uses_names(effect) && item.is_some_and(|item| self.is_wished(item))
+            self.uses_names(effect, names) && item.is_some_and(|item| self.is_wished(item))
         })
     }
 
@@ -571,7 +618,7 @@ impl<'a> Writer<'a, '_> {
         })
     }
 
-    fn uses_names(&self, effect: &Effect) -> bool {
+    fn uses_names(&self, effect: &Effect, names: &Names) -> bool {
         let Kind::Login {
             username, password, ..
         } = &effect.kind
@@ -584,7 +631,7 @@ impl<'a> Writer<'a, '_> {
                 .map(|t| cx.holes.show(t.as_str()))
                 .is_some_and(|t| variable(&t) == Some(name))
         };
-        is(username, &self.names.user) && is(password, &self.names.token)
+        is(username, &names.user) && is(password, &names.token)
     }
 
     /// A way of signing in for a scope that has none.
@@ -593,8 +640,13 @@ impl<'a> Writer<'a, '_> {
         scope: &Scope<'a>,
         number: usize,
         all: &[Need<'a>],
+        names: &Names,
         part: &mut Part,
     ) -> Option<Step<'a>> {
+        // A command is for the names that the file uses most.
+        if (&names.user, &names.token) != (&self.names.user, &self.names.token) {
+            return Some(Step::New(plain_step(names, None)));
+        }
         let root = self.outline.scopes.first()?;
         let orbs = root.root.get("version").and_then(Node::as_str) == Some("2.1");
         let form = self.wishes.login.unwrap_or_else(|| {
@@ -624,28 +676,13 @@ impl<'a> Writer<'a, '_> {
                 return Some(Step::New(Yaml::text(name)));
             }
         }
-        Some(Step::New(self.plain_step()))
-    }
-
-    /// A step that runs `docker login`.
-    fn plain_step(&self) -> Yaml {
-        let command = format!(
-            "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
-            self.names.token, self.names.user
-        );
-        Yaml::map([(
-            "run",
-            Yaml::map([
-                ("name", Yaml::text("Sign in to Docker Hub")),
-                ("command", Yaml::text(command)),
-            ]),
-        )])
+        Some(Step::New(plain_step(names, None)))
     }
 
     /// Declares a command of that one step. Gives its name.
     fn declare_plain(&self, scope: &Scope<'a>, part: &mut Part) -> Option<String> {
         let name = free_command(scope)?;
-        let definition = Yaml::map([("steps", Yaml::List(vec![self.plain_step()]))]);
+        let definition = Yaml::map([("steps", Yaml::List(vec![plain_step(self.names, None)]))]);
         self.add_to_section(scope, "commands", name, &definition, part)?;
         Some(name.to_owned())
     }
@@ -843,6 +880,19 @@ impl<'a> Writer<'a, '_> {
     }
 }
 
+/// A step that runs `docker login`, in another shell than the job's where one is given.
+fn plain_step(names: &Names, shell: Option<&str>) -> Yaml {
+    let command = format!(
+        "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
+        names.token, names.user
+    );
+    let shell = shell.map(|shell| ("shell".to_owned(), Yaml::text(shell)));
+    let name = ("name".to_owned(), Yaml::text("Sign in to Docker Hub"));
+    let command = ("command".to_owned(), Yaml::text(command));
+    let run = [Some(name), shell, Some(command)].into_iter().flatten();
+    Yaml::map([("run", Yaml::Map(run.collect()))])
+}
+
 /// A name for a command that signs in, which this scope has not given to another.
 fn free_command(scope: &Scope<'_>) -> Option<&'static str> {
     ["dockerhub_login", "docker_hub_login", "dockerhub_sign_in"]
@@ -859,11 +909,6 @@ fn replace(style: &Style<'_>, item: Node<'_>, step: &Step<'_>) -> Option<Edit> {
     let start = item.use_span().start as usize;
     let end = style::value_end(style.text, item);
     (!flow.contains('\n')).then(|| Edit::replace(start, end, flow))
-}
-
-/// Whether a client pulls that looks for the superuser's credentials.
-fn is_as_root(effect: &Effect) -> bool {
-    matches!(&effect.kind, Kind::Pull { puller: Puller::Client(stores), .. } if stores.contains(&Store::docker_of_root()))
 }
 
 fn is_hub_login(effect: &Effect) -> bool {
@@ -906,13 +951,17 @@ fn is_one_command(script: &str) -> bool {
 
 /// A script that signs in where there is what to sign in with, and says so where there is not.
 fn only_signs_in(script: &str) -> bool {
-    let script = script.replace("\\\n", " ");
+    let mut script = script.replace("\\\n", " ");
+    for (sign, becomes) in [("2>&1", ""), ("&&", "\n"), ("||", "\n"), (";", "\n")] {
+        script = script.replace(sign, becomes);
+    }
     let mut statements = script
-        .split(['\n', ';'])
+        .lines()
         .map(|s| {
             s.trim()
                 .trim_start_matches("then ")
                 .trim_start_matches("else ")
+                .trim()
         })
         .filter(|s| !s.is_empty() && !s.starts_with('#'));
     statements.all(|statement| {
@@ -921,11 +970,13 @@ fn only_signs_in(script: &str) -> bool {
         let sets = word.split_once('=').is_some_and(|(name, _)| {
             word == statement && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
         });
+        let is_login = |part: &str| part.trim().starts_with("docker login");
         matches!(word, "if" | "elif" | "then" | "else" | "fi")
             || !acts.iter().any(|sign| statement.contains(sign))
+                && statement.split('|').skip(1).all(is_login)
                 && (sets
-                    || matches!(word, "echo" | "printf")
-                    || statement.starts_with("docker login"))
+                    || matches!(word, "echo" | "printf" | "test" | "[" | "[[")
+                    || is_login(statement))
     })
 }
 

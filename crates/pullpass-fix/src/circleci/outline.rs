@@ -133,6 +133,34 @@ impl<'d> Outline<'d> {
         self.lists.get(&list.identity()).copied().unwrap_or(0)
     }
 
+    /// Whether the steps of this job run in PowerShell or `cmd`, as they do on Windows where nothing says otherwise.
+    pub(super) fn is_powershell(&self, job: &str) -> bool {
+        let Some(root) = self.scopes.first().map(|scope| scope.root) else {
+            return false;
+        };
+        let Some(job) = root.get("jobs").and_then(|jobs| jobs.get(job)) else {
+            return false;
+        };
+        let executor = job.get("executor");
+        let name = executor.and_then(|e| e.as_str().or_else(|| e.get("name")?.as_str()));
+        let declared = name.and_then(|name| root.get("executors")?.get(name));
+        let nodes = || [Some(job), executor, declared].into_iter().flatten();
+        let shell = nodes().find_map(|node| {
+            let of_machine = || node.get("machine")?.get("shell");
+            node.get("shell").or_else(of_machine)?.as_str()
+        });
+        if let Some(shell) = shell {
+            let shell = shell.to_ascii_lowercase();
+            return shell.contains("powershell")
+                || shell.contains("pwsh")
+                || shell.starts_with("cmd");
+        }
+        let image = nodes().find_map(|node| node.get("machine")?.get("image")?.as_str());
+        let orb = name.and_then(|name| root.get("orbs")?.get(name.split_once('/')?.0)?.as_str());
+        image.is_some_and(|image| image.starts_with("windows-"))
+            || orb.is_some_and(|orb| orb.starts_with("circleci/windows@"))
+    }
+
     /// The version of the docker orb that some scope of the file imports.
     pub(super) fn docker_version(&self) -> Option<&'d str> {
         self.scopes

@@ -740,6 +740,12 @@ fn a_job_without_the_context_that_holds_the_credential_is_for_a_person_to_look_a
         ..wishes()
     };
     edited(&before, &file(":\n          context: hub", auth), &named);
+    // A context that is named holds the variables, whichever holds them today.
+    let other = FixOptions {
+        contexts: vec!["new".into()],
+        ..wishes()
+    };
+    edited(&before, &file(":\n          context: new", auth), &other);
     let has_it = file(":\n          context: [other, hub]", "");
     edited(
         &has_it,
@@ -807,4 +813,142 @@ workflows:
         "      - build:\n          context: hub\n",
     );
     edited(&config(""), &expected, &wishes);
+}
+
+fn with_run() -> FixOptions {
+    FixOptions {
+        login: Some(Login::Run),
+        ..wishes()
+    }
+}
+
+const STEP: &str = "      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n";
+
+#[test]
+fn a_login_goes_below_what_sets_docker_up_also_where_more_is_pulled_after_the_command() {
+    let config = |login: &str, call: &str| {
+        format!(
+            "version: 2.1\ncommands:\n  docker_up:\n    steps:\n      - run: apk add --no-cache docker-cli\n      - setup_remote_docker\n{login}      - run: docker pull postgres\njobs:\n  j:\n    docker:\n      - image: ghcr.io/me/alpine:1\n    steps:\n      - checkout\n{call}      - run: docker run alpine echo\nworkflows: {{w: {{jobs: [j]}}}}\n"
+        )
+    };
+    let call = "      - docker_up\n";
+    edited(&config("", call), &config(STEP, call), &with_run());
+    // Under a condition the login would not be there for the rest, and before it there may be no docker.
+    let sometimes = config(
+        "",
+        "      - when:\n          condition: << pipeline.parameters.x >>\n          steps: [docker_up]\n",
+    );
+    let plan = plan(&sometimes, &with_run());
+    assert!(plan.files.is_empty(), "{plan:#?}");
+    assert!(
+        plan.withheld[0].why.contains("setup_remote_docker"),
+        "{plan:#?}"
+    );
+}
+
+#[test]
+fn a_job_in_powershell_gets_a_login_in_a_shell() {
+    let step = STEP.replace("Docker Hub\n", "Docker Hub\n          shell: bash.exe\n");
+    for host in [
+        "    machine: {image: 'ubuntu-2404:current', shell: powershell.exe -ExecutionPolicy Bypass}\n",
+        "    machine: {image: 'windows-server-2022-gui:current'}\n",
+        "    machine: {image: 'windows-server-2022-gui:current'}\n    shell: powershell.exe\n",
+        "    executor: win/default\n",
+        "    executor: {name: win/default, size: large}\n",
+        "    executor: own\n",
+    ] {
+        let config = |login: &str| {
+            format!(
+                "version: 2.1\norbs:\n  win: circleci/windows@5.0.0\nexecutors:\n  own:\n    machine: {{image: 'windows-server-2022-gui:current'}}\njobs:\n  j:\n{host}    steps:\n      - checkout\n{login}      - run: docker pull redis\nworkflows: {{w: {{jobs: [j]}}}}\n"
+            )
+        };
+        edited(&config(""), &config(&step), &wishes());
+    }
+    // Bash on Windows is as good as any.
+    let bash = "version: 2.1\norbs:\n  win: circleci/windows@5.0.0\njobs:\n  j:\n    executor: {name: win/default, shell: bash.exe}\n    steps:\n      - run: docker pull redis\nworkflows: {w: {jobs: [j]}}\n";
+    assert!(after(bash, &with_run()).contains(STEP));
+}
+
+#[test]
+fn a_command_that_jobs_call_in_powershell_and_in_a_shell_is_left() {
+    let text = "version: 2.1\ncommands:\n  up:\n    steps:\n      - run: docker pull redis\njobs:\n  a:\n    machine: {image: 'windows-server-2022-gui:current'}\n    steps: [up]\n  b:\n    machine: true\n    steps: [up]\nworkflows: {w: {jobs: [a, b]}}\n";
+    let plan = plan(text, &wishes());
+    assert!(plan.files.is_empty(), "{plan:#?}");
+    assert!(plan.left[0].reason.contains("PowerShell"), "{plan:#?}");
+}
+
+#[test]
+fn a_login_that_asks_for_its_variables_is_the_repositorys_own_way() {
+    for login in [
+        "      - run:\n          name: Login to DockerHub\n          command: >\n            test -n \"$HUB_USER\" &&\n              echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin ||\n              echo \"Docker Hub anonymous mode\"\n",
+        "      - run:\n          command: |\n            if [ -n \"$HUB_USER\" ]; then\n              echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin\n            fi\n",
+        "      - *docker_login\n",
+    ] {
+        let config = |second: &str| {
+            format!(
+                "version: 2.1\naliases:\n  - &docker_login\n    run:\n      command: if [ -n \"$HUB_USER\" ]; then echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin; fi\njobs:\n  a:\n    machine: true\n    steps:\n      - checkout\n{login}      - run: docker pull alpine\n  b:\n    machine: true\n    steps:\n      - checkout\n{second}      - run: docker pull redis\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+            )
+        };
+        edited(&config(""), &config(login), &wishes());
+    }
+    // What does more than that is no login to copy.
+    let more = "      - run: test -n \"$HUB_USER\" && echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin && make\n";
+    let text = format!(
+        "version: 2.1\njobs:\n  a:\n    machine: true\n    steps:\n{more}      - run: docker pull alpine\n  b:\n    machine: true\n    steps:\n      - run: docker pull redis\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+    );
+    assert_eq!(after(&text, &wishes()).matches("make").count(), 1);
+}
+
+#[test]
+fn a_job_with_a_pair_of_its_own_keeps_it_and_for_the_others_it_is_a_guess() {
+    let file = |auth: &dyn Fn(&str) -> String| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    docker:\n      - image: cimg/go:1.22\n{}    steps:\n      - setup_remote_docker\n      - run: docker login -u $A_USER -p $A_PASS\n  b:\n    docker:\n      - image: cimg/go:1.23\n{}    steps:\n      - setup_remote_docker\n      - run: docker login -u $B_USER -p $B_PASS\n  c:\n    docker:\n      - image: cimg/go:1.24\n    steps: [checkout]\nworkflows: {{w: {{jobs: [a, b, c]}}}}\n",
+            auth("A"),
+            auth("B")
+        )
+    };
+    let none = file(&|_| String::new());
+    let with = file(&|of| {
+        format!("        auth:\n          username: ${of}_USER\n          password: ${of}_PASS\n")
+    });
+    edited(&none, &with, &wishes());
+    let plan = plan(&none, &wishes());
+    let why = &plan.withheld[0].why;
+    assert!(
+        why.contains("`A_USER`") && why.contains("`B_USER`"),
+        "{why}"
+    );
+    // Who names the variables has chosen.
+    let named = FixOptions {
+        user_var: Some("A_USER".to_owned()),
+        token_var: Some("A_PASS".to_owned()),
+        ..wishes()
+    };
+    assert_eq!(after(&none, &named).matches("username: $A_USER").count(), 3);
+}
+
+#[test]
+fn a_login_with_the_jobs_own_pair_is_before_its_first_pull() {
+    let file = |a: &str, b: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    machine: true\n    steps:\n{a}      - run: docker pull redis\n      - run: docker login -u $A_USER -p $A_PASS && docker push me/a\n  b:\n    machine: true\n    steps:\n{b}      - run: docker pull redis\n      - run: docker login -u $B_USER -p $B_PASS && docker push me/b\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let login = |of: &str| {
+        STEP.replace("DOCKER_ACCESS_TOKEN", &format!("{of}_PASS"))
+            .replace("DOCKER_USER", &format!("{of}_USER"))
+    };
+    edited(&file("", ""), &file(&login("A"), &login("B")), &with_run());
+}
+
+#[test]
+fn images_that_name_their_credential_say_which_pair_pulls() {
+    let file = |auth: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    docker:\n      - image: cimg/go:1.22\n        auth:\n          username: $PULL_USER\n          password: $PULL_PASS\n    steps: [checkout]\n  b:\n    docker:\n      - image: cimg/go:1.23\n{auth}    steps:\n      - setup_remote_docker\n      - run: docker login -u $A_USER -p $A_PASS && docker push me/b\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let auth = "        auth:\n          username: $PULL_USER\n          password: $PULL_PASS\n";
+    edited(&file(""), &file(auth), &wishes());
 }

@@ -67,6 +67,16 @@ impl Without {
             (false, false, false) => "",
         }
     }
+
+    /// The same for a login by GitHub's own identity, which no caller has to pass.
+    pub(super) fn words_of_identity(self) -> &'static str {
+        match (self.forks, self.dependabot) {
+            (true, true) => "a fork's pull request and Dependabot get no identity token",
+            (true, false) => "a fork's pull request gets no identity token",
+            (false, true) => "Dependabot gets no identity token",
+            (false, false) => "",
+        }
+    }
 }
 
 fn starts_for_dependabot(files: &Files<'_>, file: &File<'_>, depth: usize) -> bool {

@@ -13,7 +13,7 @@ use pullpass_audit::yaml::Node;
 
 use crate::meaning::Intent;
 use crate::put::{self, Step};
-use crate::repo::Repo;
+use crate::repo::{Repo, is_as_root};
 use crate::style::Yaml;
 use crate::{At, Change, Claim, FixOptions, Identity, Left, Needs, Proposal, Safety};
 
@@ -144,6 +144,9 @@ fn wanted<'j>(desk: &Desk<'_, '_, '_>, job: &'j Job, out: &mut Proposal) -> Want
             }
             _ if guard::is_for_forks(effect) => {
                 "it happens in pull requests from forks only, which get no secrets to sign in with"
+            }
+            _ if is_as_root(effect) => {
+                "it is pulled under `sudo`, which does not see who signed in without it"
             }
             _ if !reads_docker(effect) => {
                 "it is pulled by a client of its own, which does not see the logins of the job"
@@ -377,12 +380,6 @@ pub(super) fn question(
     if !without.any() {
         return Ok(None);
     }
-    if !without.words().is_empty() {
-        draft.note = format!(
-            "{}: such a run skips the login and pulls anonymously, as it does now",
-            without.words()
-        );
-    }
     if desk.wishes.identity == Identity::Oidc {
         let no_dependabot = "github.actor != 'dependabot[bot]'";
         let asked: Vec<&str> = [
@@ -392,7 +389,13 @@ pub(super) fn question(
         .into_iter()
         .filter_map(|(holds, condition)| holds.then_some(condition))
         .collect();
+        if !asked.is_empty() {
+            draft.note = skips(without.words_of_identity());
+        }
         return Ok(guard::and(&asked));
+    }
+    if !without.words().is_empty() {
+        draft.note = skips(without.words());
     }
     let asked = guard::there_is(need.file, &jobs, token, draft.parts.of(need.file.path));
     match asked {
@@ -407,14 +410,21 @@ pub(super) fn question(
     }
 }
 
+/// What a run does that the login asks for what it has not.
+fn skips(words: &str) -> String {
+    format!("{words}: such a run skips the login and pulls anonymously, as it does now")
+}
+
 fn into_job(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>, draft: &mut Draft) -> Result<(), String> {
     let file = need.file;
     draft.summary = "sign in to Docker Hub before the first pull";
-    draft.review = draft
-        .review
-        .take()
-        .or_else(|| desk.names.without_secrets(&need.jobs()));
-    if pass::is_for_others(desk.files, file) {
+    let by_secret = desk.wishes.identity == Identity::Secret;
+    draft.review = draft.review.take().or_else(|| {
+        desk.names
+            .without_secrets(&need.jobs())
+            .filter(|_| by_secret)
+    });
+    if by_secret && pass::is_for_others(desk.files, file) {
         draft.review.get_or_insert_with(|| {
             "only other repositories call this workflow: they must pass the secrets".to_owned()
         });
@@ -646,10 +656,7 @@ pub(super) fn hand_over(
         }
     }
     if !without.words().is_empty() {
-        draft.note = format!(
-            "{}: such a run skips the login and pulls anonymously, as it does now",
-            without.words()
-        );
+        draft.note = skips(without.words());
     }
     Ok(())
 }

@@ -703,6 +703,40 @@ fn a_called_workflow_declares_the_secrets_and_its_callers_pass_them() {
 }
 
 #[test]
+fn a_called_workflow_declares_the_secrets_however_it_says_that_it_can_be_called() {
+    let called = |on: &str, keys: &str, login: &str| {
+        format!("on:{on}\njobs:\n  t:\n    runs-on: ubuntu-latest\n{keys}    steps:\n{login}{PULL}")
+    };
+    let caller = |secrets: &str| format!("on: push\njobs:\n  c:\n    uses: ./{CALLED}\n{secrets}");
+    let passed = "    secrets:\n      DOCKER_USER: ${{ secrets.DOCKER_USER }}\n      DOCKER_ACCESS_TOKEN: ${{ secrets.DOCKER_ACCESS_TOKEN }}\n";
+    let block = "\n  push:\n  workflow_call:\n    secrets:\n      DOCKER_USER:\n        required: false\n      DOCKER_ACCESS_TOKEN:\n        required: false";
+    let flow = "secrets: {DOCKER_USER: {required: false}, DOCKER_ACCESS_TOKEN: {required: false}}";
+    let call = format!("workflow_call: {{{flow}}}");
+    for (before, after) in [
+        (" [push, workflow_call]", block.to_owned()),
+        ("\n  - push\n  - workflow_call", block.to_owned()),
+        (
+            " {workflow_call, push: {branches: [main]}}",
+            format!(" {{{call}, push: {{branches: [main]}}}}"),
+        ),
+        (
+            " {workflow_call: , workflow_dispatch: }",
+            format!(" {{{call}, workflow_dispatch: }}"),
+        ),
+        (" {push: , workflow_call}", format!(" {{push: , {call}}}")),
+    ] {
+        edited_files(
+            &[(CALLED, &called(before, "", "")), (PATH, &caller(""))],
+            &[
+                (CALLED, &called(&after, ENV, GUARDED)),
+                (PATH, &caller(passed)),
+            ],
+            &wishes(),
+        );
+    }
+}
+
+#[test]
 fn secrets_go_through_workflows_that_call_each_other() {
     let middle = ".github/workflows/middle.yml";
     let inner = format!(
@@ -1100,4 +1134,66 @@ fn a_file_that_quotes_everything_goes_on_doing_so() {
     - 'run': 'docker run alpine'
 ";
     edited_files(&[(PATH, before)], &[(PATH, after)], &review());
+}
+
+#[test]
+fn a_docker_action_in_a_local_action_is_pulled_beside_the_jobs_container() {
+    let action = (
+        ".github/actions/run/action.yml",
+        "name: r\ndescription: r\nruns:\n  using: composite\n  steps:\n    - uses: docker://alpine:3.20\n",
+    );
+    let text = |container: &str| {
+        job(
+            "push",
+            container,
+            &format!("{CHECKOUT}      - uses: ./.github/actions/run\n"),
+        )
+    };
+    let inside = text("    container: ghcr.io/me/app:1\n");
+    let plan = plan_of(&[(PATH, &inside), action], &review());
+    assert!(
+        plan.files.is_empty() && plan.refused.is_empty(),
+        "{plan:#?}"
+    );
+    assert!(plan.left[0].reason.contains("on the host"), "{plan:#?}");
+    // On the machine itself a login is seen.
+    let plan = plan_of(&[(PATH, &text("")), action], &review());
+    assert_eq!((plan.done.len(), plan.left.len()), (1, 0), "{plan:#?}");
+}
+
+#[test]
+fn what_runs_without_an_identity_lacks_no_secrets() {
+    let note = |text: &str| {
+        let plan = plan(text, &oidc());
+        assert_eq!(plan.done.len(), 1, "{plan:#?}");
+        plan.done[0].note.clone()
+    };
+    let note = note(&job("pull_request", "", PULL));
+    assert!(
+        note.contains("identity token") && !note.contains("secret"),
+        "{note}"
+    );
+    let called = job("\n  workflow_call:", "", PULL);
+    let caller = format!("on: push\njobs:\n  c:\n    uses: ./{CALLED}\n");
+    let wishes = FixOptions {
+        review: true,
+        ..oidc()
+    };
+    for files in [
+        &[(CALLED, called.as_str()), (PATH, caller.as_str())][..],
+        &[(CALLED, called.as_str())],
+    ] {
+        let plan = plan_of(files, &wishes);
+        assert_eq!(plan.done.len(), 1, "{plan:#?}");
+        let said = format!("{} {}", plan.done[0].note, plan.done[0].why);
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_pulled_under_sudo_is_said_to_be() {
+    let text = job("push", "", "      - run: sudo docker pull alpine:3.20\n");
+    let plan = plan(&text, &wishes());
+    let reason = &plan.left[0].reason;
+    assert!(reason.starts_with("it is pulled under `sudo`"), "{reason}");
 }

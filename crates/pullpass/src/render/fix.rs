@@ -160,23 +160,10 @@ fn lines(planned: &[Planned<'_>], written: bool, verbose: bool) -> String {
             let _ = writeln!(out, "{prefix}{}:{}: {note}", done.at.file, done.at.line);
         }
         for (why, all) in by_why(&plan.done) {
-            let Some(first) = all.first() else { continue };
-            let more = match all.len() {
-                1 => String::new(),
-                n => format!(" (and {} more)", n - 1),
-            };
-            let _ = writeln!(
-                out,
-                "{prefix}{}:{}: look at this: {}{more}: {why}",
-                first.at.file, first.at.line, first.summary
-            );
+            let _ = writeln!(out, "{prefix}{}: {why}", first_of("look at this: ", &all));
         }
-        for done in &plan.withheld {
-            let _ = writeln!(
-                out,
-                "{prefix}{}:{}: --review would {}: {}",
-                done.at.file, done.at.line, done.summary, done.why
-            );
+        for (why, all) in by_why(&plan.withheld) {
+            let _ = writeln!(out, "{prefix}{}: {why}", first_of("--review would ", &all));
         }
         for (reason, left) in by_reason(&plan.left) {
             let at = left
@@ -276,12 +263,29 @@ fn by_note(done: &[Done]) -> BTreeMap<&str, &Done> {
     out
 }
 
-/// Why a person should look at what is done, each reason once.
-fn by_why(done: &[Done]) -> BTreeMap<&str, Vec<&Done>> {
+/// The first of changes that share a reason, and how many more there are.
+fn first_of(what: &str, all: &[&Done]) -> String {
+    let (Some(first), more) = (all.first(), all.len().saturating_sub(1)) else {
+        return String::new();
+    };
+    let more = match more {
+        0 => String::new(),
+        n => format!(" (and {n} more)"),
+    };
+    format!(
+        "{}:{}: {what}{}{more}",
+        first.at.file, first.at.line, first.summary
+    )
+}
+
+/// Why a person should look at changes, each reason once, in the order of the files.
+fn by_why(done: &[Done]) -> Vec<(&str, Vec<&Done>)> {
     let mut out: BTreeMap<&str, Vec<&Done>> = BTreeMap::new();
     for one in done.iter().filter(|d| !d.why.is_empty()) {
         out.entry(&one.why).or_default().push(one);
     }
+    let mut out: Vec<(&str, Vec<&Done>)> = out.into_iter().collect();
+    out.sort_by_key(|(_, all)| all.first().map(|first| &first.at));
     out
 }
 
