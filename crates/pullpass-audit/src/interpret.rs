@@ -476,7 +476,7 @@ impl<'j> Walk<'_, 'j> {
                         if self.is_present(name, &effect.guards) {
                             return;
                         }
-                        if self.unnamed && !reference.is_official() {
+                        if self.unnamed && !reference.is_everybodys() {
                             doubt = Some(
                                 "an image was made before under a name that cannot be known, and this may be it",
                             );

@@ -101,19 +101,26 @@ impl Reference {
         self.registry == DOCKER_HUB
     }
 
-    /// Whether it is one of Docker's Official Images, so that Docker Hub has it.
+    /// Whether Docker Hub has it, and no job makes it: one of Docker's Official Images, or of what the tools
+    /// of the field pull for themselves.
     #[must_use]
-    pub fn is_official(&self) -> bool {
-        let name = self.repository.strip_prefix("library/");
+    pub fn is_everybodys(&self) -> bool {
         self.is_hub()
-            && name.is_some_and(|name| {
-                let lines = OFFICIAL.lines().filter(|line| !line.starts_with('#'));
-                lines
-                    .flat_map(str::split_whitespace)
-                    .any(|known| known == name)
-            })
+            && match self.repository.split_once('/') {
+                Some(("library", name)) => {
+                    let lines = OFFICIAL.lines().filter(|line| !line.starts_with('#'));
+                    lines
+                        .flat_map(str::split_whitespace)
+                        .any(|known| known == name)
+                }
+                Some((owner, _)) => OF_TOOLS.contains(&owner),
+                None => false,
+            }
     }
 }
+
+/// Whose images container tools pull for themselves.
+const OF_TOOLS: [&str; 5] = ["docker", "kindest", "moby", "testcontainers", "tonistiigi"];
 
 /// The names of Docker's Official Images.
 const OFFICIAL: &str = include_str!("../data/official-images.txt");

@@ -489,6 +489,7 @@ mod tests {
             assert_eq!(about("me/app"), 0, "{build}");
             assert_eq!(about("our-app:test"), 0, "{build}");
             assert_eq!(about("redis:7"), 1, "{build}");
+            assert_eq!(about("testcontainers/ryuk:1"), 1, "{build}");
         }
     }
 

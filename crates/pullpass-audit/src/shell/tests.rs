@@ -957,7 +957,6 @@ fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
     assert_eq!(
         effects_in(&files, "invoke dev-env --endpoints=all\ninv lint"),
         [
-            "provide ?",
             "opaque invoke: it runs tasks that are written in Python, which is not read, and they mention docker"
         ]
     );
