@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 use pullpass_audit::effect::{Job, Provider};
-use pullpass_audit::source::{FileId, RepoPath, Span};
+use pullpass_audit::source::{FileId, RepoPath, Span, Tree};
 use pullpass_audit::yaml::{Document, Node};
 
 use crate::put::walk;
@@ -19,6 +19,9 @@ const WORKFLOWS: &str = ".github/workflows";
 /// The parsed files.
 pub(super) struct Texts {
     documents: BTreeMap<RepoPath, Rc<Document>>,
+    /// Workflows that jobs of this repository call by its name and at a version, without handing on all
+    /// secrets; and how such a job calls them.
+    at_a_version: BTreeMap<RepoPath, String>,
     /// Dependabot opens pull requests and pushes branches here, and its builds get no secrets.
     dependabot: bool,
 }
@@ -58,11 +61,18 @@ impl Texts {
                 }
             }
         }
+        let at_a_version = documents
+            .values()
+            .filter_map(|document| document.root()?.get("jobs"))
+            .flat_map(Node::entries)
+            .filter_map(|job| called_at_a_version(tree, job.value))
+            .collect();
         let dependabot = [".github/dependabot.yml", ".github/dependabot.yaml"]
             .iter()
             .any(|path| RepoPath::new(path).is_some_and(|path| cx.sources.exists(&path)));
         Self {
             documents,
+            at_a_version,
             dependabot,
         }
     }
@@ -70,6 +80,17 @@ impl Texts {
     pub(super) fn is_empty(&self) -> bool {
         self.documents.is_empty()
     }
+}
+
+/// The workflow of this repository that a job calls by the repository's name.
+fn called_at_a_version(tree: &dyn Tree, job: Node<'_>) -> Option<(RepoPath, String)> {
+    let uses = job.get("uses")?.as_str()?;
+    let (name, _) = uses.split_once('@')?;
+    let (repository, path) = name.split_at(name.find("/.github/")?);
+    let own = tree.repository(repository).is_some_and(|at| at.is_root());
+    let inherits = job.get("secrets").and_then(Node::as_str) == Some("inherit");
+    let path = RepoPath::new(path.trim_start_matches('/'))?;
+    (own && !inherits).then(|| (path, uses.to_owned()))
 }
 
 /// One file.
@@ -204,6 +225,7 @@ pub(super) struct Caller<'f, 'd> {
 /// All files.
 pub(super) struct Files<'d> {
     files: BTreeMap<&'d RepoPath, File<'d>>,
+    at_a_version: &'d BTreeMap<RepoPath, String>,
     pub(super) dependabot: bool,
 }
 
@@ -216,6 +238,7 @@ impl<'d> Files<'d> {
             .collect();
         Self {
             files,
+            at_a_version: &texts.at_a_version,
             dependabot: texts.dependabot,
         }
     }
@@ -231,6 +254,11 @@ impl<'d> Files<'d> {
     /// The file that a place is in.
     pub(super) fn at(&self, repo: &Repo<'_, '_>, file: FileId) -> Option<&File<'d>> {
         self.get(&repo.survey.cx.sources.get(file).path)
+    }
+
+    /// How a job calls this workflow at a version, which does not know what is edited now.
+    pub(super) fn called_at_a_version(&self, path: &RepoPath) -> Option<&str> {
+        self.at_a_version.get(path).map(String::as_str)
     }
 
     /// The jobs that call this workflow.

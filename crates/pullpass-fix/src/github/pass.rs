@@ -116,6 +116,18 @@ fn secrets_at(
     if depth >= MAX_CALLS || !file.is_called() {
         return Ok(());
     }
+    let takes = |name: &str| {
+        let own = local_name(desk.files, file, name);
+        declared(file).is_some_and(|all| in_any_case(all, &own).is_some())
+    };
+    if let Some(uses) = desk.files.called_at_a_version(file.path)
+        && !names.iter().all(|name| takes(name))
+    {
+        // GitHub refuses a call that passes what the called version does not declare.
+        return Err(format!(
+            "a job calls this workflow as `{uses}`, and that version does not take the secrets yet: declare them here first, and pass them there when it does"
+        ));
+    }
     let callers = desk.files.callers(file.path);
     let inherits = |job: Node<'_>| job.get("secrets").and_then(Node::as_str) == Some("inherit");
     let explicit = callers.iter().any(|c| !inherits(c.job.node));

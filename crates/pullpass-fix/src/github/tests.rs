@@ -703,6 +703,35 @@ fn a_called_workflow_declares_the_secrets_and_its_callers_pass_them() {
 }
 
 #[test]
+fn a_workflow_that_is_called_at_a_version_cannot_be_given_more_secrets() {
+    let called =
+        format!("on: workflow_call\njobs:\n  t:\n    runs-on: ubuntu-latest\n    steps:\n{PULL}");
+    let plan = |secrets: &str| {
+        let caller =
+            format!("on: push\njobs:\n  call:\n    uses: acme/shop/{CALLED}@v1\n{secrets}");
+        let tree = MemoryTree::new()
+            .named("acme/shop")
+            .with(CALLED, called.as_str())
+            .with(PATH, caller.as_str());
+        let (options, policy) = (Options::default(), Policy::default());
+        fix(&tree, Scope::Repository, &options, &policy, &wishes())
+    };
+    let left = plan("");
+    assert!(left.done.is_empty() && left.refused.is_empty(), "{left:?}");
+    assert!(left.left[0].reason.contains("as `acme/shop/"), "{left:?}");
+    let inherits = plan("    secrets: inherit\n");
+    assert!(
+        inherits.left.is_empty() && inherits.refused.is_empty(),
+        "{inherits:?}"
+    );
+    assert_eq!(
+        inherits.files.len() + inherits.withheld.len(),
+        1,
+        "{inherits:?}"
+    );
+}
+
+#[test]
 fn a_called_workflow_declares_the_secrets_however_it_says_that_it_can_be_called() {
     let called = |on: &str, keys: &str, login: &str| {
         format!("on:{on}\njobs:\n  t:\n    runs-on: ubuntu-latest\n{keys}    steps:\n{login}{PULL}")
