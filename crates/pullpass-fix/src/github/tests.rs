@@ -732,6 +732,24 @@ fn a_workflow_that_is_called_at_a_version_cannot_be_given_more_secrets() {
 }
 
 #[test]
+fn what_stands_in_another_repository_is_not_edited() {
+    let theirs = "_actions/acme/ci/.github/workflows/build.yml";
+    let called =
+        format!("on: workflow_call\njobs:\n  t:\n    runs-on: ubuntu-latest\n    steps:\n{PULL}");
+    let caller = format!(
+        "on: push\njobs:\n  call:\n    uses: acme/ci/.github/workflows/build.yml@v1\n    secrets: inherit\n  own:\n    runs-on: ubuntu-latest\n    steps:\n{PULL}"
+    );
+    let plan = plan_of(&[(theirs, &called), (PATH, &caller)], &wishes());
+    let edited: Vec<&str> = plan.files.iter().map(|f| f.path.as_str()).collect();
+    assert_eq!(edited, [PATH], "{plan:?}");
+    assert!(
+        plan.refused.is_empty() && plan.withheld.is_empty(),
+        "{plan:?}"
+    );
+    assert!(plan.left[0].reason.contains("`acme/ci`"), "{plan:?}");
+}
+
+#[test]
 fn a_called_workflow_declares_the_secrets_however_it_says_that_it_can_be_called() {
     let called = |on: &str, keys: &str, login: &str| {
         format!("on:{on}\njobs:\n  t:\n    runs-on: ubuntu-latest\n{keys}    steps:\n{login}{PULL}")
