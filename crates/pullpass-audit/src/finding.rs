@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::context::{Unlisted, Unread};
+use crate::source::RepoPath;
 use crate::verdict::{Login, Place, Pull};
 
 /// How much a finding matters.
@@ -77,6 +78,25 @@ pub struct Finding {
     pub related: Vec<(Place, Arc<str>)>,
     /// Stable across edits elsewhere in the file: 16 hexadecimal digits.
     pub fingerprint: String,
+}
+
+impl Finding {
+    /// The place to show it at for a service that has this repository's files and no others: where it
+    /// is, or, when that is in a file of another repository, where this one leads there.
+    #[must_use]
+    pub fn place_here(&self) -> &Place {
+        let is_here = |place: &Place| {
+            RepoPath::new(&place.file).is_none_or(|path| path.elsewhere().is_none())
+        };
+        if is_here(&self.place) {
+            return &self.place;
+        }
+        let related = self.related.iter().map(|(place, _)| place);
+        related
+            .rev()
+            .find(|place| is_here(place))
+            .unwrap_or(&self.place)
+    }
 }
 
 /// Everything that is said of one repository.

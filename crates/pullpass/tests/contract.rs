@@ -409,6 +409,86 @@ mod input {
     }
 }
 
+mod other_repositories {
+    use super::*;
+
+    const CALL: &str = "\
+on: push
+jobs:
+  build:
+    uses: acme/ci/.github/workflows/build.yml@v1
+";
+
+    const CALLED: &str = "\
+on: workflow_call
+jobs:
+  compile:
+    runs-on: ubuntu-latest
+    container: node:22
+    steps:
+      - run: 'true'
+";
+
+    /// `shop`, which calls a workflow of `ci`, beside it.
+    fn two() -> Repository {
+        Repository::empty()
+            .with("shop/.github/workflows/ci.yml", CALL)
+            .with("ci/.github/workflows/build.yml", CALLED)
+    }
+
+    #[test]
+    fn a_folder_can_be_given_for_a_repository_that_is_named() {
+        let repository = two();
+        let run = |arguments: &[&str]| {
+            let mut command = audit(&repository);
+            command.args(["shop", "--format", "json"]).args(arguments);
+            Audit::of(&mut command)
+        };
+        assert_eq!(run(&[]).document["pulls"].as_array().unwrap().len(), 0);
+        let followed = run(&["--action", "acme/ci=ci"]);
+        let pull = &followed.document["pulls"][0];
+        assert_eq!(pull["image"], "node:22");
+        assert_eq!(pull["job"], "build / compile");
+        assert_eq!(pull["file"], "_actions/acme/ci/.github/workflows/build.yml");
+        assert_eq!(followed.rules(), ["anonymous-pull"]);
+    }
+
+    #[test]
+    fn a_repository_beside_it_is_known_by_its_remote() {
+        let remote = "[remote \"origin\"]\n\turl = git@github.com:acme/ci.git\n";
+        let repository = two().with("ci/.git/config", remote);
+        let mut command = audit(&repository);
+        let found = Audit::of(command.args([".", "--format", "json"]));
+        let files: Vec<&Value> = found.document["pulls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|pull| pull["repository"] == "shop")
+            .map(|pull| &pull["file"])
+            .collect();
+        assert_eq!(files, ["_actions/acme/ci/.github/workflows/build.yml"]);
+    }
+
+    #[test]
+    fn an_annotation_stands_in_this_repository() {
+        audit(&two())
+            .args(["shop", "--action", "acme/ci=ci", "--format", "github"])
+            .assert()
+            .code(1)
+            .stdout(contains("::warning file=.github/workflows/ci.yml,line=4,"))
+            .stdout(contains("build.yml:5)"));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_refused() {
+        audit(&two())
+            .args(["shop", "--action", "acme/ci=nowhere"])
+            .assert()
+            .code(2)
+            .stderr(contains("nowhere"));
+    }
+}
+
 mod silencing {
     use super::*;
 

@@ -3,10 +3,11 @@
 //! The runner reads them from the log, so a text that could end one and begin another command is
 //! escaped as `actions/toolkit` does, after everything a terminal would obey has been taken out.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use pullpass_audit::finding::Severity;
+use pullpass_audit::finding::{Finding, Severity};
 
 use super::held::Held;
 use super::{Fragment, Render, Repository, Totals, clean};
@@ -24,7 +25,7 @@ impl Render for Github {
         let prefix = repository.prefix_for_tools();
         let mut now = String::new();
         for finding in &repository.audit.findings {
-            let place = &finding.place;
+            let place = finding.place_here();
             let command = match finding.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
@@ -44,7 +45,7 @@ impl Render for Github {
                 now,
                 "title={}::{}%0A{}",
                 property(&format!("pullpass: {}", finding.rule)),
-                data(&finding.message),
+                data(&message(finding)),
                 data(&finding.help)
             );
         }
@@ -66,6 +67,15 @@ impl Render for Github {
     fn close(&self, _: &mut dyn Write, _: &mut [Held; 3], _: &Totals) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What is wrong, and where, when the annotation cannot stand there.
+fn message(finding: &Finding) -> Cow<'_, str> {
+    let at = &finding.place;
+    if std::ptr::eq(at, finding.place_here()) {
+        return finding.message.as_str().into();
+    }
+    format!("{} ({}:{})", finding.message, at.file, at.line).into()
 }
 
 fn data(text: &str) -> String {

@@ -212,15 +212,19 @@ fn descriptor(rule: &Rule) -> ReportingDescriptor<'_> {
 }
 
 fn outcome<'a>(prefix: &str, finding: &'a Finding, message: &'a str) -> Outcome<'a> {
+    // A service shows the main location, and has no file of another repository.
+    let place = finding.place_here();
+    let there = (!std::ptr::eq(place, &finding.place))
+        .then_some((&finding.place, "what it is about stands here"));
+    let related = finding.related.iter().map(|(place, note)| (place, &**note));
+    let related = related.chain(there);
     Outcome {
         rule_id: finding.rule,
         rule_index: rules::ALL.iter().position(|r| r.id == finding.rule),
         level: level(finding.severity),
         message: text(message),
-        locations: [location(prefix, &finding.place, None, None)],
-        related_locations: finding
-            .related
-            .iter()
+        locations: [location(prefix, place, None, None)],
+        related_locations: related
             .enumerate()
             .map(|(at, (place, note))| location(prefix, place, Some(at + 1), Some(note)))
             .collect(),

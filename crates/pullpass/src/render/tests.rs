@@ -209,6 +209,26 @@ fn sarif_and_github_paths_of_many_start_from_the_current_folder() {
 }
 
 #[test]
+fn services_are_shown_the_line_that_leads_into_another_repository() {
+    let mut audit = samples::audit();
+    let inside = "_actions/acme/ci/.github/workflows/build.yml";
+    audit.findings[0].place.file = inside.into();
+    let notes = render(Format::Github, &[("", &audit)]);
+    let first = notes.lines().next().unwrap();
+    let called = format!("::error file={},line=4,", samples::CONFIG);
+    assert!(first.starts_with(&called), "{first}");
+    assert!(first.contains(&format!("({inside}:9)%0A")), "{first}");
+    let document = json(Format::Sarif, &[("", &audit)]);
+    let result = &document["runs"][0]["results"][0];
+    let uri = |location: &serde_json::Value| {
+        location["physicalLocation"]["artifactLocation"]["uri"].clone()
+    };
+    assert_eq!(uri(&result["locations"][0]), samples::CONFIG);
+    let related = result["relatedLocations"].as_array().unwrap();
+    assert_eq!(uri(related.last().unwrap()), inside);
+}
+
+#[test]
 fn github_annotates_lines() {
     insta::assert_snapshot!(render(Format::Github, &[("app", &samples::audit())]));
 }
