@@ -1,6 +1,7 @@
 //! Findings: what a person should act on, and how policy and silencing change them.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::context::{Unlisted, Unread};
@@ -99,6 +100,37 @@ impl Finding {
     }
 }
 
+/// A password that stands in the files, kept so that it can be left out of what is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Literal(String);
+
+impl Literal {
+    /// What was written.
+    #[must_use]
+    pub fn new(written: &str) -> Self {
+        Self(written.to_owned())
+    }
+
+    /// A text without any of these; `None` when there is none in it.
+    #[must_use]
+    pub fn hidden(literals: &[Self], text: &str) -> Option<String> {
+        let mut out: Option<String> = None;
+        for Self(literal) in literals {
+            let at = out.as_deref().unwrap_or(text);
+            if at.contains(literal.as_str()) {
+                out = Some(at.replace(literal.as_str(), "***"));
+            }
+        }
+        out
+    }
+}
+
+impl fmt::Debug for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// Everything that is said of one repository.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Audit {
@@ -118,6 +150,8 @@ pub struct Audit {
     pub unread: Vec<Unread>,
     /// Actions that no table knows.
     pub unlisted: Vec<Unlisted>,
+    /// Passwords that stand in the files; none of the texts above has one.
+    pub literals: Vec<Literal>,
 }
 
 /// Which credential satisfies the policy for images that the CI vendor pulls.

@@ -9,7 +9,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use crate::archive::Archives;
 use crate::context::Context;
 use crate::effect::{Effect, Job, Kind};
-use crate::finding::{Audit, Finding, Policy};
+use crate::finding::{Audit, Finding, Literal, Policy};
 use crate::interpret::{Judged, RawCredential, interpret};
 use crate::rules::{self, Seen};
 use crate::silence;
@@ -80,8 +80,10 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
         silenced,
         unread,
         unlisted,
+        literals: Vec::new(),
     };
     mask(&mut audit, &literals);
+    audit.literals = literals;
     // After masking: half of a secret would not be recognised.
     shorten(&mut audit);
     audit
@@ -158,7 +160,7 @@ struct Build<'c> {
     /// Jobs so far.
     runs: usize,
     logins: Vec<Login>,
-    literals: Vec<String>,
+    literals: Vec<Literal>,
 }
 
 impl Build<'_> {
@@ -278,7 +280,7 @@ impl Places<'_> {
         name: &Arc<str>,
         judged: Judged,
         image: Option<String>,
-        literals: &mut Vec<String>,
+        literals: &mut Vec<Literal>,
     ) -> Pull {
         let cx = self.cx;
         let effect = job.effects.get(judged.effect);
@@ -324,7 +326,7 @@ impl Places<'_> {
 fn credential(
     cx: &Context<'_>,
     raw: &RawCredential,
-    literals: &mut Vec<String>,
+    literals: &mut Vec<Literal>,
 ) -> (Credential, bool) {
     let show = |text: &Text| cx.holes.show(text.as_str());
     let mut literal = false;
@@ -343,7 +345,7 @@ fn credential(
                     .as_str()
                     .split(crate::text::is_hole)
                     .filter(|part| part.len() > 2)
-                    .map(str::to_owned),
+                    .map(Literal::new),
             );
             Credential::REDACTED.to_owned()
         });
@@ -399,20 +401,11 @@ fn worse(auth: Auth) -> u8 {
 }
 
 /// No literal secret leaves the crate: not in an excerpt, not in the name of a step.
-fn mask(audit: &mut Audit, literals: &[String]) {
+fn mask(audit: &mut Audit, literals: &[Literal]) {
     if literals.is_empty() {
         return;
     }
-    let hide = |text: &str| -> Option<String> {
-        let mut out: Option<String> = None;
-        for literal in literals {
-            let at = out.as_deref().unwrap_or(text);
-            if at.contains(literal.as_str()) {
-                out = Some(at.replace(literal.as_str(), "***"));
-            }
-        }
-        out
-    };
+    let hide = |text: &str| Literal::hidden(literals, text);
     let arc = |text: &mut Arc<str>| {
         if let Some(hidden) = hide(text) {
             *text = hidden.into();

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 
 use crate::context::Context;
 use crate::finding::{Finding, Ignore, Policy};
+use crate::rules;
 use crate::source::{RepoPath, Source};
 
 /// Lines of comments above a finding that are searched.
@@ -61,7 +62,31 @@ fn matches(ignore: &Ignore, finding: &Finding) -> bool {
 fn with_comments(cx: &Context<'_>, file: &str) -> Option<Rc<Source>> {
     // It was read when the finding was made, so this costs a look-up.
     let source = cx.sources.load(&RepoPath::new(file)?).ok()?;
-    memchr::memmem::find(source.text.as_bytes(), b"pullpass:").map(|_| source)
+    memchr::memmem::find(source.text.as_bytes(), b"pullpass:")?;
+    note_unknown(cx, &source);
+    Some(source)
+}
+
+/// A comment that names no rule there is would silence nothing, and nobody would know.
+fn note_unknown(cx: &Context<'_>, source: &Source) {
+    for (number, line) in source.text.lines().enumerate() {
+        let Comment::Rules(rules) = comment(line) else {
+            continue;
+        };
+        for name in rules
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            if rules::ALL.iter().all(|rule| rule.id != name) {
+                let number = u32::try_from(number + 1).unwrap_or(u32::MAX);
+                let message = format!(
+                    "the comment silences nothing: there is no rule `{name}` (`pullpass rules` lists them)"
+                );
+                cx.note_unread_at(source.path.as_str(), number, message);
+            }
+        }
+    }
 }
 
 fn commented(source: &Source, line: u32, rule: &str) -> bool {
@@ -75,20 +100,34 @@ fn commented(source: &Source, line: u32, rule: &str) -> bool {
         .any(|text| comment_names(text, rule))
 }
 
-fn comment_names(line: &str, rule: &str) -> bool {
-    let Some((_, comment)) = line.split_once('#') else {
-        return false;
-    };
-    let Some((_, after)) = comment.split_once("pullpass:") else {
-        return false;
-    };
-    let Some(rest) = after.trim_start().strip_prefix("ignore") else {
-        return false;
+/// What the comment of a line says to us.
+enum Comment<'l> {
+    Nothing,
+    /// `ignore`: every rule is meant.
+    All,
+    /// `ignore[…]`
+    Rules(&'l str),
+}
+
+fn comment(line: &str) -> Comment<'_> {
+    let after = line
+        .split_once('#')
+        .and_then(|(_, comment)| comment.split_once("pullpass:"));
+    let Some(rest) = after.and_then(|(_, after)| after.trim_start().strip_prefix("ignore")) else {
+        return Comment::Nothing;
     };
     match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
-        Some((rules, _)) => rules.split(',').any(|r| r.trim() == rule),
-        // Without brackets every rule is meant.
-        None => rest.is_empty() || rest.starts_with(char::is_whitespace),
+        Some((rules, _)) => Comment::Rules(rules),
+        None if rest.is_empty() || rest.starts_with(char::is_whitespace) => Comment::All,
+        None => Comment::Nothing,
+    }
+}
+
+fn comment_names(line: &str, rule: &str) -> bool {
+    match comment(line) {
+        Comment::Nothing => false,
+        Comment::All => true,
+        Comment::Rules(rules) => rules.split(',').any(|r| r.trim() == rule),
     }
 }
 

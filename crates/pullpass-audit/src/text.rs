@@ -258,6 +258,8 @@ struct Segment {
     /// Whether later bytes of the segment map to later bytes of the source. False where a value
     /// was substituted: all of it was "written" at the expression.
     linear: bool,
+    /// The end of what such a value was written as.
+    end: u32,
 }
 
 /// A text taken out of a file, that still knows where each of its bytes was written.
@@ -281,6 +283,7 @@ impl Mapped {
                 out: 0,
                 src: span.start,
                 linear: false,
+                end: span.end,
             }],
         }
     }
@@ -295,6 +298,7 @@ impl Mapped {
                 out: 0,
                 src: span.start,
                 linear: true,
+                end: span.start,
             }],
         }
     }
@@ -321,6 +325,11 @@ impl Mapped {
     /// Appends a piece that stands letter for letter at byte `src` (`linear`), or that was made from
     /// what is written there.
     pub fn push(&mut self, piece: &str, src: u32, linear: bool) {
+        self.push_for(piece, src, src.saturating_add(1), linear);
+    }
+
+    /// The same of what is written up to `end`.
+    fn push_for(&mut self, piece: &str, src: u32, end: u32, linear: bool) {
         if piece.is_empty() {
             return;
         }
@@ -329,7 +338,12 @@ impl Mapped {
             s.linear && linear && s.src.wrapping_add(out.wrapping_sub(s.out)) == src
         });
         if !continues {
-            self.segments.push(Segment { out, src, linear });
+            self.segments.push(Segment {
+                out,
+                src,
+                linear,
+                end,
+            });
         }
         self.text.push_str(piece);
     }
@@ -338,11 +352,6 @@ impl Mapped {
     #[must_use]
     pub fn file(&self) -> FileId {
         self.file
-    }
-
-    fn offset(&self, at: usize) -> u32 {
-        let at = u32::try_from(at).unwrap_or(u32::MAX);
-        self.offset_in(self.segments_until(at), at)
     }
 
     /// How many segments begin at or before a byte.
@@ -372,7 +381,11 @@ impl Mapped {
             if self.segments.get(count).is_some_and(|s| s.out <= last) {
                 count = self.segments_until(last);
             }
-            self.offset_in(count, last).saturating_add(1)
+            let last = self.offset_in(count, last).saturating_add(1);
+            match count.checked_sub(1).and_then(|i| self.segments.get(i)) {
+                Some(s) if !s.linear => s.end.max(last),
+                _ => last,
+            }
         } else {
             from
         };
@@ -411,20 +424,22 @@ impl Mapped {
                 out: s.out.saturating_sub(from),
                 src: if s.linear { s.src + skipped } else { s.src },
                 linear: s.linear,
+                end: s.end,
             });
         }
         out
     }
 
     /// The same text with each `(start, end)` range replaced. Ranges are in order and do not
-    /// overlap; what is put in counts as written where the range began.
+    /// overlap; what is put in counts as written where the range is.
     #[must_use]
     pub fn replace(&self, edits: &[(usize, usize, Text)]) -> Self {
         let mut out = Self::empty(self.file);
         let mut done = 0;
         for (start, end, with) in edits {
             out.append(&self.part(done, *start));
-            out.push(with.as_str(), self.offset(*start), false);
+            let written = self.span(*start, *end);
+            out.push_for(with.as_str(), written.start, written.end, false);
             done = *end;
         }
         out.append(&self.part(done, self.text.len()));

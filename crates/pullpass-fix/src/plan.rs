@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 use pullpass_audit::Survey;
 use pullpass_audit::context::{Options, Unread};
-use pullpass_audit::finding::{Audit, Policy};
+use pullpass_audit::finding::{Audit, Literal, Policy};
 use pullpass_audit::source::{MemoryTree, ReadError, RepoPath, Sources, Tree};
 use pullpass_audit::verdict::{Auth, Pull};
 use pullpass_audit::yaml::Document;
@@ -111,6 +111,8 @@ pub struct Plan {
     pub contexts: Vec<String>,
     /// Files that could not be understood.
     pub unread: Vec<Unread>,
+    /// Passwords that stand in the files, which no text that is shown may have.
+    pub literals: Vec<Literal>,
 }
 
 /// Plans the edit of one repository. Writes nothing.
@@ -127,6 +129,7 @@ pub fn fix(
     let repo = Repo::new(&survey, &audit);
     let mut plan = Plan {
         unread: audit.unread.clone(),
+        literals: audit.literals.clone(),
         ..Plan::default()
     };
     if repo.is_fine() {

@@ -212,7 +212,13 @@ impl Checkout<'_> {
         let mut names: Vec<String> = entries
             .filter_map(Result::ok)
             .filter_map(|entry| {
-                let mut name = entry.file_name().into_string().ok()?;
+                let mut name = match entry.file_name().into_string() {
+                    Ok(name) => name,
+                    Err(name) => {
+                        self.note_name(folder, &name.to_string_lossy());
+                        return None;
+                    }
+                };
                 let kind = entry.file_type().ok()?;
                 let is_folder = if kind.is_symlink() {
                     // A link that leads out stays a name: reading it says why it is not followed.
@@ -230,6 +236,21 @@ impl Checkout<'_> {
             .collect();
         names.sort_unstable();
         names
+    }
+
+    /// Notes a CI file that no path in the report could name.
+    fn note_name(&self, folder: &RepoPath, shown: &str) {
+        let of_ci = [".github", ".circleci"]
+            .iter()
+            .any(|ci| folder.as_str().starts_with(ci));
+        if of_ci && (shown.ends_with(".yml") || shown.ends_with(".yaml")) {
+            self.unlisted.borrow_mut().push(Unread {
+                file: format!("{folder}/{shown}"),
+                line: 1,
+                message: "the file's name is not UTF-8, so it was not read; give it a name that is"
+                    .to_owned(),
+            });
+        }
     }
 
     fn note(&self, folder: &RepoPath, error: &ReadError) {
@@ -321,6 +342,22 @@ mod tests {
 
     fn at(path: &str) -> RepoPath {
         RepoPath::new(path).unwrap()
+    }
+
+    #[test]
+    fn a_ci_file_whose_name_no_report_can_have_is_said() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let (_folder, root) = repository();
+        let workflows = root.join(".github/workflows");
+        fs::create_dir_all(&workflows).unwrap();
+        for name in [&b"a\xfe.yml"[..], b"b\xfe.txt", b"c.yml"] {
+            fs::write(workflows.join(std::ffi::OsStr::from_bytes(name)), "").unwrap();
+        }
+        let tree = Checkout::new(&root);
+        assert_eq!(tree.list(&at(".github/workflows")), ["c.yml"]);
+        let said = tree.take_unlisted();
+        assert_eq!(said.len(), 1);
+        assert_eq!(said[0].file, ".github/workflows/a\u{fffd}.yml");
     }
 
     fn repository() -> (tempfile::TempDir, PathBuf) {

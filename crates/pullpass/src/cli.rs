@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::panic;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::Command;
 use crate::error::ErrorKind;
@@ -50,7 +50,7 @@ pub fn main() -> std::process::ExitCode {
 /// The whole program, on these arguments. The first is the program's name.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match parse(arguments.into_iter().collect()) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Nothing is left to say when even this cannot be written.
@@ -79,6 +79,37 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+fn parse(arguments: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    // Help and wrong usage end the parsing, so their colours are asked for before.
+    let mut command = command().color(match color(&arguments) {
+        Color::Auto => clap::ColorChoice::Auto,
+        Color::Always => clap::ColorChoice::Always,
+        Color::Never => clap::ColorChoice::Never,
+    });
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// What `--color` says, wherever it stands.
+fn color(arguments: &[OsString]) -> Color {
+    let words = arguments
+        .iter()
+        .skip(1)
+        .map(|word| word.to_str().unwrap_or(""));
+    let mut words = words.take_while(|&word| word != "--");
+    let mut asked = None;
+    while let Some(word) = words.next() {
+        if word == "--color" {
+            asked = words.next();
+        } else if let Some(value) = word.strip_prefix("--color=") {
+            asked = Some(value);
+        }
+    }
+    asked
+        .and_then(|value| Color::from_str(value, false).ok())
+        .unwrap_or_default()
 }
 
 /// The command line as a value, for completions and manual pages.

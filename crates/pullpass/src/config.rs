@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::ValueEnum;
 use pullpass_audit::finding::{Accept, Ignore, Policy, Severity};
 use pullpass_audit::rules;
+use pullpass_fix::{Identity, Login};
 use pullpass_fleet::file::TABLES;
 use pullpass_fleet::reader::{self, Reader, Value, did_you_mean};
 use schemars::JsonSchema;
@@ -57,6 +58,24 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     /// `fail_on`.
     pub(crate) fail_on: Option<FailOn>,
+    /// `[fix]`.
+    pub(crate) fix: Wishes,
+}
+
+/// What `[fix]` says; an argument of the command goes before each.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Wishes {
+    pub(crate) user_var: Option<String>,
+    pub(crate) token_var: Option<String>,
+    pub(crate) login: Option<Login>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) contexts: Vec<String>,
+}
+
+/// Whether a shell and CI take this for the name of a variable: it is written into scripts.
+pub(crate) fn is_variable(name: &str) -> bool {
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 impl Config {
@@ -75,15 +94,20 @@ impl Config {
         for (key, value) in root.get_ref() {
             match key.get_ref().as_ref() {
                 "audit" => reader.audit(value, &mut config)?,
+                "fix" => reader.fix(value, &mut config.fix)?,
                 known if TABLES.contains(&known) => {}
                 _ => return Err(reader.unknown(key, "table", &TABLES).into()),
             }
+        }
+        // A fleet file is read as a whole: what is misspelt in it means nothing to anybody.
+        if root.get_ref().keys().any(|key| key.get_ref() == "hub") {
+            pullpass_fleet::file::parse(text, name)?;
         }
         Ok(config)
     }
 }
 
-/// Reads the table of `audit`.
+/// Reads the tables of `audit` and `fix`.
 struct AuditReader<'t>(Reader<'t>);
 
 impl<'t> std::ops::Deref for AuditReader<'t> {
@@ -151,6 +175,48 @@ impl AuditReader<'_> {
                 }
                 _ => {
                     let known = ["policy", "fail_on", "rules", "ignore"];
+                    return Err(self.unknown(key, "key", &known));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fix(&self, value: &Value<'_>, wishes: &mut Wishes) -> reader::Result<()> {
+        for (key, entry) in self.table(value, "fix")? {
+            let variable = || {
+                let name = self.string(key, entry)?;
+                if is_variable(name) {
+                    return Ok(Some(name.to_owned()));
+                }
+                Err(self.wrong(
+                    entry.span(),
+                    format!("`{name}` is no name of a variable"),
+                    "it has letters, digits and `_` only, and no `$`",
+                ))
+            };
+            match key.get_ref().as_ref() {
+                "user_var" => wishes.user_var = variable()?,
+                "token_var" => wishes.token_var = variable()?,
+                "login" => {
+                    let forms = [("orb", Login::Orb), ("run", Login::Run)];
+                    wishes.login = Some(self.word(key, entry, &forms)?);
+                }
+                "identity" => {
+                    let kinds = [("secret", Identity::Secret), ("oidc", Identity::Oidc)];
+                    wishes.identity = Some(self.word(key, entry, &kinds)?);
+                }
+                "context" => {
+                    wishes.contexts = match entry.get_ref().as_array() {
+                        Some(items) => items
+                            .iter()
+                            .map(|item| self.string(key, item).map(str::to_owned))
+                            .collect::<reader::Result<_>>()?,
+                        None => vec![self.string(key, entry)?.to_owned()],
+                    };
+                }
+                _ => {
+                    let known = ["user_var", "token_var", "login", "identity", "context"];
                     return Err(self.unknown(key, "key", &known));
                 }
             }
@@ -296,7 +362,50 @@ pub(crate) mod schema {
         /// How much may be changed in one run.
         limits: Option<Limits>,
         /// What `pullpass fix` writes.
-        fix: Option<serde_json::Map<String, serde_json::Value>>,
+        fix: Option<Fix>,
+    }
+
+    /// `[fix]`: an argument of the command goes before each.
+    #[derive(Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Fix {
+        /// The variable or secret that holds the user name [default: the repository's own, or `DOCKER_USER`].
+        user_var: Option<String>,
+        /// The variable or secret that holds the token [default: the repository's own, or `DOCKER_ACCESS_TOKEN`].
+        token_var: Option<String>,
+        /// How CircleCI jobs sign in [default: the repository's own way, or orb].
+        login: Option<LoginForm>,
+        /// As whom GitHub jobs sign in [default: secret].
+        identity: Option<FixIdentity>,
+        /// The CircleCI contexts that hold the variables: named on each workflow job that needs them.
+        context: Option<Contexts>,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum LoginForm {
+        /// `docker/check` of the circleci/docker orb.
+        Orb,
+        /// A step that runs `docker login`.
+        Run,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum FixIdentity {
+        /// A user name and a token from secrets.
+        Secret,
+        /// GitHub's own identity, through an OIDC connection.
+        Oidc,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    #[serde(untagged)]
+    enum Contexts {
+        /// One.
+        One(String),
+        /// Several.
+        Several(Vec<String>),
     }
 
     /// `[hub]`
@@ -570,11 +679,33 @@ reason = "builds on a machine with its own mirror"
 
     #[test]
     fn tables_of_other_commands_are_theirs_to_read() {
-        let text = "[hub]\norganization = \"o\"\n[defaults]\nstore = \"file\"\n[[project]]\nname = \"p\"\n";
+        let text = "[hub]\norganization = \"acme\"\n[defaults]\nstore = \"file\"\n[[project]]\nname = \"shop\"\nrepository = \"github.com/acme/shop\"\ntargets = [\"github\"]\n";
         assert_eq!(
             Config::parse(text, "pullpass.toml").unwrap(),
             Config::default()
         );
+    }
+
+    #[test]
+    fn the_fix_table_says_what_arguments_would() {
+        let text = "[fix]\nuser_var = \"HUB_USER\"\ntoken_var = \"HUB_TOKEN\"\nlogin = \"run\"\nidentity = \"oidc\"\ncontext = [\"a\", \"b\"]\n";
+        let wishes = Config::parse(text, "pullpass.toml").unwrap().fix;
+        assert_eq!(wishes.user_var.as_deref(), Some("HUB_USER"));
+        assert_eq!(wishes.token_var.as_deref(), Some("HUB_TOKEN"));
+        assert_eq!(wishes.login, Some(Login::Run));
+        assert_eq!(wishes.identity, Some(Identity::Oidc));
+        assert_eq!(wishes.contexts, ["a", "b"]);
+        insta::assert_snapshot!(error("[fix]\nuser_varr = \"X\"\n"), @r"
+        cannot read the configuration: pullpass.toml:2:1: unknown key `user_varr`
+          help: did you mean `user_var`? known here: user_var, token_var, login, identity, context
+        ");
+        assert!(error("[fix]\nuser_var = \"$X\"\n").contains("`$X` is no name of a variable"));
+    }
+
+    #[test]
+    fn a_fleet_file_is_read_as_a_whole() {
+        let misspelt = "[hub]\norganisation = \"o\"\n";
+        assert!(error(misspelt).contains("did you mean `organization`?"));
     }
 
     #[test]

@@ -319,6 +319,19 @@ mod streams {
         assert!(coloured(&["--color", "always"], &[("NO_COLOR", "1")]));
         assert!(!coloured(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
         assert!(!coloured(&[], &[("NO_COLOR", "1")]));
+        // Help and wrong usage are said before anything else is known.
+        assert!(coloured(&["--help", "--color", "always"], &[]));
+        assert!(!coloured(
+            &["--color=never", "--help"],
+            &[("CLICOLOR_FORCE", "1")]
+        ));
+        let wrong = |color: &str| {
+            let output = audit(&repository)
+                .args(["--color", color, "--fromat"])
+                .output();
+            output.unwrap().stderr.contains(&0x1b)
+        };
+        assert!(wrong("always") && !wrong("never"));
         for format in ["json", "sarif", "github"] {
             assert!(!coloured(&["--format", format, "--color", "always"], &[]));
         }
@@ -515,6 +528,10 @@ mod silencing {
         let other = silenced.replace("anonymous-pull", "mirror-bypass");
         let repository = Repository::empty().with(GOOD_FILE, other);
         assert_eq!(rules(&mut audit(&repository)), ["anonymous-pull"]);
+        let misspelt = silenced.replace("anonymous-pull", "anonymous-pulls");
+        let repository = Repository::empty().with(GOOD_FILE, misspelt);
+        let said = "there is no rule `anonymous-pulls`";
+        audit(&repository).assert().code(1).stdout(contains(said));
     }
 
     #[test]
@@ -637,6 +654,36 @@ mod formats {
                 )
                 .stderr(contains("not-a-real-one").not());
         }
+    }
+
+    #[test]
+    fn what_is_written_for_people_and_programs_is_there_as_json_too() {
+        let json = |arguments: &[&str]| -> Value {
+            let output = pullpass()
+                .args(arguments)
+                .args(["--format", "json"])
+                .output();
+            serde_json::from_slice(&output.unwrap().stdout).unwrap()
+        };
+        let rule = json(&["explain", "anonymous-pull"]);
+        assert_eq!(rule["id"], "anonymous-pull");
+        for command in [&["man"][..], &["completions", "bash"]] {
+            let made = json(command);
+            assert_eq!(made["schema"], "pullpass.text/1");
+            assert!(
+                made["text"].as_str().unwrap().contains("pullpass"),
+                "{made}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_value_is_shown_as_long_as_it_is_written() {
+        let workflow = "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: docker pull ${{ vars.IMAGE }} -q\n";
+        let audit = Repository::empty().with(GOOD_FILE, workflow).audit();
+        let finding = &audit.document["findings"][0];
+        assert_eq!(finding["column"], 26, "{finding}");
+        assert_eq!(finding["end_column"], 44, "{finding}");
     }
 
     #[test]

@@ -49,6 +49,76 @@ fn a_diff_is_printed_and_nothing_written() {
 }
 
 #[test]
+fn a_password_in_the_file_is_no_part_of_the_diff() {
+    let workflow = |rest: &str| {
+        let folder = repository(BEFORE);
+        fs::remove_dir_all(folder.path().join(".circleci")).unwrap();
+        let path = folder.path().join(".github/workflows/ci.yml");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(
+            &path,
+            format!(
+                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    container: node:22\n{rest}"
+            ),
+        )
+        .unwrap();
+        folder
+    };
+    let no_secret = || predicate::str::contains("not-a-real-one").not();
+    // Further away than one line: less is shown around the edit, and the diff is whole.
+    let near = "    steps:\n      - run: docker login ghcr.io -u me -p not-a-real-one\n";
+    let folder = workflow(near);
+    let output = pullpass(folder.path())
+        .args(["fix", "--diff"])
+        .assert()
+        .code(1)
+        .stdout(no_secret().and(predicate::str::contains("+      credentials:")))
+        .stderr(no_secret());
+    let applied = Command::new("git")
+        .args(["apply", "-"])
+        .current_dir(folder.path())
+        .write_stdin(output.get_output().stdout.clone())
+        .assert();
+    applied.success();
+    // Beside it: the diff cannot be whole, and that is said.
+    let beside = "    services: {db: {image: ghcr.io/me/db, credentials: {username: me, password: not-a-real-one}}}\n    steps: [{run: 'true'}]\n";
+    let folder = workflow(beside);
+    pullpass(folder.path())
+        .args(["fix", "--diff"])
+        .assert()
+        .code(1)
+        .stdout(no_secret().and(predicate::str::contains("password: ***")))
+        .stderr(no_secret().and(predicate::str::contains("`fix --write` edits the file")));
+    pullpass(folder.path())
+        .args(["fix", "--format", "json"])
+        .assert()
+        .stdout(no_secret());
+    pullpass(folder.path()).args(["fix", "--write"]).assert();
+    let written = fs::read_to_string(folder.path().join(".github/workflows/ci.yml")).unwrap();
+    assert!(written.contains("password: not-a-real-one") && written.contains("credentials:\n"));
+}
+
+#[test]
+fn what_the_configuration_says_an_argument_overrules() {
+    let folder = repository(BEFORE);
+    let config = "[fix]\nuser_var = \"HUB_USER\"\ntoken_var = \"HUB_TOKEN\"\n";
+    fs::write(folder.path().join("pullpass.toml"), config).unwrap();
+    let says = |arguments: &[&str], words: &str| {
+        pullpass(folder.path())
+            .args(["fix", "--diff"])
+            .args(arguments)
+            .assert()
+            .stdout(predicate::str::contains(words));
+    };
+    says(&[], "+          username: $HUB_USER\n");
+    says(&["--user-var", "OTHER"], "+          username: $OTHER\n");
+    says(
+        &["--user-var", "OTHER"],
+        "+          password: $HUB_TOKEN\n",
+    );
+}
+
+#[test]
 fn git_applies_the_diff_whatever_the_line_endings() {
     for text in [
         BEFORE.to_owned(),

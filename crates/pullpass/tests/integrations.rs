@@ -85,7 +85,7 @@ fn the_action_audits_what_it_is_pointed_at_and_no_input_becomes_script() {
     }
     let repository = Repository::new();
     let (_folder, path) = path_with_pullpass();
-    let run = |step: Node<'_>, fail_on: &str| {
+    let over = |step: Node<'_>, paths: &str, fail_on: &str| {
         Command::new("bash")
             .args([
                 "--noprofile",
@@ -99,13 +99,14 @@ fn the_action_audits_what_it_is_pointed_at_and_no_input_becomes_script() {
             .env("RUNNER_TEMP", repository.path().join("temp"))
             .env("GITHUB_PATH", repository.path().join("github-path"))
             .env("GITHUB_ACTION_PATH", "/nowhere")
-            .env("PATHS", ".")
+            .env("PATHS", paths)
             .env("FAIL_ON", fail_on)
             .env("SARIF", "out.sarif")
             .current_dir(repository.path())
             .output()
             .unwrap()
     };
+    let run = |step: Node<'_>, fail_on: &str| over(step, ".", fail_on);
     assert!(
         run(steps[0], "warning").status.success(),
         "pullpass is there"
@@ -120,6 +121,19 @@ fn the_action_audits_what_it_is_pointed_at_and_no_input_becomes_script() {
     let sarif = fs::read_to_string(repository.path().join("out.sarif")).unwrap();
     assert!(sarif.contains("\"2.1.0\""));
     assert!(run(steps[1], "never").status.success());
+    // `path: |` ends with a line's end; nothing given is the checkout.
+    for paths in ["", "\n", ".\n", ".github\n.\n"] {
+        let output = over(steps[1], paths, "");
+        assert_eq!(output.status.code(), Some(1), "{paths:?} {output:?}");
+    }
+    // What nobody chose is as `pullpass.toml` has it.
+    fs::write(
+        repository.at("pullpass.toml"),
+        "[audit]\nfail_on = \"error\"\n",
+    )
+    .unwrap();
+    assert!(run(steps[1], "").status.success());
+    assert_eq!(run(steps[1], "warning").status.code(), Some(1));
     // Every input is used, and every one that is used is declared.
     let inputs = action.get("inputs").unwrap();
     let env = steps[1].get("env").unwrap();
@@ -155,4 +169,35 @@ fn the_orb_is_read_and_its_own_image_is_authenticated() {
     assert_eq!(audit["pulls"].as_array().unwrap().len(), 1, "{audit}");
     assert_eq!(audit["pulls"][0]["image"], "cimg/rust:1.95");
     assert_eq!(audit["pulls"][0]["auth"], "authenticated");
+}
+
+#[test]
+fn the_orb_fails_as_it_is_told_or_as_configured() {
+    let orb = document("orb/pullpass.yml");
+    let command = orb.root().unwrap().get("commands").unwrap();
+    let steps = command.get("audit").unwrap().get("steps").unwrap();
+    let step = steps.items().next().unwrap().get("run").unwrap();
+    let repository = Repository::new();
+    let (_folder, path) = path_with_pullpass();
+    let run = |paths: &str, fail_on: &str| {
+        let output = Command::new("sh")
+            .args(["-e", "-c", text(step, "command")])
+            .env("PATH", &path)
+            .env("PULLPASS_PATH", paths)
+            .env("PULLPASS_FAIL_ON", fail_on)
+            .current_dir(repository.path())
+            .output()
+            .unwrap();
+        output.status.code()
+    };
+    assert_eq!(run(".", "configured"), Some(1));
+    assert_eq!(run("", "configured"), Some(1));
+    assert_eq!(run(".", "error"), Some(0));
+    fs::write(
+        repository.at("pullpass.toml"),
+        "[audit]\nfail_on = \"error\"\n",
+    )
+    .unwrap();
+    assert_eq!(run(".", "configured"), Some(0));
+    assert_eq!(run(".", "warning"), Some(1));
 }

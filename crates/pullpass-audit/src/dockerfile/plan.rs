@@ -113,14 +113,18 @@ pub(super) fn plan(run: &JobRun<'_>, build: &Build, file: &Dockerfile, place: &P
                 planner.pulls_of(index, None, &mut plan);
             }
         }
-        // Any stage may be the target: each pull is made in some of the runs.
+        // One of several stages is the target: each pull is made in some of the runs.
         None => {
-            let shown = build
-                .target
-                .as_ref()
-                .map_or_else(String::new, |t| run.show(t));
-            for index in 0..=last {
+            let target = build.target.clone().unwrap_or_default();
+            let shown = run.show(&target);
+            let note: Rc<str> =
+                format!("which stage `{shown}` means is known only when the build runs").into();
+            for index in planner.candidates(&target) {
+                let before = plan.pulls.len();
                 planner.pulls_of(index, Some(format!("target {shown} needs it")), &mut plan);
+                for pull in plan.pulls.iter_mut().skip(before) {
+                    pull.story.push((build.span, Rc::clone(&note)));
+                }
             }
         }
     }
@@ -312,6 +316,21 @@ impl Planner<'_, '_> {
     }
 
     /// The stages that `target` needs, itself among them.
+    /// The stages that a target may need of which not all is known: those whose names it may be, and
+    /// what they need; all, when it may be any.
+    fn candidates(&self, target: &Text) -> BTreeSet<usize> {
+        let named = self.names.iter();
+        let named: Vec<usize> = named
+            .filter(|(name, _)| may_be(&target.as_str().to_ascii_lowercase(), name))
+            .map(|(_, &index)| index)
+            .collect();
+        if named.is_empty() {
+            return (0..self.file.stages.len()).collect();
+        }
+        let needed = named.into_iter().flat_map(|index| self.needed(index));
+        needed.collect()
+    }
+
     fn needed(&self, target: usize) -> BTreeSet<usize> {
         let mut needed = BTreeSet::new();
         let mut open = vec![target];

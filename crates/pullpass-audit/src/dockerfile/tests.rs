@@ -96,6 +96,24 @@ fn with_an_unknown_target_every_stage_may_be_pulled() {
 }
 
 #[test]
+fn what_is_known_of_a_target_says_which_stages_it_may_be() {
+    let stages = "FROM a AS base\nFROM base AS web-dev\nFROM b AS web-prod\nFROM c AS other\n";
+    let lines = effects_of(&tree(&[("Dockerfile", stages)]), |run, span| {
+        let mut asked = Build::of(span, ".".into());
+        let hole = run.cx.holes.of("$T", HoleKind::Variable);
+        asked.target = Some(Text::new(format!("Web-{}", hole.as_str())));
+        build(run, &asked);
+    });
+    assert_eq!(
+        lines,
+        [
+            "pull a @Dockerfile:1:6 [if target Web-$T needs it]",
+            "pull b @Dockerfile:3:6 [if target Web-$T needs it]"
+        ]
+    );
+}
+
+#[test]
 fn names_numbers_and_scratch_are_no_images() {
     for (text, expected) in [
         ("FROM a AS b\nFROM B", vec!["a"]),

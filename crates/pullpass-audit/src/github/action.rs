@@ -12,6 +12,7 @@ use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Text};
 use crate::yaml::{Document, Node};
 
+use super::elsewhere::SELF;
 use super::evaluate::{Frame, Inputs, Secrets, Value};
 use super::steps::{self, Preparation, Steps};
 
@@ -97,6 +98,10 @@ pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>
                 "has no `action.yml` in this repository, so what it pulls is not listed",
             );
         }
+        Some(false) if used.uses.starts_with(SELF) => used.note(
+            run,
+            "has no `action.yml` in this repository, so what it pulls is not listed",
+        ),
         Some(false) => used.note(
             run,
             "has no `action.yml` in its repository's folder, so what it pulls is not listed",

@@ -1,5 +1,5 @@
-//! Actions and workflows that are named by their repository, `owner/name/path@version`, where the files
-//! of the repository can be had: it is this one, or one whose folder was given or is audited too.
+//! Actions and workflows that are named by their repository, `owner/name/path@version` or `$/path`, where
+//! the files of the repository can be had: it is this one, or one whose folder was given or is audited too.
 //!
 //! Whatever the version, the files are read as they stand there.
 
@@ -8,8 +8,16 @@ use crate::source::{RepoPath, Source};
 
 use super::table;
 
-/// The folder of the action, or the file of the workflow, that `uses` names.
-pub(super) fn find(cx: &Context<'_>, uses: &str) -> Option<RepoPath> {
+/// How a `uses` begins that means the repository which it is written in, at the commit that runs. The
+/// runner brings those files along, as it does with any action that is named by its repository
+/// (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax>).
+pub(super) const SELF: &str = "$/";
+
+/// The folder of the action, or the file of the workflow, that `uses` names; `source` is where it does.
+pub(super) fn find(cx: &Context<'_>, source: &Source, uses: &str) -> Option<RepoPath> {
+    if let Some(path) = uses.strip_prefix(SELF) {
+        return root_of(cx, source).join(path);
+    }
     let (name, _) = table::name_and_version(uses);
     let (repository, path) = split(name)?;
     cx.sources.tree().repository(repository)?.join(path)

@@ -56,7 +56,7 @@ pub(super) fn lower<'c>(
             if table::is_quiet(name) {
                 return;
             }
-            let path = elsewhere::find(cx, uses);
+            let path = elsewhere::find(cx, source, uses);
             if path.is_none() {
                 cx.note_unlisted(name, source, at);
                 return;
@@ -70,7 +70,7 @@ pub(super) fn lower<'c>(
     }
     let document = path.and_then(|path| cx.yaml(&path));
     let Some(document) = document else {
-        let place = if uses.starts_with("./") {
+        let place = if uses.starts_with("./") || uses.starts_with(elsewhere::SELF) {
             "this repository"
         } else {
             "its repository's folder"
@@ -181,7 +181,7 @@ pub(super) fn has_caller(cx: &Context<'_>, path: &RepoPath) -> bool {
                         let uses = job.value.get("uses").and_then(Node::as_str);
                         let called = uses.and_then(|uses| match uses.strip_prefix("./") {
                             Some(local) => RepoPath::new(local),
-                            None => elsewhere::find(cx, uses),
+                            None => elsewhere::find(cx, document.source(), uses),
                         });
                         called.is_some_and(|called| called == *path)
                     })

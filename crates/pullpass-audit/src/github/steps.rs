@@ -233,7 +233,8 @@ impl Steps {
             ),
             Known::Quiet => {}
             Known::Unlisted => {
-                if let Some(folder) = elsewhere::find(run.cx, uses) {
+                let source = node.document().source();
+                if let Some(folder) = elsewhere::find(run.cx, source, uses) {
                     let used = action::Use {
                         step,
                         uses,
@@ -243,7 +244,6 @@ impl Steps {
                     action::follow(run, self, &used);
                     return;
                 }
-                let source = node.document().source();
                 run.cx.note_unlisted(name, source, node.span().start);
                 self.may_sign_in(run, step, span, name);
                 run.emit(span, Kind::Unlisted);
@@ -392,8 +392,11 @@ impl Steps {
 /// Whether the name of an input, or of the secret in it, says that it is a password for Docker.
 fn names_docker_secret(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
-    let secret = ["token", "password", "passwd", "_pat", "-pat", "secret_key"];
-    words.contains("docker") && secret.iter().any(|word| words.contains(word))
+    let secret = ["token", "password", "passwd", "secret_key"];
+    // `dockerfile_path` is none.
+    let mut parts = words.split(|c: char| !c.is_ascii_alphanumeric());
+    words.contains("docker")
+        && (secret.iter().any(|word| words.contains(word)) || parts.any(|part| part == "pat"))
 }
 
 /// `./a//b/` as `a/b`.
@@ -543,7 +546,8 @@ pub(super) fn prepare_list(run: &mut JobRun<'_>, list: Node<'_>, preparation: &m
             }
             Known::Quiet => {}
             Known::Unlisted => {
-                let Some(folder) = elsewhere::find(run.cx, uses) else {
+                let source = step.document().source();
+                let Some(folder) = elsewhere::find(run.cx, source, uses) else {
                     continue;
                 };
                 let used = action::Use {

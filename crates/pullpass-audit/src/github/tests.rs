@@ -786,6 +786,56 @@ fn workflows_of_repositories_that_can_be_had_are_followed() {
 }
 
 #[test]
+fn a_path_of_the_same_repository_is_followed_in_whichever_repository_it_stands() {
+    let workflow = "on: push\njobs:\n  one:\n    uses: $/.github/workflows/own.yml\n  two:\n    steps:\n    - uses: $/act\n    - uses: $/gone\n  three:\n    uses: acme/ci/.github/workflows/build.yml@v1\n";
+    let own = |image: &str| format!("on: workflow_call\njobs: {{o: {{container: {image}}}}}\n");
+    let composite =
+        "runs: {using: composite, steps: [{uses: $/./inner}, {run: docker pull redis}]}";
+    let docker = |image: &str| format!("runs: {{using: docker, image: 'docker://{image}'}}");
+    let files = [
+        (".github/workflows/own.yml", own("here")),
+        ("act/action.yml", composite.to_owned()),
+        ("inner/action.yml", docker("inner")),
+        (
+            "_actions/acme/ci/.github/workflows/build.yml",
+            "on: workflow_call\njobs:\n  b:\n    steps: [{uses: $/inner}]\n  n:\n    uses: $/.github/workflows/own.yml\n"
+                .to_owned(),
+        ),
+        ("_actions/acme/ci/inner/action.yml", docker("theirs")),
+        ("_actions/acme/ci/.github/workflows/own.yml", own("there")),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(p, t)| (*p, t.as_str())).collect();
+    let tree = repository(workflow, &files).named("acme/shop");
+    assert_eq!(
+        lines(&tree),
+        [
+            "[one / o]",
+            "container here host",
+            "[two]",
+            "action inner client no syntax",
+            "run redis client",
+            "[three / b]",
+            "action theirs client no syntax",
+            "[three / n / o]",
+            "container there host",
+        ]
+    );
+    with(&tree, |cx, _| {
+        let (unread, unlisted) = cx.take_notes();
+        assert_eq!(unlisted.len(), 0);
+        assert_eq!(unread.len(), 1, "{unread:?}");
+        assert!(unread[0].message.contains("`$/gone` has no `action.yml`"));
+    });
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let path = RepoPath::new(".github/workflows/own.yml").unwrap();
+    assert!(
+        super::lower(&cx, &path).is_empty(),
+        "its caller has its jobs"
+    );
+}
+
+#[test]
 fn a_called_workflow_runs_as_part_of_its_caller() {
     let called = "on:\n  workflow_call:\n    inputs:\n      image: {type: string, default: alpine}\njobs:\n  b:\n    container:\n      image: ${{ inputs.image }}\n      credentials: {username: u, password: '${{ secrets.P }}'}\n";
     let workflow = "on: [pull_request]\njobs:\n  one:\n    if: vars.x\n    uses: ./.github/workflows/called.yml\n    with: {image: 'node:${{ matrix.v }}'}\n    strategy: {matrix: {v: [20, 22]}}\n    secrets: inherit\n  two:\n    uses: ./.github/workflows/called.yml\n    secrets: {p: '${{ secrets.HUB }}'}\n  three:\n    uses: ./.github/workflows/called.yml\n";
@@ -1074,6 +1124,7 @@ fn an_action_that_nobody_listed_may_sign_in_with_what_it_is_given() {
     for with in [
         "DOCKERHUB_TOKEN: '${{ secrets.T }}'",
         "registry-password: '${{ secrets.DOCKER_PASSWORD }}'",
+        "docker-pat: '${{ secrets.T }}'",
     ] {
         let lines = steps(with);
         assert_eq!(lines.len(), 1, "{lines:?}");
@@ -1082,7 +1133,13 @@ fn an_action_that_nobody_listed_may_sign_in_with_what_it_is_given() {
             "{lines:?}"
         );
     }
-    for with in ["token: '${{ secrets.GITHUB_TOKEN }}'", "docker: true"] {
+    for with in [
+        "token: '${{ secrets.GITHUB_TOKEN }}'",
+        "docker: true",
+        "dockerfile_path: 'Dockerfile'",
+        "docker-compose-path: 'x.yml'",
+        "docker_pattern: '*'",
+    ] {
         assert_eq!(steps(with), [""; 0]);
     }
 }

@@ -1,7 +1,10 @@
 //! A password in the file is a password for everybody who can read the file.
 
+use std::net::IpAddr;
+
 use super::{Draft, Rule, Seen};
 use crate::finding::{Fixable, Severity};
+use crate::verdict::Login;
 
 pub(super) const RULE: Rule = Rule {
     id: "literal-credential",
@@ -12,7 +15,8 @@ A password or access token for a registry stands in a CI file, a script or a Com
 can read the repository, or any copy or fork of it, can use it, and taking it out of the file does not take it out \
 of the history. pullpass never prints the value.
 
-**Severity.** An error, for any registry.
+**Severity.** An error, for any registry but one on the machine that the job runs on (`localhost`, `127.0.0.1`), which \
+is gone with it.
 
 **What to do.** Deactivate the token at the registry first, then make a new one and keep it in the CI system's secret \
 store (a project variable, a context, a repository secret), and name the variable in the file.",
@@ -45,12 +49,27 @@ workflows:
     check,
 };
 
+/// Whether a registry is on the machine that the job runs on.
+fn is_loopback(registry: &str) -> bool {
+    let host = match registry.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => registry.split(':').next(),
+    };
+    let host = host.unwrap_or("");
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
     let help = "deactivate the token at the registry, make a new one, and keep it in the CI system's secret store";
-    for login in seen.logins.iter().filter(|l| l.literal) {
-        let registry = login.registry.as_deref().unwrap_or("a registry");
+    let given_away = |login: &&Login| {
+        // A registry of the job itself is gone with it.
+        login.literal && !login.registry.as_deref().is_some_and(is_loopback)
+    };
+    for login in seen.logins.iter().filter(given_away) {
+        let registry = login.registry.as_deref();
+        let registry = registry.map_or_else(|| "a registry".to_owned(), |r| format!("`{r}`"));
         let message = format!(
-            "the password for `{registry}` is written in the file ({})",
+            "the password for {registry} is written in the file ({})",
             login.how
         );
         out.push(Draft::of_login(login, message, help, Fixable::None));
@@ -73,6 +92,31 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
                 draft.place = place.clone();
             }
             out.push(draft);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn a_registry_of_the_job_itself_is_told_by_its_address() {
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:15000",
+            "[::1]:5000",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "docker.io",
+            "localhost.example",
+            "10.0.0.1:5000",
+            "[fe80::1]",
+        ] {
+            assert!(!is_loopback(host), "{host}");
         }
     }
 }

@@ -267,7 +267,8 @@ impl<'d> Files<'d> {
         for file in self.all() {
             for job in file.jobs() {
                 let called = job.node.get("uses").and_then(Node::as_str);
-                let called = called.and_then(|uses| uses.strip_prefix("./"));
+                let called = called
+                    .and_then(|uses| uses.strip_prefix("./").or_else(|| uses.strip_prefix("$/")));
                 if called.and_then(RepoPath::new).as_ref() == Some(path) {
                     out.push(Caller { file, job });
                 }

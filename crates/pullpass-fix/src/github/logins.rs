@@ -301,8 +301,12 @@ impl<'d> Pullers<'d> {
 
 /// An action for this repository's own use, not one that it offers to others.
 fn is_own_action(uses: &str) -> bool {
-    let folder = uses.trim_start_matches("./").trim_end_matches('/');
-    uses.starts_with("./") && !folder.is_empty() && folder != "."
+    let own = ["./", "$/"]
+        .iter()
+        .find_map(|prefix| uses.strip_prefix(prefix));
+    let folder = own.unwrap_or("").trim_start_matches("./");
+    let folder = folder.trim_end_matches('/');
+    !folder.is_empty() && folder != "."
 }
 
 /// Whether `docker` is there before any step runs: on GitHub's own Ubuntu machines, outside of a container.

@@ -167,7 +167,7 @@ fn each_use(file: &File<'_>, see: &mut dyn FnMut(&str, &str, &str)) {
         let Some((name, reference)) = value.as_str().and_then(|v| v.split_once('@')) else {
             return;
         };
-        if name.starts_with('.') || name.starts_with("docker:") {
+        if name.starts_with(['.', '$']) || name.starts_with("docker:") {
             return;
         }
         let end = style::value_end(text, value);

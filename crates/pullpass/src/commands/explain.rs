@@ -8,6 +8,8 @@ use pullpass_audit::rules::{self, Rule};
 
 use pullpass_fleet::reader::did_you_mean;
 
+use super::Format;
+use super::rules::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -17,12 +19,19 @@ use crate::terminal::Terminal;
 pub(crate) struct Explain {
     /// Id of the rule, as in the output of `audit` and `rules`.
     rule: String,
+
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
 }
 
 impl Explain {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         let rule = find(rules::ALL, &self.rule)?;
-        super::print(text(rule, terminal.colors_stdout()).as_bytes())
+        match self.format {
+            Format::Human => super::print(text(rule, terminal.colors_stdout()).as_bytes()),
+            Format::Json => super::print_json(&Entry::from(rule)),
+        }
     }
 }
 

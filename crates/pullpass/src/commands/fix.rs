@@ -11,9 +11,9 @@ use pullpass_fix::{FixOptions, Identity, Login, Plan};
 use rayon::prelude::*;
 
 use super::{Elsewhere, print};
-use crate::atomic;
+use crate::atomic::{self, Ready};
 use crate::checkout::{Checkout, Overlay};
-use crate::config::Configs;
+use crate::config::{Configs, Wishes, is_variable};
 use crate::error::{Error, ErrorKind, Result, in_words};
 use crate::exit::ExitCode;
 use crate::neighbours::Neighbours;
@@ -68,9 +68,9 @@ pub(crate) struct Fix {
     #[arg(long, value_enum, value_name = "FORM")]
     login: Option<LoginForm>,
 
-    /// As whom GitHub jobs sign in.
-    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
-    identity: IdentityKind,
+    /// As whom GitHub jobs sign in [default: secret].
+    #[arg(long, value_enum, value_name = "KIND")]
+    identity: Option<IdentityKind>,
 
     /// The CircleCI context that holds the variables: named on each workflow job that needs it.
     /// May be given several times.
@@ -115,10 +115,9 @@ enum LoginForm {
     Run,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum IdentityKind {
     /// A user name and a token from secrets.
-    #[default]
     Secret,
     /// GitHub's own identity, through an OIDC connection.
     Oidc,
@@ -126,9 +125,7 @@ enum IdentityKind {
 
 /// A name that a shell accepts: it is written into scripts.
 fn variable(name: &str) -> std::result::Result<String, String> {
-    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let fine = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if starts && fine {
+    if is_variable(name) {
         Ok(name.to_owned())
     } else {
         Err("a variable's name has letters, digits and `_` only, and no `$`".to_owned())
@@ -148,7 +145,6 @@ impl Fix {
         // Nothing is half done when the person interrupts: files are replaced whole.
         let _ = ctrlc::set_handler(|| std::process::exit(ExitCode::Interrupted.code().into()));
         let options = self.elsewhere.options()?;
-        let wishes = self.wishes();
         let configs = Configs::new(self.config.as_deref())?;
         let found = walk::find(&self.paths, self.stdin_filename.as_deref())?;
         for folder in &found.empty {
@@ -161,7 +157,13 @@ impl Fix {
             terminal.note(&format!("`{}` was not searched: {why}", folder.display()));
         }
         let neighbours = self.elsewhere.neighbours(&found.targets)?;
-        let plans = plan_all(&found.targets, &neighbours, &options, &configs, &wishes)?;
+        let plans = plan_all(
+            &found.targets,
+            &neighbours,
+            &options,
+            &configs,
+            &|configured| self.wishes(configured),
+        )?;
         let planned: Vec<Planned<'_>> = found
             .targets
             .iter()
@@ -176,20 +178,33 @@ impl Fix {
         self.finish(&found.targets, &planned, terminal)
     }
 
-    fn wishes(&self) -> FixOptions {
+    /// What was asked for, as far as it was: the rest is as `[fix]` of the configuration says.
+    fn wishes(&self, configured: &Wishes) -> FixOptions {
+        let login = self.login.map(|form| match form {
+            LoginForm::Orb => Login::Orb,
+            LoginForm::Run => Login::Run,
+        });
+        let identity = self.identity.map(|kind| match kind {
+            IdentityKind::Secret => Identity::Secret,
+            IdentityKind::Oidc => Identity::Oidc,
+        });
+        let contexts = match self.context.as_slice() {
+            [] => &configured.contexts,
+            _ => &self.context,
+        };
         FixOptions {
             review: self.review,
-            user_var: self.user_var.clone(),
-            token_var: self.token_var.clone(),
-            login: self.login.map(|form| match form {
-                LoginForm::Orb => Login::Orb,
-                LoginForm::Run => Login::Run,
-            }),
-            identity: match self.identity {
-                IdentityKind::Secret => Identity::Secret,
-                IdentityKind::Oidc => Identity::Oidc,
-            },
-            contexts: self.context.clone(),
+            user_var: self
+                .user_var
+                .clone()
+                .or_else(|| configured.user_var.clone()),
+            token_var: self
+                .token_var
+                .clone()
+                .or_else(|| configured.token_var.clone()),
+            login: login.or(configured.login),
+            identity: identity.or(configured.identity).unwrap_or_default(),
+            contexts: contexts.clone(),
         }
     }
 
@@ -238,6 +253,15 @@ impl Fix {
                 print(diff.as_bytes())?;
             }
             report(terminal, false);
+            for (one, file) in planned
+                .iter()
+                .flat_map(|p| p.incomplete().map(move |f| (p, f)))
+            {
+                terminal.note(&format!(
+                    "a password stands beside the edit of {}{}, and the diff leaves it out: `fix --write` edits the file, git would refuse this diff",
+                    one.prefix, file.path
+                ));
+            }
             if mode == Mode::Ask && edits {
                 written = ask(planned)? && write_all(targets, planned)?;
             }
@@ -256,12 +280,13 @@ fn plan_all(
     neighbours: &Neighbours,
     options: &Options,
     configs: &Configs,
-    wishes: &FixOptions,
+    wishes: &(dyn Fn(&Wishes) -> FixOptions + Sync),
 ) -> Result<Vec<Plan>> {
     let one = |target: &Target| -> Result<Plan> {
         let config = configs.of(target.root.as_deref())?;
         let planned = catch_unwind(AssertUnwindSafe(|| {
-            plan(target, neighbours, options, &config.policy, wishes)
+            let wishes = wishes(&config.fix);
+            plan(target, neighbours, options, &config.policy, &wishes)
         }));
         Ok(planned.unwrap_or_else(|_| Plan {
             unread: vec![Unread {
@@ -387,8 +412,15 @@ pub(super) fn write_repository(root: &std::path::Path, plan: &Plan) -> Result<()
             return Err(failed(path, &io::Error::other("it has changed meanwhile")));
         }
     }
-    for (done, (file, path)) in plan.files.iter().zip(&paths).enumerate() {
-        if let Err(error) = atomic::write(path, file.after.as_bytes()) {
+    // All are written before the first takes its place, and out of the way of `git add`: what ends the
+    // program in between leaves nothing that anybody would find.
+    let away = root.join(".git");
+    let ready = plan.files.iter().zip(&paths).map(|(file, path)| {
+        Ready::of(path, file.after.as_bytes(), &away).map_err(|e| failed(path, &e))
+    });
+    let ready: Vec<Ready> = ready.collect::<Result<_>>()?;
+    for (done, (ready, path)) in ready.into_iter().zip(&paths).enumerate() {
+        if let Err(error) = ready.put() {
             for (file, path) in plan.files.iter().zip(&paths).take(done) {
                 atomic::write(path, file.before.as_bytes()).map_err(|e| failed(path, &e))?;
             }

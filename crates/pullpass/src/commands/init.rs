@@ -15,7 +15,7 @@ use pullpass_audit::source::{RepoPath, Tree as _};
 use pullpass_fix::names::Names;
 use pullpass_fleet::name::{DockerId, Organization, ProjectName, Team};
 
-use super::print;
+use super::Format;
 use crate::atomic;
 use crate::checkout::Checkout;
 use crate::config::FILE_NAME;
@@ -60,6 +60,10 @@ pub(crate) struct Init {
     /// Replace a file that exists.
     #[arg(long)]
     force: bool,
+
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
 }
 
 fn organization(text: &str) -> std::result::Result<Organization, String> {
@@ -109,7 +113,7 @@ impl Init {
         let text = written(&seen, &organization, &team);
         let fleet = pullpass_fleet::file::parse(&text, &self.output.to_string_lossy())?;
         if to_stdout {
-            return print(text.as_bytes());
+            return self.format.print_text("init", &text);
         }
         atomic::write(&self.output, text.as_bytes()).map_err(|error| {
             Error::new(
@@ -125,7 +129,7 @@ impl Init {
             if count == 1 { "" } else { "s" },
             self.output.display()
         ));
-        Ok(ExitCode::Done)
+        self.format.print_written("init", &self.output)
     }
 
     /// Looks at every repository. One that cannot be a project is said, and left out.

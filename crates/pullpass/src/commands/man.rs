@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Format;
 use crate::cli;
 use crate::error::{Error, ErrorKind, Result, in_words};
 use crate::exit::ExitCode;
@@ -15,6 +16,10 @@ pub(crate) struct Man {
     /// Write `pullpass.1` and one page per command into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
 }
 
 impl Man {
@@ -24,7 +29,8 @@ impl Man {
             clap_mangen::Man::new(cli::command())
                 .render(&mut page)
                 .map_err(|error| Error::output(&error))?;
-            return super::print(&page);
+            let page = String::from_utf8_lossy(&page);
+            return self.format.print_text("man", &page);
         };
         std::fs::create_dir_all(&folder)
             .and_then(|()| clap_mangen::generate_to(cli::command(), &folder))
@@ -36,6 +42,6 @@ impl Man {
                     "name a folder that can be written to",
                 )
             })?;
-        Ok(ExitCode::Done)
+        self.format.print_written("man", &folder)
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use pullpass_audit::context::Options;
+use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
@@ -85,6 +87,64 @@ fn print(text: &[u8]) -> Result<ExitCode> {
         .and_then(|()| out.flush())
         .map_err(|error| Error::output(&error))?;
     Ok(ExitCode::Done)
+}
+
+/// How a command writes what it has to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// As people, or the program that it is for, read it.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// A text that a command makes for another program, as a JSON document.
+#[derive(Serialize)]
+struct Made<'t> {
+    schema: &'static str,
+    command: &'static str,
+    /// The text, when it goes to standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'t str>,
+    /// Where it was written, when it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written: Option<String>,
+}
+
+impl Format {
+    /// Writes a text that was made, or says it in JSON.
+    fn print_text(self, command: &'static str, text: &str) -> Result<ExitCode> {
+        match self {
+            Self::Human => print(text.as_bytes()),
+            Self::Json => print_json(&Made {
+                schema: "pullpass.text/1",
+                command,
+                text: Some(text),
+                written: None,
+            }),
+        }
+    }
+
+    /// Says in JSON where what was made has been written.
+    fn print_written(self, command: &'static str, path: &Path) -> Result<ExitCode> {
+        match self {
+            Self::Human => Ok(ExitCode::Done),
+            Self::Json => print_json(&Made {
+                schema: "pullpass.text/1",
+                command,
+                text: None,
+                written: Some(path.to_string_lossy().into_owned()),
+            }),
+        }
+    }
+}
+
+/// Writes a JSON document to standard output.
+fn print_json(document: &impl Serialize) -> Result<ExitCode> {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    text.push('\n');
+    print(text.as_bytes())
 }
 
 /// What is named in the CI files and stands elsewhere.

@@ -57,27 +57,32 @@ fn table(rules: &[Rule], color: bool) -> String {
     out
 }
 
-fn json(rules: &[Rule]) -> String {
-    #[derive(Serialize)]
-    struct Entry<'a> {
-        id: &'a str,
-        severity: &'a str,
-        summary: &'a str,
-        explanation: &'a str,
-        before: &'a str,
-        after: &'a str,
-    }
-    let entries: Vec<Entry<'_>> = rules
-        .iter()
-        .map(|rule| Entry {
+/// A rule in JSON.
+#[derive(Serialize)]
+pub(super) struct Entry<'a> {
+    id: &'a str,
+    severity: &'a str,
+    summary: &'a str,
+    explanation: &'a str,
+    before: &'a str,
+    after: &'a str,
+}
+
+impl<'a> From<&'a Rule> for Entry<'a> {
+    fn from(rule: &'a Rule) -> Self {
+        Self {
             id: rule.id,
             severity: rule.severity.name(),
             summary: rule.summary,
             explanation: rule.explanation,
             before: rule.before,
             after: rule.after,
-        })
-        .collect();
+        }
+    }
+}
+
+fn json(rules: &[Rule]) -> String {
+    let entries: Vec<Entry<'_>> = rules.iter().map(Entry::from).collect();
     let mut text = serde_json::to_string_pretty(&entries).unwrap_or_default();
     text.push('\n');
     text

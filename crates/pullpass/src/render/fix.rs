@@ -4,14 +4,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use pullpass_audit::finding::Literal;
 use pullpass_audit::source::RepoPath;
-use pullpass_fix::plan::{Done, Mended, NotMended};
+use pullpass_fix::plan::{Done, FileEdit, Mended, NotMended};
 use pullpass_fix::{Needs, Plan};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::clean;
 use crate::error::{Error, ErrorKind, Result};
+
+/// Lines around an edit in a diff.
+const CONTEXT: usize = 3;
 
 /// One repository's plan.
 pub(crate) struct Planned<'p> {
@@ -39,15 +43,36 @@ impl Planned<'_> {
             path.to_string()
         }
     }
+
+    /// The diff of one file, and whether it is whole. A password that stands in the file is no part of
+    /// it: fewer lines are shown around the edit, or else the password is left out, and git refuses it.
+    fn diff(&self, file: &FileEdit) -> (String, bool) {
+        let path = self.patched(&file.path);
+        let with = |context| unified(&path, &file.before, &file.after, context);
+        let whole = with(CONTEXT);
+        let Some(hidden) = Literal::hidden(&self.plan.literals, &whole) else {
+            return (whole, true);
+        };
+        let narrower = (1..CONTEXT).rev().map(with);
+        let fine = narrower
+            .into_iter()
+            .find(|diff| Literal::hidden(&self.plan.literals, diff).is_none());
+        fine.map_or((hidden, false), |diff| (diff, true))
+    }
+
+    /// Files whose diff leaves a password out and so cannot be applied.
+    pub(crate) fn incomplete(&self) -> impl Iterator<Item = &FileEdit> {
+        let files = self.plan.files.iter();
+        files.filter(|file| !self.plan.literals.is_empty() && !self.diff(file).1)
+    }
 }
 
-/// A unified diff that `git apply` accepts, from the current folder.
+/// A unified diff that `git apply` accepts, from the current folder: but for a file in which a password
+/// stands beside what is edited, see [`Planned::incomplete`].
 pub(crate) fn diff(planned: &[Planned<'_>]) -> String {
     let of_one = |one: &Planned<'_>| -> String {
         let files = one.plan.files.iter();
-        files
-            .map(|file| unified(&one.patched(&file.path), &file.before, &file.after))
-            .collect()
+        files.map(|file| one.diff(file).0).collect()
     };
     // Starting threads takes longer than a few files do.
     if planned.len() < 16 {
@@ -57,12 +82,12 @@ pub(crate) fn diff(planned: &[Planned<'_>]) -> String {
     }
 }
 
-fn unified(path: &str, before: &str, after: &str) -> String {
+fn unified(path: &str, before: &str, after: &str, context: usize) -> String {
     let diff = similar::TextDiff::from_lines(before, after);
     let (from, to) = (quoted("a", path), quoted("b", path));
     let text = diff
         .unified_diff()
-        .context_radius(3)
+        .context_radius(context)
         .header(&from, &to)
         .to_string();
     format!("diff --git {from} {to}\n{text}")
@@ -559,7 +584,7 @@ pub(crate) fn json(planned: &[Planned<'_>], written: bool) -> Result<String> {
                     .iter()
                     .map(|file| FileOut {
                         path: file.path.as_str().to_owned(),
-                        diff: unified(&one.patched(&file.path), &file.before, &file.after),
+                        diff: one.diff(file).0,
                     })
                     .collect(),
                 done: changes(&plan.done),
@@ -636,7 +661,7 @@ mod tests {
 
     #[test]
     fn a_missing_last_newline_is_said() {
-        let diff = unified("f", "a\nb", "a\nb\nc");
+        let diff = unified("f", "a\nb", "a\nb\nc", 3);
         assert_eq!(
             diff.matches("\\ No newline at end of file").count(),
             2,

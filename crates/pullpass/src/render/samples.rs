@@ -134,6 +134,7 @@ pub(crate) fn audit() -> Audit {
             file: ".github/workflows/ci.yml".to_owned(),
             line: 8,
         }],
+        literals: Vec::new(),
     }
 }
 
