@@ -4,6 +4,8 @@ use crate::context::{Context, Options};
 use crate::effect::{Declared, Effect, Forks, Guard, Job, Kind, Puller, Runner};
 use crate::source::{MemoryTree, RepoPath};
 
+mod outputs;
+
 const PATH: &str = ".github/workflows/ci.yml";
 
 /// A repository with one workflow and some more files.

@@ -66,7 +66,8 @@ thread_local! {
 /// to keep or to drop; the working folder likewise.
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     let by_variable = || script.text.contains('$') && engine::is_in_environment(run);
-    if trigger::may_matter(&run.cx.holes.shown(&script.text)) || by_variable() {
+    let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
+    if trigger::may_matter(&run.cx.holes.shown(&script.text)) || by_variable() || gives() {
         Shell::new(Rc::new(script)).script(run);
     }
 }
@@ -102,6 +103,8 @@ struct Shell {
     nesting: usize,
     /// The words of a test are being expanded.
     asks: bool,
+    /// What is written to a file is perhaps printed on one path only.
+    unsure: bool,
 }
 
 #[derive(Clone)]
@@ -329,6 +332,7 @@ impl Shell {
             open: None,
             nesting: 0,
             asks: false,
+            unsure: false,
         }
     }
 
