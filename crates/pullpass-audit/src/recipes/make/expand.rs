@@ -362,7 +362,10 @@ impl<'r, 'c> Scope<'r, 'c> {
                 })
             }
             "filter" | "filter-out" => {
-                let (patterns, text) = (get(0), tail(1));
+                let (patterns, mut text) = (get(0), tail(1));
+                if name == "filter" {
+                    text = self.without_unset(&text);
+                }
                 of_known(&[&patterns, &text], &|| {
                     let patterns: Vec<&str> = patterns.split_whitespace().take(100).collect();
                     if !self.work(text.len() * patterns.len().max(1)) {
@@ -453,7 +456,7 @@ impl<'r, 'c> Scope<'r, 'c> {
                 })
             }
             "findstring" => {
-                let (part, text) = (get(0), tail(1));
+                let (part, text) = (get(0), self.without_unset(&tail(1)));
                 of_known(&[&part, &text], &|| {
                     let found = text.contains(&part);
                     if found { part.clone() } else { String::new() }

@@ -712,3 +712,19 @@ fn the_rules_of_postgresql_bring_targets_that_pull_nothing() {
     assert_eq!(make("include $(PGXS)\nx:\n\ty\n", "clean"), "");
     assert!(make("include $(OTHER)\nx:\n\ty\n", "clean").starts_with("!name"));
 }
+
+#[test]
+fn a_word_is_not_found_in_what_nobody_sets() {
+    for (condition, expected) in [
+        ("$(filter true,$(PUSH))", "no"),
+        ("$(findstring true,$(PUSH))", "no"),
+        ("$(filter true,$(PUSH) true)", "yes"),
+        (
+            "$(filter true,$(shell x))",
+            "$(if $(filter true,$(shell x)),yes,no)",
+        ),
+    ] {
+        let recipe = format!("$(if {condition},yes,no)");
+        assert_eq!(after("", &recipe), expected, "{condition}");
+    }
+}
