@@ -1144,3 +1144,17 @@ fn a_docker_action_in_a_local_action_sees_no_login_of_a_job_in_a_container() {
         ]
     );
 }
+
+#[test]
+fn an_expression_that_is_a_flag_or_nothing_is_no_image() {
+    let seen = job(
+        "steps:\n  - run: docker run ${{ github.actor == '-x' && '-q' || '' }} ghcr.io/a/b\n  - run: docker pull ${{ github.actor == '-x' && 'c' || 'd' }}",
+    );
+    assert_eq!(
+        seen,
+        [
+            "run ghcr.io/a/b client",
+            "run ${{ github.actor == '-x' && 'c' || 'd' }} client"
+        ]
+    );
+}

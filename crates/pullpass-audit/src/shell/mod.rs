@@ -197,6 +197,10 @@ impl Arg {
         // `$(jq 'map("-t " + .)')` prints flags.
         let prints_flags = ["\"-", "'-"].iter().any(|quoted| shown.contains(quoted));
         if is_list(&shown) {
+        // The CI system puts its value into the script before the shell reads it.
+        if is_choice_of_flags(&shown) {
+            return true;
+        }
             return !shown.to_ascii_lowercase().contains("image");
         }
         self.bare && (prints_flags || names_flags(&shown))
@@ -228,6 +232,21 @@ fn is_list(shown: &str) -> bool {
 }
 
 /// Whether a variable's name says that it holds flags: `$BUILD_ARGS` does, `$TARGET_IMAGE` does not.
+/// Whether an expression is a flag or nothing: `${{ x && '--push' || '' }}`.
+fn is_choice_of_flags(shown: &str) -> bool {
+    let inner = shown.strip_prefix("${{").and_then(|s| s.strip_suffix("}}"));
+    inner.is_some_and(|inner| {
+        let values = inner.split("||").map(|choice| {
+            let value = choice.rsplit("&&").next().unwrap_or("");
+            let value = value.trim_matches(['(', ')', ' ']);
+            value.strip_prefix('\'').and_then(|v| v.strip_suffix('\''))
+        });
+        let is_flag = |value: Option<&str>| value.is_some_and(|v| v.starts_with('-'));
+        let none = |value: Option<&str>| value.is_some_and(|v| v.trim().is_empty());
+        values.clone().any(is_flag) && values.into_iter().all(|v| is_flag(v) || none(v))
+    })
+}
+
 fn names_flags(shown: &str) -> bool {
     let shown = shown.to_ascii_lowercase();
     let mut words = shown.split(|c: char| !c.is_ascii_alphanumeric());

@@ -1537,3 +1537,18 @@ fn of_docker_and_podman_the_one_that_signed_in_is_followed() {
         );
     }
 }
+
+#[test]
+fn the_flags_of_imagetools_are_known() {
+    for flags in [
+        "--metadata-file m.json",
+        "--annotation index:a=b",
+        "-p linux/amd64",
+        "--progress plain",
+        "--prefer-index=false --dry-run",
+        "-f d.json",
+    ] {
+        let script = format!("docker buildx imagetools create {flags} -t a/b:1 a/b:2");
+        assert_eq!(pulls(&script), ["a/b:2 always"], "{flags}");
+    }
+}
