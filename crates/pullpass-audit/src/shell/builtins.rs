@@ -9,7 +9,7 @@ use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text};
 
 /// Commands of the shell that do or print something that counts.
-pub(super) const NAMES: [&str; 48] = [
+pub(super) const NAMES: [&str; 49] = [
     ":",
     "true",
     "false",
@@ -28,6 +28,7 @@ pub(super) const NAMES: [&str; 48] = [
     "set",
     "shift",
     "eval",
+    "git",
     "exit",
     "return",
     "break",
@@ -130,6 +131,7 @@ impl Shell {
                 let script = Self::arg_scripts(call.rest())?;
                 self.nested_text(run, Rc::new(script))
             }
+            "git" => return self.git(run, call),
             "exit" => leave(Leave::Exit { ok }),
             "return" => leave(Leave::Return { ok }),
             "break" | "continue" => leave(Leave::Loop),
@@ -243,6 +245,35 @@ impl Shell {
         }
         run.cwd = to;
         Done::known(true)
+    }
+
+    /// `git rev-parse --show-toplevel`; `None` for what else git does.
+    fn git(&mut self, run: &JobRun<'_>, call: &Call<'_>) -> Option<Done> {
+        let mut args = call.rest();
+        let mut folder = run.cwd.clone();
+        while let [flag, path, rest @ ..] = args
+            && flag.as_str() == "-C"
+        {
+            folder = match self.locate(run, &path.text) {
+                Some(path) => Cwd::Inside(path),
+                None => Cwd::Elsewhere,
+            };
+            args = rest;
+        }
+        let [verb, asked] = args else { return None };
+        let Cwd::Inside(folder) = folder else {
+            return None;
+        };
+        let printed = match (verb.as_str(), asked.as_str()) {
+            ("rev-parse", "--show-toplevel") => self.root(run).as_str().to_owned(),
+            ("rev-parse", "--show-cdup") => {
+                let depth = folder.as_str().split('/').filter(|p| !p.is_empty()).count();
+                "../".repeat(depth)
+            }
+            _ => return None,
+        };
+        self.print(Mapped::at(call.span, printed), call.span);
+        Some(Done::known(true))
     }
 
     fn declare(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {

@@ -328,6 +328,14 @@ impl Shell {
         let done = match name {
             "echo" | "printf" if self.output.is_none() => Done::known(true),
             _ if is_silent(name) || is_idle(name) => Done::UNKNOWN,
+            // Where it stands in the repository is all that counts of what git says.
+            "git"
+                if !words
+                    .iter()
+                    .any(|w| w.literal().as_deref() == Some("rev-parse")) =>
+            {
+                Done::UNKNOWN
+            }
             _ => return None,
         };
         if self.functions.contains_key(name) || !words.iter().all(Word::is_inert) {

@@ -1552,3 +1552,49 @@ fn the_flags_of_imagetools_are_known() {
         assert_eq!(pulls(&script), ["a/b:2 always"], "{flags}");
     }
 }
+
+#[test]
+fn git_says_where_the_repository_begins() {
+    let files = [
+        ("app/Dockerfile", "FROM alpine:3.20\n"),
+        ("compose.yml", "services: {r: {image: 'redis:7'}}\n"),
+        (
+            "app/bin/shell",
+            "#!/bin/bash\nTOP=$(git rev-parse --show-toplevel)\ndocker build -f \"${TOP}/app/Dockerfile\" \"${TOP}/app\"\n",
+        ),
+        (
+            "app/bin/up",
+            "#!/bin/bash\nTOP=$(cd \"$(dirname \"$0\")/../..\" && pwd)\ndocker build \"$TOP/app\"\n",
+        ),
+    ];
+    for (script, expected) in [
+        ("./app/bin/shell", "pull alpine:3.20"),
+        ("app/bin/up", "pull alpine:3.20"),
+        (
+            "docker build \"$(git rev-parse --show-toplevel)/app\"",
+            "pull alpine:3.20",
+        ),
+        (
+            "R=$(git rev-parse --show-toplevel || pwd)\ncd app/bin; cd \"$R/app\"; docker build .",
+            "pull alpine:3.20",
+        ),
+        (
+            "cd app/bin; cd \"$(git rev-parse --show-cdup)app\"; docker build .",
+            "pull alpine:3.20",
+        ),
+        (
+            "cd \"$(git -C app rev-parse --show-toplevel)\"; docker compose up -d",
+            "pull redis:7",
+        ),
+    ] {
+        let seen = effects_in(&files, script);
+        assert!(
+            seen.iter().any(|line| line.starts_with(expected)),
+            "{script}: {seen:?}"
+        );
+    }
+    assert_eq!(
+        pulls("docker pull a/b:$(git rev-parse HEAD)"),
+        ["a/b:$(git rev-parse HEAD) always"]
+    );
+}

@@ -270,6 +270,11 @@ impl<'r, 'c> Scope<'r, 'c> {
                 let command = tail(0);
                 match command.trim() {
                     "pwd" => ".".to_owned(),
+                    // The shell knows it as the root of the repository.
+                    "git rev-parse --show-toplevel" => {
+                        let root = self.run.cx.holes.of("$PWD", HoleKind::Variable);
+                        root.as_str().to_owned()
+                    }
                     "uname" | "uname -s" if !super::super::on_other_system(self.run) => {
                         "Linux".to_owned()
                     }

@@ -728,3 +728,9 @@ fn a_word_is_not_found_in_what_nobody_sets() {
         assert_eq!(after("", &recipe), expected, "{condition}");
     }
 }
+
+#[test]
+fn the_top_of_the_repository_is_known() {
+    let text = "TOP := $(shell git rev-parse --show-toplevel)\nr:\n\tdocker build $(TOP)/a\n";
+    assert_eq!(make(text, "r"), "docker build $PWD/a");
+}
