@@ -23,6 +23,7 @@ pub(crate) mod engine;
 mod exec;
 mod flags;
 mod follow;
+mod getopt;
 mod glob;
 mod open;
 mod param;
@@ -196,11 +197,11 @@ impl Arg {
         let shown = run.show(&self.text);
         // `$(jq 'map("-t " + .)')` prints flags.
         let prints_flags = ["\"-", "'-"].iter().any(|quoted| shown.contains(quoted));
-        if is_list(&shown) {
         // The CI system puts its value into the script before the shell reads it.
         if is_choice_of_flags(&shown) {
             return true;
         }
+        if is_list(&shown) {
             return !shown.to_ascii_lowercase().contains("image");
         }
         self.bare && (prints_flags || names_flags(&shown))
@@ -231,7 +232,6 @@ fn is_list(shown: &str) -> bool {
         .any(|sign| shown.contains(sign))
 }
 
-/// Whether a variable's name says that it holds flags: `$BUILD_ARGS` does, `$TARGET_IMAGE` does not.
 /// Whether an expression is a flag or nothing: `${{ x && '--push' || '' }}`.
 fn is_choice_of_flags(shown: &str) -> bool {
     let inner = shown.strip_prefix("${{").and_then(|s| s.strip_suffix("}}"));
@@ -247,6 +247,7 @@ fn is_choice_of_flags(shown: &str) -> bool {
     })
 }
 
+/// Whether a variable's name says that it holds flags: `$BUILD_ARGS` does, `$TARGET_IMAGE` does not.
 fn names_flags(shown: &str) -> bool {
     let shown = shown.to_ascii_lowercase();
     let mut words = shown.split(|c: char| !c.is_ascii_alphanumeric());

@@ -703,17 +703,6 @@ fn nonsense_is_survived() {
 }
 
 #[test]
-fn the_rules_of_postgresql_bring_targets_that_pull_nothing() {
-    let rules = "PG_CONFIG = pg_config\nPGXS := $(shell $(PG_CONFIG) --pgxs)\ninclude $(PGXS)\n";
-    let text = format!("{rules}image:\n\tdocker build .\n");
-    assert_eq!(make(&text, "install installcheck"), "");
-    assert_eq!(make(&text, "install image"), "docker build .");
-    assert_eq!(make(rules, ""), "");
-    assert_eq!(make("include $(PGXS)\nx:\n\ty\n", "clean"), "");
-    assert!(make("include $(OTHER)\nx:\n\ty\n", "clean").starts_with("!name"));
-}
-
-#[test]
 fn a_word_is_not_found_in_what_nobody_sets() {
     for (condition, expected) in [
         ("$(filter true,$(PUSH))", "no"),
@@ -727,6 +716,17 @@ fn a_word_is_not_found_in_what_nobody_sets() {
         let recipe = format!("$(if {condition},yes,no)");
         assert_eq!(after("", &recipe), expected, "{condition}");
     }
+}
+
+#[test]
+fn the_rules_of_postgresql_bring_targets_that_pull_nothing() {
+    let rules = "PG_CONFIG = pg_config\nPGXS := $(shell $(PG_CONFIG) --pgxs)\ninclude $(PGXS)\n";
+    let text = format!("{rules}image:\n\tdocker build .\n");
+    assert_eq!(make(&text, "install installcheck"), "");
+    assert_eq!(make(&text, "install image"), "docker build .");
+    assert_eq!(make(rules, ""), "");
+    assert_eq!(make("include $(PGXS)\nx:\n\ty\n", "clean"), "");
+    assert!(make("include $(OTHER)\nx:\n\ty\n", "clean").starts_with("!name"));
 }
 
 #[test]
