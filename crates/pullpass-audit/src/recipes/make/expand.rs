@@ -52,6 +52,8 @@ pub(super) struct Scope<'r, 'c> {
     work: Cell<usize>,
     /// What `$(eval …)` made and nobody has read yet.
     pub(super) evaluated: RefCell<Vec<String>>,
+    /// The condition of an `$(if …)` is being unfolded, in which what nobody sets is empty.
+    asks: Cell<bool>,
 }
 
 impl<'r, 'c> Scope<'r, 'c> {
@@ -67,6 +69,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             fuel: Cell::new(FUEL),
             work: Cell::new(MAX_WORK),
             evaluated: RefCell::default(),
+            asks: Cell::new(false),
         }
     }
 
@@ -291,7 +294,9 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "info" | "warning" | "error" => String::new(),
             "if" => {
+                let outer = self.asks.replace(true);
                 let condition = self.without_unset(&get(0));
+                self.asks.set(outer);
                 let condition = condition.trim();
                 if condition.is_empty() {
                     tail(2)
@@ -368,7 +373,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "filter" | "filter-out" => {
                 let (patterns, mut text) = (get(0), tail(1));
-                if name == "filter" {
+                if name == "filter" && self.asks.get() {
                     text = self.without_unset(&text);
                 }
                 of_known(&[&patterns, &text], &|| {
@@ -461,7 +466,10 @@ impl<'r, 'c> Scope<'r, 'c> {
                 })
             }
             "findstring" => {
-                let (part, text) = (get(0), self.without_unset(&tail(1)));
+                let (part, mut text) = (get(0), tail(1));
+                if self.asks.get() {
+                    text = self.without_unset(&text);
+                }
                 of_known(&[&part, &text], &|| {
                     let found = text.contains(&part);
                     if found { part.clone() } else { String::new() }

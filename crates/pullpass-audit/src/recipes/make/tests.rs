@@ -716,6 +716,12 @@ fn a_word_is_not_found_in_what_nobody_sets() {
         let recipe = format!("$(if {condition},yes,no)");
         assert_eq!(after("", &recipe), expected, "{condition}");
     }
+    // Where it decides over more than one word, it is likely and no more.
+    let text = "ifeq ($(findstring podman,$(HOST)),podman)\n P = X=podman\nendif";
+    assert_eq!(
+        after(text, "$(P) kind create cluster"),
+        "X=podman kind create cluster"
+    );
 }
 
 #[test]
