@@ -13,7 +13,7 @@ use crate::context::{Context, Named};
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
 use crate::reference::{DOCKER_HUB, Image, Reference, canonical_registry};
 use crate::source::Span;
-use crate::text::{HoleKind, Holes, Text, has_hole, is_hole, may_be};
+use crate::text::{Hole, HoleKind, Holes, Text, has_hole, is_hole, may_be};
 use crate::verdict::{Auth, Cause};
 
 /// A credential as the files give it; may carry unknown parts.
@@ -199,6 +199,12 @@ fn registry_of(written: &Text) -> Option<String> {
         Some(at) if !canonical.get(at..).is_some_and(|end| end.contains('.')) => None,
         _ => Some(canonical),
     }
+}
+
+/// Whether an unknown value comes about while the job runs: what a command prints, and what a step or
+/// a job gives away.
+fn is_made_by_the_run(hole: &Hole) -> bool {
+    hole.kind == HoleKind::Output || hole.written.contains(".outputs.")
 }
 
 fn includes(guards: &[Guard], all: &[Guard]) -> bool {
@@ -598,18 +604,36 @@ impl<'j> Walk<'_, 'j> {
     }
 
     fn unresolved(&self, image: &Text) -> String {
-        let mut names: Vec<String> = image
-            .holes(&self.cx.holes)
-            .map(|h| format!("`{}`", h.written))
-            .collect();
-        names.dedup();
-        match names.as_slice() {
-            [] => "the image cannot be known".to_owned(),
-            [one] => format!("the image depends on {one}, whose value is not in this repository"),
-            many => format!(
-                "the image depends on {}, whose values are not in this repository",
-                many.join(" and ")
-            ),
+        let (mut of_run, mut outside): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        for hole in image.holes(&self.cx.holes) {
+            let names = if is_made_by_the_run(&hole) {
+                &mut of_run
+            } else {
+                &mut outside
+            };
+            let name = format!("`{}`", hole.written);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let is_or_are = |names: &[String]| if names.len() == 1 { "is" } else { "are" };
+        let of_run = (!of_run.is_empty()).then(|| {
+            let are = is_or_are(&of_run);
+            let names = of_run.join(" and ");
+            format!("{names}, which {are} known only when the job runs")
+        });
+        let outside = (!outside.is_empty()).then(|| {
+            let (are, s) = (
+                is_or_are(&outside),
+                if outside.len() == 1 { "" } else { "s" },
+            );
+            let names = outside.join(" and ");
+            format!("{names}, whose value{s} {are} not in this repository")
+        });
+        match (outside, of_run) {
+            (None, None) => "the image cannot be known".to_owned(),
+            (Some(one), None) | (None, Some(one)) => format!("the image depends on {one}"),
+            (Some(one), Some(other)) => format!("the image depends on {one}, and on {other}"),
         }
     }
 

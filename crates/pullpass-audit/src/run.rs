@@ -1,6 +1,7 @@
 //! One job as it runs: the variables, the folder and the conditions in force, and the effects so
 //! far. Front ends drive it; the shell, Dockerfile, Compose and Bake readers add to it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use hashbrown::{HashMap, HashSet};
@@ -39,6 +40,17 @@ pub enum Cwd {
     Elsewhere,
 }
 
+/// What a step writes to `$GITHUB_OUTPUT`.
+#[derive(Default)]
+struct Outputs {
+    /// Whether something reads them.
+    wanted: bool,
+    /// How many conditions were in force when the step began.
+    conditions: usize,
+    /// Values by name; `None`: written under a condition, or as one thing and then as another.
+    values: BTreeMap<String, Option<Text>>,
+}
+
 /// What the effects of one place have in common. Most steps have none.
 #[derive(Default)]
 struct Shared {
@@ -56,6 +68,8 @@ pub struct JobRun<'c> {
     /// Variables that the step hands on to later steps (`$BASH_ENV`, `$GITHUB_ENV`). The shell fills
     /// it; the front end merges it into `env` when the step ends.
     pub exported: Variables,
+    /// What the step in hand gives away under its `id`.
+    outputs: Outputs,
     /// The working folder.
     pub cwd: Cwd,
     /// Name of the step.
@@ -93,6 +107,7 @@ impl<'c> JobRun<'c> {
             cx,
             env: Variables::default(),
             exported: Variables::default(),
+            outputs: Outputs::default(),
             cwd: Cwd::Inside(RepoPath::root()),
             step: "".into(),
             trace: Trace::default(),
@@ -246,6 +261,49 @@ impl<'c> JobRun<'c> {
             }
         }
         variables.clone()
+    }
+
+    /// A step begins whose outputs something reads, or nothing does.
+    pub fn begin_outputs(&mut self, wanted: bool) {
+        self.outputs.wanted = wanted;
+        self.outputs.conditions = self.guards.len();
+        self.outputs.values.clear();
+    }
+
+    /// Whether something reads the outputs of the step in hand.
+    #[must_use]
+    pub fn wants_outputs(&self) -> bool {
+        self.outputs.wanted
+    }
+
+    /// The step writes an output. One that is not written for `sure`, or twice with different values, is
+    /// not known.
+    pub fn output(&mut self, name: &str, value: Text, sure: bool) {
+        if !self.outputs.wanted {
+            return;
+        }
+        let value = (sure && self.guards.len() <= self.outputs.conditions).then_some(value);
+        self.outputs
+            .values
+            .entry(name.to_ascii_lowercase())
+            .and_modify(|before| {
+                if *before != value {
+                    *before = None;
+                }
+            })
+            .or_insert(value);
+    }
+
+    /// The step ends: its outputs whose value is known in every run, by their lower-case names.
+    pub fn end_outputs(&mut self) -> Variables {
+        let mut out = Variables::default();
+        let values = std::mem::take(&mut self.outputs.values);
+        out.extend(
+            values
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        out
     }
 
     /// Does something under one more condition.

@@ -119,7 +119,7 @@ impl<'e, 'c> Evaluator<'e, 'c> {
 
     fn unknown(&self, expression: &Expression) -> Value {
         let words: String = expression.to_string().trim().chars().take(120).collect();
-        self.named(&words)
+        self.named(&format!("${{{words}}}"))
     }
 
     fn named(&self, words: &str) -> Value {
@@ -368,6 +368,10 @@ impl<'e, 'c> Evaluator<'e, 'c> {
                 .into_iter()
                 .map(|(k, v)| (Value::Text(k.into()), v))
                 .collect(),
+            // How many there are is not known; of each that much is, what is done to it.
+            Value::Text(text) if !text.is_known() => {
+                vec![(Value::Text(text.clone()), Value::Text(text))]
+            }
             _ => Vec::new(),
         };
         if each.key_expr.is_some() || collection.is_empty() {

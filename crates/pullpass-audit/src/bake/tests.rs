@@ -293,14 +293,14 @@ fn functions_conditions_and_loops_are_worked_out_or_left_unknown() {
         ("own(\"q\")", "own-q"),
         ("format(\"%s-%s\", \"a\", \"b\")", "a-b"),
         ("{a = \"b\"}.a", "b"),
-        ("timestamp()", "timestamp()"),
+        ("timestamp()", "${timestamp()}"),
         (
             "SECRET == \"x\" ? \"1\" : \"2\"",
-            "SECRET == \"x\" ? \"1\" : \"2\"",
+            "${SECRET == \"x\" ? \"1\" : \"2\"}",
         ),
         ("\"%{ if true }y%{ endif }\"", "y"),
-        ("1 + 1", "1 + 1"),
-        ("target.x.tags[0]", "target.x.tags[0]"),
+        ("1 + 1", "${1 + 1}"),
+        ("target.x.tags[0]", "${target.x.tags[0]}"),
         ("own(own(\"q\"))", "own-own-q"),
         ("deep(\"q\")", "…"),
     ] {
@@ -313,6 +313,18 @@ fn functions_conditions_and_loops_are_worked_out_or_left_unknown() {
             "{expression}"
         );
     }
+}
+
+#[test]
+fn tags_that_are_not_known_still_are_of_a_repository() {
+    let text = "variable \"R\" {}\nfunction \"repository\" {\n params = [name, tags]\n result = [for t in tags : \"${name}:${t}\"]\n}\nfunction \"tags\" {\n params = []\n result = R == \"\" ? [\"a\"] : [\"b\"]\n}\ntarget \"default\" {\n target = \"a\"\n tags = repository(\"acme/app\", tags())\n}\n";
+    assert_eq!(
+        hcl(text, |b| b.load = true),
+        [
+            "pull alpine:1",
+            "provide acme/app:${R == \"\" ? [\"a\"] : [\"b\"]}"
+        ]
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::context::Context;
-use crate::text::{HoleKind, Text, is_hole};
+use crate::text::{Hole, HoleKind, Text, is_hole};
 use crate::variables::Variables;
 use crate::yaml::{Document, Node, Style};
 
@@ -129,6 +129,10 @@ pub(super) enum Secrets {
     Passed(BTreeMap<String, Value>),
 }
 
+/// Outputs by the lower-case `id` of the step, or of the job, and by their own lower-case names: those of
+/// which something is known.
+pub(super) type Given = BTreeMap<String, Variables>;
+
 /// What expressions of one job, or one composite action in it, can see.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
@@ -146,6 +150,10 @@ pub(super) struct Frame {
     pub(super) workspace: Rc<str>,
     /// Folder of the composite action, relative to the workspace.
     pub(super) action: Option<Rc<str>>,
+    /// What the steps so far have given away.
+    pub(super) steps: Rc<Given>,
+    /// The same of the jobs that the job needs.
+    pub(super) needs: Rc<Given>,
 }
 
 /// Who starts the run that an expression is evaluated for.
@@ -198,6 +206,26 @@ impl Scope<'_> {
             Some(text) => Value::text(text),
             None => self.deep_value(node, 0),
         }
+    }
+
+    /// The outputs that are declared as `all`, by lower-case name. What is unknown to the last character
+    /// is left out: a reader's own words for it say more. So is what has a secret in it, which GitHub
+    /// does not hand on.
+    pub(super) fn outputs<'n>(
+        &self,
+        all: impl Iterator<Item = (Node<'n>, Option<Node<'n>>)>,
+    ) -> Variables {
+        let mut out = Variables::default();
+        for (name, value) in all {
+            if let (Some(name), Some(value)) = (name.as_str(), value) {
+                let value = self.text(value);
+                let secret = |hole: Hole| hole.kind == HoleKind::Secret;
+                if says_something(&value) && !value.holes(&self.cx.holes).any(secret) {
+                    out.insert(name.to_ascii_lowercase(), value);
+                }
+            }
+        }
+        out
     }
 
     fn deep_value(&self, node: Node<'_>, depth: usize) -> Value {
@@ -418,6 +446,16 @@ impl Scope<'_> {
                     None if inputs.certain && path.len() == 2 => Some(Value::Null),
                     _ => Some(self.unknown(&path.join("."), HoleKind::Expression)),
                 }
+            }
+            // Like a default, one that was worked out is no ground for leaving a step out.
+            [context @ ("steps" | "needs" | "jobs"), id, "outputs", name] if !self.deciding => {
+                let given = if *context == "steps" {
+                    &frame.steps
+                } else {
+                    &frame.needs
+                };
+                let value = given.get(*id)?.get(&*in_lower_case(name))?;
+                Some(Value::Text(value.clone()))
             }
             ["runner", "os"] => frame.os.map(Value::text),
             ["github", "workspace"] => Some(Value::text(&frame.workspace)),
@@ -661,6 +699,11 @@ impl Scope<'_> {
             .add(crate::source::RepoPath::root(), text.to_owned());
         Document::parse(&source).ok()
     }
+}
+
+/// Whether one character of a text is known, or there is none at all.
+pub(super) fn says_something(text: &Text) -> bool {
+    text.is_empty() || text.as_str().contains(|c| !is_hole(c))
 }
 
 fn is_input(expr: &Expr) -> bool {

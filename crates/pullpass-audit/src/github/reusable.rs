@@ -35,7 +35,7 @@ pub(super) struct Caller<'a, 'd> {
     pub(super) forks: Forks,
 }
 
-/// Lowers the jobs of the workflow that a job calls.
+/// Lowers the jobs of the workflow that a job calls, and gives its outputs.
 pub(super) fn lower<'c>(
     cx: &'c Context<'c>,
     outer: &Call,
@@ -43,9 +43,9 @@ pub(super) fn lower<'c>(
     env: &Variables,
     caller: &Caller<'_, '_>,
     out: &mut Vec<Job>,
-) {
+) -> Variables {
     let Some(uses) = caller.uses.as_str() else {
-        return;
+        return Variables::default();
     };
     let source = caller.uses.document().source();
     let at = caller.uses.span().start;
@@ -54,19 +54,19 @@ pub(super) fn lower<'c>(
         None => {
             let name = table::name_and_version(uses).0;
             if table::is_quiet(name) {
-                return;
+                return Variables::default();
             }
             let path = elsewhere::find(cx, source, uses);
             if path.is_none() {
                 cx.note_unlisted(name, source, at);
-                return;
+                return Variables::default();
             }
             path
         }
     };
     if outer.depth >= MAX_CALLS || !cx.spend() {
         cx.note_unread(source, at, "workflows call each other more than ten deep here; GitHub refuses that, so it is not followed");
-        return;
+        return Variables::default();
     }
     let document = path.and_then(|path| cx.yaml(&path));
     let Some(document) = document else {
@@ -79,10 +79,10 @@ pub(super) fn lower<'c>(
             "the workflow `{uses}` is not in {place} or is not YAML, so its jobs are not listed"
         );
         cx.note_unread(source, at, message);
-        return;
+        return Variables::default();
     };
     let Some(root) = workflow::read(cx, &document) else {
-        return;
+        return Variables::default();
     };
     let scope = Scope {
         cx,
@@ -110,7 +110,7 @@ pub(super) fn lower<'c>(
         forks: caller.forks,
         depth: outer.depth + 1,
     };
-    workflow::lower_called(cx, root, &call, out);
+    workflow::lower_called(cx, root, &call, out)
 }
 
 fn inputs(scope: &Scope<'_>, declared: Option<Node<'_>>, with: Option<Node<'_>>) -> Inputs {

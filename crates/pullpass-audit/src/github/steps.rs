@@ -10,12 +10,13 @@ use crate::run::{Cwd, JobRun};
 use crate::shell;
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Mapped, Text};
+use crate::variables::Variables;
 use crate::yaml::Node;
 
 use super::action;
 use super::condition::Condition;
 use super::elsewhere;
-use super::evaluate::{Frame, Scope, Starter};
+use super::evaluate::{Frame, Scope, Starter, says_something};
 use super::expression::{begins, pieces};
 use super::known;
 use super::table::{self, Known};
@@ -40,6 +41,8 @@ pub(super) struct Steps {
     pub(super) composite: bool,
     /// Local actions that these steps are part of, the outermost first.
     pub(super) inside: Vec<RepoPath>,
+    /// Something reads what a step gives away.
+    pub(super) reads_outputs: bool,
 }
 
 /// Does something under several conditions.
@@ -83,6 +86,7 @@ impl Steps {
             others: Vec::new(),
             composite: false,
             inside: Vec::new(),
+            reads_outputs: false,
         };
         let find = |key: &str| defaults.iter().flatten().find_map(|d| d.get(key));
         let shell = find("shell").map(|n| steps.scope(run).text(n));
@@ -96,6 +100,12 @@ impl Steps {
     pub(super) fn of_action(&self, folder: &RepoPath, frame: Frame) -> Self {
         let mut inside = self.inside.clone();
         inside.push(folder.clone());
+        // It sees neither the job's other steps nor the jobs before it.
+        let frame = Frame {
+            steps: Rc::default(),
+            needs: Rc::default(),
+            ..frame
+        };
         Self {
             frame,
             inside,
@@ -120,6 +130,10 @@ impl Steps {
 
     /// Follows a list of steps.
     pub(super) fn follow(&mut self, run: &mut JobRun<'_>, list: Node<'_>) {
+        let asked = self.composite && run.wants_outputs();
+        if self.composite {
+            self.reads_outputs = reads_outputs(&list.document().source().text);
+        }
         for step in list.items() {
             if !run.cx.spend() {
                 return;
@@ -127,6 +141,21 @@ impl Steps {
             if step.is_mapping() {
                 run.inside(step.use_span(), |run| self.step(run, step));
             }
+        }
+        if asked {
+            self.give(run, list);
+        }
+    }
+
+    /// What a composite action gives to the step that uses it.
+    fn give(&self, run: &mut JobRun<'_>, list: Node<'_>) {
+        let declared = list.document().root().and_then(|root| root.get("outputs"));
+        let entries = declared.map(Node::entries).unwrap_or_default();
+        let all = entries.iter().map(|e| (e.key, e.value.get("value")));
+        let outputs = self.scope(run).outputs(all);
+        run.begin_outputs(true);
+        for (name, value) in outputs {
+            run.output(&name, value, true);
         }
     }
 
@@ -170,6 +199,10 @@ impl Steps {
         if let Some(env) = env {
             run.env = super::workflow::add_env(run.cx, &self.frame, &outer_env, Some(env));
         }
+        let id = step.get("id").filter(|_| self.reads_outputs);
+        // A step that may be left out gives nothing then.
+        let id = id.and_then(Node::as_str).filter(|_| guards.is_empty());
+        run.begin_outputs(id.is_some());
         under(run, &guards, |run| {
             if let Some((node, uses)) = uses {
                 self.uses(run, step, node, uses);
@@ -184,8 +217,23 @@ impl Steps {
             run.exported = exported.clone();
         }
         run.env.extend(exported);
+        if let Some(id) = id {
+            self.keep_outputs(id, run.end_outputs());
+        }
         if let Some(name) = outer_name {
             run.step = name;
+        }
+    }
+
+    fn keep_outputs(&mut self, id: &str, outputs: Variables) {
+        let mut kept = Variables::default();
+        kept.extend(
+            outputs
+                .into_iter()
+                .filter(|(_, value)| says_something(value)),
+        );
+        if !kept.is_empty() {
+            Rc::make_mut(&mut self.frame.steps).insert(id.to_ascii_lowercase(), kept);
         }
     }
 
@@ -342,7 +390,7 @@ impl Steps {
             Some(node) => Some(self.scope(run).text(node).as_str().into()),
             None => self.shell.clone(),
         };
-        if shell.is_some_and(|shell| {
+        if shell.as_deref().is_some_and(|shell| {
             let program = shell.split([' ', '/']).next().unwrap_or("");
             ["python", "perl", "ruby", "node", "julia", "Rscript"]
                 .iter()
@@ -366,12 +414,26 @@ impl Steps {
                 run.opaque(span, run.show(&whole), why, By::Run);
             } else {
                 shell::run_script(run, script);
+                if self.is_of_windows(shell.as_deref()) {
+                    run.begin_outputs(false);
+                }
             }
         }
         if let Some(workspace) = workspace {
             self.frame.workspace = workspace;
         }
         run.cwd = before;
+    }
+
+    /// Whether a script is written for another shell, of which no more is understood than its plain
+    /// commands.
+    fn is_of_windows(&self, shell: Option<&str>) -> bool {
+        match shell {
+            None => self.frame.os == Some("Windows"),
+            Some(shell) => ["pwsh", "powershell", "cmd"]
+                .iter()
+                .any(|other| shell.starts_with(other)),
+        }
     }
 
     /// A script with its expressions replaced by their values.
@@ -387,6 +449,11 @@ impl Steps {
             .collect();
         Some(script.replace(&edits))
     }
+}
+
+/// Whether a text may read what steps give away.
+pub(super) fn reads_outputs(text: &str) -> bool {
+    memchr::memmem::find(text.as_bytes(), b"steps.").is_some()
 }
 
 /// Whether the name of an input, or of the secret in it, says that it is a password for Docker.

@@ -4,6 +4,8 @@ use crate::context::{Context, Options};
 use crate::effect::{Declared, Effect, Forks, Guard, Job, Kind, Puller, Runner};
 use crate::source::{MemoryTree, RepoPath};
 
+mod outputs;
+
 const PATH: &str = ".github/workflows/ci.yml";
 
 /// A repository with one workflow and some more files.
@@ -1196,6 +1198,20 @@ fn a_docker_action_in_a_local_action_sees_no_login_of_a_job_in_a_container() {
             "action m:1 host no syntax",
             "[outside]",
             "action m:1 client",
+        ]
+    );
+}
+
+#[test]
+fn an_expression_that_is_a_flag_or_nothing_is_no_image() {
+    let seen = job(
+        "steps:\n  - run: docker run ${{ github.actor == '-x' && '-q' || '' }} ghcr.io/a/b\n  - run: docker pull ${{ github.actor == '-x' && 'c' || 'd' }}",
+    );
+    assert_eq!(
+        seen,
+        [
+            "run ghcr.io/a/b client",
+            "run ${{ github.actor == '-x' && 'c' || 'd' }} client"
         ]
     );
 }

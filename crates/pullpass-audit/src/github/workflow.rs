@@ -10,12 +10,12 @@ use crate::effect::{By, Declared, Effect, Forks, Freshness, Guard, Job, Kind, Pr
 use crate::effect::{Runner, Trace};
 use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
-use crate::text::Text;
+use crate::text::{HoleKind, Text};
 use crate::variables::Variables;
 use crate::yaml::{Document, Node};
 
 use super::condition::Condition;
-use super::evaluate::{Frame, Inputs, Scope, Secrets, Starter, Value};
+use super::evaluate::{Frame, Given, Inputs, Scope, Secrets, Starter, Value};
 use super::matrix::{self, Used};
 use super::reusable;
 use super::steps::{self, Steps};
@@ -37,6 +37,9 @@ const IDLE_KEYS: [&str; 10] = [
 
 /// Keys of a step that decide nothing about its pulls.
 const IDLE_STEP_KEYS: [&str; 4] = ["name", "id", "timeout-minutes", "continue-on-error"];
+
+/// How many jobs that need each other are looked at before their turn.
+const MAX_NEEDS: usize = 16;
 
 /// How a workflow comes to run: by an event, or by the job of another workflow.
 pub(super) struct Call {
@@ -97,7 +100,7 @@ pub(super) fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         depth: 0,
     };
     let mut jobs = Vec::new();
-    lower_called(cx, root, &call, &mut jobs);
+    let _ = lower_called(cx, root, &call, &mut jobs);
     jobs
 }
 
@@ -173,6 +176,8 @@ pub(super) fn bare_frame() -> Frame {
         os: None,
         workspace: ".".into(),
         action: None,
+        steps: Rc::default(),
+        needs: Rc::default(),
     }
 }
 
@@ -193,14 +198,16 @@ pub(super) fn plain_scope<R>(
     })
 }
 
-/// Lowers the jobs of a workflow as one call runs them.
+/// Lowers the jobs of a workflow as one call runs them. Gives the outputs of a workflow that is called.
 pub(super) fn lower_called<'c>(
     cx: &'c Context<'c>,
     root: Node<'_>,
     call: &Call,
     out: &mut Vec<Job>,
-) {
-    let Some(jobs) = root.get("jobs") else { return };
+) -> Variables {
+    let Some(jobs) = root.get("jobs") else {
+        return Variables::default();
+    };
     let frame = Frame {
         events: Rc::clone(&call.events),
         inputs: Rc::clone(&call.inputs),
@@ -216,6 +223,10 @@ pub(super) fn lower_called<'c>(
         env: Variables::default(),
         reached: HashMap::new(),
         no_contexts: Rc::from([]),
+        reads_outputs: memchr::memmem::find(root.document().source().text.as_bytes(), b".outputs")
+            .is_some(),
+        given: HashMap::new(),
+        early: HashMap::new(),
     };
     // What the runner sets; all jobs share the one mapping until they add to it.
     let of_runner = ["CI", "GITHUB_ACTIONS"].map(|name| (name.to_owned(), "true".into()));
@@ -223,10 +234,15 @@ pub(super) fn lower_called<'c>(
     workflow.env = add_env(cx, &workflow.frame, &workflow.env, root.get("env"));
     for entry in jobs.entries() {
         if !cx.spend() {
-            return;
+            return Variables::default();
         }
-        workflow.job(entry.key, entry.value, out);
+        let early = entry.key.as_str().and_then(|id| workflow.early.remove(id));
+        match early {
+            Some(jobs) => out.extend(jobs),
+            None => workflow.job(entry.key, entry.value, 0, out),
+        }
     }
+    workflow.outputs()
 }
 
 /// `outer` with the variables of an `env:` mapping.
@@ -264,6 +280,12 @@ struct Workflow<'a, 'c, 'd> {
     reached: HashMap<String, bool>,
     /// Workflows name no contexts.
     no_contexts: Rc<[Vec<String>]>,
+    /// Something in the file may read what steps and jobs give away.
+    reads_outputs: bool,
+    /// What the jobs so far have given away, those in hand included.
+    given: HashMap<String, Variables>,
+    /// Jobs that were lowered before their turn, because one that stands above needs their outputs.
+    early: HashMap<String, Vec<Job>>,
 }
 
 impl<'c, 'd> Workflow<'_, 'c, 'd> {
@@ -278,7 +300,77 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         }
     }
 
-    fn job(&mut self, key: Node<'d>, job: Node<'d>, out: &mut Vec<Job>) {
+    /// The outputs of the jobs that a job needs and asks for outputs. One that stands further down is
+    /// lowered now.
+    fn needs_of(&mut self, job: Node<'d>, depth: usize) -> Rc<Given> {
+        let mut out = Given::new();
+        let source = job.document().source();
+        let text = source.slice(job.span().start, job.span().end);
+        let asks = |word: &[u8]| memchr::memmem::find(text.as_bytes(), word).is_some();
+        if !self.reads_outputs || !asks(b"needs.") && !asks(b"needs[") {
+            return Rc::default();
+        }
+        let needs = job.get("needs").map(Node::one_or_many).unwrap_or_default();
+        for name in needs.into_iter().filter_map(Node::as_str) {
+            if !self.given.contains_key(name) && depth < MAX_NEEDS {
+                let entries = self.jobs.entries();
+                let entry = entries.iter().find(|e| e.key.as_str() == Some(name));
+                if let Some(entry) = entry {
+                    let mut early = Vec::new();
+                    self.job(entry.key, entry.value, depth + 1, &mut early);
+                    self.early.insert(name.to_owned(), early);
+                }
+            }
+            if let Some(given) = self.given.get(name).filter(|given| !given.is_empty()) {
+                out.insert(name.to_ascii_lowercase(), given.clone());
+            }
+        }
+        Rc::new(out)
+    }
+
+    /// A job has given this away in one of its combinations; what they do not agree on is not known.
+    fn give(&mut self, id: &str, outputs: Variables, first: bool) {
+        let given = self.given.entry(id.to_owned()).or_default();
+        if first {
+            *given = outputs;
+        } else {
+            let differ: Vec<String> = given
+                .iter()
+                .filter(|(name, value)| outputs.get(*name) != Some(value))
+                .map(|(name, _)| name.clone())
+                .collect();
+            for name in differ {
+                given.remove(&name);
+            }
+        }
+    }
+
+    /// What a called workflow gives to its caller.
+    fn outputs(&self) -> Variables {
+        let declared = self
+            .root
+            .get("on")
+            .or_else(|| self.root.get("true"))
+            .and_then(|on| on.get("workflow_call"))
+            .and_then(|call| call.get("outputs"));
+        let Some(declared) = declared.filter(|_| self.call.depth > 0) else {
+            return Variables::default();
+        };
+        let given = self.given.iter();
+        let frame = Frame {
+            needs: Rc::new(
+                given
+                    .map(|(id, outputs)| (id.to_ascii_lowercase(), outputs.clone()))
+                    .collect(),
+            ),
+            ..self.frame.clone()
+        };
+        let entries = declared.entries();
+        let all = entries.iter().map(|e| (e.key, e.value.get("value")));
+        self.scope(&frame, &self.env).outputs(all)
+    }
+
+    fn job(&mut self, key: Node<'d>, job: Node<'d>, depth: usize, out: &mut Vec<Job>) {
         let Some(id) = key.as_str() else { return };
         if !job.is_mapping() {
             if !job.is_null() {
@@ -290,6 +382,14 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         }
         let [condition, strategy, uses, runs_on] =
             job.get_all(["if", "strategy", "uses", "runs-on"]);
+        if self.reads_outputs {
+            // Jobs that need each other in a circle end here.
+            self.given.insert(id.to_owned(), Variables::default());
+        }
+        let outer = Frame {
+            needs: self.needs_of(job, depth),
+            ..self.frame.clone()
+        };
         let mut guards = self.call.guards.clone();
         if let Some(text) = condition.and_then(Node::as_str) {
             match self.scope(&self.frame, &self.env).condition(text) {
@@ -306,11 +406,11 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             Forks::No
         };
         let strategy = strategy.and_then(|s| s.get("matrix"));
-        let scope = self.scope(&self.frame, &self.env);
+        let scope = self.scope(&outer, &self.env);
         let combinations = matrix::distinct(matrix::expand(&scope, strategy), || used(job));
         if let Some(uses) = uses {
-            for combination in combinations {
-                let frame = self.frame_of(combination, None);
+            for (index, combination) in combinations.into_iter().enumerate() {
+                let frame = with_matrix(&outer, combination);
                 let caller = reusable::Caller {
                     id,
                     job,
@@ -318,7 +418,10 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
                     guards: &guards,
                     forks,
                 };
-                reusable::lower(self.cx, self.call, &frame, &self.env, &caller, out);
+                let outputs = reusable::lower(self.cx, self.call, &frame, &self.env, &caller, out);
+                if self.reads_outputs {
+                    self.give(id, outputs, index == 0);
+                }
             }
             return;
         }
@@ -329,14 +432,17 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         };
         let shared: Rc<[Guard]> = guards.as_slice().into();
         let first = out.len();
-        for combination in combinations {
+        for (index, combination) in combinations.into_iter().enumerate() {
             if !self.cx.spend() {
                 return;
             }
-            let mut frame = self.frame_of(combination, None);
+            let mut frame = with_matrix(&outer, combination);
             let (runner, os) = runner(&self.scope(&frame, &self.env), runs_on);
             frame.os = os;
-            let effects = self.effects(job, frame, &shared);
+            let (effects, outputs) = self.effects(job, frame, &shared);
+            if self.reads_outputs {
+                self.give(id, outputs, index == 0);
+            }
             let same =
                 |other: &Job| other.runner == runner && same_effects(&other.effects, &effects);
             if out.get(first..).unwrap_or_default().iter().any(same) {
@@ -355,14 +461,6 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
                 contexts: Rc::clone(&self.no_contexts),
                 reached: true,
             });
-        }
-    }
-
-    fn frame_of(&self, matrix: Value, os: Option<&'static str>) -> Frame {
-        Frame {
-            matrix,
-            os,
-            ..self.frame.clone()
         }
     }
 
@@ -399,9 +497,22 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         reached
     }
 
-    fn effects(&self, job: Node<'d>, frame: Frame, guards: &Rc<[Guard]>) -> Vec<Effect> {
-        let [env, container, services, list, defaults] =
-            job.get_all(["env", "container", "services", "steps", "defaults"]);
+    /// What a job does, and what it gives to the jobs that need it.
+    fn effects(
+        &self,
+        job: Node<'d>,
+        frame: Frame,
+        guards: &Rc<[Guard]>,
+    ) -> (Vec<Effect>, Variables) {
+        let [env, container, services, list, defaults, declared] = job.get_all([
+            "env",
+            "container",
+            "services",
+            "steps",
+            "defaults",
+            "outputs",
+        ]);
+        let mut outputs = Variables::default();
         let mut run = JobRun::new(self.cx);
         run.trace = self.call.trace.clone();
         run.env = add_env(self.cx, &frame, &self.env, env);
@@ -410,10 +521,32 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             let defaults =
                 [defaults, self.root.get("defaults")].map(|d| d.and_then(|d| d.get("run")));
             let mut steps = Steps::of_job(&run, frame, guards, defaults);
+            let source = job.document().source();
+            steps.reads_outputs = self.reads_outputs
+                && steps::reads_outputs(source.slice(job.span().start, job.span().end));
             steps::prepare(&mut run, &steps, list);
             steps.follow(&mut run, list);
+            if let Some(declared) = declared.filter(|_| self.reads_outputs) {
+                let mut frame = steps.frame;
+                if frame.matrix != Value::Null {
+                    // Which combination is the last to end, nobody knows.
+                    let scope = self.scope(&self.frame, &self.env);
+                    let unknown = scope.unknown("matrix", HoleKind::Expression);
+                    frame.matrix = unknown;
+                }
+                let entries = declared.entries();
+                let all = entries.iter().map(|e| (e.key, Some(e.value)));
+                outputs = self.scope(&frame, &run.env).outputs(all);
+            }
         }
-        run.finish()
+        (run.finish(), outputs)
+    }
+}
+
+fn with_matrix(outer: &Frame, matrix: Value) -> Frame {
+    Frame {
+        matrix,
+        ..outer.clone()
     }
 }
 

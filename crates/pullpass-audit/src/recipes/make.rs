@@ -62,7 +62,9 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     } else {
         goals
     };
-    if goals.is_empty() {
+    // PostgreSQL's own rules bring targets along: `make`, `make install`.
+    let brings_rules = makefile.brings_rules && makefile.unseen.is_none();
+    if goals.is_empty() && !brings_rules {
         return Err(Failure::Unresolved(format!("`{path}` has no target")));
     }
     for goal in goals {
@@ -77,7 +79,7 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
             continue;
         }
         order.goal.clone_from(&goal);
-        if !order.target(&goal, &[], 0) && !order.is_there(&goal) {
+        if !order.target(&goal, &[], 0) && !order.is_there(&goal) && !brings_rules {
             let maybe = makefile
                 .unseen
                 .map_or(String::new(), |why| format!(" ({why})"));

@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use super::exec::Call;
 use super::redirect::is_name;
-use super::{Arg, Done, Flow, Input, Leave, Shell};
+use super::{Arg, Done, Flow, Input, Leave, Shell, getopt};
 use crate::run::{Cwd, JobRun};
-use crate::text::{Mapped, Text};
+use crate::text::{Mapped, Text, is_hole};
 
 /// Commands of the shell that do or print something that counts.
-pub(super) const NAMES: [&str; 48] = [
+pub(super) const NAMES: [&str; 50] = [
     ":",
     "true",
     "false",
@@ -28,6 +28,8 @@ pub(super) const NAMES: [&str; 48] = [
     "set",
     "shift",
     "eval",
+    "getopt",
+    "git",
     "exit",
     "return",
     "break",
@@ -128,8 +130,25 @@ impl Shell {
             }
             "eval" => {
                 let script = Self::arg_scripts(call.rest())?;
+                if sets_what_is_unknown(&script.text) {
+                    self.arguments = None;
+                    self.argument_places = Rc::from([]);
+                    return Some(Done::known(true));
+                }
                 self.nested_text(run, Rc::new(script))
             }
+            "getopt" if getopt::is_question(call.rest()) => Done::known(false),
+            "getopt" => match getopt::arranged(call.rest()) {
+                Some(printed) => {
+                    self.print(Mapped::at(call.span, printed), call.span);
+                    Done::known(true)
+                }
+                None => {
+                    self.print_unknown();
+                    Done::UNKNOWN
+                }
+            },
+            "git" => return self.git(run, call),
             "exit" => leave(Leave::Exit { ok }),
             "return" => leave(Leave::Return { ok }),
             "break" | "continue" => leave(Leave::Loop),
@@ -243,6 +262,35 @@ impl Shell {
         }
         run.cwd = to;
         Done::known(true)
+    }
+
+    /// `git rev-parse --show-toplevel`; `None` for what else git does.
+    fn git(&mut self, run: &JobRun<'_>, call: &Call<'_>) -> Option<Done> {
+        let mut args = call.rest();
+        let mut folder = run.cwd.clone();
+        while let [flag, path, rest @ ..] = args
+            && flag.as_str() == "-C"
+        {
+            folder = match self.locate(run, &path.text) {
+                Some(path) => Cwd::Inside(path),
+                None => Cwd::Elsewhere,
+            };
+            args = rest;
+        }
+        let [verb, asked] = args else { return None };
+        let Cwd::Inside(folder) = folder else {
+            return None;
+        };
+        let printed = match (verb.as_str(), asked.as_str()) {
+            ("rev-parse", "--show-toplevel") => self.root(run).as_str().to_owned(),
+            ("rev-parse", "--show-cdup") => {
+                let depth = folder.as_str().split('/').filter(|p| !p.is_empty()).count();
+                "../".repeat(depth)
+            }
+            _ => return None,
+        };
+        self.print(Mapped::at(call.span, printed), call.span);
+        Some(Done::known(true))
     }
 
     fn declare(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
@@ -608,6 +656,19 @@ impl Shell {
             }
         }
     }
+}
+
+/// `set -- $opts`, as `eval` reads it, where the words are not known: one that stands in quotes is at
+/// least one word.
+fn sets_what_is_unknown(script: &str) -> bool {
+    let Some(words) = script.trim_start().strip_prefix("set -- ") else {
+        return false;
+    };
+    let mut quoted = false;
+    words.chars().any(|c| {
+        quoted ^= c == '\'';
+        !quoted && is_hole(c)
+    })
 }
 
 /// `s/word/by/g`, when neither side is more than plain text.

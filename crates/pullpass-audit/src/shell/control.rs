@@ -306,7 +306,7 @@ impl Shell {
         let condition = self.items(run, cond);
         match condition.ok {
             Some(holds) if holds == until => Done::known(true),
-            Some(_) => after_loop(self.items(run, body)),
+            Some(_) => self.shifting(run, until, cond, body),
             None => {
                 let guard = self.guard_of_list(run, cond);
                 let guard = if until { guard.not() } else { guard };
@@ -321,6 +321,24 @@ impl Shell {
                 })
             }
         }
+    }
+
+    /// A loop that is known to go on: once is enough, but for one that shifts its arguments.
+    fn shifting(&mut self, run: &mut JobRun<'_>, until: bool, cond: &List, body: &List) -> Done {
+        let mut done = Done::UNKNOWN;
+        for _ in 0..MAX_TURNS {
+            let count = self.arguments.as_ref().map(|all| all.len());
+            done = self.items(run, body);
+            let left = self.arguments.as_ref().map(|all| all.len());
+            let shifted = matches!((count, left), (Some(count), Some(left)) if left < count);
+            if !shifted
+                || !matches!(done.flow, Flow::Next)
+                || self.items(run, cond).ok != Some(!until)
+            {
+                break;
+            }
+        }
+        after_loop(done)
     }
 
     /// `while read -r image; do ...; done`: known lines are gone through one by one.

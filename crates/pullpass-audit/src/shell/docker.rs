@@ -506,7 +506,7 @@ impl Shell {
             }
             "imagetools" => {
                 let rest = args.get(1..).unwrap_or_default();
-                let parsed = flags::parse(run, rest, spec("other"), Order::Mixed);
+                let parsed = flags::parse(run, rest, spec("imagetools"), Order::Mixed);
                 self.asks(run, parsed.rest.iter(), Freshness::Always);
                 pushes(run, parsed.all(&["-t", "--tag"]).into_iter());
             }

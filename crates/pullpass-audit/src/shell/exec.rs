@@ -163,7 +163,7 @@ impl Shell {
             [] => Done::UNKNOWN,
             [only] => self.command(run, only),
             many => {
-                let outer = self.input.clone();
+                let outer = (self.input.clone(), self.unsure);
                 let last = many.len() - 1;
                 let mut done = Done::UNKNOWN;
                 for (index, command) in many.iter().enumerate() {
@@ -172,13 +172,14 @@ impl Shell {
                             shell.apart(run, |shell, run| shell.command(run, command))
                         });
                         self.input = printed;
+                        self.unsure |= run.wants_outputs() && !self.is_straight(command, 0);
                     } else {
                         done = self.apart(run, |shell, run| shell.command(run, command));
                         // A part of a pipeline is a process of its own: it cannot leave the script.
                         done.flow = Flow::Next;
                     }
                 }
-                self.input = outer;
+                (self.input, self.unsure) = outer;
                 done
             }
         };
@@ -237,7 +238,10 @@ impl Shell {
             Some(target) => {
                 let (done, printed) = self.capture(run, act);
                 let span = self.place(command.span);
+                let outer = self.unsure;
+                self.unsure |= run.wants_outputs() && !self.is_straight(command, 0);
                 self.write(run, &target, &printed, span);
+                self.unsure = outer;
                 done
             }
             None if redirection.silent => self.capture(run, act).0,
@@ -245,6 +249,26 @@ impl Shell {
         };
         self.input = input;
         done
+    }
+
+    /// Whether a command prints on all paths what it prints on one.
+    fn is_straight(&self, command: &Command, depth: usize) -> bool {
+        let all = |list: &List| {
+            list.items.iter().all(|item| {
+                let commands = &item.first.commands;
+                item.rest.is_empty() && commands.iter().all(|c| self.is_straight(c, depth + 1))
+            })
+        };
+        match &command.kind {
+            _ if depth > 8 => false,
+            CommandKind::Simple { words, .. } => {
+                let name = words.first().and_then(Word::literal);
+                let function = name.and_then(|name| self.functions.get(name.as_ref()));
+                function.is_none_or(|f| self.is_straight(&f.body, depth + 1))
+            }
+            CommandKind::Group(list) | CommandKind::Subshell(list) => all(list),
+            _ => false,
+        }
     }
 
     fn simple(
@@ -304,6 +328,14 @@ impl Shell {
         let done = match name {
             "echo" | "printf" if self.output.is_none() => Done::known(true),
             _ if is_silent(name) || is_idle(name) => Done::UNKNOWN,
+            // Where it stands in the repository is all that counts of what git says.
+            "git"
+                if !words
+                    .iter()
+                    .any(|w| w.literal().as_deref() == Some("rev-parse")) =>
+            {
+                Done::UNKNOWN
+            }
             _ => return None,
         };
         if self.functions.contains_key(name) || !words.iter().all(Word::is_inert) {

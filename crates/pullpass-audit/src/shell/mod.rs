@@ -23,6 +23,7 @@ pub(crate) mod engine;
 mod exec;
 mod flags;
 mod follow;
+mod getopt;
 mod glob;
 mod open;
 mod param;
@@ -66,7 +67,8 @@ thread_local! {
 /// to keep or to drop; the working folder likewise.
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     let by_variable = || script.text.contains('$') && engine::is_in_environment(run);
-    if trigger::may_matter(&run.cx.holes.shown(&script.text)) || by_variable() {
+    let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
+    if trigger::may_matter(&run.cx.holes.shown(&script.text)) || by_variable() || gives() {
         Shell::new(Rc::new(script)).script(run);
     }
 }
@@ -102,6 +104,8 @@ struct Shell {
     nesting: usize,
     /// The words of a test are being expanded.
     asks: bool,
+    /// What is written to a file is perhaps printed on one path only.
+    unsure: bool,
 }
 
 #[derive(Clone)]
@@ -193,6 +197,10 @@ impl Arg {
         let shown = run.show(&self.text);
         // `$(jq 'map("-t " + .)')` prints flags.
         let prints_flags = ["\"-", "'-"].iter().any(|quoted| shown.contains(quoted));
+        // The CI system puts its value into the script before the shell reads it.
+        if is_choice_of_flags(&shown) {
+            return true;
+        }
         if is_list(&shown) {
             return !shown.to_ascii_lowercase().contains("image");
         }
@@ -222,6 +230,21 @@ fn is_list(shown: &str) -> bool {
     ["[@]", "[*]", "$@", "$*"]
         .iter()
         .any(|sign| shown.contains(sign))
+}
+
+/// Whether an expression is a flag or nothing: `${{ x && '--push' || '' }}`.
+fn is_choice_of_flags(shown: &str) -> bool {
+    let inner = shown.strip_prefix("${{").and_then(|s| s.strip_suffix("}}"));
+    inner.is_some_and(|inner| {
+        let values = inner.split("||").map(|choice| {
+            let value = choice.rsplit("&&").next().unwrap_or("");
+            let value = value.trim_matches(['(', ')', ' ']);
+            value.strip_prefix('\'').and_then(|v| v.strip_suffix('\''))
+        });
+        let is_flag = |value: Option<&str>| value.is_some_and(|v| v.starts_with('-'));
+        let none = |value: Option<&str>| value.is_some_and(|v| v.trim().is_empty());
+        values.clone().any(is_flag) && values.into_iter().all(|v| is_flag(v) || none(v))
+    })
 }
 
 /// Whether a variable's name says that it holds flags: `$BUILD_ARGS` does, `$TARGET_IMAGE` does not.
@@ -329,6 +352,7 @@ impl Shell {
             open: None,
             nesting: 0,
             asks: false,
+            unsure: false,
         }
     }
 

@@ -189,13 +189,21 @@ impl Shell {
         span: Span,
     ) {
         let shown = run.cx.holes.shown(target.path.as_str());
+        if shown.contains("GITHUB_OUTPUT") {
+            self.give(run, printed);
+            return;
+        }
         let special =
             shown.contains("_ENV") || shown.ends_with(".json") || shown.contains("_AUTH_FILE");
         if !special {
             self.keep(run, target, printed);
         } else if shown.contains("GITHUB_ENV") {
             if let Some(text) = printed.known() {
-                export_lines(run, &text.text);
+                for (name, value) in written_lines(&text.text).values {
+                    if is_name(name) {
+                        run.exported.insert(name.to_owned(), value);
+                    }
+                }
             }
         } else if shown.contains("BASH_ENV") {
             if let Some(text) = printed.known() {
@@ -210,6 +218,19 @@ impl Shell {
             self.credentials(run, printed, Store::Containers, span);
         } else {
             self.keep(run, target, printed);
+        }
+    }
+
+    /// Lines for `$GITHUB_OUTPUT`.
+    fn give(&self, run: &mut JobRun<'_>, printed: &Input) {
+        let Some(text) = printed.known().filter(|_| run.wants_outputs()) else {
+            return;
+        };
+        let written = written_lines(&text.text);
+        // GitHub refuses a line without a name: such a one is what another branch prints.
+        let sure = !self.unsure && !written.strange;
+        for (name, value) in written.values {
+            run.output(name, value, sure);
         }
     }
 
@@ -306,21 +327,43 @@ impl Shell {
     }
 }
 
+/// What stands in a text for `$GITHUB_ENV` or `$GITHUB_OUTPUT`.
+#[derive(Default)]
+struct Written<'t> {
+    /// Names and values, in order.
+    values: Vec<(&'t str, Text)>,
+    /// There is a line that gives none.
+    strange: bool,
+}
+
 /// `NAME=value` lines, and GitHub's `NAME<<END` form.
-fn export_lines(run: &mut JobRun<'_>, text: &str) {
+fn written_lines(text: &str) -> Written<'_> {
+    let mut out = Written::default();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        if let Some((name, end)) = line.split_once("<<").filter(|(name, _)| is_name(name)) {
+        let named = |mark| {
+            line.split_once(mark)
+                .filter(|(name, _)| is_given_name(name))
+        };
+        if let Some((name, end)) = named("<<") {
             let value: Vec<&str> = lines
                 .by_ref()
                 .take_while(|line| line.trim() != end.trim())
                 .collect();
-            run.exported
-                .insert(name.to_owned(), Text::from(value.join("\n")));
-        } else if let Some((name, value)) = line.split_once('=').filter(|(name, _)| is_name(name)) {
-            run.exported.insert(name.to_owned(), Text::from(value));
+            out.values.push((name, Text::from(value.join("\n"))));
+        } else if let Some((name, value)) = named("=") {
+            out.values.push((name, Text::from(value)));
+        } else {
+            out.strange |= !line.trim().is_empty();
         }
     }
+    out
+}
+
+/// Whether a text can be the name of an output, or of a variable.
+fn is_given_name(text: &str) -> bool {
+    let letter = |c: char| c == '_' || c == '-' || c.is_ascii_alphanumeric();
+    !text.is_empty() && text.chars().all(letter)
 }
 
 /// Whether a text can be a variable's name.

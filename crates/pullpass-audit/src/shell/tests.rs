@@ -1537,3 +1537,107 @@ fn of_docker_and_podman_the_one_that_signed_in_is_followed() {
         );
     }
 }
+
+#[test]
+fn git_says_where_the_repository_begins() {
+    let files = [
+        ("app/Dockerfile", "FROM alpine:3.20\n"),
+        ("compose.yml", "services: {r: {image: 'redis:7'}}\n"),
+        (
+            "app/bin/shell",
+            "#!/bin/bash\nTOP=$(git rev-parse --show-toplevel)\ndocker build -f \"${TOP}/app/Dockerfile\" \"${TOP}/app\"\n",
+        ),
+        (
+            "app/bin/up",
+            "#!/bin/bash\nTOP=$(cd \"$(dirname \"$0\")/../..\" && pwd)\ndocker build \"$TOP/app\"\n",
+        ),
+    ];
+    for (script, expected) in [
+        ("./app/bin/shell", "pull alpine:3.20"),
+        ("app/bin/up", "pull alpine:3.20"),
+        (
+            "docker build \"$(git rev-parse --show-toplevel)/app\"",
+            "pull alpine:3.20",
+        ),
+        (
+            "R=$(git rev-parse --show-toplevel || pwd)\ncd app/bin; cd \"$R/app\"; docker build .",
+            "pull alpine:3.20",
+        ),
+        (
+            "cd app/bin; cd \"$(git rev-parse --show-cdup)app\"; docker build .",
+            "pull alpine:3.20",
+        ),
+        (
+            "cd \"$(git -C app rev-parse --show-toplevel)\"; docker compose up -d",
+            "pull redis:7",
+        ),
+    ] {
+        let seen = effects_in(&files, script);
+        assert!(
+            seen.iter().any(|line| line.starts_with(expected)),
+            "{script}: {seen:?}"
+        );
+    }
+    assert_eq!(
+        pulls("docker pull a/b:$(git rev-parse HEAD)"),
+        ["a/b:$(git rev-parse HEAD) always"]
+    );
+}
+
+#[test]
+fn options_that_getopt_arranges_are_known_as_far_as_the_arguments_are() {
+    let loops = "while true; do\ncase \"$1\" in\n-v|--version) V=$2; shift 2;;\n-q) shift;;\n--) shift; break;;\nesac\ndone\ncase \"$1\" in create) docker pull a/b:$V;; other) docker pull other;; esac\n";
+    for asked in [
+        "P=$(getopt -o v:q --long version: -n x -- \"$@\") || exit 1\neval set -- \"$P\"",
+        "P=$(getopt v:q \"$@\")\nset -- $P",
+        "if ! getopt -T >/dev/null; then P=$(getopt -o v:q -l version: -- \"$@\"); else P=$(getopt x \"$@\"); fi\neval \"set -- $P\"",
+    ] {
+        let run = format!("#!/bin/bash\n{asked}\n{loops}");
+        for call in [
+            "./run.sh -q -v 3 create",
+            "./run.sh create -v3",
+            "./run.sh -qv 3 -- create",
+        ] {
+            let seen = effects_in(&[("run.sh", &run)], call);
+            assert_eq!(seen, ["pull a/b:3 always"], "{asked} / {call}");
+        }
+    }
+    let long = "#!/bin/bash\neval set -- \"$(getopt -o '' --long version:,all -- \"$@\")\"\ndocker pull a/b:$2\n";
+    for call in ["./run.sh --version=1 x", "./run.sh x --ver 1"] {
+        assert_eq!(
+            effects_in(&[("run.sh", long)], call),
+            ["pull a/b:1 always"],
+            "{call}"
+        );
+    }
+}
+
+#[test]
+fn arguments_that_eval_sets_to_what_is_not_known_may_be_any() {
+    let script = "set -- a\nP=$(options)\neval \"set -- $P\"\nshift\ncase \"$1\" in create) docker pull a/b;; esac";
+    assert_eq!(
+        effects(script),
+        ["pull a/b always [if case \"$1\" in create)]"]
+    );
+}
+
+#[test]
+fn a_loop_that_shifts_goes_through_all_arguments() {
+    let script = "set -- a b\nwhile [ $# -gt 0 ]; do docker pull $1; shift; done";
+    assert_eq!(pulls(script), ["a always", "b always"]);
+}
+
+#[test]
+fn the_flags_of_imagetools_are_known() {
+    for flags in [
+        "--metadata-file m.json",
+        "--annotation index:a=b",
+        "-p linux/amd64",
+        "--progress plain",
+        "--prefer-index=false --dry-run",
+        "-f d.json",
+    ] {
+        let script = format!("docker buildx imagetools create {flags} -t a/b:1 a/b:2");
+        assert_eq!(pulls(&script), ["a/b:2 always"], "{flags}");
+    }
+}

@@ -592,6 +592,7 @@ mod tests {
             "bake",
             "buildx",
             "create-builder",
+            "imagetools",
             "other",
             "compose",
             "compose-up",

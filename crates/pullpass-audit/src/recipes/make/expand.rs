@@ -52,6 +52,8 @@ pub(super) struct Scope<'r, 'c> {
     work: Cell<usize>,
     /// What `$(eval …)` made and nobody has read yet.
     pub(super) evaluated: RefCell<Vec<String>>,
+    /// The condition of an `$(if …)` is being unfolded, in which what nobody sets is empty.
+    asks: Cell<bool>,
 }
 
 impl<'r, 'c> Scope<'r, 'c> {
@@ -67,6 +69,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             fuel: Cell::new(FUEL),
             work: Cell::new(MAX_WORK),
             evaluated: RefCell::default(),
+            asks: Cell::new(false),
         }
     }
 
@@ -270,6 +273,11 @@ impl<'r, 'c> Scope<'r, 'c> {
                 let command = tail(0);
                 match command.trim() {
                     "pwd" => ".".to_owned(),
+                    // The shell knows it as the root of the repository.
+                    "git rev-parse --show-toplevel" => {
+                        let root = self.run.cx.holes.of("$PWD", HoleKind::Variable);
+                        root.as_str().to_owned()
+                    }
                     "uname" | "uname -s" if !super::super::on_other_system(self.run) => {
                         "Linux".to_owned()
                     }
@@ -286,7 +294,9 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "info" | "warning" | "error" => String::new(),
             "if" => {
+                let outer = self.asks.replace(true);
                 let condition = self.without_unset(&get(0));
+                self.asks.set(outer);
                 let condition = condition.trim();
                 if condition.is_empty() {
                     tail(2)
@@ -362,7 +372,10 @@ impl<'r, 'c> Scope<'r, 'c> {
                 })
             }
             "filter" | "filter-out" => {
-                let (patterns, text) = (get(0), tail(1));
+                let (patterns, mut text) = (get(0), tail(1));
+                if name == "filter" && self.asks.get() {
+                    text = self.without_unset(&text);
+                }
                 of_known(&[&patterns, &text], &|| {
                     let patterns: Vec<&str> = patterns.split_whitespace().take(100).collect();
                     if !self.work(text.len() * patterns.len().max(1)) {
@@ -453,7 +466,10 @@ impl<'r, 'c> Scope<'r, 'c> {
                 })
             }
             "findstring" => {
-                let (part, text) = (get(0), tail(1));
+                let (part, mut text) = (get(0), tail(1));
+                if self.asks.get() {
+                    text = self.without_unset(&text);
+                }
                 of_known(&[&part, &text], &|| {
                     let found = text.contains(&part);
                     if found { part.clone() } else { String::new() }

@@ -62,6 +62,8 @@ pub(super) struct Makefile {
     pub(super) one_shell: bool,
     /// Why a target may be there though it is not seen.
     pub(super) unseen: Option<&'static str>,
+    /// It includes rules that a program on the machine brings along, which pull nothing.
+    pub(super) brings_rules: bool,
     included: usize,
     /// Files that are being read: an include in a circle ends here.
     reading: Vec<FileId>,
@@ -460,6 +462,10 @@ impl Makefile {
 
     fn include(&mut self, names: &str, scope: &mut Scope<'_, '_>, depth: usize) {
         for name in names.split_whitespace() {
+            if is_of_a_program(&scope.run.cx.holes.shown(name)) {
+                self.brings_rules = true;
+                continue;
+            }
             if name.contains(is_hole) || depth >= 16 {
                 self.unseen = Some("it includes files that only the build run knows");
                 continue;
@@ -502,6 +508,13 @@ impl Makefile {
         }
         scope.variables.insert(name.clone(), new);
     }
+}
+
+/// Whether a file that is included comes with a program: PostgreSQL's rules for its extensions
+/// (<https://www.postgresql.org/docs/current/extend-pgxs.html>), which `pg_config --pgxs` names.
+fn is_of_a_program(shown: &str) -> bool {
+    matches!(shown, "$PGXS" | "$(PGXS)")
+        || shown.starts_with("$(shell ") && shown.trim_end_matches(')').ends_with(" --pgxs")
 }
 
 /// Whether both hold, as far as that is known.

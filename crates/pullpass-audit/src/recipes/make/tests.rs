@@ -701,3 +701,42 @@ fn nonsense_is_survived() {
         }
     }
 }
+
+#[test]
+fn a_word_is_not_found_in_what_nobody_sets() {
+    for (condition, expected) in [
+        ("$(filter true,$(PUSH))", "no"),
+        ("$(findstring true,$(PUSH))", "no"),
+        ("$(filter true,$(PUSH) true)", "yes"),
+        (
+            "$(filter true,$(shell x))",
+            "$(if $(filter true,$(shell x)),yes,no)",
+        ),
+    ] {
+        let recipe = format!("$(if {condition},yes,no)");
+        assert_eq!(after("", &recipe), expected, "{condition}");
+    }
+    // Where it decides over more than one word, it is likely and no more.
+    let text = "ifeq ($(findstring podman,$(HOST)),podman)\n P = X=podman\nendif";
+    assert_eq!(
+        after(text, "$(P) kind create cluster"),
+        "X=podman kind create cluster"
+    );
+}
+
+#[test]
+fn the_rules_of_postgresql_bring_targets_that_pull_nothing() {
+    let rules = "PG_CONFIG = pg_config\nPGXS := $(shell $(PG_CONFIG) --pgxs)\ninclude $(PGXS)\n";
+    let text = format!("{rules}image:\n\tdocker build .\n");
+    assert_eq!(make(&text, "install installcheck"), "");
+    assert_eq!(make(&text, "install image"), "docker build .");
+    assert_eq!(make(rules, ""), "");
+    assert_eq!(make("include $(PGXS)\nx:\n\ty\n", "clean"), "");
+    assert!(make("include $(OTHER)\nx:\n\ty\n", "clean").starts_with("!name"));
+}
+
+#[test]
+fn the_top_of_the_repository_is_known() {
+    let text = "TOP := $(shell git rev-parse --show-toplevel)\nr:\n\tdocker build $(TOP)/a\n";
+    assert_eq!(make(text, "r"), "docker build $PWD/a");
+}
