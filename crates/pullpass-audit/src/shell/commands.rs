@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 30] = [
+const RUNNERS: [&str; 31] = [
     "bash",
     "sh",
     "dash",
@@ -35,6 +35,7 @@ const RUNNERS: [&str; 30] = [
     "just",
     "task",
     "go-task",
+    "go",
     "npm",
     "yarn",
     "yarnpkg",

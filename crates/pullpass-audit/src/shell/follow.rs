@@ -236,6 +236,7 @@ impl Shell {
                     self.recipes(run, &request, name);
                 }
             }
+            "go" => return self.go_tool(run, call),
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
             "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => {
                 let parsed = flags::parse(run, call.rest(), &Spec::default(), Order::Mixed);
@@ -247,6 +248,32 @@ impl Shell {
             _ => return None,
         }
         Some(Done::UNKNOWN)
+    }
+
+    /// `go tool task`, `go run github.com/go-task/task/v3/cmd/task@latest`: the ways to a `task` that is
+    /// not installed. `None` for any other `go`.
+    fn go_tool(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Option<Done> {
+        let (verb, rest) = call.rest().split_first()?;
+        let mut words = match verb.as_str() {
+            "tool" | "run" => {
+                flags::parse(
+                    run,
+                    rest,
+                    &Spec::values("-modfile -C -mod"),
+                    Order::FlagsFirst,
+                )
+                .rest
+            }
+            _ => return None,
+        };
+        let first = words.first_mut()?;
+        let program = first.as_str().split('@').next().unwrap_or("");
+        let is_task = program.starts_with("github.com/go-task/task/") && program.ends_with("/task");
+        if program != "task" && !is_task {
+            return None;
+        }
+        *first = Arg::new(Text::from("task"), first.span);
+        Some(self.recall(run, &words, call.span))
     }
 
     fn package_script(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {

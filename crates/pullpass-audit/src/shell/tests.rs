@@ -934,6 +934,7 @@ fn a_task_pulls_what_its_taskfile_says() {
         (
             "Taskfile.yml",
             "version: '3'\nvars: {TAG: '3'}\nincludes:\n  app: app\n  far: https://host/Taskfile.yml\ntasks:\n  \
+             tag: {vars: {T: {sh: git tag}}, cmd: \"{{if .T}}\\ndocker pull x\\n{{else}}\\ndocker pull y\\n{{end}}\"}\n  \
              up: [docker compose up -d, {task: 'app:test'}]\n  lint: go vet\n  release: [{task: 'far:push'}]\n  \
              run:\n    requires: {vars: [IMAGE]}\n    cmds: [{if: '[ -n \"$CI\" ]', cmd: 'docker run {{.IMAGE}} {{.CLI_ARGS}}'}]\n",
         ),
@@ -963,6 +964,26 @@ fn a_task_pulls_what_its_taskfile_says() {
         (
             "task run IMAGE=a/b -- -x",
             &["pull a/b [if [ -n \"$CI\" ]]"],
+        ),
+        (
+            "go tool -modfile=tools/go.mod task up; go build task",
+            &[
+                "pull postgres",
+                "pull acme/base",
+                "provide app:3",
+                "pull app:3",
+            ],
+        ),
+        (
+            "go run github.com/go-task/task/v3/cmd/task@latest run IMAGE=a",
+            &["pull a [if [ -n \"$CI\" ]]"],
+        ),
+        (
+            "task tag",
+            &[
+                "pull x always [if [ \"{{.T}}\" ]]",
+                "pull y always [if not [ \"{{.T}}\" ]]",
+            ],
         ),
         (
             "task -t app test",

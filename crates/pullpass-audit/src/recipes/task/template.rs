@@ -194,8 +194,13 @@ pub(super) enum Piece {
     Made(Range<usize>, Rc<str>),
 }
 
-/// Evaluates a text. Without a `{{` it stays what it is.
-pub(super) fn pieces(text: &str, over: &dyn Lookup) -> Vec<Piece> {
+/// Evaluates a script. Without a `{{` it stays what it is. Commands under a condition that only the
+/// build run knows are put under a condition of the shell.
+pub(super) fn script(text: &str, over: &dyn Lookup) -> Vec<Piece> {
+    pieces(text, over, true)
+}
+
+fn pieces(text: &str, over: &dyn Lookup, is_script: bool) -> Vec<Piece> {
     let whole = 0..text.len();
     if !text.contains("{{") {
         return vec![Piece::Written(whole)];
@@ -207,6 +212,7 @@ pub(super) fn pieces(text: &str, over: &dyn Lookup) -> Vec<Piece> {
     let mut evaluation = Evaluation {
         text,
         over,
+        is_script,
         dot: Value::Root,
         variables: Vec::new(),
         out: Vec::new(),
@@ -224,7 +230,7 @@ pub(super) fn text(text: &str, over: &dyn Lookup) -> Rc<str> {
         return text.into();
     }
     let mut out = String::new();
-    for piece in pieces(text, over) {
+    for piece in pieces(text, over, false) {
         match piece {
             Piece::Written(range) => out.push_str(text.get(range).unwrap_or("")),
             Piece::Made(_, value) => out.push_str(&value),
@@ -249,6 +255,7 @@ pub(super) fn reference(text: &str, over: &dyn Lookup) -> Value {
     let mut evaluation = Evaluation {
         text,
         over,
+        is_script: false,
         dot: Value::Root,
         variables: Vec::new(),
         out: Vec::new(),
@@ -275,6 +282,8 @@ enum Node {
 struct Arm {
     /// `with`: the dot is what the condition comes to.
     is_with: bool,
+    /// The condition as it is written.
+    written: String,
     condition: Pipe,
     body: Vec<Node>,
 }
@@ -460,9 +469,10 @@ fn choice(
         let pipe = Parser::new(&condition).whole();
         let (body, end) = block(text, lexemes, at, depth + 1)?;
         match pipe {
-            Some(condition) => arms.push(Arm {
+            Some(pipe) => arms.push(Arm {
                 is_with,
-                condition,
+                written: condition.clone(),
+                condition: pipe,
                 body,
             }),
             None => unread = true,
@@ -725,6 +735,7 @@ fn unescaped(text: &str) -> Option<String> {
 struct Evaluation<'t, 'l> {
     text: &'t str,
     over: &'l dyn Lookup,
+    is_script: bool,
     dot: Value,
     variables: Vec<(String, Value)>,
     out: Vec<Piece>,
@@ -752,7 +763,7 @@ impl Evaluation<'_, '_> {
             },
             Node::Choice(range, arms, otherwise) => {
                 let outer = self.variables.len();
-                for arm in arms {
+                for (at, arm) in arms.iter().enumerate() {
                     let value = self.pipe(&arm.condition);
                     match value.as_ref().and_then(Value::truth) {
                         Some(true) => {
@@ -768,7 +779,8 @@ impl Evaluation<'_, '_> {
                         Some(false) => {}
                         None => {
                             self.variables.truncate(outer);
-                            return self.unknown(range);
+                            let arms = arms.get(at..).unwrap_or_default();
+                            return self.undecided(range, arms, otherwise);
                         }
                     }
                 }
@@ -820,6 +832,51 @@ impl Evaluation<'_, '_> {
                 Some(())
             }
         }
+    }
+
+    /// A choice that only the build run makes.
+    fn undecided(&mut self, range: &Range<usize>, arms: &[Arm], otherwise: &[Node]) -> Option<()> {
+        let first = |nodes: &[Node]| -> String {
+            let texts = nodes.iter().filter_map(|node| match node {
+                Node::Text(range) => self.text.get(range.clone()).map(str::trim_start),
+                _ => None,
+            });
+            texts.take(1).collect()
+        };
+        let is_flag = |nodes: &[Node]| nodes.is_empty() || first(nodes).starts_with('-');
+        let is_with = arms.iter().any(|arm| arm.is_with);
+        if !is_with && arms.iter().all(|arm| is_flag(&arm.body)) && is_flag(otherwise) {
+            // Flags that may be there change little, and hide nothing when they are.
+            let body = arms.first().map(|arm| arm.body.as_slice());
+            return self.all(body.unwrap_or_default());
+        }
+        if !self.is_script || is_with || !self.is_of_lines(range) {
+            return self.unknown(range);
+        }
+        let at = range.clone();
+        let put = |this: &mut Self, text: &str| this.put(Piece::Made(at.clone(), text.into()));
+        put(self, "\n")?;
+        for (number, arm) in arms.iter().enumerate() {
+            let condition = self.over.unknown(&format!("{{{{{}}}}}", arm.written));
+            let word = if number == 0 { "if" } else { "elif" };
+            put(self, &format!("{word} [ \"{condition}\" ]\nthen :\n"))?;
+            self.all(&arm.body)?;
+            put(self, "\n")?;
+        }
+        put(self, "else :\n")?;
+        self.all(otherwise)?;
+        put(self, "\nfi\n")
+    }
+
+    /// Whether what stands at a range are lines of their own.
+    fn is_of_lines(&self, range: &Range<usize>) -> bool {
+        let before = self.text.get(..range.start).unwrap_or("");
+        let before = before.trim_end_matches([' ', '\t', '\r']);
+        let after = self.text.get(range.end..).unwrap_or("");
+        let after = after.trim_start_matches([' ', '\t', '\r']);
+        let goes_on = |line: &str| line.trim_end().ends_with(['\\', '|', '(']);
+        (before.is_empty() || before.ends_with('\n') && !goes_on(before))
+            && (after.is_empty() || after.starts_with('\n'))
     }
 
     fn put(&mut self, piece: Piece) -> Option<()> {

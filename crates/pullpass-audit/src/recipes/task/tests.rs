@@ -347,7 +347,13 @@ fn templates_come_to_what_go_makes_of_them() {
         ),
         ("{{if ne .A \"one\"}}a{{end}}.", "."),
         ("x {{if .G}}a{{end}} y", "x {{if .G}}a{{end}} y"),
-        ("{{if eq .G \"v1\"}}a{{end}}", "{{if eq .G \"v1\"}}a{{end}}"),
+        ("x {{if .G}}-v {{.A}}{{end}} y", "x -v one y"),
+        ("x {{if .G}}--a{{else}}--b{{end}} y", "x --a y"),
+        ("x \\\n{{if .G}}a{{end}}\ny", "x \\\n{{if .G}}a{{end}}\ny"),
+        (
+            "x\n{{if eq .G \"v1\"}}\na {{.A}}\n{{else if .NO}}\nb\n{{else if .G}}\nc\n{{else}}\nd\n{{end}}\ny",
+            "x\n\nif [ \"{{eq .G \"v1\"}}\" ]\nthen :\n\na one\n\nelif [ \"{{.NO}}\" ]\nthen :\n\nb\n\nelif [ \"{{.G}}\" ]\nthen :\n\nc\n\nelse :\n\nd\n\nfi\n\ny",
+        ),
         (
             "{{with .A}}{{.}}{{end}}{{with .E}}x{{else}}y{{end}}",
             "oney",

@@ -143,7 +143,7 @@ impl<'s, 'f, 'c> Scope<'s, 'f, 'c> {
             return Some(written);
         }
         let mut out = Mapped::empty(written.file());
-        for piece in template::pieces(&written.text, self) {
+        for piece in template::script(&written.text, self) {
             match piece {
                 template::Piece::Written(range) => {
                     out.append(&written.part(range.start, range.end));
