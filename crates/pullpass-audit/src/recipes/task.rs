@@ -119,7 +119,7 @@ fn taskfile(run: &JobRun<'_>, call: &Call) -> Result<(RepoPath, RepoPath), Failu
 fn files(run: &JobRun<'_>, path: &RepoPath) -> Option<Files> {
     let fuel = Fuel::new(FUEL / 8);
     Files::read(run, path, &|variables, place, text| {
-        let layers = vec![Rc::new(variables.clone())];
+        let layers = vec![Rc::clone(variables)];
         let scope = Scope::new(run, &fuel, place.clone(), layers);
         let text = scope.text(text);
         // Paths of an include are relative to the file that it stands in.
@@ -385,6 +385,9 @@ impl<'m, 'f, 'c> Order<'m, 'f, 'c> {
     fn run_task(&mut self, task: &'m Task<'f>, called: &str, given: Given<'f>) {
         let mut own = Layer::default();
         reader::add_variables(&mut own, task.field("vars"));
+        if !self.fuel.spend(own.len() / 4) {
+            return;
+        }
         let mut layers = vec![Rc::clone(&self.environment), Rc::clone(&self.variables)];
         layers.extend(task.layers.iter().cloned());
         layers.extend([Rc::new(given.variables), Rc::new(own)]);

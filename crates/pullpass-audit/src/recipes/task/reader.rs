@@ -78,6 +78,9 @@ impl Include {
     }
 }
 
+/// Evaluates a text with the variables of one file; `None` when only the build run knows what it is.
+pub(super) type Evaluate<'e> = dyn Fn(&Rc<Layer<'_>>, &Place, &str) -> Option<String> + 'e;
+
 /// A Taskfile with all that it includes.
 pub(super) struct Files {
     all: Vec<File>,
@@ -85,11 +88,7 @@ pub(super) struct Files {
 
 impl Files {
     /// Reads a Taskfile and what it includes. `None` when it is no YAML mapping.
-    pub(super) fn read(
-        run: &JobRun<'_>,
-        path: &RepoPath,
-        evaluate: &dyn Fn(&Layer<'_>, &Place, &str) -> Option<String>,
-    ) -> Option<Self> {
+    pub(super) fn read(run: &JobRun<'_>, path: &RepoPath, evaluate: &Evaluate<'_>) -> Option<Self> {
         let mut files = Self { all: Vec::new() };
         let mut numbers = HashMap::new();
         files.load(run, path, 0, &mut numbers, evaluate)?;
@@ -102,7 +101,7 @@ impl Files {
         path: &RepoPath,
         depth: usize,
         numbers: &mut HashMap<RepoPath, usize>,
-        evaluate: &dyn Fn(&Layer<'_>, &Place, &str) -> Option<String>,
+        evaluate: &Evaluate<'_>,
     ) -> Option<usize> {
         if let Some(&number) = numbers.get(path) {
             return Some(number);
@@ -125,6 +124,7 @@ impl Files {
         };
         let mut variables = Layer::default();
         add_variables(&mut variables, root.get("vars"));
+        let variables = Rc::new(variables);
         let place = Place {
             root: path.parent(),
             taskfile: path.clone(),
@@ -192,7 +192,9 @@ impl Files {
     /// All of them as Task merges them.
     pub(super) fn merged(&self) -> Model<'_> {
         let mut left = MAX_ITEMS;
-        self.merge(0, &mut Vec::new(), &mut left)
+        let mut model = self.merge(0, &mut Vec::new(), &mut left);
+        model.index();
+        model
     }
 
     fn merge<'f>(&'f self, number: usize, open: &mut Vec<usize>, left: &mut usize) -> Model<'f> {
@@ -225,11 +227,13 @@ impl Files {
         }
         open.push(number);
         for include in &file.includes {
+            // Each takes a copy of the variables, and may come to nothing but further includes.
+            *left = left.saturating_sub(1 + model.variables.len() / 16);
             match &include.target {
                 Target::File(other) if !open.contains(other) && *left > 0 => {
                     let inner = self.merge(*other, open, left);
                     let node = root.get("includes").and_then(|i| i.get(&include.namespace));
-                    model.take_in(inner, include, node, left);
+                    model.take_in(inner, include, node);
                 }
                 Target::File(_) | Target::Nothing => {}
                 Target::Unseen(why) => {
@@ -246,7 +250,6 @@ impl Files {
             }
         }
         open.pop();
-        model.index();
         model
     }
 }
@@ -336,6 +339,8 @@ impl<'f> Task<'f> {
 pub(super) struct Model<'f> {
     pub(super) tasks: Vec<Task<'f>>,
     by_name: HashMap<String, usize>,
+    /// Tasks with a star in one of their names.
+    patterns: Vec<usize>,
     pub(super) variables: Layer<'f>,
     pub(super) environment: Layer<'f>,
     /// `dotenv` of the file itself; included ones have none.
@@ -346,13 +351,7 @@ pub(super) struct Model<'f> {
 
 impl<'f> Model<'f> {
     /// Merges what an include brings in, as Task does.
-    fn take_in(
-        &mut self,
-        inner: Self,
-        include: &'f Include,
-        node: Option<Node<'f>>,
-        left: &mut usize,
-    ) {
+    fn take_in(&mut self, inner: Self, include: &'f Include, node: Option<Node<'f>>) {
         self.variables.merge(&inner.variables);
         self.environment.merge(&inner.environment);
         let mut given = Layer::default();
@@ -360,7 +359,7 @@ impl<'f> Model<'f> {
         let given = Rc::new(given);
         // What the including file sets, with what this file sets over it: Task's included variables.
         let own = Rc::new(self.variables.clone());
-        *left = left.saturating_sub(inner.variables.len());
+        let mut known: Vec<(Rc<Layer<'f>>, Rc<Layer<'f>>)> = Vec::new();
         let space = include.namespace.as_str();
         for mut task in inner.tasks {
             if include.excludes(&task.name) {
@@ -387,10 +386,22 @@ impl<'f> Model<'f> {
             if let Some(folder) = &include.folder {
                 task.folder.get_or_insert_with(|| folder.clone());
                 // What an outer include gives is stronger; what the outer file sets comes last.
-                let inner_given = task.layers.first().cloned();
-                let mut both = inner_given.map_or_else(Layer::default, |layer| (*layer).clone());
-                both.merge(&given);
-                task.layers = vec![Rc::new(both), Rc::clone(&own)];
+                let given = match task.layers.first() {
+                    None => Rc::clone(&given),
+                    Some(inner) => {
+                        let same = known.iter().find(|(of, _)| Rc::ptr_eq(of, inner));
+                        let both = same.map(|(_, both)| Rc::clone(both)).unwrap_or_else(|| {
+                            let mut both = (**inner).clone();
+                            both.merge(&given);
+                            Rc::new(both)
+                        });
+                        if same.is_none() {
+                            known.push((Rc::clone(inner), Rc::clone(&both)));
+                        }
+                        both
+                    }
+                };
+                task.layers = vec![given, Rc::clone(&own)];
             }
             self.tasks.push(task);
         }
@@ -423,7 +434,6 @@ impl<'f> Model<'f> {
     }
 
     fn index(&mut self) {
-        self.by_name.clear();
         for (number, task) in self.tasks.iter().enumerate() {
             self.by_name.entry(task.name.clone()).or_insert(number);
         }
@@ -431,6 +441,14 @@ impl<'f> Model<'f> {
         for (number, task) in self.tasks.iter().enumerate() {
             for alias in &task.aliases {
                 self.by_name.entry(alias.clone()).or_insert(number);
+            }
+            if task
+                .aliases
+                .iter()
+                .chain([&task.name])
+                .any(|name| name.contains('*'))
+            {
+                self.patterns.push(number);
             }
         }
     }
@@ -441,7 +459,8 @@ impl<'f> Model<'f> {
             return Some((number, Vec::new()));
         }
         let mut fuel = 20_000;
-        self.tasks.iter().enumerate().find_map(|(number, task)| {
+        self.patterns.iter().find_map(|&number| {
+            let task = self.tasks.get(number)?;
             let mut names = task.aliases.iter().chain([&task.name]);
             let stars = names.find_map(|pattern| stars(pattern, name, &mut fuel))?;
             Some((number, stars))

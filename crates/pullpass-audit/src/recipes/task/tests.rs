@@ -692,6 +692,30 @@ fn taskfiles_that_never_end_do() {
         }
     }
     assert!(size(wide, "t") > 0);
+    let mut empty = MemoryTree::new();
+    let names: Vec<String> = (0..150).map(|i| format!("n{i}")).collect();
+    for i in 0..12 {
+        let includes: Vec<String> = names
+            .iter()
+            .map(|n| format!("{n}: {{taskfile: 'g{}.yml', vars: {{A: x}}}}", i + 1))
+            .collect();
+        let vars: Vec<String> = names.iter().map(|n| format!("{n}: x")).collect();
+        let text = format!(
+            "{v}includes: {{{}}}\nvars: {{{}}}\n",
+            includes.join(", "),
+            vars.join(", ")
+        );
+        empty = empty.with(
+            if i == 0 {
+                "Taskfile.yml".to_owned()
+            } else {
+                format!("g{i}.yml")
+            }
+            .as_str(),
+            text,
+        );
+    }
+    size(empty, "t");
     // Loops, lists and values that double.
     let row = "[1,2,3,4,5,6,7,8,9,0]";
     let matrix: Vec<String> = (0..40).map(|i| format!("A{i}: {row}")).collect();
