@@ -355,7 +355,7 @@ mod circles {
     #[test]
     fn scripts_makefiles_and_package_scripts_that_call_themselves_end() {
         let audit = Repository::new()
-            .with_script("./a.sh; make a; npm run a; just a; f() { f; f; f; }; f; docker pull redis")
+            .with_script("./a.sh; make a; npm run a; just a; task a; f() { f; f; f; }; f; docker pull redis")
             .with("a.sh", "./b.sh; . ./b.sh; ./b.sh\n")
             .with("b.sh", "./a.sh; . ./a.sh; ./a.sh docker\n")
             .with(
@@ -364,6 +364,10 @@ mod circles {
             )
             .with("package.json", r#"{"scripts": {"a": "npm run a && yarn a"}}"#)
             .with("justfile", "a: b\n  just a\nb: a\n")
+            .with(
+                "Taskfile.yml",
+                "version: '3'\nincludes: {a: Taskfile.yml}\nvars: {X: '{{.X}}{{.X}}'}\ntasks: {a: [{task: b}, task a], b: {deps: [a], cmd: task b}}\n",
+            )
             .audit();
         assert_eq!(audit.pulls(CONFIG), ["redis"]);
         assert_eq!(audit.unread(CONFIG), [], "nothing was left out");

@@ -1,11 +1,12 @@
 //! CI steps like `make test` or `npm run e2e` pull images that no CI file mentions: the recipes of
-//! task runners (`make`, `just`, `npm` and its kin) stand elsewhere in the same repository.
+//! task runners (`make`, `just`, `task`, `npm` and its kin) stand elsewhere in the same repository.
 //!
 //! Each reader turns a call into the scripts that it would run, in order; the shell follows them.
 
 mod just;
 mod make;
 mod npm;
+mod task;
 
 use std::fmt;
 use std::rc::Rc;
@@ -66,6 +67,8 @@ pub enum Runner {
     Make,
     /// just.
     Just,
+    /// Task, whose file is a Taskfile.
+    Task,
     /// npm, yarn, pnpm, bun: `package.json`'s scripts.
     Npm,
 }
@@ -77,9 +80,9 @@ pub struct Call {
     pub runner: Runner,
     /// Where the call is written.
     pub span: Span,
-    /// `-C`, `--prefix`, `--cwd`, `--working-directory`: relative to the working folder.
+    /// `-C`, `--prefix`, `--cwd`, `--working-directory`, `--dir`: relative to the working folder.
     pub directory: Option<Text>,
-    /// `-f`, `--justfile`.
+    /// `-f`, `--justfile`, `--taskfile`.
     pub file: Option<Text>,
     /// `--workspace`, `--filter`, `yarn workspace`: a package's name, its folder (`./packages/app`),
     /// or a pattern of names (`@acme/*`; `*` means all). Npm only.
@@ -89,7 +92,7 @@ pub struct Call {
     pub targets: Vec<Text>,
     /// `NAME=value` on the command line.
     pub variables: Vec<(String, Text)>,
-    /// Further arguments for the script (`npm run x -- …`, a `just` recipe's parameters).
+    /// Further arguments for the script (`npm run x -- …`, `task x -- …`, a `just` recipe's parameters).
     pub arguments: Vec<Text>,
 }
 
@@ -102,12 +105,16 @@ pub enum Failure {
     NoSuchName(String),
     /// Something could not be found or resolved.
     Unresolved(String),
+    /// It stands in a file outside of the repository that is named, so it may do anything.
+    Elsewhere(String),
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSuchName(why) | Self::Unresolved(why) => f.write_str(why),
+            Self::NoSuchName(why) | Self::Unresolved(why) | Self::Elsewhere(why) => {
+                f.write_str(why)
+            }
         }
     }
 }
@@ -128,8 +135,14 @@ pub fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Failure> {
     match call.runner {
         Runner::Make => make::recipes(run, call),
         Runner::Just => just::recipes(run, call),
+        Runner::Task => task::recipes(run, call),
         Runner::Npm => npm::recipes(run, call),
     }
+}
+
+/// Whether the Taskfiles of a call of Task have one of these words.
+pub fn taskfiles_mention(run: &JobRun<'_>, call: &Call, words: &[&str]) -> bool {
+    task::mention(run, call, words)
 }
 
 /// The folder that the call works in.
@@ -186,6 +199,23 @@ fn file(
         names.join(" or "),
         place(folder)
     ))
+}
+
+/// `to` as it is written in `from`.
+fn relative(from: &RepoPath, to: &RepoPath) -> String {
+    let parts = |path: &RepoPath| -> Vec<String> {
+        let parts = path.as_str().split('/').filter(|p| !p.is_empty());
+        parts.map(str::to_owned).collect()
+    };
+    let (from, to) = (parts(from), parts(to));
+    let same = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let mut out: Vec<&str> = from.iter().skip(same).map(|_| "..").collect();
+    out.extend(to.iter().skip(same).map(String::as_str));
+    if out.is_empty() {
+        ".".to_owned()
+    } else {
+        out.join("/")
+    }
 }
 
 /// Whether the job is known to run on something else than Linux, where nearly all containers run.

@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 28] = [
+const RUNNERS: [&str; 31] = [
     "bash",
     "sh",
     "dash",
@@ -33,6 +33,9 @@ const RUNNERS: [&str; 28] = [
     "make",
     "gmake",
     "just",
+    "task",
+    "go-task",
+    "go",
     "npm",
     "yarn",
     "yarnpkg",

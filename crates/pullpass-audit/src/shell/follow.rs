@@ -213,7 +213,7 @@ impl Shell {
         }
     }
 
-    /// `make`, `just`, `npm run`; `None` when it is no task runner.
+    /// `make`, `just`, `task`, `npm run`; `None` when it is no task runner.
     pub(super) fn task_runner(
         &mut self,
         run: &mut JobRun<'_>,
@@ -231,6 +231,12 @@ impl Shell {
                     self.recipes(run, &request, "just");
                 }
             }
+            "task" | "go-task" => {
+                if let Some(request) = task(run, call) {
+                    self.recipes(run, &request, name);
+                }
+            }
+            "go" => return self.go_tool(run, call),
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
             "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => {
                 let parsed = flags::parse(run, call.rest(), &Spec::default(), Order::Mixed);
@@ -242,6 +248,32 @@ impl Shell {
             _ => return None,
         }
         Some(Done::UNKNOWN)
+    }
+
+    /// `go tool task`, `go run github.com/go-task/task/v3/cmd/task@latest`: the ways to a `task` that is
+    /// not installed. `None` for any other `go`.
+    fn go_tool(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Option<Done> {
+        let (verb, rest) = call.rest().split_first()?;
+        let mut words = match verb.as_str() {
+            "tool" | "run" => {
+                flags::parse(
+                    run,
+                    rest,
+                    &Spec::values("-modfile -C -mod"),
+                    Order::FlagsFirst,
+                )
+                .rest
+            }
+            _ => return None,
+        };
+        let first = words.first_mut()?;
+        let program = first.as_str().split('@').next().unwrap_or("");
+        let is_task = program.starts_with("github.com/go-task/task/") && program.ends_with("/task");
+        if program != "task" && !is_task {
+            return None;
+        }
+        *first = Arg::new(Text::from("task"), first.span);
+        Some(self.recall(run, &words, call.span))
     }
 
     fn package_script(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
@@ -330,7 +362,7 @@ impl Shell {
         let found = match recipes::recipes(run, request) {
             Ok(found) => found,
             Err(why) => {
-                if mentions_clients(run, request) {
+                if matches!(why, Failure::Elsewhere(_)) || mentions_clients(run, request) {
                     run.opaque(request.span, shown, why.to_string(), By::Run);
                 }
                 return !matches!(why, Failure::NoSuchName(_));
@@ -359,6 +391,7 @@ fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
     let names: &[&str] = match request.runner {
         Runner::Make => &["GNUmakefile", "makefile", "Makefile"],
         Runner::Just => &["justfile", "Justfile", ".justfile"],
+        Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
         Runner::Npm => return false,
     };
     let folder = match (&request.directory, &run.cwd) {
@@ -435,6 +468,31 @@ const JUST_ONLY_SAYS: [&str; 17] = [
     "--evaluate",
     "--dump",
     "--fmt",
+];
+
+/// The same of Task.
+const TASK_ONLY_SAYS: [&str; 20] = [
+    "-l",
+    "--list",
+    "-a",
+    "--list-all",
+    "-j",
+    "--json",
+    "--version",
+    "-h",
+    "--help",
+    "-i",
+    "--init",
+    "--completion",
+    "-n",
+    "--dry",
+    "--status",
+    "--summary",
+    "--experiments",
+    "--clear-cache",
+    // The Taskfile of the home folder, which is not of this repository.
+    "-g",
+    "--global",
 ];
 
 /// The words of a `make` without the numbers of jobs: one may stand behind `-j`, or none.
@@ -518,6 +576,35 @@ fn just(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
         .map(|arg| arg.text.clone());
     // Which of the words are recipes and which are arguments of a recipe, the justfile says.
     out.targets = texts(words);
+    Some(out)
+}
+
+/// The tasks that a `task` asks for; `None` when it runs none.
+fn task(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+    let flags = Spec::values(
+        "-t --taskfile -d --dir -C --concurrency -o --output -I --interval --sort --completion \
+         --output-group-begin --output-group-end --temp-dir --timeout --expiry --trusted-hosts \
+         --remote-cache-dir --cacert --cert --cert-key",
+    );
+    let args = call.rest();
+    let end = args.iter().position(|arg| arg.as_str() == "--");
+    let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+    let parsed = flags::parse(run, own, &flags, Order::Mixed);
+    if parsed.has(&TASK_ONLY_SAYS) {
+        return None;
+    }
+    let mut out = request(Runner::Task, call.span, Vec::new());
+    for arg in &parsed.rest {
+        match arg.as_str().split_once('=') {
+            Some((name, value)) => out.variables.push((name.to_owned(), Text::from(value))),
+            None => out.targets.push(arg.text.clone()),
+        }
+    }
+    out.directory = parsed.value(&["-d", "--dir"]).map(|arg| arg.text.clone());
+    out.file = parsed
+        .value(&["-t", "--taskfile"])
+        .map(|arg| arg.text.clone());
+    out.arguments = texts(behind.get(1..).unwrap_or_default());
     Some(out)
 }
 

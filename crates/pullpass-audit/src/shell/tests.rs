@@ -908,11 +908,7 @@ fn a_release_is_what_goreleaser_does_unless_it_is_told_otherwise() {
 
 #[test]
 fn runners_of_tasks_that_are_not_read_are_unknown_when_these_speak_of_docker() {
-    for (file, command) in [
-        ("Taskfile.yml", "task test"),
-        ("ci/tasks.yml", "task --taskfile ci/tasks.yml test"),
-        ("magefile.go", "mage build"),
-    ] {
+    for (file, command) in [("magefile.go", "mage build"), ("mage.go", "mage test")] {
         let speaks = [(file, "docker run alpine\n")];
         let seen = effects_in(&speaks, command);
         assert!(
@@ -930,6 +926,86 @@ fn runners_of_tasks_that_are_not_read_are_unknown_when_these_speak_of_docker() {
     )];
     assert!(!effects_in(&bazel, "bazel run //oci:load").is_empty());
     assert!(effects_in(&bazel, "bazel query //...").is_empty());
+}
+
+#[test]
+fn a_task_pulls_what_its_taskfile_says() {
+    let files = [
+        (
+            "Taskfile.yml",
+            "version: '3'\nvars: {TAG: '3'}\nincludes:\n  app: app\n  far: https://host/Taskfile.yml\ntasks:\n  \
+             tag: {vars: {T: {sh: git tag}}, cmd: \"{{if .T}}\\ndocker pull x\\n{{else}}\\ndocker pull y\\n{{end}}\"}\n  \
+             up: [docker compose up -d, {task: 'app:test'}]\n  lint: go vet\n  release: [{task: 'far:push'}]\n  \
+             run:\n    requires: {vars: [IMAGE]}\n    cmds: [{if: '[ -n \"$CI\" ]', cmd: 'docker run {{.IMAGE}} {{.CLI_ARGS}}'}]\n",
+        ),
+        ("compose.yml", "services: {db: {image: postgres}}\n"),
+        (
+            "app/Taskfile.yml",
+            "version: '3'\ntasks:\n  test: {dir: '{{.TASKFILE_DIR}}', cmd: 'docker build -t app:{{.TAG}} . && docker run app:{{.TAG}}'}\n",
+        ),
+        ("app/Dockerfile", "FROM acme/base\n"),
+    ];
+    for (command, expected) in [
+        (
+            "task up",
+            &[
+                "pull postgres",
+                "pull acme/base",
+                "provide app:3",
+                "pull app:3",
+            ] as &[_],
+        ),
+        ("go-task lint", &[]),
+        ("cd app; task -d .. lint --verbose", &[]),
+        (
+            "task -l; task --list-all; task --dry up; task up --summary; task -g up",
+            &[],
+        ),
+        (
+            "task run IMAGE=a/b -- -x",
+            &["pull a/b [if [ -n \"$CI\" ]]"],
+        ),
+        (
+            "go tool -modfile=tools/go.mod task up; go build task",
+            &[
+                "pull postgres",
+                "pull acme/base",
+                "provide app:3",
+                "pull app:3",
+            ],
+        ),
+        (
+            "go run github.com/go-task/task/v3/cmd/task@latest run IMAGE=a",
+            &["pull a [if [ -n \"$CI\" ]]"],
+        ),
+        (
+            "task tag",
+            &[
+                "pull x always [if [ \"{{.T}}\" ]]",
+                "pull y always [if not [ \"{{.T}}\" ]]",
+            ],
+        ),
+        (
+            "task -t app test",
+            &["pull acme/base", "provide app:", "pull app:"],
+        ),
+        (
+            "task release",
+            &[
+                "opaque task far:push: no task `far:push` in `Taskfile.yml`: its Taskfile `https://host/Taskfile.yml` is not in this repository",
+            ],
+        ),
+        (
+            "task $WHICH",
+            &[
+                "opaque task $WHICH: which task `task $WHICH` means is known only when the build runs",
+            ],
+        ),
+    ] {
+        assert_eq!(effects_in(&files, command), expected, "{command}");
+    }
+    let none = [("Taskfile.yml", "version: '3'\ntasks: {lint: go vet}\n")];
+    assert_eq!(effects_in(&none, "task $WHICH"), [""; 0]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::tools;
 
 /// Words that may lead to a pull although no tool's name is among them: other scripts, task
 /// runners, and what hands values on to later steps.
-const LEADS: [&str; 20] = [
+const LEADS: [&str; 21] = [
     "docker",
     "podman",
     "nerdctl",
@@ -17,6 +17,7 @@ const LEADS: [&str; 20] = [
     "compose",
     "make",
     "just",
+    "task",
     "npm",
     "yarn",
     "pnpm",

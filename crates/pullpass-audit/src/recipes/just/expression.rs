@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
+use super::super::relative;
 use super::reader::Module;
 use crate::run::JobRun;
 use crate::source::RepoPath;
@@ -279,23 +280,6 @@ fn join(path: &str, part: &str) -> String {
         part.to_owned()
     } else {
         format!("{}/{part}", path.trim_end_matches('/'))
-    }
-}
-
-/// `to` as it is written in `from`.
-pub(super) fn relative(from: &RepoPath, to: &RepoPath) -> String {
-    let parts = |path: &RepoPath| -> Vec<String> {
-        let parts = path.as_str().split('/').filter(|p| !p.is_empty());
-        parts.map(str::to_owned).collect()
-    };
-    let (from, to) = (parts(from), parts(to));
-    let same = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    let mut out: Vec<&str> = from.iter().skip(same).map(|_| "..").collect();
-    out.extend(to.iter().skip(same).map(String::as_str));
-    if out.is_empty() {
-        ".".to_owned()
-    } else {
-        out.join("/")
     }
 }
 
