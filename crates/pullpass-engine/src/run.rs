@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use pullpass_fleet::decide::decide;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, Project, StoreKind, Wish};
-use pullpass_fleet::foresee::foresee;
+use pullpass_fleet::foresee::{foresee, of_older};
 use pullpass_fleet::name::ProjectName;
 use pullpass_fleet::observed::{Account, Stored};
 use pullpass_fleet::step::Step;
@@ -221,9 +221,15 @@ impl<'a> Run<'a> {
             Ok(picture) => {
                 let now = self.outside.now();
                 let desired = project.desired(self.manner.wish, now);
+                let mut steps = foresee(&desired, &picture.observed, now);
+                if steps == [Step::Converged] && !desired.thorough {
+                    let due = picture.older_are_due();
+                    let older = of_older(&desired, &picture.observed, due, now);
+                    steps.splice(..0, older);
+                }
                 Ahead {
                     project,
-                    steps: foresee(&desired, &picture.observed, now),
+                    steps,
                     picture: Some(picture),
                     who: None,
                 }
@@ -288,7 +294,8 @@ impl<'a> Run<'a> {
                     Step::Blocked(_) => Status::Failed,
                     _ => Status::Planned,
                 };
-                pending = true;
+                // Before that there is nothing to do: it is as it should be.
+                pending |= !matches!(step, Step::Wait(..));
                 person |= step.awaits_a_person();
                 estimate.add(step, ahead.project, &picture.observed);
                 self.tell(ahead.project, step.name(), status, detail);
@@ -420,6 +427,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             if step.ends_a_run() {
+                case.older_are_due(&step);
                 let is_new = told.as_ref() != Some(&step);
                 let end = match &step {
                     Step::Converged => End::Converged,

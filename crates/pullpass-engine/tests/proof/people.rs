@@ -352,6 +352,54 @@ async fn an_old_token_that_something_else_uses_is_told_of_and_left_until_it_is_q
     }
 }
 
+/// `plan` and `verify` say the same of what a rotation leaves behind: all is well until its time has come, and
+/// then there is something to do.
+#[tokio::test]
+async fn what_a_rotation_leaves_is_in_order_until_its_time_has_come() {
+    for who in [As::ServiceId, As::OrganizationToken] {
+        let bench = settled(who, BOTH).await;
+        let look = async |at: &str, is_due: bool, verified_due: bool, step: Option<&str>| {
+            let planned = bench.plan().await;
+            let steps: Vec<&str> = planned.events.iter().map(|event| event.step).collect();
+            assert_eq!(steps, Vec::from_iter(step), "{who:?}, {at}: {planned:#?}");
+            assert_eq!(
+                planned.summary.pending,
+                usize::from(is_due),
+                "{who:?}, {at}"
+            );
+            let verified = bench.verify().await;
+            let pending = usize::from(verified_due);
+            assert_eq!(
+                verified.summary.pending, pending,
+                "{who:?}, {at}: {verified:#?}"
+            );
+            verified.said("one-token").join("\n")
+        };
+        assert!(
+            look("before", false, false, None)
+                .await
+                .contains("no other")
+        );
+        bench.rotate().await;
+        let said = look("in its grace", false, false, Some("wait")).await;
+        assert!(said.contains("1 older alive until 20"), "{said}");
+        bench.advance(8 * 3600).await;
+        let said = look("after it", true, true, Some("deactivate")).await;
+        assert!(said.contains("1 older still alive"), "{said}");
+        assert_eq!(bench.apply().await.said("deactivate").len(), 1);
+        look("deactivated", false, false, Some("wait")).await;
+        bench.advance(25 * 3600).await;
+        look("to be deleted", true, false, Some("delete")).await;
+        assert_eq!(bench.apply().await.said("delete").len(), 1);
+        look("deleted", false, false, None).await;
+        // Nothing is noted twice.
+        bench.forget_journal().await;
+        let before = std::fs::read(bench.store_path()).unwrap();
+        assert_eq!(bench.apply().await.summary.converged, 1);
+        assert_eq!(std::fs::read(bench.store_path()).unwrap(), before);
+    }
+}
+
 #[tokio::test]
 async fn a_token_deleted_by_hand_is_replaced() {
     let bench = settled(As::OrganizationToken, CIRCLECI).await;
