@@ -121,6 +121,7 @@ enum End {
     Converged,
     Waiting,
     ForAPerson,
+    Blocked,
     Failed,
 }
 
@@ -279,8 +280,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             let user = ahead.project.user(&self.fleet.hub);
-            let mut pending = false;
-            let mut person = false;
+            let (mut pending, mut person, mut blocked) = (false, false, false);
             for step in &ahead.steps {
                 let mut detail = describe(step, ahead.project, &picture.observed, &user);
                 if let Some((righted, who)) = &ahead.who
@@ -297,13 +297,20 @@ impl<'a> Run<'a> {
                 // Before that there is nothing to do: it is as it should be.
                 pending |= !matches!(step, Step::Wait(..));
                 person |= step.awaits_a_person();
+                blocked |= matches!(step, Step::Blocked(_));
                 estimate.add(step, ahead.project, &picture.observed);
                 self.tell(ahead.project, step.name(), status, detail);
             }
-            summary.for_a_person += usize::from(person);
-            match pending {
-                true => summary.pending += 1,
-                false => summary.converged += 1,
+            match (blocked, pending) {
+                (true, _) => {
+                    summary.failed += 1;
+                    summary.blocked += 1;
+                }
+                (false, true) => {
+                    summary.pending += 1;
+                    summary.for_a_person += usize::from(person);
+                }
+                (false, false) => summary.converged += 1,
             }
         }
         summary.calls = self.outside.calls();
@@ -364,6 +371,10 @@ impl<'a> Run<'a> {
             End::ForAPerson => {
                 summary.pending += 1;
                 summary.for_a_person += 1;
+            }
+            End::Blocked => {
+                summary.failed += 1;
+                summary.blocked += 1;
             }
             End::Failed => summary.failed += 1,
         }
@@ -444,19 +455,18 @@ impl<'a> Run<'a> {
                         }
                         End::Waiting
                     }
+                    Step::Blocked(_) => End::Blocked,
                     _ => End::ForAPerson,
                 };
-                let status = match (&end, &step) {
-                    (End::Converged, _) => Status::Done,
-                    (_, Step::Blocked(_)) => Status::Failed,
+                let status = match &end {
+                    End::Converged => Status::Done,
+                    End::Blocked => Status::Failed,
                     _ => Status::Skipped,
                 };
                 if is_new {
                     self.tell(case.project, step.name(), status, detail);
                 }
-                if let (End::ForAPerson, Some(poll), false) =
-                    (&end, self.manner.poll, matches!(step, Step::Blocked(_)))
-                {
+                if let (End::ForAPerson, Some(poll)) = (&end, self.manner.poll) {
                     told = Some(step.clone());
                     self.outside.clock.sleep(poll).await;
                     self.outside.forget_people().await;

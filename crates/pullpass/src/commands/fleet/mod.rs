@@ -250,8 +250,8 @@ fn reach(fleet: &Fleet, project: &Project) -> Event {
 /// How the process ends after that.
 fn ended(summary: &Summary) -> ExitCode {
     match summary {
-        summary if summary.failed > 0 => ExitCode::Outside,
-        summary if summary.for_a_person > 0 => ExitCode::ToActOn,
+        summary if summary.failed > summary.blocked => ExitCode::Outside,
+        summary if summary.for_a_person + summary.blocked > 0 => ExitCode::ToActOn,
         _ => ExitCode::Done,
     }
 }

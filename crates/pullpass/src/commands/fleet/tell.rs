@@ -162,7 +162,8 @@ impl Teller {
         for (number, what) in [
             (waiting, "with more to do"),
             (summary.for_a_person, "waiting for a person"),
-            (summary.failed, "failed"),
+            (summary.blocked, "up to a person"),
+            (summary.failed - summary.blocked, "failed"),
         ] {
             if number > 0 {
                 let _ = write!(text, ", {number} {what}");
