@@ -290,8 +290,9 @@ impl<'a> Run<'a> {
                 }
                 let status = match step {
                     Step::Converged => continue,
-                    Step::Wait(..) => Status::Skipped,
                     Step::Blocked(_) => Status::Failed,
+                    Step::Wait(..) => Status::Skipped,
+                    step if step.awaits_a_person() => Status::Skipped,
                     _ => Status::Planned,
                 };
                 // Before that there is nothing to do: it is as it should be.
