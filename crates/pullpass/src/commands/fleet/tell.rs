@@ -66,6 +66,11 @@ impl Teller {
         self.progress.borrow().above(print);
     }
 
+    /// Prints what was asked for.
+    pub(super) fn data(&self, text: &str) {
+        self.print(text);
+    }
+
     /// Shows how far a run of so many projects is, to a person who watches.
     pub(super) fn progress(&self, projects: usize) -> Progress {
         let shown = self.format == Format::Human && self.terminal.volume != Volume::Quiet;
