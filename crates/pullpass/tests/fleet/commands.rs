@@ -1,5 +1,7 @@
 //! What the commands say and how they end, where nothing is to be done, or somebody interrupts.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::process::Command;
 
 use pullpass_sandbox::{Limits, Options};
@@ -20,6 +22,22 @@ fn fleet(settings: &str) -> Fleet {
 
 fn last(said: &str) -> Value {
     serde_json::from_str(said.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn the_doctor_speaks_of_checks_and_not_of_projects() {
+    let fleet = fleet(SERVICE_ID);
+    let (code, said) = fleet.run(&["doctor"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("checks: nothing is lacking"), "{said}");
+    assert!(!said.contains("as they should be"), "{said}");
+    let (_, said) = fleet.run(&["doctor", "--format", "json"]);
+    let summary = last(&said);
+    assert_eq!(summary["converged"], 0, "{summary}");
+    assert!(
+        summary["checks"]["in_order"].as_u64() > Some(5),
+        "{summary}"
+    );
 }
 
 #[test]
@@ -46,5 +64,62 @@ fn a_command_that_needs_a_name_does_not_offer_all() {
         let output = help.args([command, "--help"]).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(!said.contains("default: all"), "{said}");
+    }
+}
+
+/// Something that takes requests and never answers; each is told of by its host.
+fn silence() -> (String, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    (
+        format!("http://{}", listener.local_addr().unwrap()),
+        listener,
+    )
+}
+
+fn interrupt(process: &std::process::Child) {
+    let killed = Command::new("kill")
+        .args(["-INT", &process.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+}
+
+/// 130 with a summary, whatever it was at; a command that was about to change something says so first.
+#[test]
+fn an_interrupt_ends_every_command_with_a_summary() {
+    for (arguments, finishes_a_step) in [
+        (&["plan"][..], false),
+        (&["verify"], false),
+        (&["doctor"], false),
+        (&["apply", "--yes"], true),
+        (&["rotate", "p1", "--yes"], true),
+    ] {
+        let fleet = fleet(SERVICE_ID);
+        fleet.everybody_is_here();
+        let (url, listener) = silence();
+        let mut command = fleet.command(&[arguments, &["--format", "json"]].concat());
+        for system in ["HUB", "REGISTRY", "CIRCLECI", "GITHUB"] {
+            command.env(format!("PULLPASS_{system}_URL"), &url);
+        }
+        let mut process = command.spawn().unwrap();
+        // It is in the middle of a request.
+        let mut connection = listener.accept().unwrap().0;
+        connection.read_exact(&mut [0]).unwrap();
+        interrupt(&process);
+        if finishes_a_step {
+            let mut line = String::new();
+            let mut err = BufReader::new(process.stderr.take().unwrap());
+            err.read_line(&mut line).unwrap();
+            assert!(line.contains("finishing this step; press again"), "{line}");
+            interrupt(&process);
+        }
+        let output = process.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{arguments:?}: {output:?}");
+        let summary = last(&String::from_utf8(output.stdout).unwrap());
+        assert_eq!(summary["schema"], "pullpass.summary/1", "{arguments:?}");
+        assert_eq!(
+            summary["pending"],
+            if arguments[0] == "doctor" { 0 } else { 1 }
+        );
     }
 }

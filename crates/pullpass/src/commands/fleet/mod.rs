@@ -128,6 +128,61 @@ impl Fleetwide {
         }
     }
 
+    /// Lets a person's interrupt end a run between two steps; a second one ends the process.
+    async fn interruptible<T>(&self, run: &Run<'_>, work: impl Future<Output = T>) -> Result<T> {
+        tokio::pin!(work);
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            _ = tokio::signal::ctrl_c() => {
+                run.stop();
+                self.teller.aside("finishing this step; press again to stop at once");
+            }
+        }
+        tokio::select! {
+            done = &mut work => Ok(done),
+            _ = tokio::signal::ctrl_c() => {
+                self.teller.summary(&self.cut_off())?;
+                Err(Error::new(
+                    ErrorKind::Interrupted,
+                    "finish",
+                    "interrupted in the middle of a step",
+                    "run the command again: it goes on from where this one stopped",
+                ))
+            }
+        }
+    }
+
+    /// Does what only looks; `None` where a person interrupts it, and the summary is told then.
+    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<Option<T>> {
+        let done = self.or_interrupted(work).await;
+        if done.is_none() {
+            self.teller.summary(&self.cut_off())?;
+        }
+        Ok(done)
+    }
+
+    /// The same, without a summary.
+    async fn or_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            _ = tokio::signal::ctrl_c() => {
+                self.teller.aside("interrupted: nothing was changed");
+                None
+            }
+        }
+    }
+
+    /// Of what was cut off nobody knows how it is.
+    fn cut_off(&self) -> Summary {
+        let projects = self.projects().len();
+        Summary {
+            projects,
+            pending: projects,
+            calls: self.outside.calls(),
+            ..Summary::default()
+        }
+    }
+
     /// The projects that were named, or all.
     fn projects(&self) -> Vec<&Project> {
         let is_wanted = |project: &&Project| {
@@ -167,7 +222,7 @@ fn work(
         if is_few && !is_asked && !doing.dry_run && doing.manner.wish.leak.is_none() {
             connect::make_stores(&whole.fleet, &whole.folder, terminal)?;
             let progress = whole.teller.progress(projects.len());
-            let work = interruptible(&run, run.look_and_perform(&projects, &wanted));
+            let work = whole.interruptible(&run, run.look_and_perform(&projects, &wanted));
             let summary = progress.during(|| run.ended(), work).await?;
             return finished(&whole, &run, &summary.map_err(outside_failed)?);
         }
@@ -197,7 +252,7 @@ fn work(
             connect::make_stores(&whole.fleet, &whole.folder, terminal)?;
         }
         let progress = whole.teller.progress(ahead.len());
-        let work = interruptible(&run, run.perform(ahead));
+        let work = whole.interruptible(&run, run.perform(ahead));
         let summary = progress.during(|| run.ended(), work).await?;
         finished(&whole, &run, &summary)
     })
@@ -275,24 +330,6 @@ fn refuse_large(fleet: &Fleet, changing: usize) -> Result<()> {
         format!("{changing} of {all} projects would be changed, and one run may change {most}"),
         "look at `pullpass plan`, then name the projects, raise `max_change` in `[limits]`, or add --allow-large",
     ))
-}
-
-/// Lets a person's interrupt end a run between two steps; a second one ends the process.
-async fn interruptible<T>(run: &Run<'_>, work: impl Future<Output = T>) -> Result<T> {
-    tokio::pin!(work);
-    tokio::select! {
-        done = &mut work => return Ok(done),
-        _ = tokio::signal::ctrl_c() => run.stop(),
-    }
-    tokio::select! {
-        done = &mut work => Ok(done),
-        _ = tokio::signal::ctrl_c() => Err(Error::new(
-            ErrorKind::Interrupted,
-            "finish",
-            "interrupted in the middle of a step",
-            "run the command again: it goes on from where this one stopped",
-        )),
-    }
 }
 
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

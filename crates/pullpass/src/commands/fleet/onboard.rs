@@ -18,9 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Format;
 use super::connect::{make_stores, prompt};
 use super::ruleset::ruleset;
-use super::{
-    Fleetwide, Noted, Selection, block_on, duration, ended, interruptible, outside_failed,
-};
+use super::{Fleetwide, Noted, Selection, block_on, duration, ended, outside_failed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -114,13 +112,17 @@ impl Onboard {
                 ..Manner::default()
             };
             let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
-            let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
+            let projects = whole.projects();
+            let Some(ahead) = whole.unless_interrupted(run.look(&projects)).await? else {
+                return Ok(ExitCode::Interrupted);
+            };
+            let ahead = ahead.map_err(outside_failed)?;
             if self.show_password {
                 for project in whole.projects() {
                     self.tell_kept(&whole, project).await?;
                 }
             }
-            let work = interruptible(&run, run.perform(ahead));
+            let work = whole.interruptible(&run, run.perform(ahead));
             tokio::pin!(work);
             let summary = loop {
                 tokio::select! {

@@ -38,7 +38,11 @@ impl Plan {
                 ..Manner::default()
             };
             let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
-            let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
+            let projects = whole.projects();
+            let Some(ahead) = whole.unless_interrupted(run.look(&projects)).await? else {
+                return Ok(ExitCode::Interrupted);
+            };
+            let ahead = ahead.map_err(outside_failed)?;
             let summary = whole.teller.plan(|| run.plan(&ahead));
             whole.teller.summary(&summary)?;
             let to_do = summary.pending + summary.blocked;

@@ -71,6 +71,12 @@ impl Teller {
         self.print(text);
     }
 
+    /// Says something beside the data, which a person has to know now.
+    pub(super) fn aside(&self, text: &str) {
+        let say = || self.terminal.note(text);
+        self.progress.borrow().above(say);
+    }
+
     /// Shows how far a run of so many projects is, to a person who watches.
     pub(super) fn progress(&self, projects: usize) -> Progress {
         let shown = self.format == Format::Human && self.terminal.volume != Volume::Quiet;
@@ -134,6 +140,32 @@ impl Teller {
         let events = self.held.take().unwrap_or_default();
         self.print(&grouped(&events));
         summary
+    }
+
+    /// How it ended, where not projects were looked at but what is needed to begin: their numbers are 0.
+    pub(super) fn checked(&self, in_order: usize, lacking: usize, calls_made: Calls) {
+        if self.format == Format::Json {
+            let line = json!({
+                "schema": "pullpass.summary/1",
+                "projects": 0,
+                "converged": 0,
+                "pending": 0,
+                "failed": 0,
+                "checks": {"in_order": in_order, "lacking": lacking},
+                "calls": calls(calls_made),
+            });
+            self.print(&format!("{line}\n"));
+            return;
+        }
+        let made = each(calls_made);
+        let all = in_order + lacking;
+        if all == 0 {
+            return;
+        }
+        self.print(&match lacking {
+            0 => format!("{all} checks: nothing is lacking. Calls: {made}.\n"),
+            _ => format!("{all} checks: {lacking} to mend. Calls: {made}.\n"),
+        });
     }
 
     /// How it ended.
