@@ -21,6 +21,7 @@ use crate::event::{Event, Status, Summary};
 use crate::outside::Outside;
 use crate::perform::Case;
 use crate::picture::{self, Picture};
+use crate::unkept::{self, Unkept};
 use crate::words::describe;
 
 /// Projects that are worked on at the same time; each system's own limit is below that.
@@ -108,6 +109,11 @@ impl Ahead<'_> {
             let stored = &picture.observed.stored;
             stored.current.is_some() || stored.pending.is_some()
         })
+    }
+
+    /// How it is; `None` where that could not be seen.
+    pub(crate) fn picture(&self) -> Option<&Picture> {
+        self.picture.as_ref()
     }
 
     /// Whether anything would be changed.
@@ -267,6 +273,15 @@ impl<'a> Run<'a> {
             records.append(&mut self.outside.store(project)?.list(&names).await?);
         }
         Ok(records)
+    }
+
+    /// What there is to answer a leak of, where no credential of that project is kept.
+    ///
+    /// # Errors
+    ///
+    /// When Docker Hub cannot be asked.
+    pub async fn unkept(&self, ahead: &Ahead<'_>) -> Result<Option<Unkept>, Failure> {
+        unkept::look(self.outside, &self.fleet.hub, ahead).await
     }
 
     /// Tells what lies ahead.

@@ -400,6 +400,54 @@ async fn what_a_rotation_leaves_is_in_order_until_its_time_has_come() {
     }
 }
 
+/// A leak of what was never made: what is there all the same is told, and nothing is made.
+#[tokio::test]
+async fn there_is_nothing_to_revoke_of_a_project_that_has_no_credential() {
+    use pullpass_engine::unkept::Unkept;
+    for who in [As::ServiceId, As::OrganizationToken] {
+        let bench = Bench::new(1, who, CIRCLECI).await;
+        let found = async || {
+            let (outside, watch) = (bench.outside(), |_: &Event| ());
+            let wish = bench.revoked(false);
+            let manner = Manner {
+                wish,
+                ..Manner::default()
+            };
+            let run = Run::new(&bench.fleet, &outside, manner, &watch);
+            let projects: Vec<&Project> = bench.fleet.projects.iter().collect();
+            let ahead = run.look(&projects).await.unwrap();
+            run.unkept(&ahead[0]).await.unwrap()
+        };
+        let nothing = found().await;
+        assert!(
+            matches!(&nothing, Some(Unkept::Nothing(said)) if said.contains("file store")),
+            "{nothing:?}"
+        );
+        at_circleci(&bench, "DOCKER_ACCESS_TOKEN", "by-hand").await;
+        let by_hand = found().await;
+        assert!(
+            matches!(&by_hand, Some(Unkept::ForAPerson(said)) if said.contains("circleci")),
+            "{by_hand:?}"
+        );
+        if who == As::ServiceId {
+            let body = json!({"people": [{"name": "acmep1", "email": "a@acme.example", "password": PASSWORD}]});
+            bench.control("POST", "/people", Some(&body)).await;
+            let exists = found().await;
+            assert!(
+                matches!(&exists, Some(Unkept::ForAPerson(said)) if said.contains("onboard p1 --password")),
+                "{exists:?}"
+            );
+            bench.empty_store();
+            continue;
+        }
+        // The store was lost, the token was not.
+        bench.apply().await;
+        assert_eq!(found().await, None);
+        bench.empty_store();
+        assert_eq!(found().await, None);
+    }
+}
+
 #[tokio::test]
 async fn a_token_deleted_by_hand_is_replaced() {
     let bench = settled(As::OrganizationToken, CIRCLECI).await;

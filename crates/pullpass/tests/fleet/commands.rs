@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use pullpass_sandbox::{Limits, Options};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Fleet, PASSWORD, population};
 
@@ -24,6 +24,59 @@ fn last(said: &str) -> Value {
     serde_json::from_str(said.lines().last().unwrap()).unwrap()
 }
 
+/// Nothing was ever handed out: that is said, and nothing is made.
+#[test]
+fn a_leak_of_what_was_never_made_changes_nothing() {
+    let fleet = fleet(SERVICE_ID);
+    let before = std::fs::read(fleet.path("store")).unwrap();
+    for arguments in [["revoke", "p1", "--dry-run"], ["revoke", "p1", "--yes"]] {
+        let (code, said) = fleet.run(&arguments);
+        assert_eq!(code, Some(0), "{said}");
+        for words in [
+            "nothing to revoke",
+            "file store",
+            "knows no Docker ID `acmep1`",
+        ] {
+            assert!(said.contains(words), "{words} is not in\n{said}");
+        }
+        assert!(!said.contains("handed to"), "{said}");
+    }
+    assert_eq!(std::fs::read(fleet.path("store")).unwrap(), before);
+    // An account that was only begun has no token either.
+    let (_, said) = fleet.run(&["onboard", "p1", "--no-wait", "--no-browser"]);
+    assert!(said.contains("Run `pullpass onboard p1` again"), "{said}");
+    let (code, said) = fleet.run(&["revoke", "p1", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("nothing to revoke"), "{said}");
+
+    let other = self::fleet(SERVICE_ID);
+    let person =
+        json!({"people": [{"name": "acmep1", "email": "a@acme.example", "password": PASSWORD}]});
+    other.control("POST", "/people", Some(&person));
+    let (code, said) = other.run(&["revoke", "p1", "--yes"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("`acmep1` exists") && said.contains("1 up to a person"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_named_project_without_a_credential_is_answered_for() {
+    let fleet = fleet(SERVICE_ID);
+    for arguments in [
+        &["rotate", "p1", "--yes"][..],
+        &["rotate", "p1", "--dry-run"],
+    ] {
+        let (code, said) = fleet.run(arguments);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("pullpass onboard p1"), "{said}");
+        assert!(said.contains("1 project: 0 as they should be"), "{said}");
+    }
+    let (code, said) = fleet.run(&["rotate", "--all", "p1"]);
+    assert_eq!(code, Some(2), "{said}");
+}
+
 #[test]
 fn the_doctor_speaks_of_checks_and_not_of_projects() {
     let fleet = fleet(SERVICE_ID);
@@ -38,6 +91,21 @@ fn the_doctor_speaks_of_checks_and_not_of_projects() {
         summary["checks"]["in_order"].as_u64() > Some(5),
         "{summary}"
     );
+}
+
+/// What is done by pullpass, and what is waited for, is marked alike before and while it is done.
+#[test]
+fn what_a_person_does_is_marked_as_waited_for() {
+    let fleet = fleet(SERVICE_ID);
+    let (_, said) = fleet.run(&["plan"]);
+    for line in [
+        "+ choose a password",
+        "… a person signs up",
+        "+ mint",
+        "… a person accepts",
+    ] {
+        assert!(said.contains(line), "{line} is not in\n{said}");
+    }
 }
 
 #[test]
@@ -91,6 +159,7 @@ fn an_interrupt_ends_every_command_with_a_summary() {
         (&["plan"][..], false),
         (&["verify"], false),
         (&["doctor"], false),
+        (&["revoke", "p1", "--yes"], false),
         (&["apply", "--yes"], true),
         (&["rotate", "p1", "--yes"], true),
     ] {
