@@ -126,6 +126,23 @@ fn a_password_that_was_asked_for_is_data_and_never_in_a_report() {
 }
 
 #[test]
+fn only_what_is_missing_is_asked_for() {
+    let fleet = fleet(SERVICE_ID);
+    let mut plan = fleet.command(&["plan"]);
+    let output = plan.env_remove("PULLPASS_HUB_SECRET").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("`PULLPASS_HUB_SECRET` is not set"), "{said}");
+    fleet.everybody_is_here();
+    fleet.run(&["apply", "--yes"]);
+    let mut verify = fleet.command(&["verify"]);
+    for name in ["HOME", "XDG_CONFIG_HOME", "PULLPASS_STORE_IDENTITY"] {
+        verify.env_remove(name);
+    }
+    let said = String::from_utf8(verify.output().unwrap().stdout).unwrap();
+    assert_eq!(said.matches("help:").count(), 1, "{said}");
+}
+
+#[test]
 fn a_command_that_needs_a_name_does_not_offer_all() {
     for command in ["onboard", "revoke"] {
         let mut help = Command::new(env!("CARGO_BIN_EXE_pullpass"));

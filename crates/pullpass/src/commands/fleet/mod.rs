@@ -101,10 +101,14 @@ impl Fleetwide {
         );
         let needs_hub = any_identity(IdentityKind::ServiceId)
             || !reads_only && any_identity(IdentityKind::OrganizationToken);
+        let hub_lacks = match connect::missing_of_hub().as_slice() {
+            [one] => format!("`{one}` is"),
+            _ => "`PULLPASS_HUB_USER` and `PULLPASS_HUB_SECRET` are".to_owned(),
+        };
         let missing = [
             (
                 needs_hub && !hub,
-                "`PULLPASS_HUB_USER` and `PULLPASS_HUB_SECRET` are",
+                hub_lacks.as_str(),
                 "an owner of the organisation, with the password",
             ),
             (
