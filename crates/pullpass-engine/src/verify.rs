@@ -91,11 +91,12 @@ pub async fn verify(
         let shared = outcomes.iter().find(|(other, _, o)| {
             other != number && o.fingerprint.is_some() && o.fingerprint == outcome.fingerprint
         });
-        let shared = shared.map(|(_, other, _)| {
-            bad(
+        let shared = outcome.fingerprint.map(|_| match shared {
+            Some((_, other, _)) => bad(
                 "not-shared",
                 format!("its token is that of `{}` too: rotate both", other.name),
-            )
+            ),
+            None => good("not-shared", "no other project here has its token"),
         });
         let mut all_good = true;
         for check in outcome.checks.iter().chain(&shared) {

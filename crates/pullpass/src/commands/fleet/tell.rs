@@ -109,6 +109,17 @@ impl Teller {
         }
     }
 
+    /// One thing that was checked: a person is told which, as its page names it.
+    pub(super) fn check(&self, event: &Event) {
+        match self.format {
+            Format::Json => self.event(event),
+            Format::Human => self.event(&Event {
+                detail: format!("{}: {}", event.step, event.detail),
+                ..event.clone()
+            }),
+        }
+    }
+
     fn line(&self, event: &Event) -> String {
         let mark = match event.status {
             Status::Planned => "+",

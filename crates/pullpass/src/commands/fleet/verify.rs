@@ -31,7 +31,7 @@ impl Verify {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal).await?;
             whole.has_credentials(false)?;
-            let watch = |event: &_| whole.teller.event(event);
+            let watch = |event: &_| whole.teller.check(event);
             let projects = whole.projects();
             let checks = verify(&whole.fleet, &whole.outside, &projects, self.limits, &watch);
             let Some(summary) = whole.unless_interrupted(checks).await? else {
