@@ -93,6 +93,25 @@ fn the_doctor_speaks_of_checks_and_not_of_projects() {
     );
 }
 
+#[test]
+fn quiet_says_findings_and_errors_only() {
+    let fleet = fleet("identity = \"organization-token\"\ntargets = [\"circleci\"]\n");
+    let (code, said) = fleet.run(&["plan", "-q"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("+ mint") && !said.contains("Calls"), "{said}");
+    let (code, said) = fleet.run(&["apply", "-q", "--yes"]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    for quiet in ["plan", "verify", "doctor"] {
+        let (code, said) = fleet.run(&[quiet, "-q"]);
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{quiet}");
+    }
+    let (code, said) = fleet.run(&["verify"]);
+    assert_eq!(code, Some(0), "{said}");
+    for step in ["stored: ", "pulls: ", "one-token: ", "not-shared: "] {
+        assert!(said.contains(step), "{step} is not in\n{said}");
+    }
+}
+
 /// What is done by pullpass, and what is waited for, is marked alike before and while it is done.
 #[test]
 fn what_a_person_does_is_marked_as_waited_for() {

@@ -103,8 +103,12 @@ impl Teller {
             held.push(event.clone());
             return;
         }
-        let is_news = event.status != Status::Done || event.step != "converged";
-        if is_news || self.terminal.volume == Volume::Verbose {
+        let is_told = match self.terminal.volume {
+            Volume::Verbose => true,
+            Volume::Normal => event.status != Status::Done || event.step != "converged",
+            Volume::Quiet => is_finding(event),
+        };
+        if is_told {
             self.print(&self.line(event));
         }
     }
@@ -148,7 +152,10 @@ impl Teller {
         }
         *self.held.borrow_mut() = Some(Vec::new());
         let summary = plan();
-        let events = self.held.take().unwrap_or_default();
+        let mut events = self.held.take().unwrap_or_default();
+        if self.terminal.volume == Volume::Quiet {
+            events.retain(is_finding);
+        }
         self.print(&grouped(&events));
         summary
     }
@@ -166,6 +173,9 @@ impl Teller {
                 "calls": calls(calls_made),
             });
             self.print(&format!("{line}\n"));
+            return;
+        }
+        if self.terminal.volume == Volume::Quiet {
             return;
         }
         let made = each(calls_made);
@@ -197,6 +207,9 @@ impl Teller {
                 });
             }
             self.print(&format!("{line}\n"));
+            return Ok(());
+        }
+        if self.terminal.volume == Volume::Quiet {
             return Ok(());
         }
         let mut text = String::new();
@@ -231,6 +244,16 @@ impl Teller {
         }
         self.print(&text);
         Ok(())
+    }
+}
+
+/// What is told also to whoever wants to hear of nothing else: what is wrong, what would be done, and what
+/// a person has to do. That time has to pass is none.
+fn is_finding(event: &Event) -> bool {
+    match event.status {
+        Status::Failed | Status::Planned => true,
+        Status::Skipped => event.step.starts_with("await-") || event.step == "no-credential",
+        Status::Done => false,
     }
 }
 
