@@ -68,6 +68,9 @@ pub struct Summary {
     pub for_a_person: usize,
     /// Something went wrong.
     pub failed: usize,
+    /// Of those, the ones that only a person can put right: nothing outside has failed, and to run again
+    /// will not help.
+    pub blocked: usize,
     /// Requests made.
     pub calls: Calls,
     /// What a plan would take to do.

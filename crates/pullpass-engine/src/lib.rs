@@ -19,6 +19,7 @@ pub mod event;
 pub mod outside;
 pub mod picture;
 pub mod run;
+pub mod unkept;
 pub mod verify;
 pub mod words;
 

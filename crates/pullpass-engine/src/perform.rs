@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use pullpass_connect::hub::{Invited, Owner, Pull, SignIn};
 use pullpass_connect::registry::Proof;
+use pullpass_fleet::decide;
 use pullpass_fleet::desired::{Desired, Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{self, Delivery, HubSettings, Project};
+use pullpass_fleet::foresee::NONE_LEFT;
 use pullpass_fleet::label::{Attempt, Generation, Label};
 use pullpass_fleet::name::{DockerId, Team};
 use pullpass_fleet::observed::{Account, Holding, Kept, Membership, Slots, Token, TokenId};
@@ -94,6 +96,34 @@ impl<'a> Case<'a> {
             .receipts
             .append(&mut std::mem::take(&mut self.unnoted));
         Ok(())
+    }
+
+    /// Takes note of when there is something to do about older tokens, where this run has listed them and
+    /// ends with that step: `plan` lists none, and is to tell.
+    pub(crate) fn older_are_due(&mut self, step: &Step) {
+        let (observed, now) = (&self.picture.observed, self.outside.now());
+        let (Some(current), Some(_)) = (self.picture.record.stored.current, &observed.tokens)
+        else {
+            return;
+        };
+        let due = match step {
+            Step::Converged => NONE_LEFT,
+            Step::Wait(moment, _) => *moment,
+            _ => return,
+        };
+        // What goes without saying costs no call.
+        let usual = decide::older_are_due(&self.desired, observed);
+        let is_known = match self.picture.older_are_due() {
+            Some(noted) => noted.as_second() == due.as_second(),
+            None => usual.map_or(due >= NONE_LEFT, |usual| usual == due && usual > now),
+        };
+        if !is_known {
+            let receipt = Receipt {
+                attempt: current.attempt,
+                written_at: due,
+            };
+            self.unnoted.insert(Target::OlderTokens, receipt);
+        }
     }
 
     /// Does one step. Gives what there is to add to its description.

@@ -37,6 +37,16 @@ pub struct Picture {
     pub taken_at: Timestamp,
 }
 
+impl Picture {
+    /// From when on there is something to do about the tokens before the current one, as the last run that
+    /// listed them has noted; `None` where none has since it is the current one.
+    pub(crate) fn older_are_due(&self) -> Option<Timestamp> {
+        let current = self.record.stored.current?;
+        let noted = receipt(&self.record, &Target::OlderTokens)?;
+        (noted.attempt == current.attempt).then_some(noted.written_at)
+    }
+}
+
 /// Takes a picture. `record` is given where the store has just shown it.
 pub(crate) async fn take(
     outside: &Outside,
@@ -173,7 +183,7 @@ pub async fn can_see(outside: &Outside, project: &Project, target: &Target) -> R
 /// Where at GitHub a target is. CircleCI is not asked here.
 pub(crate) fn scope_of(target: &Target) -> Scope {
     match target {
-        Target::CircleCi | Target::GitHub => Scope::Actions,
+        Target::CircleCi | Target::GitHub | Target::OlderTokens => Scope::Actions,
         Target::GitHubDependabot => Scope::Dependabot,
         Target::GitHubEnvironment(name) => Scope::Environment(name.clone()),
     }
@@ -246,6 +256,6 @@ pub(crate) fn at_github(
     }
 }
 
-fn receipt(record: &Record, target: &Target) -> Option<Receipt> {
+pub(crate) fn receipt(record: &Record, target: &Target) -> Option<Receipt> {
     record.receipts.get(target).copied()
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use pullpass_fleet::decide::decide;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, Project, StoreKind, Wish};
-use pullpass_fleet::foresee::foresee;
+use pullpass_fleet::foresee::{foresee, of_older};
 use pullpass_fleet::name::ProjectName;
 use pullpass_fleet::observed::{Account, Stored};
 use pullpass_fleet::step::Step;
@@ -21,6 +21,7 @@ use crate::event::{Event, Status, Summary};
 use crate::outside::Outside;
 use crate::perform::Case;
 use crate::picture::{self, Picture};
+use crate::unkept::{self, Unkept};
 use crate::words::describe;
 
 /// Projects that are worked on at the same time; each system's own limit is below that.
@@ -110,6 +111,11 @@ impl Ahead<'_> {
         })
     }
 
+    /// How it is; `None` where that could not be seen.
+    pub(crate) fn picture(&self) -> Option<&Picture> {
+        self.picture.as_ref()
+    }
+
     /// Whether anything would be changed.
     pub fn changes(&self) -> bool {
         self.steps.iter().any(Step::changes)
@@ -121,6 +127,7 @@ enum End {
     Converged,
     Waiting,
     ForAPerson,
+    Blocked,
     Failed,
 }
 
@@ -221,9 +228,15 @@ impl<'a> Run<'a> {
             Ok(picture) => {
                 let now = self.outside.now();
                 let desired = project.desired(self.manner.wish, now);
+                let mut steps = foresee(&desired, &picture.observed, now);
+                if steps == [Step::Converged] && !desired.thorough {
+                    let due = picture.older_are_due();
+                    let older = of_older(&desired, &picture.observed, due, now);
+                    steps.splice(..0, older);
+                }
                 Ahead {
                     project,
-                    steps: foresee(&desired, &picture.observed, now),
+                    steps,
                     picture: Some(picture),
                     who: None,
                 }
@@ -262,6 +275,15 @@ impl<'a> Run<'a> {
         Ok(records)
     }
 
+    /// What there is to answer a leak of, where no credential of that project is kept.
+    ///
+    /// # Errors
+    ///
+    /// When Docker Hub cannot be asked.
+    pub async fn unkept(&self, ahead: &Ahead<'_>) -> Result<Option<Unkept>, Failure> {
+        unkept::look(self.outside, &self.fleet.hub, ahead).await
+    }
+
     /// Tells what lies ahead.
     pub fn plan(&self, ahead: &[Ahead<'_>]) -> Summary {
         let mut summary = Summary::default();
@@ -273,8 +295,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             let user = ahead.project.user(&self.fleet.hub);
-            let mut pending = false;
-            let mut person = false;
+            let (mut pending, mut person, mut blocked) = (false, false, false);
             for step in &ahead.steps {
                 let mut detail = describe(step, ahead.project, &picture.observed, &user);
                 if let Some((righted, who)) = &ahead.who
@@ -284,19 +305,28 @@ impl<'a> Run<'a> {
                 }
                 let status = match step {
                     Step::Converged => continue,
-                    Step::Wait(..) => Status::Skipped,
                     Step::Blocked(_) => Status::Failed,
+                    Step::Wait(..) => Status::Skipped,
+                    step if step.awaits_a_person() => Status::Skipped,
                     _ => Status::Planned,
                 };
-                pending = true;
+                // Before that there is nothing to do: it is as it should be.
+                pending |= !matches!(step, Step::Wait(..));
                 person |= step.awaits_a_person();
+                blocked |= matches!(step, Step::Blocked(_));
                 estimate.add(step, ahead.project, &picture.observed);
                 self.tell(ahead.project, step.name(), status, detail);
             }
-            summary.for_a_person += usize::from(person);
-            match pending {
-                true => summary.pending += 1,
-                false => summary.converged += 1,
+            match (blocked, pending) {
+                (true, _) => {
+                    summary.failed += 1;
+                    summary.blocked += 1;
+                }
+                (false, true) => {
+                    summary.pending += 1;
+                    summary.for_a_person += usize::from(person);
+                }
+                (false, false) => summary.converged += 1,
             }
         }
         summary.calls = self.outside.calls();
@@ -357,6 +387,10 @@ impl<'a> Run<'a> {
             End::ForAPerson => {
                 summary.pending += 1;
                 summary.for_a_person += 1;
+            }
+            End::Blocked => {
+                summary.failed += 1;
+                summary.blocked += 1;
             }
             End::Failed => summary.failed += 1,
         }
@@ -420,6 +454,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             if step.ends_a_run() {
+                case.older_are_due(&step);
                 let is_new = told.as_ref() != Some(&step);
                 let end = match &step {
                     Step::Converged => End::Converged,
@@ -436,19 +471,18 @@ impl<'a> Run<'a> {
                         }
                         End::Waiting
                     }
+                    Step::Blocked(_) => End::Blocked,
                     _ => End::ForAPerson,
                 };
-                let status = match (&end, &step) {
-                    (End::Converged, _) => Status::Done,
-                    (_, Step::Blocked(_)) => Status::Failed,
+                let status = match &end {
+                    End::Converged => Status::Done,
+                    End::Blocked => Status::Failed,
                     _ => Status::Skipped,
                 };
                 if is_new {
                     self.tell(case.project, step.name(), status, detail);
                 }
-                if let (End::ForAPerson, Some(poll), false) =
-                    (&end, self.manner.poll, matches!(step, Step::Blocked(_)))
-                {
+                if let (End::ForAPerson, Some(poll)) = (&end, self.manner.poll) {
                     told = Some(step.clone());
                     self.outside.clock.sleep(poll).await;
                     self.outside.forget_people().await;

@@ -3,11 +3,13 @@
 use futures_util::stream::{self, StreamExt as _};
 use pullpass_connect::hub::{Owner, Role, SignIn};
 use pullpass_connect::registry::Proof;
+use pullpass_fleet::decide::fate;
 use pullpass_fleet::desired::Identity;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, HubSettings, Project, Wish};
 use pullpass_fleet::label::Attempt;
 use pullpass_fleet::observed::{Holding, Kept, Token};
+use pullpass_fleet::step::{Step, Why};
 use pullpass_fleet::store::Store as _;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -89,11 +91,12 @@ pub async fn verify(
         let shared = outcomes.iter().find(|(other, _, o)| {
             other != number && o.fingerprint.is_some() && o.fingerprint == outcome.fingerprint
         });
-        let shared = shared.map(|(_, other, _)| {
-            bad(
+        let shared = outcome.fingerprint.map(|_| match shared {
+            Some((_, other, _)) => bad(
                 "not-shared",
                 format!("its token is that of `{}` too: rotate both", other.name),
-            )
+            ),
+            None => good("not-shared", "no other project here has its token"),
         });
         let mut all_good = true;
         for check in outcome.checks.iter().chain(&shared) {
@@ -380,8 +383,16 @@ fn tokens(
         .iter()
         .filter(ours)
         .filter(|t| t.label.as_ref().is_some_and(|l| !is_known(l.attempt)))
-        .filter(|t| t.is_alive(now))
-        .count();
+        .filter(|t| t.is_alive(now));
+    let (mut overdue, mut waiting) = (0, Vec::new());
+    for token in lost {
+        match fate(&desired, &picture.observed, token, now) {
+            Some(Step::Wait(until, Why::BuildsInFlight | Why::AnotherOperator)) => {
+                waiting.push(until);
+            }
+            _ => overdue += 1,
+        }
+    }
     let foreign = match project.identity {
         Identity::ServiceId { .. } => all
             .iter()
@@ -389,15 +400,23 @@ fn tokens(
             .count(),
         _ => 0,
     };
-    checks.push(match (lost, foreign) {
-        (0, 0) => good("one-token", "no other token of it is alive"),
-        (0, foreign) => bad(
+    checks.push(match (overdue, foreign, waiting.iter().max()) {
+        (0, 0, None) => good("one-token", "no other token of it is alive"),
+        (0, 0, Some(until)) => Check {
+            name: "one-token",
+            status: Status::Skipped,
+            detail: format!(
+                "{} older alive until {until:.0}, for builds that began with it: pullpass apply retires it then",
+                waiting.len()
+            ),
+        },
+        (0, foreign, _) => bad(
             "one-token",
             format!("{foreign} more alive, made outside of pullpass: delete what nobody needs in Docker Hub's console"),
         ),
-        (lost, _) => bad(
+        (overdue, ..) => bad(
             "one-token",
-            format!("{lost} older still alive: pullpass apply retires them when their time has come"),
+            format!("{overdue} older still alive, and their time has come: pullpass apply retires them, or says what still uses them"),
         ),
     });
 }

@@ -35,6 +35,35 @@ pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
     }
 }
 
+/// What becomes of one token of ours that the store does not name, whatever else there is to do: what is
+/// due, or a wait until it is. `None` where a target does not hold what it should, which comes first.
+pub fn fate(desired: &Desired, observed: &Observed, token: &Token, now: Timestamp) -> Option<Step> {
+    let observed = &Observed {
+        tokens: Some(vec![token.clone()]),
+        ..observed.clone()
+    };
+    let case = Case {
+        desired,
+        observed,
+        now,
+    };
+    case.clean_up()
+}
+
+/// From when on there is something to do about the tokens before the current one, where nobody has looked at
+/// them since it was promoted: when their grace ends. `None` for the first token.
+pub fn older_are_due(desired: &Desired, observed: &Observed) -> Option<Timestamp> {
+    let current = observed.stored.current?;
+    let since = Case {
+        desired,
+        observed,
+        now: current.minted_at,
+    }
+    .in_use_since()?;
+    let is_first = current.generation <= Generation(1);
+    (!is_first).then(|| later(since, desired.grace))
+}
+
 /// Whether a version's token works.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Life {
@@ -269,9 +298,7 @@ impl Case<'_> {
         if self.deliver(current).is_some() {
             return None;
         }
-        // Not since the promotion alone: a target that was written later held something else until
-        // then, and a build may have begun with it.
-        let since = self.written_at().chain(current.current_since).max()?;
+        let since = self.in_use_since()?;
         let ends = |token: &Token| {
             let unused = later(since, self.desired.grace_of(token.created_at));
             // Whoever used it later has it from elsewhere, and is not cut off while that lasts. A
@@ -325,6 +352,13 @@ impl Case<'_> {
     fn holding(&self, target: &Target) -> Holding {
         let seen = self.observed.targets.get(target);
         seen.copied().unwrap_or(Holding::Other)
+    }
+
+    /// Since when builds begin with the current version. Not since its promotion alone: a target that was
+    /// written later held something else until then, and a build may have begun with it.
+    fn in_use_since(&self) -> Option<Timestamp> {
+        let promoted = self.observed.stored.current?.current_since;
+        self.written_at().chain(promoted).max()
     }
 
     /// When each target was last written with a version of ours.

@@ -39,7 +39,13 @@ pub enum Target {
     GitHubDependabot,
     /// The secrets of one environment of a GitHub repository.
     GitHubEnvironment(String),
+    /// No place that builds read, and never one of a project's: under it a record notes from when on
+    /// there is something to do about the tokens before the current one.
+    OlderTokens,
 }
+
+/// What [`Target::OlderTokens`] is noted as.
+const OLDER_TOKENS: &str = "older-tokens";
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,6 +54,7 @@ impl fmt::Display for Target {
             Self::GitHub => f.write_str("github"),
             Self::GitHubDependabot => f.write_str("github:dependabot"),
             Self::GitHubEnvironment(name) => write!(f, "github:environment:{name}"),
+            Self::OlderTokens => f.write_str(OLDER_TOKENS),
         }
     }
 }
@@ -63,6 +70,14 @@ impl Target {
                 let name = other.strip_prefix("github:environment:")?;
                 (!name.is_empty()).then(|| Self::GitHubEnvironment(name.to_owned()))
             }
+        }
+    }
+
+    /// Reads what a record notes: a target, or what is left of older tokens.
+    pub fn noted(text: &str) -> Option<Self> {
+        match text {
+            OLDER_TOKENS => Some(Self::OlderTokens),
+            other => Self::parse(other),
         }
     }
 }
@@ -140,7 +155,10 @@ mod tests {
         ] {
             assert_eq!(Target::parse(&target.to_string()), Some(target));
         }
-        for wrong in ["", "gitlab", "github:", "github:environment:"] {
+        let older = Target::OlderTokens;
+        assert_eq!(Target::noted(&older.to_string()), Some(older.clone()));
+        let wrong = ["", "gitlab", "github:", "github:environment:"];
+        for wrong in wrong.into_iter().chain([older.to_string().as_str()]) {
             assert_eq!(Target::parse(wrong), None, "{wrong}");
         }
     }

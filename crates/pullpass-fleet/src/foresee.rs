@@ -3,11 +3,14 @@
 
 use jiff::Timestamp;
 
-use crate::decide::decide;
+use crate::decide::{decide, older_are_due};
 use crate::desired::Desired;
 use crate::label::{Attempt, Generation, Label};
 use crate::observed::{Account, Holding, Kept, Membership, Observed, Token, TokenId};
-use crate::step::Step;
+use crate::step::{Step, Why};
+
+/// A moment that does not come, the first second of 9999: what is noted where no older token is left.
+pub const NONE_LEFT: Timestamp = Timestamp::constant(253_370_764_800, 0);
 
 /// More steps than any project needs.
 const MOST: usize = 64;
@@ -33,6 +36,28 @@ pub fn foresee(desired: &Desired, observed: &Observed, now: Timestamp) -> Vec<St
         }
     }
     steps
+}
+
+/// What lies ahead of the tokens before the current one, which a plan does not list, since that takes
+/// their owner's password. `due` is what the last run that looked has noted of them: from when on there is
+/// something to do, [`NONE_LEFT`] when none is left.
+pub fn of_older(
+    desired: &Desired,
+    observed: &Observed,
+    due: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Step> {
+    // The one before the current one, which is all that is known of it.
+    let id = TokenId(0);
+    match due {
+        Some(due) if due >= NONE_LEFT => None,
+        Some(due) if due > now => Some(Step::Wait(due, Why::Settling)),
+        Some(_) => Some(Step::Delete(id)),
+        None => match older_are_due(desired, observed)? {
+            due if due > now => Some(Step::Wait(due, Why::BuildsInFlight)),
+            _ => Some(Step::Deactivate(id)),
+        },
+    }
 }
 
 /// The effect that a step is meant to have.

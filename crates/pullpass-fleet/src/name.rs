@@ -73,7 +73,7 @@ name!(
     Organization,
     |text| (2..=255).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_' || b == b'.'),
-    "an organisation of Docker Hub: lower-case letters, digits, `-`, `_` and `.`"
+    "an organisation of Docker Hub: 2 to 255 lower-case letters, digits, `-`, `_` and `.`"
 );
 
 name!(
@@ -81,7 +81,7 @@ name!(
     Team,
     |text| (2..=255).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b == b'.'),
-    "a team of Docker Hub: letters, digits, `-`, `_` and `.`"
+    "a team of Docker Hub: 2 to 255 letters, digits, `-`, `_` and `.`"
 );
 
 #[cfg(test)]
@@ -101,6 +101,13 @@ mod tests {
         }
         assert!(Organization::new("my-org").is_ok() && Organization::new("x").is_err());
         assert!(Team::new("opgDockerHub").is_ok() && Team::new("a b").is_err());
+        let too_short = [
+            Team::new("t").unwrap_err().to_string(),
+            Organization::new("o").unwrap_err().to_string(),
+        ];
+        for error in too_short {
+            assert!(error.contains(": 2 to 255 "), "{error}");
+        }
         let error = DockerId::new("x").unwrap_err().to_string();
         assert!(
             error.starts_with("`x` is not a Docker ID: 4 to 30"),

@@ -6,7 +6,7 @@ use std::panic;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::Command;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::exit::ExitCode;
 use crate::terminal::{Color, Terminal, Volume};
 
@@ -53,12 +53,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match parse(arguments.into_iter().collect()) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Nothing is left to say when even this cannot be written.
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::Usage
-            } else {
-                ExitCode::Done
+            let printed = error.print();
+            return match (error.use_stderr(), printed) {
+                // Nothing is left to say when even this cannot be written.
+                (true, _) => ExitCode::Usage,
+                (false, Ok(())) => ExitCode::Done,
+                (false, Err(error)) => Error::output(&error).exit_code(),
             };
         }
     };

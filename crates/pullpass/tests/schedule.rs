@@ -100,8 +100,6 @@ mod schedule {
         let used: BTreeSet<String> = ["secrets.", "vars."]
             .iter()
             .flat_map(|prefix| text.split(prefix).skip(1).map(word))
-            // A region is no right, and is named by the role's user.
-            .filter(|name| name != "AWS_REGION")
             .collect();
         let named: BTreeSet<String> = text
             .lines()

@@ -38,7 +38,7 @@ pub(super) fn parse(key: &str, value: &str) -> Option<(Target, Receipt)> {
         Some(name) => name,
         None => key.strip_prefix(PREFIX)?,
     };
-    let target = Target::parse(&plain(name)?)?;
+    let target = Target::noted(&plain(name)?)?;
     (tag(&target, &receipt)? == (key.to_owned(), value.to_owned())).then_some((target, receipt))
 }
 

@@ -486,7 +486,7 @@ impl Soak {
         }
         let places: Vec<&Target> = project.targets.iter().collect();
         let place = match self.pick(&places) {
-            Target::CircleCi => return None,
+            Target::CircleCi | Target::OlderTokens => return None,
             Target::GitHub => "actions/secrets".to_owned(),
             Target::GitHubDependabot => "dependabot/secrets".to_owned(),
             Target::GitHubEnvironment(name) => format!("environments/{name}/secrets"),

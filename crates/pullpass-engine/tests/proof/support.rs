@@ -614,6 +614,7 @@ pub(crate) fn held(state: &Value, project: &str, target: &Target) -> Value {
             named(&state["circleci"], "projects", "slug", &slug).unwrap()["variables"].clone()
         }
         Target::GitHub => repository()["secrets"].clone(),
+        Target::OlderTokens => Value::Null,
         Target::GitHubDependabot => repository()["dependabot"].clone(),
         Target::GitHubEnvironment(name) => repository()["environments"][name]["secrets"].clone(),
     }

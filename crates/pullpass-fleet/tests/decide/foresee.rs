@@ -130,3 +130,58 @@ fn a_connection_is_foreseen() {
     let expected = [Step::WriteConnection(Target::GitHub), Step::Converged];
     assert_eq!(foresee(&wanted, &nothing_yet(), at(NOW)), expected);
 }
+
+/// A plan lists no tokens: what is noted of older ones is all that it knows.
+#[test]
+fn older_tokens_are_foreseen_by_what_was_noted_of_them() {
+    use pullpass_fleet::foresee::{NONE_LEFT, of_older};
+    let desired = desired(service_id());
+    let since = NOW - 10 * DAY;
+    let of = |generation, due: Option<i64>, now| {
+        let observed = with(|o| {
+            o.stored.current = Some(kept(generation, since));
+            let held = Holding::Version {
+                attempt: Attempt(generation.into()),
+                since: at(since + HOUR),
+            };
+            o.targets = BTreeMap::from([(Target::CircleCi, held)]);
+        });
+        of_older(&desired, &observed, due.map(at), at(now))
+    };
+    let none = NONE_LEFT.as_second();
+    let ends = since + HOUR + 6 * HOUR;
+    // Of the first token there is none before it.
+    assert_eq!(of(1, None, NOW), None);
+    let waits = Step::Wait(at(ends), Why::BuildsInFlight);
+    assert_eq!(of(2, None, ends - 1), Some(waits));
+    assert!(matches!(of(2, None, ends), Some(Step::Deactivate(_))));
+    let settles = Step::Wait(at(NOW + 1), Why::Settling);
+    assert_eq!(of(2, Some(NOW + 1), NOW), Some(settles));
+    assert!(matches!(of(2, Some(NOW), NOW), Some(Step::Delete(_))));
+    assert_eq!(of(2, Some(none), NOW), None);
+}
+
+#[test]
+fn the_fate_of_a_token_is_that_of_no_other() {
+    use pullpass_fleet::decide::fate;
+    let observed = with(|o| {
+        let minted = NOW - HOUR;
+        o.stored.current = Some(kept(3, minted));
+        for held in o.targets.values_mut() {
+            *held = holds(3, minted);
+        }
+    });
+    let of = |observed: &Observed, token| fate(&desired(service_id()), observed, &token, at(NOW));
+    let waits = Step::Wait(at(NOW + 5 * HOUR), Why::BuildsInFlight);
+    assert_eq!(of(&observed, token(2, 0)), Some(waits));
+    let overdue = with(|_| ());
+    assert_eq!(
+        of(&overdue, token(2, 0)),
+        Some(Step::Deactivate(TokenId(2)))
+    );
+    // A target that holds something else may hold it.
+    let elsewhere = with(|o| {
+        o.targets.insert(Target::CircleCi, Holding::Other);
+    });
+    assert_eq!(of(&elsewhere, token(2, 0)), None);
+}

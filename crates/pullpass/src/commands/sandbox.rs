@@ -165,10 +165,16 @@ impl Sandbox {
             Some(path) => {
                 atomic::write_private(path, running.environment().expose_secret().as_bytes())
                     .map_err(|error| {
-                        failed(
-                            &format!("write the ready file `{}`", path.display()),
-                            &error,
-                        )
+                        let doing = format!("write the ready file `{}`", path.display());
+                        match error.kind() {
+                            io::ErrorKind::NotFound => Error::new(
+                                ErrorKind::Usage,
+                                doing,
+                                "its folder is not there",
+                                "make the folder, or name another file with --ready-file",
+                            ),
+                            _ => failed(&doing, &error),
+                        }
                     })?;
             }
             None => terminal.note("the operator's credentials are written with --ready-file"),

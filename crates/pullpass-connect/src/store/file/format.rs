@@ -371,7 +371,7 @@ impl Reader<'_> {
         let mut receipts = BTreeMap::new();
         for (target, receipt) in &raw.receipt {
             receipts.insert(
-                self.value(target, Target::parse)?,
+                self.value(target, Target::noted)?,
                 Receipt {
                     attempt: self.attempt(&receipt.attempt)?,
                     written_at: self.time(&receipt.written_at)?,

@@ -101,6 +101,14 @@ pub(super) async fn outside(fleet: &Fleet, folder: &Path, given: &Given) -> Resu
     })
 }
 
+/// Which of the variables for Docker Hub are not set.
+pub(super) fn missing_of_hub() -> Vec<&'static str> {
+    let both = ["PULLPASS_HUB_USER", "PULLPASS_HUB_SECRET"];
+    both.into_iter()
+        .filter(|name| filled(name).is_none())
+        .collect()
+}
+
 /// A variable that is there and not empty.
 fn filled(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
@@ -241,23 +249,27 @@ fn own_key(path: &Path, terminal: Terminal) -> Result<String> {
         .map_err(outside_failed)
 }
 
-/// Where the person's own key is, unless they name another.
-fn identity_path() -> Result<PathBuf> {
+/// Where the person's own key is, unless they name another; `None` where they have no folder for it.
+fn identity_file() -> Option<PathBuf> {
     if let Some(path) = filled(IDENTITY) {
-        return Ok(PathBuf::from(path));
+        return Some(PathBuf::from(path));
     }
     let folder = filled("XDG_CONFIG_HOME")
         .map(PathBuf::from)
-        .or_else(|| filled("HOME").map(|home| PathBuf::from(home).join(".config")));
-    match folder {
-        Some(folder) => Ok(folder.join("pullpass").join("identity.txt")),
-        None => Err(Error::new(
+        .or_else(|| filled("HOME").map(|home| PathBuf::from(home).join(".config")))?;
+    Some(folder.join("pullpass").join("identity.txt"))
+}
+
+/// The same, for a store that is to be made.
+fn identity_path() -> Result<PathBuf> {
+    identity_file().ok_or_else(|| {
+        Error::new(
             ErrorKind::Usage,
             "find a key for the store",
             format!("{PASSPHRASE} is not set, and there is nobody to ask"),
             format!("set {PASSPHRASE}, or {IDENTITY} to a file with an age identity"),
-        )),
-    }
+        )
+    })
 }
 
 fn unlock(wanted: Wanted) -> std::result::Result<SecretString, Failure> {
@@ -281,7 +293,9 @@ fn unlock(wanted: Wanted) -> std::result::Result<SecretString, Failure> {
                     format!("set {IDENTITY} to the file with the age identity that opens it"),
                 )
             };
-            let path = identity_path().map_err(|error| failed(error.to_string()))?;
+            let Some(path) = identity_file() else {
+                return Err(failed(format!("neither {IDENTITY} nor HOME is set")));
+            };
             let text = fs::read_to_string(&path)
                 .map_err(|e| failed(format!("`{}`: {}", path.display(), in_words(&e))))?;
             Ok(SecretString::from(text))

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use pullpass_connect::circleci::{CircleCi, Slug};
 use pullpass_connect::hub::SignedInWith;
-use pullpass_engine::event::{Event, Status, Summary};
+use pullpass_engine::event::{Event, Status};
 use pullpass_fleet::desired::Target;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::IdentityKind;
@@ -43,14 +43,20 @@ impl Doctor {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal).await?;
-            let mut findings = Vec::new();
-            hub(&whole, &mut findings).await;
-            clock(&whole, &mut findings);
-            registry(&whole, &mut findings).await;
-            ci(&whole, &mut findings).await;
-            contexts(&whole, &mut findings).await;
-            stores(&whole, &mut findings).await;
-            let mut summary = Summary::default();
+            let looks = async {
+                let mut findings = Vec::new();
+                hub(&whole, &mut findings).await;
+                clock(&whole, &mut findings);
+                registry(&whole, &mut findings).await;
+                ci(&whole, &mut findings).await;
+                contexts(&whole, &mut findings).await;
+                stores(&whole, &mut findings).await;
+                findings
+            };
+            let Some(findings) = whole.or_interrupted(looks).await else {
+                whole.teller.checked(0, 0, whole.outside.calls());
+                return Ok(ExitCode::Interrupted);
+            };
             for finding in &findings {
                 whole.teller.event(&Event {
                     project: None,
@@ -60,15 +66,13 @@ impl Doctor {
                 });
             }
             let bad = |f: &&Finding| f.status == Status::Failed;
-            summary.projects = whole.projects().len();
-            summary.calls = whole.outside.calls();
-            let any_bad = findings.iter().any(|f| bad(&f));
+            let lacking = findings.iter().filter(bad).count();
+            let any_bad = lacking > 0;
             let unreachable = findings.iter().any(|f| bad(&f) && f.is_outside);
-            match any_bad {
-                true => summary.pending = summary.projects,
-                false => summary.converged = summary.projects,
-            }
-            whole.teller.summary(&summary)?;
+            let calls = whole.outside.calls();
+            whole
+                .teller
+                .checked(findings.len() - lacking, lacking, calls);
             Ok(match (unreachable, any_bad) {
                 (true, _) => ExitCode::Outside,
                 (false, true) => ExitCode::ToActOn,

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use pullpass_engine::event::{Event, Status, Summary};
 use pullpass_engine::outside::Outside;
 use pullpass_engine::run::{Ahead, Manner, Run};
+use pullpass_engine::unkept::Unkept;
 use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, IdentityKind, Project, Pull};
@@ -100,10 +101,14 @@ impl Fleetwide {
         );
         let needs_hub = any_identity(IdentityKind::ServiceId)
             || !reads_only && any_identity(IdentityKind::OrganizationToken);
+        let hub_lacks = match connect::missing_of_hub().as_slice() {
+            [one] => format!("`{one}` is"),
+            _ => "`PULLPASS_HUB_USER` and `PULLPASS_HUB_SECRET` are".to_owned(),
+        };
         let missing = [
             (
                 needs_hub && !hub,
-                "`PULLPASS_HUB_USER` and `PULLPASS_HUB_SECRET` are",
+                hub_lacks.as_str(),
                 "an owner of the organisation, with the password",
             ),
             (
@@ -125,6 +130,61 @@ impl Fleetwide {
                 format!("{what} not set"),
                 format!("set it: {which}; `pullpass doctor` tells what else there should be"),
             )),
+        }
+    }
+
+    /// Lets a person's interrupt end a run between two steps; a second one ends the process.
+    async fn interruptible<T>(&self, run: &Run<'_>, work: impl Future<Output = T>) -> Result<T> {
+        tokio::pin!(work);
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            _ = tokio::signal::ctrl_c() => {
+                run.stop();
+                self.teller.aside("finishing this step; press again to stop at once");
+            }
+        }
+        tokio::select! {
+            done = &mut work => Ok(done),
+            _ = tokio::signal::ctrl_c() => {
+                self.teller.summary(&self.cut_off())?;
+                Err(Error::new(
+                    ErrorKind::Interrupted,
+                    "finish",
+                    "interrupted in the middle of a step",
+                    "run the command again: it goes on from where this one stopped",
+                ))
+            }
+        }
+    }
+
+    /// Does what only looks; `None` where a person interrupts it, and the summary is told then.
+    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<Option<T>> {
+        let done = self.or_interrupted(work).await;
+        if done.is_none() {
+            self.teller.summary(&self.cut_off())?;
+        }
+        Ok(done)
+    }
+
+    /// The same, without a summary.
+    async fn or_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            _ = tokio::signal::ctrl_c() => {
+                self.teller.aside("interrupted: nothing was changed");
+                None
+            }
+        }
+    }
+
+    /// Of what was cut off nobody knows how it is.
+    fn cut_off(&self) -> Summary {
+        let projects = self.projects().len();
+        Summary {
+            projects,
+            pending: projects,
+            calls: self.outside.calls(),
+            ..Summary::default()
         }
     }
 
@@ -162,24 +222,44 @@ fn work(
         let watch = |event: &_| whole.teller.event(event);
         let run = Run::new(&whole.fleet, &whole.outside, doing.manner, &watch);
         let projects = whole.projects();
+        // Whoever names a project is told why nothing is done about it.
+        let left: RefCell<Summary> = RefCell::default();
+        let wanted = |ahead: &Ahead<'_>| {
+            let is_wanted = wanted(ahead);
+            if !is_wanted && !whole.names.is_empty() {
+                watch(&without_credential(ahead.project));
+                let mut left = left.borrow_mut();
+                left.projects += 1;
+                left.pending += 1;
+                left.for_a_person += 1;
+            }
+            is_wanted
+        };
         let is_asked = !doing.yes && whole.teller.asks();
         let is_few = doing.allow_large || projects.len() <= most(&whole.fleet);
         if is_few && !is_asked && !doing.dry_run && doing.manner.wish.leak.is_none() {
             connect::make_stores(&whole.fleet, &whole.folder, terminal)?;
             let progress = whole.teller.progress(projects.len());
-            let work = interruptible(&run, run.look_and_perform(&projects, &wanted));
+            let work = whole.interruptible(&run, run.look_and_perform(&projects, &wanted));
             let summary = progress.during(|| run.ended(), work).await?;
-            return finished(&whole, &run, &summary.map_err(outside_failed)?);
+            let summary = summary.map_err(outside_failed)?;
+            return finished(&whole, &run, &with(summary, &left.borrow()));
         }
-        let mut ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
-        ahead.retain(|ahead| wanted(ahead));
-        if doing.manner.wish.leak.is_some() {
-            for ahead in &ahead {
-                watch(&reach(&whole.fleet, ahead.project));
+        let look = async {
+            let mut ahead = run.look(&projects).await?;
+            ahead.retain(&wanted);
+            if doing.manner.wish.leak.is_some() {
+                ahead = leaked(&whole, &run, ahead, &left).await;
             }
-        }
+            Ok::<_, Failure>(ahead)
+        };
+        let Some(ahead) = whole.unless_interrupted(look).await? else {
+            return Ok(ExitCode::Interrupted);
+        };
+        let ahead = ahead.map_err(outside_failed)?;
         if doing.dry_run {
             let summary = whole.teller.plan(|| run.plan(&ahead));
+            let summary = with(summary, &left.borrow());
             whole.teller.summary(&summary)?;
             return Ok(ended(&summary));
         }
@@ -197,10 +277,77 @@ fn work(
             connect::make_stores(&whole.fleet, &whole.folder, terminal)?;
         }
         let progress = whole.teller.progress(ahead.len());
-        let work = interruptible(&run, run.perform(ahead));
+        let work = whole.interruptible(&run, run.perform(ahead));
         let summary = progress.during(|| run.ended(), work).await?;
-        finished(&whole, &run, &summary)
+        finished(&whole, &run, &with(summary, &left.borrow()))
     })
+}
+
+/// Both together.
+fn with(summary: Summary, left: &Summary) -> Summary {
+    Summary {
+        projects: summary.projects + left.projects,
+        converged: summary.converged + left.converged,
+        pending: summary.pending + left.pending,
+        for_a_person: summary.for_a_person + left.for_a_person,
+        failed: summary.failed + left.failed,
+        blocked: summary.blocked + left.blocked,
+        ..summary
+    }
+}
+
+/// A project that was named, and has nothing that could be renewed.
+fn without_credential(project: &Project) -> Event {
+    Event {
+        project: Some(project.name.clone()),
+        step: "no-credential",
+        status: Status::Skipped,
+        detail: format!(
+            "no credential of it is kept in the {} store, so there is none to renew: `pullpass onboard {}` gives it one",
+            project.store, project.name
+        ),
+    }
+}
+
+/// Says what each leaked credential could touch. What has none is answered for, and left out.
+async fn leaked<'a>(
+    whole: &Fleetwide,
+    run: &Run<'_>,
+    all: Vec<Ahead<'a>>,
+    left: &RefCell<Summary>,
+) -> Vec<Ahead<'a>> {
+    let mut leaked = Vec::with_capacity(all.len());
+    for ahead in all {
+        // Where that cannot be seen, a leak is answered as if there were something.
+        let Some(unkept) = run.unkept(&ahead).await.ok().flatten() else {
+            if ahead.has_credential() {
+                whole.teller.event(&reach(&whole.fleet, ahead.project));
+            }
+            leaked.push(ahead);
+            continue;
+        };
+        let mut left = left.borrow_mut();
+        left.projects += 1;
+        let (status, detail) = match unkept {
+            Unkept::Nothing(detail) => {
+                // Not what the fleet file asks for, and nothing that a leak is about.
+                left.pending += 1;
+                (Status::Skipped, detail)
+            }
+            Unkept::ForAPerson(detail) => {
+                left.failed += 1;
+                left.blocked += 1;
+                (Status::Failed, detail)
+            }
+        };
+        whole.teller.event(&Event {
+            project: Some(ahead.project.name.clone()),
+            step: "no-credential",
+            status,
+            detail,
+        });
+    }
+    leaked
 }
 
 fn finished(whole: &Fleetwide, run: &Run<'_>, summary: &Summary) -> Result<ExitCode> {
@@ -250,8 +397,8 @@ fn reach(fleet: &Fleet, project: &Project) -> Event {
 /// How the process ends after that.
 fn ended(summary: &Summary) -> ExitCode {
     match summary {
-        summary if summary.failed > 0 => ExitCode::Outside,
-        summary if summary.for_a_person > 0 => ExitCode::ToActOn,
+        summary if summary.failed > summary.blocked => ExitCode::Outside,
+        summary if summary.for_a_person + summary.blocked > 0 => ExitCode::ToActOn,
         _ => ExitCode::Done,
     }
 }
@@ -275,24 +422,6 @@ fn refuse_large(fleet: &Fleet, changing: usize) -> Result<()> {
         format!("{changing} of {all} projects would be changed, and one run may change {most}"),
         "look at `pullpass plan`, then name the projects, raise `max_change` in `[limits]`, or add --allow-large",
     ))
-}
-
-/// Lets a person's interrupt end a run between two steps; a second one ends the process.
-async fn interruptible<T>(run: &Run<'_>, work: impl Future<Output = T>) -> Result<T> {
-    tokio::pin!(work);
-    tokio::select! {
-        done = &mut work => return Ok(done),
-        _ = tokio::signal::ctrl_c() => run.stop(),
-    }
-    tokio::select! {
-        done = &mut work => Ok(done),
-        _ = tokio::signal::ctrl_c() => Err(Error::new(
-            ErrorKind::Interrupted,
-            "finish",
-            "interrupted in the middle of a step",
-            "run the command again: it goes on from where this one stopped",
-        )),
-    }
 }
 
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -15,11 +15,10 @@ use pullpass_fleet::store::{Account, Store as _, Update, Written};
 use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Format;
 use super::connect::{make_stores, prompt};
 use super::ruleset::ruleset;
-use super::{
-    Fleetwide, Noted, Selection, block_on, duration, ended, interruptible, outside_failed,
-};
+use super::{Fleetwide, Noted, Selection, block_on, duration, ended, outside_failed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -28,7 +27,7 @@ use crate::terminal::Terminal;
 ///
 /// There is no API for making a Docker ID: the password and the e-mail address are made and kept first, then you are told what to type where, and it goes on by itself once the ID exists. Interrupt it whenever you like; run again, it goes on.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(mut_arg("projects", |projects| projects.required(true).help("The projects to onboard")), after_help = "\
 Examples:
   pullpass onboard shop
   pullpass onboard shop --build main --workflow ci.yml
@@ -75,12 +74,12 @@ const SIGN_UP: &str = "https://app.docker.com/signup";
 
 impl Onboard {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
-        if self.selection.projects.is_empty() {
+        if self.show_password && self.selection.format == Format::Json {
             return Err(Error::new(
                 ErrorKind::Usage,
-                "onboard",
-                "no project is named",
-                "name one of the fleet file's: pullpass onboard shop",
+                "show a password",
+                "no secret is in a report that programs read",
+                "leave out --format json: the password is printed for a person",
             ));
         }
         block_on(async {
@@ -113,13 +112,17 @@ impl Onboard {
                 ..Manner::default()
             };
             let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
-            let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
+            let projects = whole.projects();
+            let Some(ahead) = whole.unless_interrupted(run.look(&projects)).await? else {
+                return Ok(ExitCode::Interrupted);
+            };
+            let ahead = ahead.map_err(outside_failed)?;
             if self.show_password {
                 for project in whole.projects() {
                     self.tell_kept(&whole, project).await?;
                 }
             }
-            let work = interruptible(&run, run.perform(ahead));
+            let work = whole.interruptible(&run, run.perform(ahead));
             tokio::pin!(work);
             let summary = loop {
                 tokio::select! {
@@ -233,13 +236,21 @@ impl Onboard {
             // Where there is no browser, there is the address.
             let _ = open::that_detached(&page);
         }
+        let then = match self.no_wait {
+            true => format!("Run `pullpass onboard {name}` again once that is done."),
+            false => "This goes on by itself once that is done.".to_owned(),
+        };
         let text = match signs_up {
             true => format!(
-                "\nSign up for the Docker ID of `{name}`:\n  page      {page}\n{kept}Then open the link in the e-mail. This goes on by itself once that is done.\n\n"
+                "\nSign up for the Docker ID of `{name}`:\n  page      {page}\n{kept}Then open the link in the e-mail. {then}\n\n"
             ),
             false => format!("\nThe Docker ID of `{name}`:\n{kept}\n"),
         };
-        eprint_all(&text);
+        match self.show_password {
+            // It is what was asked for.
+            true => whole.teller.data(&text),
+            false => eprint_all(&text),
+        }
         Ok(())
     }
 }

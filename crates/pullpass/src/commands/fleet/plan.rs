@@ -38,13 +38,18 @@ impl Plan {
                 ..Manner::default()
             };
             let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
-            let ahead = run.look(&whole.projects()).await.map_err(outside_failed)?;
+            let projects = whole.projects();
+            let Some(ahead) = whole.unless_interrupted(run.look(&projects)).await? else {
+                return Ok(ExitCode::Interrupted);
+            };
+            let ahead = ahead.map_err(outside_failed)?;
             let summary = whole.teller.plan(|| run.plan(&ahead));
             whole.teller.summary(&summary)?;
-            Ok(match (summary.failed, self.detailed_exitcode) {
-                (1.., _) => ExitCode::Outside,
-                (0, true) if summary.pending > 0 => ExitCode::ToActOn,
-                _ => ExitCode::Done,
+            let to_do = summary.pending + summary.blocked;
+            Ok(match summary.failed > summary.blocked {
+                true => ExitCode::Outside,
+                false if self.detailed_exitcode && to_do > 0 => ExitCode::ToActOn,
+                false => ExitCode::Done,
             })
         })
     }

@@ -17,7 +17,7 @@ use crate::terminal::Terminal;
 ///
 /// Every token of the project is deactivated first, then a new one is minted, proven and delivered. Builds fail in between, a matter of seconds; with --keep-builds-running the new one is delivered first, and the old one ends right after.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(mut_arg("projects", |projects| projects.help("The projects whose credential leaked: name them, or say --everything")), after_help = "\
 Examples:
   pullpass revoke shop
   pullpass revoke shop --keep-builds-running

@@ -32,7 +32,7 @@ pub(crate) struct Rotate {
     older_than: Option<Duration>,
 
     /// Renew all.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "projects")]
     all: bool,
 
     /// Show what would be done, and do nothing.

@@ -66,6 +66,17 @@ impl Teller {
         self.progress.borrow().above(print);
     }
 
+    /// Prints what was asked for.
+    pub(super) fn data(&self, text: &str) {
+        self.print(text);
+    }
+
+    /// Says something beside the data, which a person has to know now.
+    pub(super) fn aside(&self, text: &str) {
+        let say = || self.terminal.note(text);
+        self.progress.borrow().above(say);
+    }
+
     /// Shows how far a run of so many projects is, to a person who watches.
     pub(super) fn progress(&self, projects: usize) -> Progress {
         let shown = self.format == Format::Human && self.terminal.volume != Volume::Quiet;
@@ -92,9 +103,24 @@ impl Teller {
             held.push(event.clone());
             return;
         }
-        let is_news = event.status != Status::Done || event.step != "converged";
-        if is_news || self.terminal.volume == Volume::Verbose {
+        let is_told = match self.terminal.volume {
+            Volume::Verbose => true,
+            Volume::Normal => event.status != Status::Done || event.step != "converged",
+            Volume::Quiet => is_finding(event),
+        };
+        if is_told {
             self.print(&self.line(event));
+        }
+    }
+
+    /// One thing that was checked: a person is told which, as its page names it.
+    pub(super) fn check(&self, event: &Event) {
+        match self.format {
+            Format::Json => self.event(event),
+            Format::Human => self.event(&Event {
+                detail: format!("{}: {}", event.step, event.detail),
+                ..event.clone()
+            }),
         }
     }
 
@@ -126,9 +152,41 @@ impl Teller {
         }
         *self.held.borrow_mut() = Some(Vec::new());
         let summary = plan();
-        let events = self.held.take().unwrap_or_default();
+        let mut events = self.held.take().unwrap_or_default();
+        if self.terminal.volume == Volume::Quiet {
+            events.retain(is_finding);
+        }
         self.print(&grouped(&events));
         summary
+    }
+
+    /// How it ended, where not projects were looked at but what is needed to begin: their numbers are 0.
+    pub(super) fn checked(&self, in_order: usize, lacking: usize, calls_made: Calls) {
+        if self.format == Format::Json {
+            let line = json!({
+                "schema": "pullpass.summary/1",
+                "projects": 0,
+                "converged": 0,
+                "pending": 0,
+                "failed": 0,
+                "checks": {"in_order": in_order, "lacking": lacking},
+                "calls": calls(calls_made),
+            });
+            self.print(&format!("{line}\n"));
+            return;
+        }
+        if self.terminal.volume == Volume::Quiet {
+            return;
+        }
+        let made = each(calls_made);
+        let all = in_order + lacking;
+        if all == 0 {
+            return;
+        }
+        self.print(&match lacking {
+            0 => format!("{all} checks: nothing is lacking. Calls: {made}.\n"),
+            _ => format!("{all} checks: {lacking} to mend. Calls: {made}.\n"),
+        });
     }
 
     /// How it ended.
@@ -151,6 +209,9 @@ impl Teller {
             self.print(&format!("{line}\n"));
             return Ok(());
         }
+        if self.terminal.volume == Volume::Quiet {
+            return Ok(());
+        }
         let mut text = String::new();
         let many = if summary.projects == 1 { "" } else { "s" };
         let _ = write!(
@@ -162,7 +223,8 @@ impl Teller {
         for (number, what) in [
             (waiting, "with more to do"),
             (summary.for_a_person, "waiting for a person"),
-            (summary.failed, "failed"),
+            (summary.blocked, "up to a person"),
+            (summary.failed - summary.blocked, "failed"),
         ] {
             if number > 0 {
                 let _ = write!(text, ", {number} {what}");
@@ -182,6 +244,16 @@ impl Teller {
         }
         self.print(&text);
         Ok(())
+    }
+}
+
+/// What is told also to whoever wants to hear of nothing else: what is wrong, what would be done, and what
+/// a person has to do. That time has to pass is none.
+fn is_finding(event: &Event) -> bool {
+    match event.status {
+        Status::Failed | Status::Planned => true,
+        Status::Skipped => event.step.starts_with("await-") || event.step == "no-credential",
+        Status::Done => false,
     }
 }
 

@@ -31,10 +31,12 @@ impl Verify {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal).await?;
             whole.has_credentials(false)?;
-            let watch = |event: &_| whole.teller.event(event);
+            let watch = |event: &_| whole.teller.check(event);
             let projects = whole.projects();
-            let summary =
-                verify(&whole.fleet, &whole.outside, &projects, self.limits, &watch).await;
+            let checks = verify(&whole.fleet, &whole.outside, &projects, self.limits, &watch);
+            let Some(summary) = whole.unless_interrupted(checks).await? else {
+                return Ok(ExitCode::Interrupted);
+            };
             whole.teller.summary(&summary)?;
             Ok(match (summary.failed, summary.pending) {
                 (1.., _) => ExitCode::Outside,

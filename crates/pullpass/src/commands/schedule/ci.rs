@@ -40,6 +40,9 @@ pub(super) fn github(needs: &Needs, fleet: &Fleet, every: Every) -> String {
         text.push_str(
             "#   AWS_ROLE                 a variable: the role to assume, which may read and write the projects' secrets\n",
         );
+        if fleet.store.aws.region.is_none() {
+            text.push_str("#   AWS_REGION               a variable: the region of those secrets, since pullpass.toml names none\n");
+        }
     }
     let _ = write!(
         text,

@@ -233,7 +233,8 @@ fn resource(entry: &Entry<'_>, target: &Target, half: &Half) -> (&'static str, S
     let plain = format!("{}_{}", entry.label, half.label);
     match target {
         Target::CircleCi => ("circleci_project_environment_variable", plain),
-        Target::GitHub => ("github_actions_secret", plain),
+        // Of a record alone: no project has it for a target.
+        Target::GitHub | Target::OlderTokens => ("github_actions_secret", plain),
         Target::GitHubDependabot => ("github_dependabot_secret", plain),
         Target::GitHubEnvironment(name) => (
             "github_actions_environment_secret",
@@ -297,7 +298,7 @@ fn module(fleet: &Fleet, entry: &Entry<'_>, owners: &BTreeMap<&str, Option<Strin
                         .argument("name", variable)
                         .argument("value", value)
                 }
-                Target::GitHub | Target::GitHubDependabot | Target::GitHubEnvironment(_) => {
+                _ => {
                     let environment = match target {
                         Target::GitHubEnvironment(name) => Some(string(name)),
                         _ => None,
@@ -346,11 +347,11 @@ fn imports(fleet: &Fleet, entry: &Entry<'_>) -> Body {
                         project.circleci.as_deref().unwrap_or_default()
                     )
                 }
-                Target::GitHub | Target::GitHubDependabot => format!("{repository}:{variable}"),
                 Target::GitHubEnvironment(environment) => {
                     let environment = environment.replace(':', "??");
                     format!("{repository}:{environment}:{variable}")
                 }
+                _ => format!("{repository}:{variable}"),
             };
             let import = Body::default()
                 .argument("to", format!("{kind}.{name}"))

@@ -1,0 +1,230 @@
+//! What the commands say and how they end, where nothing is to be done, or somebody interrupts.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::process::Command;
+
+use pullpass_sandbox::{Limits, Options};
+use serde_json::{Value, json};
+
+use crate::support::{Fleet, PASSWORD, population};
+
+const SERVICE_ID: &str = "identity = \"service-id\"\ntargets = [\"circleci\", \"github\"]\n";
+
+fn fleet(settings: &str) -> Fleet {
+    let options = Options {
+        population: population(1),
+        limits: Limits::None,
+        ..Options::default()
+    };
+    Fleet::new(1, settings, options)
+}
+
+fn last(said: &str) -> Value {
+    serde_json::from_str(said.lines().last().unwrap()).unwrap()
+}
+
+/// Nothing was ever handed out: that is said, and nothing is made.
+#[test]
+fn a_leak_of_what_was_never_made_changes_nothing() {
+    let fleet = fleet(SERVICE_ID);
+    let before = std::fs::read(fleet.path("store")).unwrap();
+    for arguments in [["revoke", "p1", "--dry-run"], ["revoke", "p1", "--yes"]] {
+        let (code, said) = fleet.run(&arguments);
+        assert_eq!(code, Some(0), "{said}");
+        for words in [
+            "nothing to revoke",
+            "file store",
+            "knows no Docker ID `acmep1`",
+        ] {
+            assert!(said.contains(words), "{words} is not in\n{said}");
+        }
+        assert!(!said.contains("handed to"), "{said}");
+    }
+    assert_eq!(std::fs::read(fleet.path("store")).unwrap(), before);
+    // An account that was only begun has no token either.
+    let (_, said) = fleet.run(&["onboard", "p1", "--no-wait", "--no-browser"]);
+    assert!(said.contains("Run `pullpass onboard p1` again"), "{said}");
+    let (code, said) = fleet.run(&["revoke", "p1", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("nothing to revoke"), "{said}");
+
+    let other = self::fleet(SERVICE_ID);
+    let person =
+        json!({"people": [{"name": "acmep1", "email": "a@acme.example", "password": PASSWORD}]});
+    other.control("POST", "/people", Some(&person));
+    let (code, said) = other.run(&["revoke", "p1", "--yes"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("`acmep1` exists") && said.contains("1 up to a person"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_named_project_without_a_credential_is_answered_for() {
+    let fleet = fleet(SERVICE_ID);
+    for arguments in [
+        &["rotate", "p1", "--yes"][..],
+        &["rotate", "p1", "--dry-run"],
+    ] {
+        let (code, said) = fleet.run(arguments);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("pullpass onboard p1"), "{said}");
+        assert!(said.contains("1 project: 0 as they should be"), "{said}");
+    }
+    let (code, said) = fleet.run(&["rotate", "--all", "p1"]);
+    assert_eq!(code, Some(2), "{said}");
+}
+
+#[test]
+fn the_doctor_speaks_of_checks_and_not_of_projects() {
+    let fleet = fleet(SERVICE_ID);
+    let (code, said) = fleet.run(&["doctor"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("checks: nothing is lacking"), "{said}");
+    assert!(!said.contains("as they should be"), "{said}");
+    let (_, said) = fleet.run(&["doctor", "--format", "json"]);
+    let summary = last(&said);
+    assert_eq!(summary["converged"], 0, "{summary}");
+    assert!(
+        summary["checks"]["in_order"].as_u64() > Some(5),
+        "{summary}"
+    );
+}
+
+#[test]
+fn quiet_says_findings_and_errors_only() {
+    let fleet = fleet("identity = \"organization-token\"\ntargets = [\"circleci\"]\n");
+    let (code, said) = fleet.run(&["plan", "-q"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("+ mint") && !said.contains("Calls"), "{said}");
+    let (code, said) = fleet.run(&["apply", "-q", "--yes"]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    for quiet in ["plan", "verify", "doctor"] {
+        let (code, said) = fleet.run(&[quiet, "-q"]);
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{quiet}");
+    }
+    let (code, said) = fleet.run(&["verify"]);
+    assert_eq!(code, Some(0), "{said}");
+    for step in ["stored: ", "pulls: ", "one-token: ", "not-shared: "] {
+        assert!(said.contains(step), "{step} is not in\n{said}");
+    }
+}
+
+/// What is done by pullpass, and what is waited for, is marked alike before and while it is done.
+#[test]
+fn what_a_person_does_is_marked_as_waited_for() {
+    let fleet = fleet(SERVICE_ID);
+    let (_, said) = fleet.run(&["plan"]);
+    for line in [
+        "+ choose a password",
+        "… a person signs up",
+        "+ mint",
+        "… a person accepts",
+    ] {
+        assert!(said.contains(line), "{line} is not in\n{said}");
+    }
+}
+
+#[test]
+fn a_password_that_was_asked_for_is_data_and_never_in_a_report() {
+    let fleet = fleet(SERVICE_ID);
+    fleet.everybody_is_here();
+    let shown = ["onboard", "p1", "--show-password", "--no-browser"];
+    let output = fleet.command(&shown).output().unwrap();
+    let (out, err) = (output.stdout, output.stderr);
+    assert!(String::from_utf8_lossy(&out).contains(PASSWORD));
+    assert!(!String::from_utf8_lossy(&err).contains(PASSWORD));
+    let (code, said) = fleet.run(&[&shown[..], &["--format", "json"]].concat());
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        !said.contains(PASSWORD) && said.contains("leave out"),
+        "{said}"
+    );
+}
+
+#[test]
+fn only_what_is_missing_is_asked_for() {
+    let fleet = fleet(SERVICE_ID);
+    let mut plan = fleet.command(&["plan"]);
+    let output = plan.env_remove("PULLPASS_HUB_SECRET").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("`PULLPASS_HUB_SECRET` is not set"), "{said}");
+    fleet.everybody_is_here();
+    fleet.run(&["apply", "--yes"]);
+    let mut verify = fleet.command(&["verify"]);
+    for name in ["HOME", "XDG_CONFIG_HOME", "PULLPASS_STORE_IDENTITY"] {
+        verify.env_remove(name);
+    }
+    let said = String::from_utf8(verify.output().unwrap().stdout).unwrap();
+    assert_eq!(said.matches("help:").count(), 1, "{said}");
+}
+
+#[test]
+fn a_command_that_needs_a_name_does_not_offer_all() {
+    for command in ["onboard", "revoke"] {
+        let mut help = Command::new(env!("CARGO_BIN_EXE_pullpass"));
+        let output = help.args([command, "--help"]).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(!said.contains("default: all"), "{said}");
+    }
+}
+
+/// Something that takes requests and never answers; each is told of by its host.
+fn silence() -> (String, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    (
+        format!("http://{}", listener.local_addr().unwrap()),
+        listener,
+    )
+}
+
+fn interrupt(process: &std::process::Child) {
+    let killed = Command::new("kill")
+        .args(["-INT", &process.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+}
+
+/// 130 with a summary, whatever it was at; a command that was about to change something says so first.
+#[test]
+fn an_interrupt_ends_every_command_with_a_summary() {
+    for (arguments, finishes_a_step) in [
+        (&["plan"][..], false),
+        (&["verify"], false),
+        (&["doctor"], false),
+        (&["revoke", "p1", "--yes"], false),
+        (&["apply", "--yes"], true),
+        (&["rotate", "p1", "--yes"], true),
+    ] {
+        let fleet = fleet(SERVICE_ID);
+        fleet.everybody_is_here();
+        let (url, listener) = silence();
+        let mut command = fleet.command(&[arguments, &["--format", "json"]].concat());
+        for system in ["HUB", "REGISTRY", "CIRCLECI", "GITHUB"] {
+            command.env(format!("PULLPASS_{system}_URL"), &url);
+        }
+        let mut process = command.spawn().unwrap();
+        // It is in the middle of a request.
+        let mut connection = listener.accept().unwrap().0;
+        connection.read_exact(&mut [0]).unwrap();
+        interrupt(&process);
+        if finishes_a_step {
+            let mut line = String::new();
+            let mut err = BufReader::new(process.stderr.take().unwrap());
+            err.read_line(&mut line).unwrap();
+            assert!(line.contains("finishing this step; press again"), "{line}");
+            interrupt(&process);
+        }
+        let output = process.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{arguments:?}: {output:?}");
+        let summary = last(&String::from_utf8(output.stdout).unwrap());
+        assert_eq!(summary["schema"], "pullpass.summary/1", "{arguments:?}");
+        assert_eq!(
+            summary["pending"],
+            if arguments[0] == "doctor" { 0 } else { 1 }
+        );
+    }
+}
