@@ -514,6 +514,23 @@ impl<'j> Walk<'_, 'j> {
                 if !reference.is_hub() {
                     self.use_logins(&reference.registry, Use::Pull);
                     judged.auth = Auth::NotApplicable;
+                    // Whose password stands in the file does not matter: it is out.
+                    if by_host
+                        && let Declared::Credential {
+                            username,
+                            password,
+                            span,
+                            ..
+                        } = declared
+                        && password.is_known()
+                        && !password.is_empty()
+                    {
+                        judged.decided_by = Some(*span);
+                        judged.credential = Some(RawCredential {
+                            username: Some(username.clone()),
+                            password: Some(password.clone()),
+                        });
+                    }
                     (judged.cause, judged.reason) = if reference.mirror {
                         (
                             Cause::Mirror,

@@ -127,6 +127,21 @@ mod tests {
     }
 
     #[test]
+    fn every_command_has_a_format() {
+        fn check(command: &clap::Command) {
+            if command.has_subcommands() {
+                command.get_subcommands().for_each(check);
+            } else {
+                let has = command
+                    .get_arguments()
+                    .any(|a| a.get_long() == Some("format"));
+                assert!(has, "{}", command.get_name());
+            }
+        }
+        command().get_subcommands().for_each(check);
+    }
+
+    #[test]
     fn help_tells_every_exit_code() {
         for code in ExitCode::ALL {
             let line = format!("  {:<4} {}", code.code(), code.meaning());

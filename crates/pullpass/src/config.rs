@@ -679,7 +679,7 @@ reason = "builds on a machine with its own mirror"
 
     #[test]
     fn tables_of_other_commands_are_theirs_to_read() {
-        let text = "[hub]\norganization = \"acme\"\n[defaults]\nstore = \"file\"\n[[project]]\nname = \"shop\"\nrepository = \"github.com/acme/shop\"\ntargets = [\"github\"]\n";
+        let text = "[hub]\norganization = \"acme\"\nteam = \"ci-pullers\"\n[defaults]\nstore = \"file\"\n[[project]]\nname = \"shop\"\nrepository = \"github.com/acme/shop\"\ntargets = [\"github\"]\n";
         assert_eq!(
             Config::parse(text, "pullpass.toml").unwrap(),
             Config::default()

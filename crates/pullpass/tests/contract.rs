@@ -642,8 +642,16 @@ mod formats {
             CONFIG,
             "version: 2.1\njobs:\n  a:\n    docker:\n      - image: redis\n        auth: {username: me, password: not-a-real-one}\n    steps: [checkout]\n",
         );
-        for format in ["human", "json", "sarif", "github"] {
-            audit(&repository)
+        // Of any registry.
+        let other = Repository::empty().with(
+            GOOD_FILE,
+            "on: push\njobs:\n  a:\n    container: {image: ghcr.io/me/x, credentials: {username: me, password: not-a-real-one}}\n",
+        );
+        for (repository, format) in [&repository, &other]
+            .into_iter()
+            .flat_map(|r| ["human", "json", "sarif", "github"].map(|format| (r, format)))
+        {
+            audit(repository)
                 .args(["-v", "--format", format])
                 .assert()
                 .code(1)
@@ -683,7 +691,7 @@ mod formats {
         let audit = Repository::empty().with(GOOD_FILE, workflow).audit();
         let finding = &audit.document["findings"][0];
         assert_eq!(finding["column"], 26, "{finding}");
-        assert_eq!(finding["end_column"], 44, "{finding}");
+        assert_eq!(finding["end_column"], 43, "{finding}");
     }
 
     #[test]

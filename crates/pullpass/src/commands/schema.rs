@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::Format;
 use crate::config;
 use crate::error::Result;
 use crate::exit::ExitCode;
@@ -13,6 +14,10 @@ pub(crate) struct Schema {
     /// Of what.
     #[arg(value_enum)]
     of: Of,
+
+    /// How to write it; a schema is JSON in any case.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -25,7 +30,9 @@ enum Of {
 
 impl Schema {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        super::print(text(self.of).as_bytes())
+        match self.format {
+            Format::Human | Format::Json => super::print(text(self.of).as_bytes()),
+        }
     }
 }
 

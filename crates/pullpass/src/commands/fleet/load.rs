@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pullpass_fleet::file::{self, Fleet};
 use pullpass_fleet::reader::did_you_mean;
 
-use crate::config::{FILE_NAME, above};
+use crate::config::{Config, FILE_NAME, above};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Reads the fleet file; the folder that it stands in comes with it.
@@ -17,6 +17,8 @@ pub(in crate::commands) fn fleet(given: Option<&Path>) -> Result<(Fleet, PathBuf
     };
     let text = fs::read_to_string(&path).map_err(|e| Error::unreadable("fleet file", &path, &e))?;
     let fleet = file::parse(&text, &path.to_string_lossy())?;
+    // The tables of other commands: a key that is misspelt there means nothing to them either.
+    Config::parse(&text, &path.to_string_lossy())?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),

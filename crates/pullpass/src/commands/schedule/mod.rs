@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use pullpass_fleet::desired::Target;
 use pullpass_fleet::file::{Delivery, Fleet, StoreKind};
 
-use super::print;
+use super::Format;
 use crate::commands::fleet::load;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
@@ -37,6 +37,10 @@ pub(crate) struct Schedule {
     /// The fleet file [default: pullpass.toml here, or the nearest above].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -242,7 +246,7 @@ impl Schedule {
                 }
             }
         };
-        print(text.as_bytes())
+        self.format.print_text("schedule", &text)
     }
 }
 

@@ -18,7 +18,6 @@ use pullpass_fleet::file::{AwsSettings, Fleet, IdentityKind, Project};
 use super::Export;
 use super::hcl::{Body, label, string};
 use crate::commands::fleet::load;
-use crate::commands::print;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 
@@ -85,7 +84,7 @@ impl Export {
                 file = file.append(imports(&fleet, entry));
             }
         }
-        print(file.text(0).as_bytes())
+        self.format.print_text("terraform export", &file.text(0))
     }
 
     fn entries<'f>(&self, fleet: &'f Fleet) -> Vec<Entry<'f>> {

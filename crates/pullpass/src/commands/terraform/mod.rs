@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Format;
 use crate::error::Result;
 use crate::exit::ExitCode;
 
@@ -47,6 +48,10 @@ struct Export {
     /// The fleet file [default: pullpass.toml here, or the nearest above].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
 }
 
 impl Terraform {
