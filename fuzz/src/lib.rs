@@ -65,12 +65,13 @@ pub fn bake(text: &str) {
     );
 }
 
-/// The text as a Makefile, a justfile and a `package.json`.
+/// The text as a Makefile, a justfile, a Taskfile and a `package.json`.
 pub fn recipes(text: &str) {
     audited(
-        &running("make; make test; just; just test; npm test; npm run build")
+        &running("make; make test; just; just test; task; task build test; npm test; npm run build")
             .with("Makefile", text)
             .with("justfile", text)
+            .with("Taskfile.yml", text)
             .with("package.json", text),
     );
 }
