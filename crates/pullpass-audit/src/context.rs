@@ -10,6 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::dockerfile::reader::{self, Dockerfile};
 use crate::memory::Memory;
+use crate::recipes::Readings;
 use crate::reference::{self, Image};
 use crate::shell::suites::Mentions;
 use crate::shell::syntax::Script;
@@ -82,6 +83,8 @@ pub struct Context<'t> {
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
     images: RefCell<HashMap<Text, Rc<Named>>>,
     pub(crate) mentions: RefCell<Mentions>,
+    /// What makefiles said to the calls of make before.
+    pub(crate) makefiles: RefCell<Readings>,
 }
 
 /// What the text of an image says, and the canonical form of the name that it is, with its holes.
@@ -110,6 +113,7 @@ impl<'t> Context<'t> {
             scripts: RefCell::default(),
             images: RefCell::default(),
             mentions: RefCell::default(),
+            makefiles: RefCell::default(),
         }
     }
 

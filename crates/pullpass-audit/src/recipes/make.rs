@@ -4,9 +4,10 @@
 mod expand;
 mod reader;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use ecow::EcoString;
 use hashbrown::{HashMap, HashSet};
 
 use super::{Call, Failure, Recipe};
@@ -15,7 +16,7 @@ use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
 use crate::text::{Mapped, Text, is_hole, may_be};
 
-use expand::{Scope, Variables, reference, stem};
+use expand::{Asked, Bounds, Scope, Variables, reference, stem};
 use reader::{Line, Makefile, Rule, TargetVariable, assigned};
 
 /// The names that GNU make looks for, the first one first.
@@ -39,24 +40,80 @@ const MAX_FITTING: usize = 100;
 /// Lines of one rule above which they are run as one script.
 const MANY_LINES: usize = 200;
 
+/// What was read for one call.
+struct Reading {
+    given: Vec<(String, Text)>,
+    asked: Asked,
+    bounds: Bounds,
+    makefile: Makefile,
+    index: Index,
+    variables: Rc<Variables>,
+    overridden: Rc<BTreeSet<String>>,
+}
+
+/// What the calls before this one read, by folder, file and the name that it is called by. Jobs and
+/// recipes call make again and again, and hardly ever in an environment that makes another makefile of
+/// the same files.
+#[derive(Default)]
+pub(crate) struct Readings(HashMap<(RepoPath, RepoPath, String), Vec<Rc<Reading>>>);
+
+/// Readings that are kept of one file.
+const MAX_READINGS: usize = 16;
+
+fn read(
+    scope: &mut Scope<'_, '_>,
+    path: &RepoPath,
+    name: &str,
+    given: &[(String, Text)],
+) -> Result<Rc<Reading>, Failure> {
+    let cx = scope.run.cx;
+    let source = cx.sources.load(path).map_err(|e| e.message)?;
+    let key = (scope.cwd.clone(), path.clone(), name.to_owned());
+    if let Some(known) = cx.makefiles.borrow().0.get(&key) {
+        for known in known {
+            let Reading { asked, bounds, .. } = &**known;
+            let same = known.given == given;
+            if same && scope.take_over(asked, bounds, &known.variables, &known.overridden) {
+                return Ok(Rc::clone(known));
+            }
+        }
+    }
+    let mut makefile = Makefile::default();
+    scope.note_file(name);
+    makefile.read(&source, scope, 0);
+    let (asked, bounds) = scope.end_reading();
+    let reading = Rc::new(Reading {
+        given: given.to_vec(),
+        asked,
+        bounds,
+        index: Index::of(&makefile),
+        makefile,
+        variables: Rc::clone(&scope.variables),
+        overridden: Rc::clone(&scope.overridden),
+    });
+    // Where the share of work ended, the rest was not read; the next CI file has a share of its own.
+    if !cx.spend() {
+        return Ok(reading);
+    }
+    let mut all = cx.makefiles.borrow_mut();
+    let all = all.0.entry(key).or_default();
+    if all.len() == MAX_READINGS {
+        all.remove(0);
+    }
+    all.push(Rc::clone(&reading));
+    Ok(reading)
+}
+
 pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Failure> {
     let cwd = super::directory(run, call)?;
     let path = super::file(run, call, &cwd, &NAMES, false)?;
-    let source = run.cx.sources.load(&path).map_err(|e| e.message)?;
-    let mut scope = Scope::new(run, cwd.clone(), &call.variables);
-    let mut makefile = Makefile::default();
     let goals: Vec<String> = call.targets.iter().map(|t| t.as_str().to_owned()).collect();
-    scope.variables.insert(
-        "MAKECMDGOALS".to_owned(),
-        expand::Variable {
-            value: goals.join(" "),
-            recursive: false,
-        },
-    );
-    let given = call.file.as_ref().and_then(Text::known);
-    scope.note_file(given.unwrap_or(path.name()));
-    makefile.read(&source, &mut scope, 0);
-    let mut order = Order::new(&makefile, &scope, call, &path);
+    let mut scope = Scope::new(run, cwd, &call.variables, goals.join(" "));
+    let name = call.file.as_ref().and_then(Text::known);
+    let name = name.unwrap_or(path.name());
+    let reading = read(&mut scope, &path, name, &call.variables)?;
+    let makefile = &reading.makefile;
+    let mut order = Order::new(makefile, &reading.index, &scope, call, &path);
     let goals = if goals.is_empty() {
         order.default_goal().into_iter().collect()
     } else {
@@ -90,17 +147,17 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     Ok(order.out)
 }
 
-/// Rules and variables by target.
-struct Index<'m> {
-    explicit: HashMap<&'m str, Vec<&'m Rule>>,
-    patterns: Vec<(&'m str, &'m Rule)>,
-    phony: HashSet<&'m str>,
-    variables: HashMap<&'m str, Vec<&'m TargetVariable>>,
-    pattern_variables: Vec<&'m TargetVariable>,
+/// Rules and variables by target, as places in the makefile's lists.
+struct Index {
+    explicit: HashMap<EcoString, Vec<usize>>,
+    patterns: Vec<(EcoString, usize)>,
+    phony: HashSet<EcoString>,
+    variables: HashMap<EcoString, Vec<usize>>,
+    pattern_variables: Vec<usize>,
 }
 
-impl<'m> Index<'m> {
-    fn of(makefile: &'m Makefile) -> Self {
+impl Index {
+    fn of(makefile: &Makefile) -> Self {
         let mut index = Self {
             explicit: HashMap::new(),
             patterns: Vec::new(),
@@ -108,25 +165,24 @@ impl<'m> Index<'m> {
             variables: HashMap::new(),
             pattern_variables: Vec::new(),
         };
-        for rule in &makefile.rules {
+        for (at, rule) in makefile.rules.iter().enumerate() {
             for target in rule.targets.iter().map(|target| plain(target)) {
                 if target == ".PHONY" {
-                    index
-                        .phony
-                        .extend(rule.needs.iter().map(|need| plain(need)));
+                    let needs = rule.needs.iter().map(|need| plain(need).into());
+                    index.phony.extend(needs);
                 } else if !target.contains('%') {
-                    index.explicit.entry(target).or_default().push(rule);
+                    index.explicit.entry(target.into()).or_default().push(at);
                 } else if index.patterns.len() < MAX_PATTERNS && !rule.lines.is_empty() {
-                    index.patterns.push((target, rule));
+                    index.patterns.push((target.into(), at));
                 }
             }
         }
-        for variable in &makefile.target_variables {
+        for (at, variable) in makefile.target_variables.iter().enumerate() {
             if !variable.target.contains('%') {
-                let of = index.variables.entry(&variable.target).or_default();
-                of.push(variable);
+                let of = index.variables.entry(variable.target.as_str().into());
+                of.or_default().push(at);
             } else if index.pattern_variables.len() < MAX_PATTERNS {
-                index.pattern_variables.push(variable);
+                index.pattern_variables.push(at);
             }
         }
         index
@@ -155,7 +211,7 @@ struct Plan<'m> {
 
 struct Order<'m, 'r, 'c> {
     makefile: &'m Makefile,
-    index: Index<'m>,
+    index: &'m Index,
     scope: &'m Scope<'r, 'c>,
     given: &'m [(String, Text)],
     /// The environment of a recipe that has no variables of its own.
@@ -174,13 +230,14 @@ struct Order<'m, 'r, 'c> {
 impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     fn new(
         makefile: &'m Makefile,
+        index: &'m Index,
         scope: &'m Scope<'r, 'c>,
         call: &'m Call,
         file: &'m RepoPath,
     ) -> Self {
         let mut order = Self {
             makefile,
-            index: Index::of(makefile),
+            index,
             scope,
             given: &call.variables,
             env: Rc::from([]),
@@ -222,13 +279,13 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     /// Makes each target that a goal with an unknown part may be, on the condition that it is this one.
     /// `false` when it may be anything.
     fn one_of(&mut self, goal: &str, shown: &str) -> bool {
-        let mut fitting: Vec<&str> = self.index.explicit.keys().copied().collect();
+        let mut fitting: Vec<&str> = self.index.explicit.keys().map(EcoString::as_str).collect();
         fitting.retain(|name| may_be(goal, name));
         fitting.sort_unstable();
         if fitting.is_empty() {
             let patterns = self.index.patterns.iter();
             let fits = |pattern: &str| pattern != "%" && stem(pattern, goal).is_some();
-            if !patterns.map(|(pattern, _)| *pattern).any(fits) {
+            if !patterns.map(|(pattern, _)| pattern.as_str()).any(fits) {
                 return false;
             }
             shown.clone_into(&mut self.goal);
@@ -266,7 +323,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             implicit: None,
         };
         let explicit = self.index.explicit.get(name);
-        for rule in explicit.into_iter().flatten().copied() {
+        for rule in self.rules(explicit) {
             let stem = rule.pattern.as_deref().and_then(|p| stem(p, name));
             self.add_needs(&mut plan, rule, stem);
             if !rule.lines.is_empty() {
@@ -289,8 +346,9 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         // The shortest stem is the closest match, if what the rule needs can be had.
         let patterns = self.index.patterns.iter();
         let mut fitting: Vec<(&'m Rule, &str)> = patterns
-            .filter(|(_, rule)| !self.open.contains(&rule.span))
-            .filter_map(|(pattern, rule)| Some((*rule, stem(pattern, name)?)))
+            .filter_map(|(pattern, at)| Some((stem(pattern, name)?, at)))
+            .filter_map(|(stem, at)| Some((self.makefile.rules.get(*at)?, stem)))
+            .filter(|(rule, _)| !self.open.contains(&rule.span))
             .collect();
         // `%` is for what no other pattern fits.
         if fitting.iter().any(|(_, stem)| stem.len() < name.len()) {
@@ -314,8 +372,14 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             return Some(plan);
         }
         let default = self.index.explicit.get(".DEFAULT").filter(|_| is_goal)?;
-        plan.rules.push(default.last()?);
+        plan.rules.push(self.makefile.rules.get(*default.last()?)?);
         Some(plan)
+    }
+
+    fn rules(&self, places: Option<&'m Vec<usize>>) -> impl Iterator<Item = &'m Rule> + use<'m> {
+        let makefile = self.makefile;
+        let places = places.into_iter().flatten();
+        places.filter_map(|at| makefile.rules.get(*at))
     }
 
     fn add_needs(&self, plan: &mut Plan<'m>, rule: &Rule, stem: Option<&str>) {
@@ -342,7 +406,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             self.index
                 .patterns
                 .iter()
-                .any(|(p, _)| *p != "%" && stem(p, name).is_some())
+                .any(|(p, _)| p != "%" && stem(p, name).is_some())
         };
         named || made() || self.is_file(name)
     }
@@ -417,9 +481,11 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         let mut own = Variables::new();
         let mut exported = Vec::new();
         let named = self.index.variables.get(target).into_iter().flatten();
-        let fits = |v: &&&'m TargetVariable| stem(&v.target, target).is_some();
-        let patterns = self.index.pattern_variables.iter().filter(fits);
-        for variable in patterns.chain(named) {
+        let at = |at: &usize| self.makefile.target_variables.get(*at);
+        let fits = |v: &&'m TargetVariable| stem(&v.target, target).is_some();
+        let patterns = self.index.pattern_variables.iter();
+        let patterns = patterns.filter_map(at).filter(fits);
+        for variable in patterns.chain(named.filter_map(at)) {
             let assignment = &variable.assignment;
             let name = &assignment.name;
             // The command line is stronger.

@@ -8,6 +8,8 @@ mod make;
 mod npm;
 mod task;
 
+pub(crate) use make::Readings;
+
 use std::fmt;
 use std::rc::Rc;
 

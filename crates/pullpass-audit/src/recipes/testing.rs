@@ -50,6 +50,15 @@ fn call(run: &JobRun<'_>, runner: Runner, words: &str) -> Call {
     call
 }
 
+/// The recipes of a call.
+pub(super) fn called(
+    run: &JobRun<'_>,
+    runner: Runner,
+    words: &str,
+) -> Result<Vec<Recipe>, super::Failure> {
+    recipes(run, &call(run, runner, words))
+}
+
 /// Gives the recipes of a call, or what is said instead, to `look`.
 pub(super) fn with<R>(
     tree: &MemoryTree,
@@ -62,8 +71,7 @@ pub(super) fn with<R>(
     let cx = Context::new(tree, &options);
     let mut run = JobRun::new(&cx);
     set(&mut run);
-    let call = call(&run, runner, words);
-    let found = recipes(&run, &call);
+    let found = called(&run, runner, words);
     look(&run, found)
 }
 

@@ -114,7 +114,7 @@ impl Client {
 }
 
 /// Whether the job has signed in by podman and not by Docker: then podman is what it uses.
-fn signed_in_by_podman(run: &JobRun<'_>) -> bool {
+pub(crate) fn signed_in_by_podman(run: &JobRun<'_>) -> bool {
     let mut podman = false;
     for effect in run.effects() {
         if let Kind::Login { store, .. } = &effect.kind {

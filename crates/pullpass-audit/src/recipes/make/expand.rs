@@ -5,9 +5,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::run::JobRun;
-use crate::shell::{is_name, is_set_by_ci};
+use crate::shell::{engine, is_name, is_set_by_ci};
 use crate::source::RepoPath;
 use crate::text::{HoleKind, Text, is_hole};
 
@@ -34,6 +35,34 @@ pub(super) struct Variable {
 /// Variables by name.
 pub(super) type Variables = BTreeMap<String, Variable>;
 
+/// What makefiles asked of what differs from call to call. A call of which the same would be asked and
+/// answered reads them as this one did.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// Variables of the environment, with the values that they had.
+    environment: BTreeMap<String, Option<Text>>,
+    /// `$(MAKECMDGOALS)`.
+    goals: Option<String>,
+    /// Whether the job has signed in by podman alone.
+    podman: Option<bool>,
+}
+
+/// Where references may still lead; what is left of it after the makefiles is for the recipes.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    fuel: Cell<u32>,
+    work: Cell<usize>,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            fuel: Cell::new(FUEL),
+            work: Cell::new(MAX_WORK),
+        }
+    }
+}
+
 /// What references are looked up in.
 pub(super) struct Scope<'r, 'c> {
     pub(super) run: &'r JobRun<'c>,
@@ -41,15 +70,18 @@ pub(super) struct Scope<'r, 'c> {
     pub(super) cwd: RepoPath,
     /// `NAME=value` of the command line; stronger than the makefile.
     pub(super) given: BTreeMap<String, Text>,
-    pub(super) variables: Variables,
+    pub(super) variables: Rc<Variables>,
     /// Names set with `override`; stronger than the command line.
-    pub(super) overridden: BTreeSet<String>,
+    pub(super) overridden: Rc<BTreeSet<String>>,
+    /// The targets of the command line, as it names them.
+    goals: String,
+    /// Kept while the makefiles are read.
+    asked: RefCell<Option<Asked>>,
     /// Variables of targets, automatic variables, arguments of `call`; the last one is the strongest.
     pub(super) inner: RefCell<Vec<Variables>>,
     /// Names that are being unfolded.
     open: RefCell<Vec<String>>,
-    fuel: Cell<u32>,
-    work: Cell<usize>,
+    bounds: Bounds,
     /// What `$(eval …)` made and nobody has read yet.
     pub(super) evaluated: RefCell<Vec<String>>,
     /// The condition of an `$(if …)` is being unfolded, in which what nobody sets is empty.
@@ -57,20 +89,86 @@ pub(super) struct Scope<'r, 'c> {
 }
 
 impl<'r, 'c> Scope<'r, 'c> {
-    pub(super) fn new(run: &'r JobRun<'c>, cwd: RepoPath, given: &[(String, Text)]) -> Self {
+    pub(super) fn new(
+        run: &'r JobRun<'c>,
+        cwd: RepoPath,
+        given: &[(String, Text)],
+        goals: String,
+    ) -> Self {
         Self {
             run,
             cwd,
             given: given.iter().cloned().collect(),
-            variables: Variables::new(),
-            overridden: BTreeSet::new(),
+            variables: Rc::default(),
+            overridden: Rc::default(),
+            goals,
+            asked: RefCell::new(Some(Asked::default())),
             inner: RefCell::default(),
             open: RefCell::default(),
-            fuel: Cell::new(FUEL),
-            work: Cell::new(MAX_WORK),
+            bounds: Bounds::default(),
             evaluated: RefCell::default(),
             asks: Cell::new(false),
         }
+    }
+
+    /// Ends the reading of the makefiles: what they asked, and what they left to be done.
+    pub(super) fn end_reading(&mut self) -> (Asked, Bounds) {
+        let asked = self.asked.take().unwrap_or_default();
+        (asked, self.bounds.clone())
+    }
+
+    /// Goes on where another call had read the same makefiles, if they would read the same for this one.
+    pub(super) fn take_over(
+        &mut self,
+        asked: &Asked,
+        bounds: &Bounds,
+        variables: &Rc<Variables>,
+        overridden: &Rc<BTreeSet<String>>,
+    ) -> bool {
+        let mut environment = asked.environment.iter();
+        let same = environment.all(|(name, value)| self.run.env.get(name) == value.as_ref())
+            && asked
+                .goals
+                .as_ref()
+                .is_none_or(|goals| *goals == self.goals)
+            && asked
+                .podman
+                .is_none_or(|podman| podman == engine::signed_in_by_podman(self.run));
+        if same {
+            self.asked.replace(None);
+            self.bounds = bounds.clone();
+            self.variables = Rc::clone(variables);
+            self.overridden = Rc::clone(overridden);
+        }
+        same
+    }
+
+    /// A variable of the environment that make runs in.
+    fn environment(&self, name: &str) -> Option<&'r Text> {
+        let value = self.run.env.get(name);
+        if let Some(asked) = self.asked.borrow_mut().as_mut()
+            && !asked.environment.contains_key(name)
+        {
+            asked.environment.insert(name.to_owned(), value.cloned());
+        }
+        value
+    }
+
+    /// The likelier of two values, when both are command lines of a container client.
+    pub(super) fn likelier<'t>(&self, a: &'t str, b: &'t str) -> Option<&'t str> {
+        if let Some(asked) = self.asked.borrow_mut().as_mut() {
+            asked
+                .podman
+                .get_or_insert_with(|| engine::signed_in_by_podman(self.run));
+        }
+        engine::likelier(self.run, a, b)
+    }
+
+    fn goals(&self) -> String {
+        if let Some(asked) = self.asked.borrow_mut().as_mut() {
+            asked.goals.get_or_insert_with(|| self.goals.clone());
+        }
+        self.goals.clone()
     }
 
     fn output(&self, written: &str) -> Text {
@@ -80,14 +178,15 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// Takes the work of making `bytes` of text.
     fn work(&self, bytes: usize) -> bool {
-        let left = self.work.get().checked_sub(bytes);
-        self.work.set(left.unwrap_or(0));
+        let left = self.bounds.work.get().checked_sub(bytes);
+        self.bounds.work.set(left.unwrap_or(0));
         left.is_some()
     }
 
     /// Adds a file to `MAKEFILE_LIST`, by the name that it is included by.
     pub(super) fn note_file(&mut self, name: &str) {
-        let list = self.variables.entry("MAKEFILE_LIST".to_owned());
+        let variables = Rc::make_mut(&mut self.variables);
+        let list = variables.entry("MAKEFILE_LIST".to_owned());
         let list = list.or_insert_with(|| Variable {
             value: String::new(),
             recursive: false,
@@ -102,8 +201,8 @@ impl<'r, 'c> Scope<'r, 'c> {
         self.given.contains_key(name)
             || self.inner.borrow().iter().any(|v| v.contains_key(name))
             || self.variables.contains_key(name)
-            || self.run.env.contains_key(name)
-            || name == "CI"
+            || matches!(name, "CI" | "MAKECMDGOALS")
+            || self.environment(name).is_some()
     }
 
     /// A value without the variables in it that nothing in the repository sets, and no CI by itself: for
@@ -148,11 +247,11 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// What one reference (`$(NAME)`, `$@`, `$$`) stands for.
     pub(super) fn value(&self, written: &str, depth: usize) -> String {
-        let fuel = self.fuel.get();
-        if fuel == 0 || depth > MAX_NESTING || self.work.get() == 0 {
+        let fuel = self.bounds.fuel.get();
+        if fuel == 0 || depth > MAX_NESTING || self.bounds.work.get() == 0 {
             return self.output(written).as_str().to_owned();
         }
-        self.fuel.set(fuel - 1);
+        self.bounds.fuel.set(fuel - 1);
         let inside = match written.as_bytes() {
             [b'$', b'$'] => return "$".to_owned(),
             [b'$', b'(' | b'{', .., b')' | b'}'] => written.get(2..written.len() - 1).unwrap_or(""),
@@ -217,16 +316,20 @@ impl<'r, 'c> Scope<'r, 'c> {
             // The shell follows `make …` in a recipe, with the folder and the variables it has then.
             "MAKE" => self.make(),
             // GitHub and CircleCI both set it so.
-            "CI" if !self.run.env.contains_key(name) => "true".to_owned(),
+            "CI" if self.environment(name).is_none() => "true".to_owned(),
             // Set on Windows alone.
-            "OS" if !self.run.env.contains_key(name) => String::new(),
+            "OS" if self.environment(name).is_none() => String::new(),
             "MAKEFLAGS" | "MFLAGS" | "MAKEOVERRIDES" | "" => String::new(),
             // Recipes run in this folder, so for every path it is as good as its absolute name.
             "CURDIR" => ".".to_owned(),
-            "PWD" if !self.run.env.contains_key(name) => ".".to_owned(),
+            "PWD" if self.environment(name).is_none() => ".".to_owned(),
             "SHELL" => "/bin/sh".to_owned(),
             "RM" => "rm -f".to_owned(),
-            _ => self.run.variable(name).as_str().to_owned(),
+            "MAKECMDGOALS" => self.goals(),
+            _ => {
+                self.environment(name);
+                self.run.variable(name).as_str().to_owned()
+            }
         }
     }
 
@@ -278,8 +381,13 @@ impl<'r, 'c> Scope<'r, 'c> {
                         let root = self.run.cx.holes.of("$PWD", HoleKind::Variable);
                         root.as_str().to_owned()
                     }
-                    "uname" | "uname -s" if !super::super::on_other_system(self.run) => {
-                        "Linux".to_owned()
+                    "uname" | "uname -s" => {
+                        self.environment("RUNNER_OS");
+                        if super::super::on_other_system(self.run) {
+                            unknown()
+                        } else {
+                            "Linux".to_owned()
+                        }
                     }
                     _ => unknown(),
                 }
@@ -426,7 +534,7 @@ impl<'r, 'c> Scope<'r, 'c> {
                 let (variable, list) = (get(0), get(1));
                 let mut out = String::new();
                 for word in list.split_whitespace() {
-                    if self.fuel.get() == 0 || out.len() > MAX_VALUE {
+                    if self.bounds.fuel.get() == 0 || out.len() > MAX_VALUE {
                         break;
                     }
                     let skipped: usize = parts.iter().take(2).map(|p| p.len() + 1).sum();
@@ -511,7 +619,7 @@ impl<'r, 'c> Scope<'r, 'c> {
                     "command line"
                 } else if self.variables.contains_key(name) {
                     "file"
-                } else if self.run.env.contains_key(name) {
+                } else if self.environment(name).is_some() {
                     "environment"
                 } else {
                     return Some(unknown());

@@ -3,10 +3,10 @@
 //! Ours rather than `makefile-lossless`: a recipe must be expanded, keep the place of each byte and
 //! be read within bounds, which leaves a syntax tree little to do.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::effect::Guard;
-use crate::shell::engine;
 use crate::source::{FileId, RepoPath, Source, Span};
 use crate::text::{HoleKind, Mapped, is_hole};
 
@@ -352,7 +352,7 @@ impl Makefile {
                 }
                 "undefine" => {
                     let name = scope.expand(rest.trim());
-                    scope.variables.remove(&name);
+                    Rc::make_mut(&mut scope.variables).remove(&name);
                     return;
                 }
                 "vpath" => return,
@@ -369,7 +369,7 @@ impl Makefile {
                 self.exported.push(name.clone());
             }
             if overrides {
-                scope.overridden.insert(name.clone());
+                Rc::make_mut(&mut scope.overridden).insert(name.clone());
             }
             let assignment = Assignment { name, ..assignment };
             self.set(scope, &assignment);
@@ -382,12 +382,12 @@ impl Makefile {
             self.exported.extend(names.map(str::to_owned));
             return;
         }
-        if outside_references(line, ":").is_some() {
+        if outside_references(line, b":").is_some() {
             self.rule(line, raw, range, origin, scope);
         } else if line.contains('$') {
             // `$(call …)` may give a rule, and `$(eval …)` is called in such a line.
             let expanded = scope.expand(line).replace('$', "$$");
-            if outside_references(&expanded, ":").is_some() && !expanded.contains('\n') {
+            if outside_references(&expanded, b":").is_some() && !expanded.contains('\n') {
                 self.rule(&expanded, "", range, origin, scope);
             }
         }
@@ -401,7 +401,7 @@ impl Makefile {
         origin: Origin<'_>,
         scope: &Scope<'_, '_>,
     ) {
-        let Some(colon) = outside_references(line, ":") else {
+        let Some(colon) = outside_references(line, b":") else {
             return;
         };
         let targets = line.get(..colon).unwrap_or("");
@@ -423,9 +423,9 @@ impl Makefile {
             }
             return;
         }
-        let semicolon = outside_references(rest, ";");
+        let semicolon = outside_references(rest, b";");
         let needs = rest.get(..semicolon.unwrap_or(rest.len())).unwrap_or("");
-        let (pattern, needs) = match outside_references(needs, ":") {
+        let (pattern, needs) = match outside_references(needs, b":") {
             Some(at) => (
                 needs.get(..at).map(|p| scope.expand(p).trim().to_owned()),
                 needs.get(at + 1..).unwrap_or(""),
@@ -450,7 +450,7 @@ impl Makefile {
         });
         self.open = Some(self.rules.len() - 1);
         if semicolon.is_some()
-            && let Some(at) = outside_references(raw, ";#")
+            && let Some(at) = outside_references(raw, b";#")
         {
             let recipe = raw.get(at + 1..).unwrap_or("");
             let blank = recipe.len() - recipe.trim_start().len();
@@ -506,7 +506,7 @@ impl Makefile {
         {
             new = either(scope, name, old, new, self.likely());
         }
-        scope.variables.insert(name.clone(), new);
+        Rc::make_mut(&mut scope.variables).insert(name.clone(), new);
     }
 }
 
@@ -547,7 +547,7 @@ fn either(
             recursive: false,
         };
     }
-    if let Some(kept) = engine::likelier(scope.run, &old.value, &new.value) {
+    if let Some(kept) = scope.likelier(&old.value, &new.value) {
         return if kept == new.value { new } else { old.clone() };
     }
     if client(&new) {
@@ -732,7 +732,7 @@ fn decide(word: &str, rest: &str, scope: &Scope<'_, '_>, likely: bool) -> Option
 
 /// `NAME op value`, when the line is an assignment and no rule.
 pub(super) fn split_assignment(line: &str) -> Option<Assignment> {
-    let at = outside_references(line, ":=")?;
+    let at = outside_references(line, b":=")?;
     let from = line.get(at..)?;
     let (name, operator, length) = if from.starts_with(":::=") {
         (line.get(..at)?, ":=", 4)
@@ -762,17 +762,17 @@ pub(super) fn split_assignment(line: &str) -> Option<Assignment> {
 }
 
 /// Where any of `marks` stands outside of references: the first place only.
-fn outside_references(line: &str, marks: &str) -> Option<usize> {
+fn outside_references(line: &str, marks: &[u8]) -> Option<usize> {
     let mut depth = 0_usize;
     let mut dollar = false;
-    for (at, c) in line.char_indices() {
-        match c {
-            '(' | '{' if dollar || depth > 0 => depth += 1,
-            ')' | '}' => depth = depth.saturating_sub(1),
-            _ if depth == 0 && marks.contains(c) => return Some(at),
+    for (at, byte) in line.bytes().enumerate() {
+        match byte {
+            b'(' | b'{' if dollar || depth > 0 => depth += 1,
+            b')' | b'}' => depth = depth.saturating_sub(1),
+            _ if depth == 0 && marks.contains(&byte) => return Some(at),
             _ => {}
         }
-        dollar = c == '$';
+        dollar = byte == b'$';
     }
     None
 }
@@ -801,9 +801,13 @@ fn logical_end(text: &str, start: usize) -> usize {
 }
 
 /// A logical line with each continuation made one space.
-fn joined(raw: &str) -> String {
+fn joined(raw: &str) -> Cow<'_, str> {
+    let raw = raw.trim_end_matches(['\n', '\r']);
+    if !raw.contains('\n') {
+        return raw.into();
+    }
     let mut out = String::with_capacity(raw.len());
-    let mut lines = raw.trim_end_matches(['\n', '\r']).split('\n').peekable();
+    let mut lines = raw.split('\n').peekable();
     while let Some(line) = lines.next() {
         let line = line.strip_suffix('\r').unwrap_or(line);
         if lines.peek().is_some() {
@@ -818,10 +822,13 @@ fn joined(raw: &str) -> String {
             });
         }
     }
-    out
+    out.into()
 }
 
-fn without_comment(line: &str) -> String {
+fn without_comment(line: &str) -> Cow<'_, str> {
+    if !line.contains('#') {
+        return line.into();
+    }
     let mut out = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {
@@ -834,5 +841,5 @@ fn without_comment(line: &str) -> String {
             _ => out.push(c),
         }
     }
-    out
+    out.into()
 }

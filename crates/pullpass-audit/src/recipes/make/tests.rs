@@ -1,5 +1,6 @@
 use super::super::Runner::Make;
-use super::super::testing::{environment, runs, shown, tree, with, written};
+use super::super::testing::{called, environment, runs, shown, tree, with, written};
+use crate::context::{Context, Options};
 use crate::run::{Cwd, JobRun};
 use crate::source::RepoPath;
 
@@ -436,7 +437,7 @@ fn what_is_exported_is_in_the_environment() {
         (
             "A := 1\nexport\nunexport C\nC = 3",
             "r",
-            vec!["A=1", "MAKECMDGOALS=r", "MAKEFILE_LIST=Makefile"],
+            vec!["A=1", "MAKEFILE_LIST=Makefile"],
         ),
         ("A = 1", "r X=$Y", vec!["X=$Y"]),
         ("export A ?= $(shell x)", "r", vec!["A=$(shell x)"]),
@@ -739,4 +740,43 @@ fn the_rules_of_postgresql_bring_targets_that_pull_nothing() {
 fn the_top_of_the_repository_is_known() {
     let text = "TOP := $(shell git rev-parse --show-toplevel)\nr:\n\tdocker build $(TOP)/a\n";
     assert_eq!(make(text, "r"), "docker build $PWD/a");
+}
+
+#[test]
+fn a_second_call_reads_what_its_own_environment_makes_of_the_file() {
+    let text = "\
+ifeq ($(KIND),all)
+more: r
+endif
+TAG ?= 1
+r:
+\tdocker run app:$(TAG) # $(MAKECMDGOALS)
+";
+    let set: [(&[(&str, &str)], &str, &str); 7] = [
+        (&[], "r", "docker run app:1 # r"),
+        (&[("TAG", "2")], "r", "docker run app:2 # r"),
+        (&[], "r", "docker run app:1 # r"),
+        (&[("OTHER", "2")], "r", "docker run app:1 # r"),
+        (&[("KIND", "all")], "more", "docker run app:1 # more"),
+        (
+            &[],
+            "more",
+            "[if ifeq ($(KIND),all)] docker run app:1 # more",
+        ),
+        (&[], "r TAG=3", "docker run app:3 # r"),
+    ];
+    let tree = tree(&[("Makefile", text)]);
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    for (environment, words, expected) in set {
+        let mut run = JobRun::new(&cx);
+        let environment = environment.iter();
+        let environment = environment.map(|(name, value)| ((*name).to_owned(), (*value).into()));
+        run.env.extend(environment);
+        assert_eq!(shown(&run, &called(&run, Make, words)), expected, "{words}");
+    }
+    let readings = cx.makefiles.borrow();
+    let kept: Vec<usize> = readings.0.values().map(Vec::len).collect();
+    // Without `TAG` and with it, with `KIND`, with `TAG` given.
+    assert_eq!(kept, [4]);
 }
