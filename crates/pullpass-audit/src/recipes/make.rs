@@ -42,7 +42,7 @@ const MANY_LINES: usize = 200;
 
 /// What was read for one call.
 struct Reading {
-    given: Vec<(String, Text)>,
+    given: BTreeMap<String, Text>,
     asked: Asked,
     bounds: Bounds,
     makefile: Makefile,
@@ -55,24 +55,23 @@ struct Reading {
 /// recipes call make again and again, and hardly ever in an environment that makes another makefile of
 /// the same files.
 #[derive(Default)]
-pub(crate) struct Readings(HashMap<(RepoPath, RepoPath, String), Vec<Rc<Reading>>>);
+pub(crate) struct Readings {
+    by_file: HashMap<(RepoPath, RepoPath, String), Vec<Rc<Reading>>>,
+    /// Rules that all of them have together.
+    rules: usize,
+}
 
-/// Readings that are kept of one file.
-const MAX_READINGS: usize = 16;
+/// Rules of all readings that are kept, about 10 MB; then all are forgotten.
+const MAX_KEPT: usize = 20_000;
 
-fn read(
-    scope: &mut Scope<'_, '_>,
-    path: &RepoPath,
-    name: &str,
-    given: &[(String, Text)],
-) -> Result<Rc<Reading>, Failure> {
+fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Reading>, Failure> {
     let cx = scope.run.cx;
     let source = cx.sources.load(path).map_err(|e| e.message)?;
     let key = (scope.cwd.clone(), path.clone(), name.to_owned());
-    if let Some(known) = cx.makefiles.borrow().0.get(&key) {
+    if let Some(known) = cx.makefiles.borrow().by_file.get(&key) {
         for known in known {
             let Reading { asked, bounds, .. } = &**known;
-            let same = known.given == given;
+            let same = known.given == scope.given;
             if same && scope.take_over(asked, bounds, &known.variables, &known.overridden) {
                 return Ok(Rc::clone(known));
             }
@@ -83,7 +82,7 @@ fn read(
     makefile.read(&source, scope, 0);
     let (asked, bounds) = scope.end_reading();
     let reading = Rc::new(Reading {
-        given: given.to_vec(),
+        given: scope.given.clone(),
         asked,
         bounds,
         index: Index::of(&makefile),
@@ -96,11 +95,12 @@ fn read(
         return Ok(reading);
     }
     let mut all = cx.makefiles.borrow_mut();
-    let all = all.0.entry(key).or_default();
-    if all.len() == MAX_READINGS {
-        all.remove(0);
+    all.rules += reading.makefile.rules.len().max(1);
+    if all.rules > MAX_KEPT {
+        *all = Readings::default();
     }
-    all.push(Rc::clone(&reading));
+    let of_file = all.by_file.entry(key).or_default();
+    of_file.push(Rc::clone(&reading));
     Ok(reading)
 }
 
@@ -111,7 +111,7 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     let mut scope = Scope::new(run, cwd, &call.variables, goals.join(" "));
     let name = call.file.as_ref().and_then(Text::known);
     let name = name.unwrap_or(path.name());
-    let reading = read(&mut scope, &path, name, &call.variables)?;
+    let reading = read(&mut scope, &path, name)?;
     let makefile = &reading.makefile;
     let mut order = Order::new(makefile, &reading.index, &scope, call, &path);
     let goals = if goals.is_empty() {

@@ -776,7 +776,7 @@ r:
         assert_eq!(shown(&run, &called(&run, Make, words)), expected, "{words}");
     }
     let readings = cx.makefiles.borrow();
-    let kept: Vec<usize> = readings.0.values().map(Vec::len).collect();
+    let kept: Vec<usize> = readings.by_file.values().map(Vec::len).collect();
     // Without `TAG` and with it, with `KIND`, with `TAG` given.
     assert_eq!(kept, [4]);
 }
