@@ -406,12 +406,12 @@ impl Steps {
         // Nearly all scripts run in the workspace itself.
         let way_up = way_up(&run.cwd);
         let workspace = way_up.map(|way| std::mem::replace(&mut self.frame.workspace, way));
-        let span = script.value_span();
-        if let Some(script) = self.script(run, script) {
+        let node = script;
+        if let Some(script) = self.script(run, node) {
             let whole = Text::from(script.text.trim());
             if whole.is_one_hole() {
                 let why = "what it runs is known only when the job does";
-                run.opaque(span, run.show(&whole), why, By::Run);
+                run.opaque(node.value_span(), run.show(&whole), why, By::Run);
             } else {
                 shell::run_script(run, script);
                 if self.is_of_windows(shell.as_deref()) {
