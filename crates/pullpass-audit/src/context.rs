@@ -12,7 +12,7 @@ use crate::dockerfile::reader::{self, Dockerfile};
 use crate::memory::Memory;
 use crate::recipes::Readings;
 use crate::reference::{self, Image};
-use crate::shell::suites::Mentions;
+use crate::shell::suites::{Mentions, go};
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::{Holes, Text};
@@ -83,6 +83,7 @@ pub struct Context<'t> {
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
     images: RefCell<HashMap<Text, Rc<Named>>>,
     pub(crate) mentions: RefCell<Mentions>,
+    pub(crate) go_modules: RefCell<HashMap<RepoPath, Option<Rc<go::Module>>>>,
     /// What makefiles said to the calls of make before.
     pub(crate) makefiles: RefCell<Readings>,
 }
@@ -113,6 +114,7 @@ impl<'t> Context<'t> {
             scripts: RefCell::default(),
             images: RefCell::default(),
             mentions: RefCell::default(),
+            go_modules: RefCell::default(),
             makefiles: RefCell::default(),
         }
     }

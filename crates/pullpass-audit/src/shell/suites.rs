@@ -2,7 +2,9 @@
 //! its own helper `testcontainers/ryuk` before anything else.
 //!
 //! Which programs run tests, and in which files of a project a dependency stands, is data
-//! (`[[suite]]` in `data/tools.toml`). The code of the tests is not read.
+//! (`[[suite]]` in `data/tools.toml`). The code of the tests is not read, but for what Go's imports.
+
+pub(crate) mod go;
 
 use std::rc::Rc;
 
@@ -120,6 +122,9 @@ impl Shell {
         let Some(&Mention { place, .. }) = found.iter().find(|m| suite.runs(args, m)) else {
             return;
         };
+        if name == "go" && !go::may_start_containers(run.cx, folder, args) {
+            return;
+        }
         // Testcontainers Cloud pulls elsewhere.
         if run.env.get("TC_CLOUD_TOKEN").is_some() {
             return;

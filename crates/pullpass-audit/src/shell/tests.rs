@@ -1231,6 +1231,50 @@ fn a_loop_over_a_pattern_goes_through_the_files_there_are() {
     assert!(pulls_of("for d in other/*/; do docker build $d; done").is_empty());
 }
 
+#[test]
+fn go_tests_start_containers_in_packages_that_come_to_the_library() {
+    const LIBRARY: &str = "import \"github.com/testcontainers/testcontainers-go\"\n";
+    let helper = format!("package db\n{LIBRARY}");
+    let tagged = format!("//go:build integration\n\npackage it\n{LIBRARY}");
+    let files = [
+        (
+            "go.mod",
+            "module acme.example/shop // shop\nrequire github.com/testcontainers/testcontainers-go v1\n",
+        ),
+        ("main_test.go", "package main\n"),
+        ("internal/db/db.go", &helper),
+        ("store/store.go", "package store\n"),
+        (
+            "store/store_test.go",
+            "package store\nimport \"acme.example/shop/internal/db\"\n",
+        ),
+        ("web/web.go", "package web\n"),
+        ("web/web_test.go", "package web\n"),
+        ("web/testdata/x_test.go", &helper),
+        ("it/it_test.go", &tagged),
+        ("tools/go.mod", "module acme.example/tools\n"),
+        ("tools/x_test.go", &helper),
+    ];
+    for (command, starts) in [
+        ("go test ./...", true),
+        ("go test -race -run X ./store", true),
+        ("go test acme.example/shop/store", true),
+        ("go test -timeout 5m ./web/... .", false),
+        ("go test", false),
+        ("go test ./it/...", false),
+        ("go test -tags integration ./it/...", true),
+        ("go test --tags=a,integration ./it", true),
+        ("go test -tags \"$TAGS\" ./it", true),
+        ("go test ./internal/db", false),
+        ("go test ./tools/...", false),
+        ("go test $(go list ./...)", true),
+        ("go test -C store", true),
+    ] {
+        let seen = effects_in(&files, command);
+        assert_eq!(!seen.is_empty(), starts, "{command}: {seen:?}");
+    }
+}
+
 const CONTAINERS: &str = "pull testcontainers/ryuk:?";
 
 /// What a project depends on says that its tests start containers; whatever runs the tests pulls.
