@@ -1266,6 +1266,8 @@ fn go_tests_start_containers_in_packages_that_come_to_the_library() {
         ("go test --tags=a,integration ./it", true),
         ("go test -tags \"$TAGS\" ./it", true),
         ("go test ./internal/db", false),
+        ("go test -c -o /dev/null ./store", false),
+        ("go test ./web -test.run ./store", false),
         ("go test ./tools/...", false),
         ("go test $(go list ./...)", true),
         ("go test -C store", true),

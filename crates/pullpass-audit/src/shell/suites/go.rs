@@ -285,6 +285,7 @@ impl Asked {
                 continue;
             };
             let flag = flag.strip_prefix('-').unwrap_or(flag);
+            let flag = flag.strip_prefix("test.").unwrap_or(flag);
             let (name, value) = match flag.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (flag, None),
