@@ -752,27 +752,26 @@ TAG ?= 1
 r:
 \tdocker run app:$(TAG) # $(MAKECMDGOALS)
 ";
-    let set: [(&[(&str, &str)], &str, &str); 7] = [
-        (&[], "r", "docker run app:1 # r"),
-        (&[("TAG", "2")], "r", "docker run app:2 # r"),
-        (&[], "r", "docker run app:1 # r"),
-        (&[("OTHER", "2")], "r", "docker run app:1 # r"),
-        (&[("KIND", "all")], "more", "docker run app:1 # more"),
-        (
-            &[],
-            "more",
-            "[if ifeq ($(KIND),all)] docker run app:1 # more",
-        ),
-        (&[], "r TAG=3", "docker run app:3 # r"),
-    ];
     let tree = tree(&[("Makefile", text)]);
     let options = Options::default();
     let cx = Context::new(&tree, &options);
-    for (environment, words, expected) in set {
+    for (set, words, expected) in [
+        (None, "r", "docker run app:1 # r"),
+        (Some(("TAG", "2")), "r", "docker run app:2 # r"),
+        (None, "r", "docker run app:1 # r"),
+        (Some(("OTHER", "2")), "r", "docker run app:1 # r"),
+        (Some(("KIND", "all")), "more", "docker run app:1 # more"),
+        (
+            None,
+            "more",
+            "[if ifeq ($(KIND),all)] docker run app:1 # more",
+        ),
+        (None, "r TAG=3", "docker run app:3 # r"),
+    ] {
         let mut run = JobRun::new(&cx);
-        let environment = environment.iter();
-        let environment = environment.map(|(name, value)| ((*name).to_owned(), (*value).into()));
-        run.env.extend(environment);
+        let set = set.into_iter();
+        run.env
+            .extend(set.map(|(name, value)| (name.to_owned(), value.into())));
         assert_eq!(shown(&run, &called(&run, Make, words)), expected, "{words}");
     }
     let readings = cx.makefiles.borrow();

@@ -213,9 +213,7 @@ impl File {
         };
         let (mut in_comment, mut in_list, mut has_package) = (false, false, false);
         for line in text.lines().map(str::trim) {
-            if in_comment {
-                in_comment = !line.contains("*/");
-            } else if line.starts_with("/*") {
+            if in_comment || line.starts_with("/*") {
                 in_comment = !line.contains("*/");
             } else if let Some(constraint) = line.strip_prefix("//go:build ") {
                 if !has_package {
