@@ -83,6 +83,7 @@ pub struct Context<'t> {
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
     images: RefCell<HashMap<Text, Rc<Named>>>,
     pub(crate) mentions: RefCell<Mentions>,
+    /// The modules whose tests were asked for, by folder; `None` where they say nothing.
     pub(crate) go_modules: RefCell<HashMap<RepoPath, Option<Rc<go::Module>>>>,
     /// What makefiles said to the calls of make before.
     pub(crate) makefiles: RefCell<Readings>,

@@ -61,7 +61,7 @@ pub(crate) struct Readings {
     rules: usize,
 }
 
-/// Rules of all readings that are kept, about 10 MB; then all are forgotten.
+/// Rules that all readings which are kept may have; then all are forgotten.
 const MAX_KEPT: usize = 20_000;
 
 fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Reading>, Failure> {

@@ -122,7 +122,7 @@ impl Shell {
         let Some(&Mention { place, .. }) = found.iter().find(|m| suite.runs(args, m)) else {
             return;
         };
-        if name == "go" && !go::may_start_containers(run.cx, folder, args) {
+        if name == "go" && !go::may_start_containers(run, folder, args) {
             return;
         }
         // Testcontainers Cloud pulls elsewhere.

@@ -1271,6 +1271,7 @@ fn go_tests_start_containers_in_packages_that_come_to_the_library() {
         ("go test ./tools/...", false),
         ("go test $(go list ./...)", true),
         ("go test -C store", true),
+        ("GOFLAGS=-tags=integration go test ./it", true),
     ] {
         let seen = effects_in(&files, command);
         assert_eq!(!seen.is_empty(), starts, "{command}: {seen:?}");

@@ -7,6 +7,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
+use crate::run::JobRun;
 use crate::shell::Arg;
 use crate::source::RepoPath;
 use crate::text::is_hole;
@@ -22,7 +23,7 @@ const MAX_CONSTRAINT: usize = 500;
 
 /// Flags of `go test` that have their value in the next word (<https://pkg.go.dev/cmd/go>: "Build and test
 /// caching", "Testing flags"; `go help build`).
-const WITH_VALUE: [&str; 41] = [
+const WITH_VALUE: [&str; 42] = [
     "asmflags",
     "bench",
     "benchtime",
@@ -64,6 +65,7 @@ const WITH_VALUE: [&str; 41] = [
     "timeout",
     "toolexec",
     "trace",
+    "vet",
 ];
 
 /// Systems and processors that a file's name may end in (`x_windows.go`), but for those of most runners
@@ -111,7 +113,13 @@ pub(crate) struct Module {
 
 /// Whether a call of `go test` in the folder of a module may run tests that start containers. `true` where
 /// that cannot be told.
-pub(super) fn may_start_containers(cx: &Context<'_>, folder: &RepoPath, args: &[Arg]) -> bool {
+pub(super) fn may_start_containers(run: &JobRun<'_>, folder: &RepoPath, args: &[Arg]) -> bool {
+    // Flags for each call of `go`: <https://pkg.go.dev/cmd/go#hdr-Environment_variables>.
+    let flags = run.env.get("GOFLAGS").map_or("", |flags| flags.as_str());
+    if flags.contains("-tags") || flags.contains(is_hole) {
+        return true;
+    }
+    let cx = run.cx;
     let known = cx.go_modules.borrow().get(folder).cloned();
     let module = known.unwrap_or_else(|| {
         let module = Module::read(cx, folder).map(Into::into);
