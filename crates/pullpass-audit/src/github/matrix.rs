@@ -148,29 +148,6 @@ fn extend(out: &mut Vec<Entries>, own_keys: &[&str], extra: &[(String, Value)]) 
     }
 }
 
-/// Leaves one of the combinations that agree in everything that the job makes use of: 1,000
-/// repositories test against hundreds of versions that no pull depends on.
-pub(super) fn distinct(combinations: Vec<Value>, used: impl FnOnce() -> Used) -> Vec<Value> {
-    if combinations.len() < 2 {
-        return combinations;
-    }
-    let Used::Keys(keys) = used() else {
-        return combinations;
-    };
-    let mut out: Vec<Value> = Vec::new();
-    for combination in combinations {
-        let same = |other: &Value| {
-            keys.iter()
-                .all(|key| combination.get(key) == other.get(key))
-                && other.is_known() == combination.is_known()
-        };
-        if !out.iter().any(same) {
-            out.push(combination);
-        }
-    }
-    out
-}
-
 /// What a job makes use of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Used {
@@ -184,6 +161,17 @@ impl Used {
     /// Nothing yet.
     pub(super) fn nothing() -> Self {
         Self::Keys(Vec::new())
+    }
+
+    /// Whether two combinations agree in it: 1,000 repositories test against hundreds of versions that
+    /// no pull depends on.
+    pub(super) fn agree(&self, a: &Value, b: &Value) -> bool {
+        match self {
+            Self::Everything => false,
+            Self::Keys(keys) => {
+                a.is_known() == b.is_known() && keys.iter().all(|key| a.get(key) == b.get(key))
+            }
+        }
     }
 
     /// Adds what the text of a part of the job makes use of.

@@ -293,6 +293,33 @@ fn combinations_that_no_pull_depends_on_are_one_job() {
 }
 
 #[test]
+fn what_a_matrix_gives_to_actions_that_pull_nothing_decides_nothing() {
+    let text = "on: push\njobs:\n  j:\n    steps:\n      - uses: actions/setup-node@v4\n        with: {node-version: '${{ matrix.v }}'}\n      - uses: actions/checkout@v4\n        with: {path: '${{ matrix.path }}'}\n      - run: docker pull ${{ matrix.image }}\n";
+    with(&repository(text, &[]), |cx, _| {
+        let document = cx.yaml(&RepoPath::new(PATH).unwrap()).unwrap();
+        let jobs = document.root().and_then(|root| root.get("jobs")).unwrap();
+        let used = super::workflow::used(jobs.get("j").unwrap());
+        let keys = ["path", "image"].map(str::to_owned).to_vec();
+        assert_eq!(used, super::matrix::Used::Keys(keys));
+    });
+}
+
+#[test]
+fn each_system_of_a_matrix_is_followed_where_one_is_asked_for() {
+    let text = "on: push\njobs:\n  j:\n    runs-on: ${{ matrix.os }}\n    strategy: {matrix: {os: [windows-latest, macos-14, ubuntu-latest]}}\n    steps:\n      - run: docker pull alpine\n        if: runner.os == 'Linux'\n";
+    let seen = lines(&repository(text, &[]));
+    assert_eq!(seen, ["[j]", "[j]", "run alpine client"]);
+    let own = text.replace("macos-14", "[self-hosted, big]");
+    let runners = |text: &str| {
+        with(&repository(text, &[]), |_, jobs| {
+            jobs.iter().map(|job| job.runner).collect::<Vec<_>>()
+        })
+    };
+    let plain = own.replace("        if: runner.os == 'Linux'\n", "");
+    assert_eq!(runners(&plain), [Runner::Hosted, Runner::SelfHosted]);
+}
+
+#[test]
 fn conditions_become_guards() {
     let guard = |condition: &str| -> String {
         let text = format!(

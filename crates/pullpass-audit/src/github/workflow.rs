@@ -19,7 +19,7 @@ use super::evaluate::{Frame, Given, Inputs, Scope, Secrets, Starter, Value};
 use super::matrix::{self, Used};
 use super::reusable;
 use super::steps::{self, Steps};
-use super::table::in_lower_case;
+use super::table::{self, in_lower_case};
 
 /// Keys of a job that decide nothing about its pulls.
 const IDLE_KEYS: [&str; 10] = [
@@ -407,9 +407,18 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         };
         let strategy = strategy.and_then(|s| s.get("matrix"));
         let scope = self.scope(&outer, &self.env);
-        let combinations = matrix::distinct(matrix::expand(&scope, strategy), || used(job));
+        let combinations = matrix::expand(&scope, strategy);
+        let used = match combinations.len() {
+            0 | 1 => Used::Everything,
+            _ => used(job),
+        };
         if let Some(uses) = uses {
+            let mut done: Vec<Value> = Vec::new();
             for (index, combination) in combinations.into_iter().enumerate() {
+                if done.iter().any(|other| used.agree(other, &combination)) {
+                    continue;
+                }
+                done.push(combination.clone());
                 let frame = with_matrix(&outer, combination);
                 let caller = reusable::Caller {
                     id,
@@ -432,14 +441,21 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         };
         let shared: Rc<[Guard]> = guards.as_slice().into();
         let first = out.len();
+        let mut done = Vec::new();
         for (index, combination) in combinations.into_iter().enumerate() {
             if !self.cx.spend() {
                 return;
             }
-            let mut frame = with_matrix(&outer, combination);
+            let mut frame = with_matrix(&outer, combination.clone());
             let (runner, os) = runner(&self.scope(&frame, &self.env), runs_on);
+            let same =
+                |(other, on): &(Value, _)| *on == (runner, os) && used.agree(other, &combination);
+            if done.iter().any(same) {
+                continue;
+            }
+            done.push((combination, (runner, os)));
             frame.os = os;
-            let (effects, outputs) = self.effects(job, frame, &shared);
+            let (effects, outputs) = self.effects(job, frame, runner, &shared);
             if self.reads_outputs {
                 self.give(id, outputs, index == 0);
             }
@@ -502,6 +518,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         &self,
         job: Node<'d>,
         frame: Frame,
+        runner: Runner,
         guards: &Rc<[Guard]>,
     ) -> (Vec<Effect>, Variables) {
         let [env, container, services, list, defaults, declared] = job.get_all([
@@ -516,6 +533,11 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         let mut run = JobRun::new(self.cx);
         run.trace = self.call.trace.clone();
         run.env = add_env(self.cx, &frame, &self.env, env);
+        if let Some(os) = frame.os {
+            run.env.insert("RUNNER_OS".to_owned(), os.into());
+            // GitHub's own machines with macOS have no Docker, those with Windows run images of Windows.
+            run.has_engine = os == "Linux" || runner != Runner::Hosted;
+        }
         containers(&mut run, &frame, container, services);
         if let Some(list) = list {
             let defaults =
@@ -558,7 +580,7 @@ fn same_effects(a: &[Effect], b: &[Effect]) -> bool {
 }
 
 /// What of the matrix decides about a job's pulls.
-fn used(job: Node<'_>) -> Used {
+pub(super) fn used(job: Node<'_>) -> Used {
     let mut used = Used::nothing();
     let source = job.document().source();
     let slice = |node: Node<'_>| source.slice(node.span().start, node.span().end);
@@ -569,7 +591,7 @@ fn used(job: Node<'_>) -> Used {
         match entry.key.as_str() {
             Some(key) if IDLE_KEYS.contains(&key) => {}
             Some("steps") => {
-                for step in entry.value.items() {
+                for step in entry.value.items().filter(|step| !is_quiet(*step)) {
                     for part in step.entries() {
                         if !part
                             .key
@@ -585,6 +607,14 @@ fn used(job: Node<'_>) -> Used {
         }
     }
     used
+}
+
+/// Whether a step is one of an action that nothing comes of.
+fn is_quiet(step: Node<'_>) -> bool {
+    let uses = step.get("uses").and_then(Node::as_str);
+    // Where a checkout puts the repository counts.
+    uses.map(|uses| table::name_and_version(uses).0)
+        .is_some_and(|name| name != "actions/checkout" && table::is_quiet(name))
 }
 
 /// Whose machine the labels mean, and its `runner.os`.
