@@ -232,7 +232,9 @@ impl<'c, 'd> Resolver<'c, 'd> {
         if value.node.is_null() {
             return Some(Resolved::certain(""));
         }
-        if !written.contains("<<") {
+        // Next to no value has one.
+        let first = memchr::memchr(b'<', written.as_bytes());
+        if first.is_none() || !written.contains("<<") {
             return Some(Resolved::certain(written));
         }
         let mut text = String::new();

@@ -440,9 +440,10 @@ impl Planner<'_, '_> {
                 if number || parse(&image) == Image::Nothing {
                     return;
                 }
-                let template = ["{{", "{%", "<%", "@@"]
-                    .iter()
-                    .any(|mark| image.as_str().contains(mark));
+                let marks = ["{{", "{%", "<%", "@@"];
+                let may_be = memchr::memchr3(b'{', b'<', b'@', image.as_str().as_bytes());
+                let template =
+                    may_be.is_some() && marks.iter().any(|mark| image.as_str().contains(mark));
                 plan.pulls.push(PlannedPull {
                     span,
                     image,

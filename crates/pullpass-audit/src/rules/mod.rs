@@ -153,7 +153,7 @@ impl Draft {
 
 /// A message, in one piece of memory: most are about as long.
 fn message(text: fmt::Arguments<'_>) -> String {
-    let mut out = String::with_capacity(160);
+    let mut out = String::with_capacity(256);
     // A text cannot fail to be written.
     let _ = fmt::Write::write_fmt(&mut out, text);
     out
