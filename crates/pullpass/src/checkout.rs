@@ -3,11 +3,12 @@
 //! What a repository holds is chosen by whoever wrote it, and the paths that are asked for come out
 //! of its files. So a path is followed only while it stays inside of the repository, whatever
 //! symbolic links say; only regular files are opened, so that nothing blocks; and none that is
-//! larger than a CI file can be. The usual path, without a link on it, costs one `lstat` per file.
+//! larger than a CI file can be. The usual path, without a link on it, costs one `lstat` per file, and less
+//! where the folder has been listed.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
-use std::fs::{self, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -16,6 +17,7 @@ use pullpass_audit::context::Unread;
 use pullpass_audit::source::{ELSEWHERE, MAX_FILE_BYTES, ReadError, RepoPath, Tree};
 
 use crate::error::in_words;
+use crate::listing::{Kind, Listing};
 use crate::neighbours::Neighbours;
 use crate::remote::Remote;
 
@@ -39,6 +41,8 @@ pub(crate) struct Checkout<'n> {
     folders: RefCell<HashMap<RepoPath, Result<PathBuf, ReadError>>>,
     /// The names in the folders that were listed.
     listed: RefCell<HashMap<RepoPath, Vec<String>>>,
+    /// What these names are, and those at the root where they are known.
+    listings: RefCell<HashMap<RepoPath, Listing>>,
     /// Folders that exist and could not be listed.
     unlisted: RefCell<Vec<Unread>>,
 }
@@ -55,6 +59,7 @@ impl<'n> Checkout<'n> {
             real_root: RefCell::default(),
             folders: RefCell::default(),
             listed: RefCell::default(),
+            listings: RefCell::default(),
             unlisted: RefCell::default(),
         }
     }
@@ -65,6 +70,16 @@ impl<'n> Checkout<'n> {
             neighbours: Some(neighbours),
             ..Self::new(root)
         }
+    }
+
+    /// The same, with what is known of the names at the root.
+    pub(crate) fn with_root(self, names: Option<&Listing>) -> Self {
+        if let Some(names) = names.filter(|names| names.is_whole()) {
+            self.listings
+                .borrow_mut()
+                .insert(RepoPath::root(), names.clone());
+        }
+        self
     }
 
     /// The other repository that a path leads into, and the path in it.
@@ -93,40 +108,61 @@ impl<'n> Checkout<'n> {
         if let Some(known) = self.folders.borrow().get(path) {
             return known.clone();
         }
-        let found = self.folder(&path.parent()).and_then(|parent| {
-            let (real, metadata) = self.step(&parent, path.name())?;
-            if metadata.is_dir() {
-                Ok(real)
-            } else {
-                Err(ReadError::NotFound)
-            }
-        });
+        let (folder, name) = (path.parent(), path.name());
+        let found =
+            self.folder(&folder)
+                .and_then(|parent| match self.step(&folder, &parent, name)? {
+                    (real, Found::Folder) => Ok(real),
+                    _ => Err(ReadError::NotFound),
+                });
         self.folders
             .borrow_mut()
             .insert(path.clone(), found.clone());
         found
     }
 
-    /// One name inside of a real folder, a symbolic link looked through.
-    fn step(&self, folder: &Path, name: &str) -> Result<(PathBuf, Metadata), ReadError> {
+    /// One name inside of `folder`, which is really at `real`; a symbolic link is looked through.
+    fn step(
+        &self,
+        folder: &RepoPath,
+        real: &Path,
+        name: &str,
+    ) -> Result<(PathBuf, Found), ReadError> {
         // Elsewhere than on Unix, `join` would take these for a new root or for more than one step.
         if cfg!(not(unix)) && name.contains(['\\', ':']) {
             return Err(ReadError::Outside);
         }
+        let known = self.known(folder, name);
+        if known == Some(None) {
+            return Err(ReadError::NotFound);
+        }
         // In one piece of memory.
-        let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
-        path.push(folder);
+        let mut path = PathBuf::with_capacity(real.as_os_str().len() + 1 + name.len());
+        path.push(real);
         path.push(name);
+        match known.flatten() {
+            Some(Kind::Folder) => return Ok((path, Found::Folder)),
+            Some(Kind::File) => return Ok((path, Found::File(None))),
+            Some(Kind::Other) | None => {}
+        }
         let metadata = fs::symlink_metadata(&path).map_err(|e| refused(&e))?;
         if !metadata.is_symlink() {
-            return Ok((path, metadata));
+            return Ok((path, Found::of(&metadata)));
         }
         let real = fs::canonicalize(&path).map_err(|e| refused(&e))?;
         if !real.starts_with(self.real_root()?) {
             return Err(ReadError::Outside);
         }
         let metadata = fs::symlink_metadata(&real).map_err(|e| refused(&e))?;
-        Ok((real, metadata))
+        Ok((real, Found::of(&metadata)))
+    }
+
+    /// What a name is, where the folder has been listed; `Some(None)` when nothing is called so there.
+    fn known(&self, folder: &RepoPath, name: &str) -> Option<Option<Kind>> {
+        let listings = self.listings.borrow();
+        let listing = listings.get(folder)?;
+        // Some file systems give out other letters than were asked for.
+        name.is_ascii().then(|| listing.kind(name))
     }
 
     fn real_root(&self) -> Result<PathBuf, ReadError> {
@@ -144,15 +180,14 @@ impl Tree for Checkout<'_> {
         if let Some((other, path)) = self.other(path) {
             return other.read(&path);
         }
-        let (real, metadata) = if path.is_root() {
-            return Err(ReadError::NotAFile);
-        } else {
-            self.step(&self.folder(&path.parent())?, path.name())?
-        };
-        if !metadata.is_file() {
+        if path.is_root() {
             return Err(ReadError::NotAFile);
         }
-        read_regular(&real, metadata.len())
+        let folder = path.parent();
+        match self.step(&folder, &self.folder(&folder)?, path.name())? {
+            (real, Found::File(size)) => read_regular(&real, size),
+            _ => Err(ReadError::NotAFile),
+        }
     }
 
     fn list(&self, folder: &RepoPath) -> Vec<String> {
@@ -209,6 +244,7 @@ impl Checkout<'_> {
                 return Vec::new();
             }
         };
+        let mut listing = Listing::default();
         let mut names: Vec<String> = entries
             .filter_map(Result::ok)
             .filter_map(|entry| {
@@ -219,7 +255,9 @@ impl Checkout<'_> {
                         return None;
                     }
                 };
-                let kind = entry.file_type().ok()?;
+                let kind = entry.file_type().ok();
+                listing.add(&name, kind);
+                let kind = kind?;
                 let is_folder = if kind.is_symlink() {
                     // A link that leads out stays a name: reading it says why it is not followed.
                     folder
@@ -235,6 +273,10 @@ impl Checkout<'_> {
             })
             .collect();
         names.sort_unstable();
+        let mut listings = self.listings.borrow_mut();
+        if listing.is_whole() && listings.len() < MANY {
+            listings.insert(folder.clone(), listing);
+        }
         names
     }
 
@@ -264,12 +306,36 @@ impl Checkout<'_> {
     }
 }
 
-/// Reads a file that is known to be a regular one of `size` bytes.
-fn read_regular(path: &Path, size: u64) -> Result<Vec<u8>, ReadError> {
+/// What stands at a path.
+enum Found {
+    Folder,
+    /// A regular file, with its size in bytes where that is known.
+    File(Option<u64>),
+    Other,
+}
+
+impl Found {
+    fn of(metadata: &fs::Metadata) -> Self {
+        if metadata.is_dir() {
+            Self::Folder
+        } else if metadata.is_file() {
+            Self::File(Some(metadata.len()))
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Reads a file that is known to be a regular one.
+fn read_regular(path: &Path, size: Option<u64>) -> Result<Vec<u8>, ReadError> {
+    let mut file = File::open(path).map_err(|e| refused(&e))?;
+    let size = match size {
+        Some(size) => size,
+        None => file.metadata().map_err(|e| refused(&e))?.len(),
+    };
     if size > MAX_FILE_BYTES {
         return Err(ReadError::TooLarge(size));
     }
-    let mut file = fs::File::open(path).map_err(|e| refused(&e))?;
     // One byte more than there should be, so that one call reads it all and sees the end.
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(0) + 1];
     let read = match file.read(&mut bytes) {
@@ -394,6 +460,38 @@ mod tests {
         assert_eq!(tree.list(&at("also/deep")), Vec::<String>::new());
         assert!(tree.list(&at("ci/up")).is_empty());
         assert_eq!(tree.take_unlisted().len(), 1);
+    }
+
+    #[test]
+    fn what_is_known_of_a_listed_folder_answers_the_same() {
+        let (folder, root) = repository();
+        symlink("a.yml", root.join("ci/b.yml")).unwrap();
+        symlink(folder.path().join("secret"), root.join("ci/c.yml")).unwrap();
+        symlink("deep", root.join("ci/e")).unwrap();
+        fs::write(root.join("ci/deep/f"), "deep").unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(root.join("ci/s.yml")).unwrap();
+        let (listed, unlisted) = (Checkout::new(&root), Checkout::new(&root));
+        listed.list(&at("ci"));
+        for path in [
+            "ci/a.yml",
+            "ci/b.yml",
+            "ci/c.yml",
+            "ci/s.yml",
+            "ci/none",
+            "ci/deep",
+            "ci/deep/f",
+            "ci/e/f",
+            "ci/none/f",
+            "ci/a.yml/f",
+        ] {
+            assert_eq!(listed.read(&at(path)), unlisted.read(&at(path)), "{path}");
+        }
+        assert_eq!(listed.known(&at("ci"), "none"), Some(None));
+        assert_eq!(listed.known(&at("ci"), "nöne"), None);
+        let mut names = Listing::default();
+        names.add("also", None);
+        let tree = Checkout::new(&root).with_root(Some(&names));
+        assert_eq!(tree.read(&at("ci/a.yml")), Err(ReadError::NotFound));
     }
 
     #[test]

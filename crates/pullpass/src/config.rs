@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::listing::Listing;
 
 /// The name of the file.
 pub(crate) const FILE_NAME: &str = "pullpass.toml";
@@ -284,15 +285,29 @@ impl Configs {
         })
     }
 
-    /// What holds for the repository at `root`: the file there, or the nearest one above it.
-    pub(crate) fn of(&self, root: Option<&Path>) -> Result<Arc<Config>> {
+    /// What holds for the repository at `root`: the file there, or the nearest one above it. `names` are
+    /// those at the root, where they are known.
+    pub(crate) fn of(&self, root: Option<&Path>, names: Option<&Listing>) -> Result<Arc<Config>> {
         if let Some(given) = &self.given {
             return Ok(Arc::clone(given));
         }
         let Some(root) = root else {
             return Ok(Arc::default());
         };
-        Ok(self.nearest(root)?.unwrap_or_default())
+        let is_missing = |names: &Listing| names.is_whole() && names.kind(FILE_NAME).is_none();
+        let found = if names.is_some_and(is_missing) {
+            self.nearest_above(root)?
+        } else {
+            self.nearest(root)?
+        };
+        Ok(found.unwrap_or_default())
+    }
+
+    fn nearest_above(&self, folder: &Path) -> Result<Option<Arc<Config>>> {
+        match above(folder) {
+            Some(parent) => self.nearest(&parent),
+            None => Ok(None),
+        }
     }
 
     fn nearest(&self, folder: &Path) -> Result<Option<Arc<Config>>> {
@@ -306,10 +321,7 @@ impl Configs {
         let found = if path.is_file() {
             Some(Arc::new(Config::read(&path)?))
         } else {
-            match above(folder) {
-                Some(parent) => self.nearest(&parent)?,
-                None => None,
-            }
+            self.nearest_above(folder)?
         };
         self.known
             .lock()
@@ -769,7 +781,13 @@ reason = "builds on a machine with its own mirror"
         .unwrap();
         fs::write(a.join(FILE_NAME), "[audit]\nfail_on = \"never\"\n").unwrap();
         let configs = Configs::new(None).unwrap();
-        assert_eq!(configs.of(Some(&a)).unwrap().fail_on, Some(FailOn::Never));
-        assert_eq!(configs.of(Some(&b)).unwrap().fail_on, Some(FailOn::Info));
+        assert_eq!(
+            configs.of(Some(&a), None).unwrap().fail_on,
+            Some(FailOn::Never)
+        );
+        assert_eq!(
+            configs.of(Some(&b), None).unwrap().fail_on,
+            Some(FailOn::Info)
+        );
     }
 }

@@ -15,6 +15,7 @@ mod checkout;
 mod commands;
 mod config;
 mod error;
+mod listing;
 mod neighbours;
 mod parallel;
 mod remote;

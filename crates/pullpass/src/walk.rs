@@ -20,6 +20,7 @@ use pullpass_audit::source::{MAX_FILE_BYTES, RepoPath};
 use rayon::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::listing::Listing;
 
 /// How deep repositories are searched for. A fleet sorted by host, owner and group needs four.
 const MAX_DEPTH: usize = 32;
@@ -44,6 +45,8 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// What of it.
     pub(crate) scope: Scope,
+    /// The names at its root, where these were looked at to find it.
+    pub(crate) names: Option<Listing>,
 }
 
 impl Target {
@@ -135,17 +138,14 @@ fn standard_input(name: Option<&Path>) -> Result<Target> {
             root: None,
             name: "stdin".to_owned(),
             scope: Scope::Text(repo_path("stdin.yml", Path::new("-"))?, bytes),
+            names: None,
         });
     };
-    let Target { root, name, scope } = file(name)?;
-    Ok(match scope {
-        Scope::File(path) => Target {
-            root,
-            name,
-            scope: Scope::Text(path, bytes),
-        },
-        scope => Target { root, name, scope },
-    })
+    let mut target = file(name)?;
+    if let Scope::File(path) = target.scope {
+        target.scope = Scope::Text(path, bytes);
+    }
+    Ok(target)
 }
 
 /// A CI file, with the repository around it or else its folder.
@@ -170,6 +170,7 @@ fn file(path: &Path) -> Result<Target> {
         name: name_of(&root),
         root: Some(root),
         scope: Scope::File(repo_path(&text, path)?),
+        names: None,
     })
 }
 
@@ -185,10 +186,15 @@ fn repo_path(text: &str, path: &Path) -> Result<RepoPath> {
 }
 
 fn folder(path: &Path, found: &mut Found) {
-    let (kind, folders, unlisted) = look(path);
+    let Look {
+        kind,
+        folders,
+        names,
+        unlisted,
+    } = look(path);
     found.unlisted.extend(unlisted);
     if kind == Kind::Repository {
-        found.targets.push(whole(path, name_of(path)));
+        found.targets.push(whole(path, name_of(path), Some(names)));
         return;
     }
     // A repository without CI of its own may hold others (submodules, a folder of clones that is
@@ -200,29 +206,30 @@ fn folder(path: &Path, found: &mut Found) {
     let mut roots = Vec::new();
     descend(folders, below, &mut roots, &mut found.unlisted);
     if kind == Kind::GitOnly {
-        found.targets.push(whole(path, name_of(path)));
+        found.targets.push(whole(path, name_of(path), Some(names)));
     }
     if roots.is_empty() {
         if kind != Kind::GitOnly {
             match around(path) {
-                Some(root) => found.targets.push(whole(&root, name_of(&root))),
+                Some(root) => found.targets.push(whole(&root, name_of(&root), None)),
                 None => found.empty.push(path.to_owned()),
             }
         }
         return;
     }
-    roots.sort();
-    found.targets.extend(roots.into_iter().map(|root| {
+    roots.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found.targets.extend(roots.into_iter().map(|(root, names)| {
         let name = shown(root.strip_prefix(path).unwrap_or(&root));
-        whole(&root, name)
+        whole(&root, name, Some(names))
     }));
 }
 
-fn whole(root: &Path, name: String) -> Target {
+fn whole(root: &Path, name: String, names: Option<Listing>) -> Target {
     Target {
         root: Some(root.to_owned()),
         name,
         scope: Scope::Whole,
+        names,
     }
 }
 
@@ -235,18 +242,23 @@ struct Below {
 fn descend(
     folders: Vec<PathBuf>,
     below: Below,
-    roots: &mut Vec<PathBuf>,
+    roots: &mut Vec<(PathBuf, Listing)>,
     unlisted: &mut Vec<(PathBuf, String)>,
 ) {
     let visit = |folder: PathBuf| {
         let mut roots = Vec::new();
-        let (kind, folders, failed) = look(&folder);
-        let mut unlisted: Vec<_> = failed.into_iter().collect();
+        let Look {
+            kind,
+            folders,
+            names,
+            unlisted,
+        } = look(&folder);
+        let mut unlisted: Vec<_> = unlisted.into_iter().collect();
         let hidden = folder.file_name().is_some_and(is_hidden);
         if kind == Kind::GitOnly
             || kind == Kind::Repository && (!below.only_git || has_git(&folder))
         {
-            roots.push(folder);
+            roots.push((folder, names));
         } else if !hidden && below.depth > 0 {
             let below = Below {
                 depth: below.depth - 1,
@@ -279,19 +291,39 @@ enum Kind {
     Plain,
 }
 
-/// What `path` is, and the folders in it that may hold repositories. One listing answers both.
-fn look(path: &Path) -> (Kind, Vec<PathBuf>, Option<(PathBuf, String)>) {
+/// What one listing of a folder tells.
+struct Look {
+    /// What it is.
+    kind: Kind,
+    /// The folders in it that may hold repositories.
+    folders: Vec<PathBuf>,
+    /// The names in it.
+    names: Listing,
+    /// Why it could not be listed, if so.
+    unlisted: Option<(PathBuf, String)>,
+}
+
+fn look(path: &Path) -> Look {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) => {
             let why = crate::error::in_words(&error);
-            return (Kind::Plain, Vec::new(), Some((path.to_owned(), why)));
+            return Look {
+                kind: Kind::Plain,
+                folders: Vec::new(),
+                names: Listing::default(),
+                unlisted: Some((path.to_owned(), why)),
+            };
         }
     };
     let (mut git, mut ci) = (false, false);
     let mut folders = Vec::new();
+    let mut names = Listing::default();
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name();
+        if let Some(name) = name.to_str() {
+            names.add(name, entry.file_type().ok());
+        }
         match name.to_str() {
             Some(".git") => git = true,
             Some(".circleci") => {
@@ -320,7 +352,12 @@ fn look(path: &Path) -> (Kind, Vec<PathBuf>, Option<(PathBuf, String)>) {
         (false, true) => Kind::GitOnly,
         (false, false) => Kind::Plain,
     };
-    (kind, folders, None)
+    Look {
+        kind,
+        folders,
+        names,
+        unlisted: None,
+    }
 }
 
 fn has_git(folder: &Path) -> bool {

@@ -149,7 +149,8 @@ impl Plan {
         // A configuration that cannot be read ends the run, so it must before anything is written:
         // half a document is worse than none.
         for target in targets {
-            self.configs.of(target.root.as_deref())?;
+            self.configs
+                .of(target.root.as_deref(), target.names.as_ref())?;
         }
         // Starting threads takes longer than one repository does.
         let workers = among_many
@@ -184,7 +185,9 @@ impl Plan {
         among_many: bool,
         render: &dyn Render,
     ) -> Result<(Fragment, Vec<Entry>)> {
-        let config = self.configs.of(target.root.as_deref())?;
+        let config = self
+            .configs
+            .of(target.root.as_deref(), target.names.as_ref())?;
         let mut audit = catch_unwind(AssertUnwindSafe(|| {
             look(target, neighbours, &self.options, &config.policy)
         }))
@@ -231,7 +234,8 @@ fn look(
     policy: &finding::Policy,
 ) -> finding::Audit {
     let root = target.root.as_deref();
-    let checkout = root.map(|root| Checkout::among(root, neighbours));
+    let checkout =
+        root.map(|root| Checkout::among(root, neighbours).with_root(target.names.as_ref()));
     let mut audit = match (&target.scope, &checkout) {
         (Scope::Whole, Some(tree)) => pullpass_audit::audit(tree, options, policy),
         (Scope::File(path), Some(tree)) => pullpass_audit::audit_file(tree, path, options, policy),

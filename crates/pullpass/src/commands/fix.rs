@@ -283,7 +283,7 @@ fn plan_all(
     wishes: &(dyn Fn(&Wishes) -> FixOptions + Sync),
 ) -> Result<Vec<Plan>> {
     let one = |target: &Target| -> Result<Plan> {
-        let config = configs.of(target.root.as_deref())?;
+        let config = configs.of(target.root.as_deref(), target.names.as_ref())?;
         let planned = catch_unwind(AssertUnwindSafe(|| {
             let wishes = wishes(&config.fix);
             plan(target, neighbours, options, &config.policy, &wishes)
@@ -320,7 +320,8 @@ fn plan(
     wishes: &FixOptions,
 ) -> Plan {
     let root = target.root.as_deref();
-    let checkout = root.map(|root| Checkout::among(root, neighbours));
+    let checkout =
+        root.map(|root| Checkout::among(root, neighbours).with_root(target.names.as_ref()));
     match (&target.scope, &checkout) {
         (Scope::Whole, Some(tree)) => pullpass_fix::fix(
             tree,
