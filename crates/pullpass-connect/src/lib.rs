@@ -17,6 +17,7 @@ pub mod github;
 pub mod http;
 pub mod hub;
 pub mod registry;
+mod sealed;
 pub mod store;
 
 /// How a build that was started stands.
