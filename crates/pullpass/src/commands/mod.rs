@@ -28,6 +28,7 @@ mod sandbox;
 mod schedule;
 mod schema;
 mod terraform;
+mod unlock;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
