@@ -98,12 +98,12 @@ impl Key {
             age::DecryptError::KeyDecryptionFailed | age::DecryptError::DecryptionFailed => {
                 refused(
                     "the passphrase is not the one it was made with",
-                    "try again",
+                    "try again; where `PULLPASS_STORE_PASSPHRASE` is set, that is what was tried",
                 )
             }
             age::DecryptError::NoMatchingKeys => refused(
                 "it was made for other people than the given identity",
-                "give the identity of one of its recipients",
+                "give the identity of one of its recipients: `PULLPASS_STORE_IDENTITY` names the file",
             ),
             age::DecryptError::ExcessiveWork { required, target } => refused(
                 &format!(
