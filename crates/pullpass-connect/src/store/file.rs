@@ -126,6 +126,13 @@ impl FileStore {
         replace::make(path, &[&document.head]).map_err(|error| about.unmade(&error))
     }
 
+    /// Whether that passphrase opens the file in that place.
+    pub fn is_opened_by(path: &Path, passphrase: &SecretString) -> bool {
+        let passphrase = passphrase.clone();
+        let unlock: Unlock = Box::new(move |_| Ok(passphrase.clone()));
+        Self::open(path, unlock).opened(|_| ()).is_ok()
+    }
+
     fn count(&self) {
         self.calls.set(self.calls.get() + 1);
     }

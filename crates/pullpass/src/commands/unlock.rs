@@ -1,12 +1,14 @@
 //! What opens the files that are encrypted: the fleet's store, and an operator's own credentials.
 
+use std::cell::RefCell;
 use std::env;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use pullpass_connect::store::file::{Protection, Unlock, Wanted};
-use pullpass_connect::store::identity;
+use pullpass_connect::store::{FileStore, identity};
 use pullpass_fleet::failure::{Failure, FailureKind};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -143,33 +145,64 @@ fn identity_path(of: Sealed) -> Result<PathBuf> {
     })
 }
 
-/// Opens such a file with what there is, or asks.
-pub(super) fn unlock(of: Sealed) -> Unlock {
+/// The passphrase that was typed for one file, if one was: the other is often opened by the same.
+#[derive(Clone, Default)]
+pub(super) struct Typed(Rc<RefCell<Option<SecretString>>>);
+
+/// Opens the operator's own credentials with what there is, or asks.
+pub(super) fn credentials(path: &Path, typed: &Typed) -> Unlock {
+    let doing = format!("open your credentials in {}", path.display());
+    let typed = typed.clone();
     Box::new(move |wanted| match wanted {
-        Wanted::Passphrase => passphrase(of),
-        Wanted::Identities => identities(of),
+        Wanted::Passphrase => {
+            let asked = || {
+                let passphrase = prompt("Passphrase of your credentials: ")?;
+                typed.0.replace(Some(passphrase.clone()));
+                Ok(passphrase)
+            };
+            passphrase(&doing, asked)
+        }
+        Wanted::Identities => identities(&doing),
     })
 }
 
-fn passphrase(of: Sealed) -> std::result::Result<SecretString, Failure> {
-    let what = of.name();
+/// The same for the fleet's store.
+pub(super) fn store(path: &Path, typed: &Typed) -> Unlock {
+    let doing = format!("open the store {}", path.display());
+    let (path, typed) = (path.to_owned(), typed.clone());
+    Box::new(move |wanted| match wanted {
+        Wanted::Passphrase => {
+            let asked = || match typed.0.take() {
+                Some(known) if FileStore::is_opened_by(&path, &known) => Ok(known),
+                _ => prompt("Passphrase of the store: "),
+            };
+            passphrase(&doing, asked)
+        }
+        Wanted::Identities => identities(&doing),
+    })
+}
+
+fn passphrase(
+    doing: &str,
+    asked: impl FnOnce() -> std::result::Result<SecretString, Failure>,
+) -> std::result::Result<SecretString, Failure> {
     match secret(PASSPHRASE) {
         Some(passphrase) => Ok(passphrase),
-        None if io::stdin().is_terminal() => prompt(&format!("Passphrase of {what}: ")),
+        None if io::stdin().is_terminal() => asked(),
         None => Err(Failure::new(
             FailureKind::Configuration,
-            format!("open {what}"),
+            doing,
             format!("{PASSPHRASE} is not set, and there is nobody to ask"),
             format!("set {PASSPHRASE}"),
         )),
     }
 }
 
-fn identities(of: Sealed) -> std::result::Result<SecretString, Failure> {
+fn identities(doing: &str) -> std::result::Result<SecretString, Failure> {
     let failed = |error: String| {
         Failure::new(
             FailureKind::Configuration,
-            format!("open {}", of.name()),
+            doing,
             error,
             format!("set {IDENTITY} to the file with the age identity that opens it"),
         )

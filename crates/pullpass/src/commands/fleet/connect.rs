@@ -1,4 +1,4 @@
-//! Everything outside, from the environment and the fleet file.
+//! Everything outside, from the operator's credentials and the fleet file.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
@@ -14,53 +14,36 @@ use pullpass_connect::store::{AnyStore, AwsStore, FileStore, VaultStore, aws, va
 use pullpass_engine::outside::{Outside, Shared};
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, IdentityKind, StoreKind};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
+use super::needs::Needs;
 use super::outside_failed;
-use crate::commands::unlock::{Sealed, filled, prompt, protection, secret, unlock};
+use crate::commands::given::{Given, Name};
+use crate::commands::unlock::{self, Sealed, filled, prompt, protection, secret};
 use crate::error::{Error, ErrorKind, Result};
 use crate::terminal::Terminal;
 
-/// Operators' credentials: those of the environment, and others in their place.
-#[derive(Default)]
-pub(super) struct Given {
-    others: BTreeMap<String, SecretString>,
-}
-
-impl Given {
-    /// With these, by the names that they have in the environment.
-    pub(super) fn with(others: BTreeMap<String, SecretString>) -> Self {
-        Self { others }
-    }
-
-    fn secret(&self, name: &str) -> Option<SecretString> {
-        self.others.get(name).cloned().or_else(|| secret(name))
-    }
-}
-
-/// Everything that the fleet needs.
-pub(super) async fn outside(fleet: &Fleet, folder: &Path, given: &Given) -> Result<Outside> {
+/// Everything that the projects with these needs need.
+pub(super) async fn outside(
+    fleet: &Fleet,
+    folder: &Path,
+    given: &Given,
+    needs: &Needs,
+) -> Result<Outside> {
     let options = Options::default();
     let url = |name: &str, usual: &str| filled(name).unwrap_or_else(|| usual.to_owned());
-    let operator = match (
-        given.secret("PULLPASS_HUB_USER"),
-        given.secret("PULLPASS_HUB_SECRET"),
-    ) {
-        (Some(user), Some(secret)) => Some((user.expose_secret().to_owned(), secret)),
-        _ => None,
-    };
     let hub = Hub::new(
         &options,
         &url("PULLPASS_HUB_URL", hub::URL),
         fleet.hub.organization.clone(),
-        operator,
+        given.hub(needs.hub)?,
     )
     .map_err(outside_failed)?
     .with_second_factor(Box::new(second_factor));
     let registry = Registry::new(&options, &url("PULLPASS_REGISTRY_URL", registry::URL))
         .map_err(outside_failed)?;
     let circleci = given
-        .secret("CIRCLECI_TOKEN")
+        .secret(Name::CircleCi, needs.any_circleci())?
         .map(|token| {
             CircleCi::new(
                 &options,
@@ -71,16 +54,13 @@ pub(super) async fn outside(fleet: &Fleet, folder: &Path, given: &Given) -> Resu
         .transpose()
         .map_err(outside_failed)?;
     let github = given
-        .secret("GITHUB_TOKEN")
-        .or_else(|| given.secret("GH_TOKEN"))
+        .secret(Name::GitHub, needs.any_github())?
         .map(|token| GitHub::new(&options, &url("PULLPASS_GITHUB_URL", github::URL), token))
         .transpose()
         .map_err(outside_failed)?;
     let mut stores = BTreeMap::new();
-    for project in &fleet.projects {
-        if let std::collections::btree_map::Entry::Vacant(entry) = stores.entry(project.store) {
-            entry.insert(store(fleet, project.store, folder, &options, given).await?);
-        }
+    for &kind in &needs.stores {
+        stores.insert(kind, store(fleet, kind, folder, &options, given).await?);
     }
     Ok(Outside {
         hub,
@@ -91,14 +71,6 @@ pub(super) async fn outside(fleet: &Fleet, folder: &Path, given: &Given) -> Resu
         clock: Rc::clone(&options.clock),
         shared: Shared::default(),
     })
-}
-
-/// Which of the variables for Docker Hub are not set.
-pub(super) fn missing_of_hub() -> Vec<&'static str> {
-    let both = ["PULLPASS_HUB_USER", "PULLPASS_HUB_SECRET"];
-    both.into_iter()
-        .filter(|name| filled(name).is_none())
-        .collect()
 }
 
 async fn store(
@@ -112,24 +84,29 @@ async fn store(
         StoreKind::File => {
             // It is made when something is to be kept in it: looking makes no files.
             let path = folder.join(&fleet.store.file);
-            let store = FileStore::open(path, unlock(Sealed::Store)).or_absent();
+            let unlock = unlock::store(&path, given.typed());
+            let store = FileStore::open(path, unlock).or_absent();
             Ok(AnyStore::File(store))
         }
         StoreKind::Aws => Ok(AnyStore::Aws(Box::new(aws_store(fleet).await?))),
         StoreKind::Vault => {
-            let missing = |name: &str| {
+            let missing = |happened: String, next: String| {
                 Error::new(
                     ErrorKind::Configuration,
                     "open the Vault store",
-                    format!("{name} is not set"),
-                    "set it as for the `vault` command",
+                    happened,
+                    format!("{next}, as for the `vault` command"),
                 )
             };
             let settings = vault::Settings {
-                address: filled("VAULT_ADDR").ok_or_else(|| missing("VAULT_ADDR"))?,
-                token: given
-                    .secret("VAULT_TOKEN")
-                    .ok_or_else(|| missing("VAULT_TOKEN"))?,
+                address: filled("VAULT_ADDR")
+                    .ok_or_else(|| missing("VAULT_ADDR is not set".into(), "set it".into()))?,
+                token: given.secret(Name::Vault, true)?.ok_or_else(|| {
+                    missing(
+                        format!("VAULT_TOKEN is {}", given.lack()),
+                        given.cure(Name::Vault),
+                    )
+                })?,
                 namespace: filled("VAULT_NAMESPACE"),
                 mount: fleet.store.vault.mount.clone(),
                 path: fleet.store.vault.path.clone(),
