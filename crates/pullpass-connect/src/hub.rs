@@ -137,7 +137,10 @@ impl Hub {
                 FailureKind::Configuration,
                 ask.doing.clone(),
                 "no operator of Docker Hub is given",
-                format!("set {CREDENTIAL} to those of an owner of the organisation"),
+                format!(
+                    "set {CREDENTIAL} to those of an owner of the organisation, or keep them with \
+                     `pullpass credentials set`"
+                ),
             )
         })
     }

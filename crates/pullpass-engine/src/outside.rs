@@ -105,7 +105,7 @@ impl Outside {
                 FailureKind::Configuration,
                 doing.clone(),
                 "no token for CircleCI is given",
-                "set `CIRCLECI_TOKEN` to a personal API token of somebody who may change the project's variables",
+                "set `CIRCLECI_TOKEN` to a personal API token of somebody who may change the project's variables, or keep it with `pullpass credentials set CIRCLECI_TOKEN`",
             )
         })?;
         let slug = Slug::parse(project.circleci.as_deref().unwrap_or_default()).map_err(|e| {
@@ -126,7 +126,7 @@ impl Outside {
                 FailureKind::Configuration,
                 doing.clone(),
                 "no token for GitHub is given",
-                "set `GITHUB_TOKEN` or `GH_TOKEN` to a token that may write the repository's secrets",
+                "set `GITHUB_TOKEN` or `GH_TOKEN` to a token that may write the repository's secrets, or keep it with `pullpass credentials set GITHUB_TOKEN`",
             )
         })?;
         let repository =

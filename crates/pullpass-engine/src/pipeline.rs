@@ -147,7 +147,8 @@ impl Outside {
             (Started::GitHub(repository, run), _, Some(client)) => {
                 client.run(repository, run).await
             }
-            _ => Err(missing(doing, "the token")),
+            (Started::CircleCi(_), ..) => Err(missing(doing, "CIRCLECI_TOKEN")),
+            (Started::GitHub(..), ..) => Err(missing(doing, "GITHUB_TOKEN")),
         }
     }
 }
@@ -156,8 +157,10 @@ fn missing(doing: &str, what: &str) -> Failure {
     Failure::new(
         FailureKind::Configuration,
         doing,
-        format!("{what} is not set"),
-        "set it to a token that may start the pipeline",
+        format!("`{what}` is not set, and not among the kept credentials"),
+        format!(
+            "set it to a token that may start the pipeline, or keep it with `pullpass credentials set {what}`"
+        ),
     )
 }
 

@@ -800,6 +800,7 @@ fn a_missing_credential_is_a_matter_of_configuration() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{command}: {said}");
         assert!(said.contains(missing) && said.contains("doctor"), "{said}");
+        assert!(said.contains("pullpass credentials set"), "{said}");
         assert!(!repository.path().join("pullpass.secrets.toml").exists());
     }
 }

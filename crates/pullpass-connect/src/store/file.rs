@@ -15,16 +15,15 @@
 //! and the rights of the repository are for.
 
 mod format;
-mod replace;
-mod seal;
+mod place;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use age::x25519::{Identity, Recipient};
+use age::x25519::Identity;
 use pullpass_fleet::desired::Target;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::label::Attempt;
@@ -34,38 +33,32 @@ use pullpass_fleet::store::{Account, Receipt, Record, Store, Update, Written};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
-use self::format::{Document, Entry, Key, Secrets, Unreadable, What};
-use self::replace::{Broken, Lock, Stamp};
-use self::seal::{Place, Unsealed};
+use self::format::{Document, Entry, Secrets};
+use self::place::Place;
+use crate::sealed::about::{About, Words};
+use crate::sealed::key::{Key, Opened};
+use crate::sealed::replace::{self, Broken, Lock, Stamp};
+use crate::sealed::seal::{self, Unsealed};
 use crate::store::change::changed;
 use crate::store::random;
 
-/// Who may open a new file.
-pub enum Protection {
-    /// Whoever knows the passphrase.
-    Passphrase {
-        /// The passphrase.
-        passphrase: SecretString,
-        /// The work that each guess costs, as the logarithm of scrypt's N; `None` for about a
-        /// second on this machine.
-        work_factor: Option<u8>,
+pub use crate::sealed::{Protection, Unlock, Wanted};
+
+const WORDS: Words = Words {
+    what: "the store",
+    make: "make",
+    absent: "`pullpass onboard` makes it; if there should be one, see the path of the store",
+    conflict: "take the one or the other side of that project whole, and run again: what only the \
+        other side had is found on Docker Hub and cleaned up",
+    malformed: |path| {
+        format!(
+            "undo what was changed there; `git log -p {}` shows it",
+            path.display()
+        )
     },
-    /// Whoever has the identity of one of these recipients (`age1…`).
-    Recipients(Vec<String>),
-}
-
-/// What the file has to be opened with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wanted {
-    /// The passphrase.
-    Passphrase,
-    /// An age identity file's text (`AGE-SECRET-KEY-1…`).
-    Identities,
-}
-
-/// Asks for what the file has to be opened with. It is asked when the first secret is read, and
-/// again only after what it gave was wrong.
-pub type Unlock = Box<dyn Fn(Wanted) -> Result<SecretString, Failure>>;
+    damaged: "take the lines under `[key]` from a commit in which they were right",
+    replaced: "find out who; secrets that were stored since may be in their hands",
+};
 
 /// A store in one file.
 pub struct FileStore {
@@ -73,8 +66,7 @@ pub struct FileStore {
     unlock: Unlock,
     /// The file as it was last read or written.
     cache: RefCell<Option<(Stamp, Document)>>,
-    /// The opened key, and what it is the key of.
-    opened: RefCell<Option<(String, Identity)>>,
+    opened: Opened,
     /// What is to be written next.
     waiting: RefCell<Vec<Waiting>>,
     calls: Cell<u64>,
@@ -103,7 +95,7 @@ impl FileStore {
             path: path.into(),
             unlock,
             cache: RefCell::default(),
-            opened: RefCell::default(),
+            opened: Opened::default(),
             waiting: RefCell::default(),
             calls: Cell::new(0),
             may_be_absent: false,
@@ -126,66 +118,19 @@ impl FileStore {
     ///
     /// Errors: of kind `Configuration` where there is one already, or nobody could open it.
     pub fn create(path: &Path, protection: &Protection) -> Result<(), Failure> {
-        let refused = |happened: String, next: &str| {
-            Failure::new(
-                FailureKind::Configuration,
-                format!("make the store {}", path.display()),
-                happened,
-                next,
-            )
+        let about = About {
+            words: &WORDS,
+            path,
         };
-        let key = Identity::generate();
-        let sealed = match protection {
-            Protection::Passphrase {
-                passphrase,
-                work_factor,
-            } => {
-                if passphrase.expose_secret().is_empty() {
-                    return Err(refused("the passphrase is empty".into(), "give one"));
-                }
-                let mut person = age::scrypt::Recipient::new(passphrase.clone());
-                if let Some(work) = work_factor {
-                    if !(1..64).contains(work) {
-                        return Err(refused(
-                            format!("a work factor of {work} cannot be"),
-                            "leave it to the default",
-                        ));
-                    }
-                    person.set_work_factor(*work);
-                }
-                seal::seal_key(&key, &[&person])
-            }
-            Protection::Recipients(people) => {
-                let people = people
-                    .iter()
-                    .map(|person| {
-                        person.parse::<Recipient>().map_err(|_| {
-                            refused(
-                                format!("`{person}` is no recipient"),
-                                "a recipient begins with `age1`; `age-keygen -y` shows that of an identity",
-                            )
-                        })
-                    })
-                    .collect::<Result<Vec<_>, _>>()?;
-                let people: Vec<&dyn age::Recipient> = people.iter().map(|p| p as _).collect();
-                seal::seal_key(&key, &people)
-            }
-        };
-        let identity = sealed.map_err(|error| refused(error.to_string(), "name a recipient"))?;
-        let document = Document::new(Key {
-            recipient: key.to_public(),
-            identity,
-        });
-        replace::make(path, &[&document.head]).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => refused(
-                "there is a file of that name".into(),
-                "use it, or name another",
-            ),
-            _ => refused(
-                error.to_string(),
-                "see that its folder is there and yours to write",
-            ),
-        })
+        let document = Document::new(Key::new(protection, about)?);
+        replace::make(path, &[&document.head]).map_err(|error| about.unmade(&error))
+    }
+
+    /// Whether that passphrase opens the file in that place.
+    pub fn is_opened_by(path: &Path, passphrase: &SecretString) -> bool {
+        let passphrase = passphrase.clone();
+        let unlock: Unlock = Box::new(move |_| Ok(passphrase.clone()));
+        Self::open(path, unlock).opened(|_| ()).is_ok()
     }
 
     fn count(&self) {
@@ -199,48 +144,18 @@ impl FileStore {
         happened: impl Into<String>,
         next: impl Into<String>,
     ) -> Failure {
-        let doing = format!("{doing} the store {}", self.path.display());
-        Failure::new(kind, doing, happened, next)
+        self.about().failure(kind, doing, happened, next)
     }
 
-    fn io(&self, doing: &str, error: &io::Error) -> Failure {
-        match error.kind() {
-            io::ErrorKind::NotFound => self.failure(
-                FailureKind::Configuration,
-                doing,
-                "there is no such file",
-                "`pullpass onboard` makes it; if there should be one, see the path of the store",
-            ),
-            io::ErrorKind::PermissionDenied => self.failure(
-                FailureKind::Configuration,
-                doing,
-                "permission denied",
-                "give yourself the right to write the file and its folder",
-            ),
-            _ => self.failure(FailureKind::Unavailable, doing, error.to_string(), ""),
+    fn about(&self) -> About<'_> {
+        About {
+            words: &WORDS,
+            path: &self.path,
         }
     }
 
-    fn unreadable(&self, wrong: &Unreadable) -> Failure {
-        let line = wrong.line;
-        let shown = format!("`git log -p {}`", self.path.display());
-        let (happened, next) = match wrong.what {
-            What::Conflict => (
-                format!("line {line} is a mark of a merge that has a conflict"),
-                "take the one or the other side of that project whole, and run again: what only \
-                 the other side had is found on Docker Hub and cleaned up"
-                    .to_owned(),
-            ),
-            What::Schema => (
-                format!("line {line} names a format that this version does not know"),
-                "use the version of pullpass that wrote the file, or a newer one".to_owned(),
-            ),
-            What::Malformed => (
-                format!("line {line} is not as pullpass writes it"),
-                format!("undo what was changed there; {shown} shows it"),
-            ),
-        };
-        self.failure(FailureKind::Configuration, "read", happened, next)
+    fn io(&self, doing: &str, error: &io::Error) -> Failure {
+        self.about().io(doing, error)
     }
 
     /// Works with the file as it is now.
@@ -259,15 +174,8 @@ impl FileStore {
 
     fn read(&self) -> Result<(Stamp, Document), Failure> {
         self.count();
-        let read = || {
-            let mut file = File::open(&self.path)?;
-            let metadata = file.metadata()?;
-            let mut text = String::new();
-            file.read_to_string(&mut text)?;
-            Ok((Stamp::from(&metadata), text))
-        };
-        let (stamp, text) = read().map_err(|error: io::Error| self.io("read", &error))?;
-        let document = format::parse(&text).map_err(|wrong| self.unreadable(&wrong))?;
+        let (stamp, text) = replace::read(&self.path).map_err(|error| self.io("read", &error))?;
+        let document = format::parse(&text).map_err(|wrong| self.about().unreadable(&wrong))?;
         Ok((stamp, document))
     }
 
@@ -389,7 +297,7 @@ impl FileStore {
         };
         match update {
             Update::Account(account) => {
-                let text = seal::account_text(account);
+                let text = place::account_text(account);
                 secrets.account = Some(self.seal(key, &Place::Account(project), &text)?);
             }
             Update::Pending(kept, token) => {
@@ -404,7 +312,7 @@ impl FileStore {
     }
 
     fn seal(&self, key: &Key, place: &Place<'_>, secret: &str) -> Result<String, Failure> {
-        seal::seal(&key.recipient, place, secret).map_err(|error| {
+        seal::seal(&key.recipient, &place.text(), secret).map_err(|error| {
             self.failure(
                 FailureKind::Configuration,
                 "seal a secret for",
@@ -416,74 +324,8 @@ impl FileStore {
 
     /// The file's key, opened once.
     fn opened<T>(&self, f: impl FnOnce(&Identity) -> T) -> Result<T, Failure> {
-        let (recipient, sealed) = self.with(|_, document| {
-            let key = &document.key;
-            (key.recipient.to_string(), key.identity.clone())
-        })?;
-        let mut opened = self.opened.borrow_mut();
-        match &*opened {
-            Some((known, key)) if *known == recipient => Ok(f(key)),
-            _ => {
-                let key = self.open_key(&recipient, &sealed)?;
-                let (_, key) = opened.insert((recipient, key));
-                Ok(f(key))
-            }
-        }
-    }
-
-    fn open_key(&self, recipient: &str, sealed: &str) -> Result<Identity, Failure> {
-        let refused = |happened: &str, next: &str| {
-            self.failure(FailureKind::Configuration, "open", happened, next)
-        };
-        let key = match seal::wants_passphrase(sealed) {
-            None => Err(age::DecryptError::InvalidHeader),
-            Some(true) => {
-                let person = age::scrypt::Identity::new((self.unlock)(Wanted::Passphrase)?);
-                seal::open_key(sealed, std::iter::once(&person as _))
-            }
-            Some(false) => {
-                let text = (self.unlock)(Wanted::Identities)?;
-                let people = age::IdentityFile::from_buffer(text.expose_secret().as_bytes())
-                    .ok()
-                    .and_then(|file| file.into_identities().ok())
-                    .ok_or_else(|| {
-                        refused(
-                            "what was given is no age identity",
-                            "give an identity file as `age-keygen` makes it: `AGE-SECRET-KEY-1…`",
-                        )
-                    })?;
-                seal::open_key(sealed, people.iter().map(|person| person.as_ref() as _))
-            }
-        };
-        let key = key.map_err(|error| match error {
-            age::DecryptError::KeyDecryptionFailed | age::DecryptError::DecryptionFailed => {
-                refused(
-                    "the passphrase is not the one it was made with",
-                    "try again",
-                )
-            }
-            age::DecryptError::NoMatchingKeys => refused(
-                "it was made for other people than the given identity",
-                "give the identity of one of its recipients",
-            ),
-            age::DecryptError::ExcessiveWork { required, target } => refused(
-                &format!(
-                    "its passphrase costs 2^{required} steps, and 2^{target} take a second here"
-                ),
-                "open it on a faster machine, or make it anew",
-            ),
-            _ => refused(
-                "its key is damaged",
-                "take the lines under `[key]` from a commit in which they were right",
-            ),
-        })?;
-        match key.to_public().to_string() == recipient {
-            true => Ok(key),
-            false => Err(refused(
-                "the recipient under `[key]` is not that of the key: somebody has put another there",
-                "find out who; secrets that were stored since may be in their hands",
-            )),
-        }
+        let key = self.with(|_, document| document.key.clone())?;
+        self.opened.with(&key, &self.unlock, self.about(), f)
     }
 
     fn secret(
@@ -508,7 +350,7 @@ impl FileStore {
                     "another run has changed it since it was looked at: run the command again",
                 )
             })?;
-        self.opened(|key| seal::open(key, place, &sealed))?
+        self.opened(|key| seal::open(key, &place.text(), &sealed))?
             .map_err(|wrong| match wrong {
                 Unsealed::Elsewhere => self.failure(
                     FailureKind::Configuration,
@@ -588,7 +430,7 @@ impl Store for FileStore {
         let text = self.secret(&Place::Account(project), |entry| {
             entry.secrets.account.clone()
         })?;
-        seal::account_of(&text).ok_or_else(|| {
+        place::account_of(&text).ok_or_else(|| {
             self.failure(
                 FailureKind::Configuration,
                 "read a secret from",

@@ -147,6 +147,15 @@ fn a_wrong_passphrase_is_asked_for_again() {
 }
 
 #[test]
+fn a_passphrase_can_be_tried_without_being_asked_for() {
+    let (folder, path) = new();
+    let opens = |path: &Path, text| FileStore::is_opened_by(path, &SecretString::from(text));
+    assert!(opens(&path, PASSPHRASE));
+    assert!(!opens(&path, "wrong"));
+    assert!(!opens(&folder.path().join("missing.toml"), PASSPHRASE));
+}
+
+#[test]
 fn recipients_open_it_with_their_identity() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secrets.toml");

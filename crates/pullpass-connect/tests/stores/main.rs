@@ -9,6 +9,7 @@
 
 mod aws;
 mod conformance;
+mod credentials;
 mod file;
 mod kv;
 mod moto;

@@ -17,10 +17,12 @@ use crate::walk::Target;
 
 mod audit;
 mod completions;
+mod credentials;
 mod demo;
 mod explain;
 mod fix;
 mod fleet;
+mod given;
 mod init;
 mod man;
 mod rules;
@@ -28,6 +30,7 @@ mod sandbox;
 mod schedule;
 mod schema;
 mod terraform;
+mod unlock;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -40,6 +43,7 @@ pub(crate) enum Command {
     Rotate(fleet::rotate::Rotate),
     Verify(fleet::verify::Verify),
     Doctor(fleet::doctor::Doctor),
+    Credentials(credentials::Credentials),
     Revoke(fleet::revoke::Revoke),
     Schedule(schedule::Schedule),
     Lambda(fleet::lambda::Lambda),
@@ -65,6 +69,7 @@ impl Command {
             Self::Rotate(command) => command.run(terminal),
             Self::Verify(command) => command.run(terminal),
             Self::Doctor(command) => command.run(terminal),
+            Self::Credentials(command) => command.run(terminal),
             Self::Revoke(command) => command.run(terminal),
             Self::Schedule(command) => command.run(),
             Self::Lambda(command) => command.run(terminal),

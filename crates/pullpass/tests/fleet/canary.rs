@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use pullpass_connect::credentials::Credentials;
 use pullpass_connect::store::file::{FileStore, Protection};
 use pullpass_fleet::name::ProjectName;
 use pullpass_fleet::store::Store as _;
@@ -19,6 +20,8 @@ use crate::support::{Fleet, PASSWORD, population};
 
 const OPERATOR: &str = "canary-operator-password-7f3a";
 const PASSPHRASE: &str = "canary-passphrase-91bd";
+/// Below the folder that is the program's home here.
+const CREDENTIALS: &str = ".config/pullpass/credentials.toml";
 const OTHER: &str = "canary-other-password-55e0";
 
 /// Every secret, and where it comes from.
@@ -91,6 +94,22 @@ fn heard(fleet: &Fleet, arguments: &[&str], input: &str) -> String {
     )
 }
 
+/// Keeps the operator's credentials as a person would, and takes them out of the environment. Says how many
+/// commands that took.
+fn keep(fleet: &mut Fleet, out: &mut String) -> usize {
+    let is_credential = |(name, _): &(String, String)| {
+        name.ends_with("_TOKEN") || name.ends_with("_SECRET") || name.ends_with("_USER")
+    };
+    let environment = std::mem::take(&mut fleet.environment);
+    let (credentials, rest): (Vec<_>, Vec<_>) = environment.into_iter().partition(is_credential);
+    fleet.environment = rest;
+    for (name, value) in &credentials {
+        *out += &heard(fleet, &["credentials", "set", name], &format!("{value}\n"));
+    }
+    assert!(credentials.len() >= 4, "{}", credentials.len());
+    credentials.len()
+}
+
 fn everything_in(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -144,13 +163,15 @@ fn no_secret_comes_out() {
         ..Options::default()
     };
     let settings = "identity = \"service-id\"\ntargets = [\"circleci\", \"github\"]\n";
-    let fleet = Fleet::new(2, settings, options);
+    let mut fleet = Fleet::new(2, settings, options);
+    let right = fleet.environment.clone();
     fs::remove_file(fleet.path("store")).unwrap();
     let protection = Protection::Passphrase {
         passphrase: SecretString::from(PASSPHRASE),
         work_factor: Some(2),
     };
     FileStore::create(&fleet.path("store"), &protection).unwrap();
+    Credentials::create(&fleet.path(CREDENTIALS), &protection).unwrap();
 
     let mut secrets = Secrets(BTreeSet::new());
     for (name, value) in &fleet.environment {
@@ -182,7 +203,7 @@ fn no_secret_comes_out() {
     );
     out += &heard(&fleet, &["onboard", "p1", "--no-wait", "-v"], "");
     people_do_their_part(&fleet);
-    let rounds: [&[&str]; 8] = [
+    let rounds: [&[&str]; 9] = [
         &["plan"],
         &["apply", "--yes"],
         &["rotate", "--all", "--yes", "--allow-large"],
@@ -191,8 +212,10 @@ fn no_secret_comes_out() {
         &["rotate", "--all", "--dry-run"],
         &["revoke", "p1", "--yes"],
         &["onboard", "p1", "--no-wait"],
+        &["credentials", "list"],
     ];
-    let mut commands = 3;
+    let mut commands = 3 + keep(&mut fleet, &mut out);
+    assert!(!fleet.environment.iter().any(|(_, value)| value == OPERATOR));
     for format in ["human", "json"] {
         for command in rounds {
             let with = [command, &["-v", "--format", format]].concat();
@@ -203,8 +226,7 @@ fn no_secret_comes_out() {
         }
     }
     // Refused everywhere: what the other side repeats may not come out either.
-    let right = fleet.environment.clone();
-    let mut fleet = fleet;
+    fleet.environment.clone_from(&right);
     for (name, value) in &mut fleet.environment {
         if name.ends_with("_TOKEN") || name.ends_with("_SECRET") {
             *value = format!("canary-wrong-{name}-66aa");
@@ -216,6 +238,17 @@ fn no_secret_comes_out() {
         out += &heard(&fleet, &with, "");
         commands += 1;
     }
+    // The same, from the file.
+    commands += keep(&mut fleet, &mut out);
+    for command in rounds {
+        let with = [command, &["-v"]].concat();
+        out += &heard(&fleet, &with, "");
+        commands += 1;
+    }
+    let typed = format!("{OTHER}\n{OTHER}");
+    out += &heard(&fleet, &["credentials", "set", "VAULT_TOKEN"], &typed);
+    out += &heard(&fleet, &["credentials", "remove", "GITHUB_TOKEN"], "");
+    commands += 2;
     fleet.environment = right;
 
     let journal = fleet.control("GET", "/journal", None).to_string();
@@ -236,6 +269,11 @@ fn no_secret_comes_out() {
         journal.len(),
         files.len(),
         secrets.0.len()
+    );
+    let kept = fs::read_to_string(fleet.path(CREDENTIALS)).unwrap();
+    assert!(
+        kept.contains("PULLPASS_HUB_SECRET = '''\n-----BEGIN AGE"),
+        "{kept}"
     );
     assert!(out.contains("promote"), "{out}");
     assert!(secrets.0.len() > 20, "{}", secrets.0.len());

@@ -314,3 +314,33 @@ fn secrets_manager_rotates_through_its_own_contract() {
     assert!(said.contains("mint"), "{said}");
     assert!(secrets.iter().all(|secret| !said.contains(secret)));
 }
+
+/// A function is nobody's: what a person keeps is not for it, whatever it has for a home.
+#[test]
+fn a_function_takes_nothing_from_a_persons_file() {
+    let options = Options {
+        population: population(1),
+        limits: Limits::None,
+        ..Options::default()
+    };
+    let settings = "identity = \"service-id\"\ntargets = [\"circleci\"]\n";
+    let fleet = Fleet::new(1, settings, options);
+    let kept = fleet.path(".config/pullpass/credentials.toml");
+    std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, "spoilt").unwrap();
+    let lambda = Lambda::start();
+    let mut function = fleet.command(&["lambda"]);
+    function
+        .env("AWS_LAMBDA_RUNTIME_API", &lambda.address)
+        .env("AWS_LAMBDA_FUNCTION_NAME", "pullpass")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env_remove("CIRCLECI_TOKEN");
+    let _function = Ended(function.spawn().unwrap());
+    let (well, text) = lambda.call(json!({"source": "aws.events", "detail": {}}));
+    assert!(!well, "{text}");
+    for words in ["`CIRCLECI_TOKEN` is not set", "for the function"] {
+        assert!(text.contains(words), "{words} is not in\n{text}");
+    }
+    assert!(!text.contains("pullpass credentials"), "{text}");
+}

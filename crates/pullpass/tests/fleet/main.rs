@@ -12,6 +12,7 @@
 mod canary;
 mod clients;
 mod commands;
+mod credentials;
 mod killed;
 /// What stands in for Vault, and the server below it.
 #[allow(dead_code, reason = "the suite of the stores looks into it")]

@@ -86,7 +86,8 @@ impl Repository {
     }
 }
 
-/// `pullpass`, with nothing from the environment that changes what it prints.
+/// `pullpass`, with nothing from the environment that changes what it prints, and none of the credentials
+/// that whoever runs the tests has kept.
 pub(crate) fn pullpass() -> Command {
     plain(Command::new(env!("CARGO_BIN_EXE_pullpass")))
 }
@@ -106,6 +107,7 @@ fn plain(mut command: Command) -> Command {
     for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"] {
         command.env_remove(variable);
     }
+    command.env("PULLPASS_CREDENTIALS", "/nowhere/credentials.toml");
     command
 }
 

@@ -33,9 +33,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::ops::Range;
 
-use age::x25519::Recipient;
 use jiff::Timestamp;
 use pullpass_fleet::desired::Target;
 use pullpass_fleet::label::{Attempt, Generation};
@@ -45,6 +43,8 @@ use pullpass_fleet::store::{Receipt, Record, Tail};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::sealed::key::Key;
+use crate::sealed::text::{self, RawKey, Reader, Unreadable, What, block, quoted};
 use crate::store::uuid;
 
 const SCHEMA: &str = "pullpass.store/1";
@@ -55,14 +55,6 @@ pub(super) struct Document {
     /// Lines before the first record, as they are written.
     pub(super) head: String,
     pub(super) entries: BTreeMap<ProjectName, Entry>,
-}
-
-/// The file's own key.
-pub(super) struct Key {
-    /// What secrets are sealed for.
-    pub(super) recipient: Recipient,
-    /// What opens them, itself sealed.
-    pub(super) identity: String,
 }
 
 /// One project.
@@ -97,40 +89,14 @@ impl Entry {
 
 impl Document {
     pub(super) fn new(key: Key) -> Self {
-        let head = format!(
-            "# Written by pullpass. Safe to commit: every secret in it is encrypted.\n\
-             schema = \"{SCHEMA}\"\n\n[key]\nrecipient = {}\nidentity = {}\n",
-            quoted(&key.recipient.to_string()),
-            block(&key.identity),
-        );
+        let comment = "Written by pullpass. Safe to commit: every secret in it is encrypted.";
+        let head = text::head(comment, SCHEMA, &key);
         Self {
             key,
             head,
             entries: BTreeMap::new(),
         }
     }
-}
-
-/// A basic string of TOML.
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04X}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// A literal string of several lines. Armour holds no quotes.
-fn block(armour: &str) -> String {
-    format!("'''\n{armour}'''")
 }
 
 /// The lines of a record; never fails, for it writes to memory.
@@ -186,24 +152,6 @@ fn written(project: &ProjectName, record: &Record, secrets: &Secrets) -> String 
     out
 }
 
-/// Why a text is not such a file. It never quotes the text, which may hold anything by now.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    /// 1-based.
-    pub(super) line: usize,
-    pub(super) what: What,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum What {
-    /// A merge that has a conflict.
-    Conflict,
-    /// Another version of the format.
-    Schema,
-    /// Anything else.
-    Malformed,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDocument {
@@ -211,13 +159,6 @@ struct RawDocument {
     key: RawKey,
     #[serde(default)]
     project: BTreeMap<Spanned<String>, RawEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKey {
-    recipient: Spanned<String>,
-    identity: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -259,27 +200,10 @@ struct RawReceipt {
 
 /// Reads the file.
 pub(super) fn parse(text: &str) -> Result<Document, Unreadable> {
-    let marks = ["<<<<<<< ", "||||||| ", "=======", ">>>>>>> "];
-    if let Some(line) = text
-        .lines()
-        .position(|line| marks.iter().any(|mark| line.starts_with(mark)))
-    {
-        return Err(Unreadable {
-            line: line + 1,
-            what: What::Conflict,
-        });
-    }
-    let reader = Reader { text };
-    let raw: RawDocument = toml::from_str(text)
-        .map_err(|error| reader.at(error.span().unwrap_or(0..0), What::Malformed))?;
-    if raw.schema.get_ref() != SCHEMA {
-        return Err(reader.at(raw.schema.span(), What::Schema));
-    }
-    let key = Key {
-        recipient: reader.value(&raw.key.recipient, |text| text.parse().ok())?,
-        identity: reader.armour(&raw.key.identity)?,
-    };
-    let mut document = Document::new(key);
+    let reader = Reader::new(text)?;
+    let raw: RawDocument = reader.raw()?;
+    reader.schema(&raw.schema, SCHEMA)?;
+    let mut document = Document::new(reader.key(&raw.key)?);
     for (name, entry) in &raw.project {
         let project = reader.value(name, |text| ProjectName::new(text).ok())?;
         let entry = reader.entry(&project, name, entry)?;
@@ -288,38 +212,7 @@ pub(super) fn parse(text: &str) -> Result<Document, Unreadable> {
     Ok(document)
 }
 
-struct Reader<'a> {
-    text: &'a str,
-}
-
 impl Reader<'_> {
-    fn at(&self, span: Range<usize>, what: What) -> Unreadable {
-        let before = self.text.as_bytes().iter().take(span.start);
-        Unreadable {
-            line: 1 + before.filter(|byte| **byte == b'\n').count(),
-            what,
-        }
-    }
-
-    fn value<T>(
-        &self,
-        text: &Spanned<String>,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, Unreadable> {
-        read(text.get_ref()).ok_or_else(|| self.at(text.span(), What::Malformed))
-    }
-
-    /// Armour, with the line ends that it was written with: a checkout may have made them CRLF.
-    fn armour(&self, text: &Spanned<String>) -> Result<String, Unreadable> {
-        self.value(text, |text| {
-            let text = text.replace('\r', "");
-            let whole = text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----\n")
-                && text.ends_with("\n-----END AGE ENCRYPTED FILE-----\n")
-                && !text.contains('\'');
-            whole.then_some(text)
-        })
-    }
-
     fn time(&self, text: &Spanned<String>) -> Result<Timestamp, Unreadable> {
         self.value(text, |text| text.parse().ok())
     }

@@ -12,7 +12,9 @@ use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::IdentityKind;
 use pullpass_fleet::store::Store as _;
 
-use super::{Fleetwide, Selection, block_on};
+use super::needs::hub_lacks;
+use super::{Fleetwide, Purpose, Selection, block_on};
+use crate::commands::given::{Name, Source};
 use crate::error::Result;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -42,9 +44,10 @@ struct Finding {
 impl Doctor {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
-            let whole = Fleetwide::open(&self.selection, terminal).await?;
+            let whole = Fleetwide::open(&self.selection, terminal, Purpose::Examine).await?;
             let looks = async {
                 let mut findings = Vec::new();
+                credentials(&whole, &mut findings);
                 hub(&whole, &mut findings).await;
                 clock(&whole, &mut findings);
                 registry(&whole, &mut findings).await;
@@ -109,9 +112,36 @@ fn failed(what: &'static str, failure: &Failure) -> Finding {
     }
 }
 
+/// Where what is used here came from.
+fn credentials(whole: &Fleetwide, findings: &mut Vec<Finding>) {
+    let mut by_source: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, source) in whole.given.sources() {
+        let variable = match source {
+            Source::Environment(variable) => variable,
+            Source::Secret | Source::File(_) => name.text(),
+        };
+        let names = by_source.entry(source.to_string()).or_default();
+        names.push(format!("`{variable}`"));
+    }
+    if by_source.is_empty() {
+        return;
+    }
+    let said: Vec<String> = by_source
+        .into_iter()
+        .map(|(source, names)| format!("{} from {source}", names.join(", ")))
+        .collect();
+    findings.push(good("credentials", said.join("; ")));
+}
+
 async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
     let hub = &whole.outside.hub;
     let needs = |kind| whole.projects().iter().any(|p| p.identity_kind() == kind);
+    if !hub.has_operator() {
+        let (what, name) = hub_lacks(&whole.given);
+        let which = "an owner of the organisation, with the password";
+        findings.push(lacking("docker-hub", given_with(whole, what, name, which)));
+        return;
+    }
     match hub.whoami().await {
         Err(failure) => {
             findings.push(failed("docker-hub", &failure));
@@ -270,6 +300,12 @@ fn with_what(with: SignedInWith) -> &'static str {
     }
 }
 
+/// What is not given, and how to give it.
+fn given_with(whole: &Fleetwide, what: &str, name: Name, which: &str) -> String {
+    let given = &whole.given;
+    format!("{what} {}: {}: {which}", given.lack(), given.cure(name))
+}
+
 async fn ci(whole: &Fleetwide, findings: &mut Vec<Finding>) {
     let uses_circleci = whole
         .projects()
@@ -281,7 +317,15 @@ async fn ci(whole: &Fleetwide, findings: &mut Vec<Finding>) {
         .any(|p| p.targets.iter().any(|t| *t != Target::CircleCi));
     if uses_circleci {
         findings.push(match &whole.outside.circleci {
-            None => lacking("circleci", "set `CIRCLECI_TOKEN` to a personal API token"),
+            None => lacking(
+                "circleci",
+                given_with(
+                    whole,
+                    "`CIRCLECI_TOKEN` is",
+                    Name::CircleCi,
+                    "a personal API token",
+                ),
+            ),
             Some(client) => match client.me().await {
                 Ok(me) => good("circleci", format!("signed in as `{}`", me.login)),
                 Err(failure) => failed("circleci", &failure),
@@ -290,7 +334,7 @@ async fn ci(whole: &Fleetwide, findings: &mut Vec<Finding>) {
     }
     if uses_github {
         findings.push(match &whole.outside.github {
-            None => lacking("github", "set `GITHUB_TOKEN` or `GH_TOKEN` to a token that may write secrets"),
+            None => lacking("github", given_with(whole, "`GITHUB_TOKEN` or `GH_TOKEN` is", Name::GitHub, "a token that may write secrets")),
             Some(client) => match client.me().await {
                 Ok(me) => {
                     let scopes = me.scopes.map(|scopes| scopes.join(", "));
@@ -321,9 +365,8 @@ async fn ci(whole: &Fleetwide, findings: &mut Vec<Finding>) {
 async fn stores(whole: &Fleetwide, findings: &mut Vec<Finding>) {
     for (kind, store) in &whole.outside.stores {
         let projects: Vec<_> = whole
-            .fleet
-            .projects
-            .iter()
+            .projects()
+            .into_iter()
             .filter(|p| p.store == *kind)
             .map(|p| p.name.clone())
             .collect();

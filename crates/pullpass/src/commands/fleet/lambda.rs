@@ -10,6 +10,7 @@
 //! ```
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -24,9 +25,11 @@ use pullpass_fleet::file::{Fleet, IdentityKind, Project, StoreKind, Wish};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::connect::{self, Given};
+use super::connect;
+use super::needs::{Needs, Purpose};
 use super::tell::Teller;
-use super::{Fleetwide, Format, block_on, load, outside_failed, refuse_large};
+use super::{Fleetwide, Format, block_on, load, named, outside_failed, refuse_large};
+use crate::commands::given::Given;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -231,23 +234,25 @@ impl Lambda {
 
     async fn open(&self, terminal: Terminal) -> Result<Fleetwide> {
         let (fleet, folder) = load::fleet(self.config.as_deref())?;
-        let given = match &self.credentials {
+        let values = match &self.credentials {
             Some(secret) => {
                 let store = connect::aws_store(&fleet).await?;
-                Given::with(store.values(secret).await.map_err(outside_failed)?)
+                store.values(secret).await.map_err(outside_failed)?
             }
-            None => Given::default(),
+            None => BTreeMap::new(),
         };
-        let outside = connect::outside(&fleet, &folder, &given).await?;
-        let whole = Fleetwide {
+        let given = Given::to_function(values, terminal);
+        let needs = Needs::of(&named(&fleet, &[]), Purpose::Work);
+        let outside = connect::outside(&fleet, &folder, &given, &needs).await?;
+        needs.check(&outside, &given)?;
+        Ok(Fleetwide {
             fleet,
             outside,
+            given,
             teller: Teller::new(self.format, terminal),
             names: Vec::new(),
             folder,
-        };
-        whole.has_credentials(false)?;
-        Ok(whole)
+        })
     }
 }
 

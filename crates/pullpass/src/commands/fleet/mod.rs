@@ -13,8 +13,9 @@ use pullpass_engine::run::{Ahead, Manner, Run};
 use pullpass_engine::unkept::Unkept;
 use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{Fleet, IdentityKind, Project, Pull};
+use pullpass_fleet::file::{Fleet, Project, Pull};
 
+use super::given::Given;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -31,10 +32,12 @@ pub(crate) mod verify;
 pub(super) mod load;
 
 mod connect;
+mod needs;
 mod progress;
 mod ruleset;
 mod tell;
 
+use needs::{Needs, Purpose};
 use tell::Teller;
 
 /// What every command of the fleet takes.
@@ -66,71 +69,30 @@ enum Format {
 struct Fleetwide {
     fleet: Fleet,
     outside: Outside,
+    given: Given,
     teller: Teller,
     names: Vec<String>,
     folder: PathBuf,
 }
 
 impl Fleetwide {
-    async fn open(selection: &Selection, terminal: Terminal) -> Result<Self> {
+    async fn open(selection: &Selection, terminal: Terminal, purpose: Purpose) -> Result<Self> {
         let (fleet, folder) = load::fleet(selection.config.as_deref())?;
         load::check_names(&fleet, &selection.projects)?;
-        let outside = connect::outside(&fleet, &folder, &connect::Given::default()).await?;
+        let needs = Needs::of(&named(&fleet, &selection.projects), purpose);
+        let given = Given::to_person(terminal);
+        let outside = connect::outside(&fleet, &folder, &given, &needs).await?;
+        if purpose != Purpose::Examine {
+            needs.check(&outside, &given)?;
+        }
         Ok(Self {
             fleet,
             outside,
+            given,
             teller: Teller::new(selection.format, terminal),
             names: selection.projects.clone(),
             folder,
         })
-    }
-
-    /// Whether every credential is given that these projects need; nothing is sent without it.
-    /// `reads_only` asks for what looking takes.
-    fn has_credentials(&self, reads_only: bool) -> Result<()> {
-        let projects = self.projects();
-        let is_circleci = |t: &Target| *t == Target::CircleCi;
-        let any_target = |wanted: &dyn Fn(&Target) -> bool| {
-            projects.iter().any(|p| p.targets.iter().any(wanted))
-        };
-        let any_identity = |kind| projects.iter().any(|p| p.identity_kind() == kind);
-        let (hub, circleci, github) = (
-            self.outside.hub.has_operator(),
-            self.outside.circleci.is_some(),
-            self.outside.github.is_some(),
-        );
-        let needs_hub = any_identity(IdentityKind::ServiceId)
-            || !reads_only && any_identity(IdentityKind::OrganizationToken);
-        let hub_lacks = match connect::missing_of_hub().as_slice() {
-            [one] => format!("`{one}` is"),
-            _ => "`PULLPASS_HUB_USER` and `PULLPASS_HUB_SECRET` are".to_owned(),
-        };
-        let missing = [
-            (
-                needs_hub && !hub,
-                hub_lacks.as_str(),
-                "an owner of the organisation, with the password",
-            ),
-            (
-                any_target(&is_circleci) && !circleci,
-                "`CIRCLECI_TOKEN` is",
-                "a personal API token",
-            ),
-            (
-                any_target(&|t| !is_circleci(t)) && !github,
-                "`GITHUB_TOKEN` or `GH_TOKEN` is",
-                "a token that may write secrets",
-            ),
-        ];
-        match missing.iter().find(|(is_missing, ..)| *is_missing) {
-            None => Ok(()),
-            Some((_, what, which)) => Err(Error::new(
-                ErrorKind::Configuration,
-                "work on these projects",
-                format!("{what} not set"),
-                format!("set it: {which}; `pullpass doctor` tells what else there should be"),
-            )),
-        }
     }
 
     /// Lets a person's interrupt end a run between two steps; a second one ends the process.
@@ -190,11 +152,15 @@ impl Fleetwide {
 
     /// The projects that were named, or all.
     fn projects(&self) -> Vec<&Project> {
-        let is_wanted = |project: &&Project| {
-            self.names.is_empty() || self.names.iter().any(|n| n == project.name.as_str())
-        };
-        self.fleet.projects.iter().filter(is_wanted).collect()
+        named(&self.fleet, &self.names)
     }
+}
+
+/// The projects of these names, or all.
+fn named<'a>(fleet: &'a Fleet, names: &[String]) -> Vec<&'a Project> {
+    let is_wanted =
+        |project: &&Project| names.is_empty() || names.iter().any(|n| n == project.name.as_str());
+    fleet.projects.iter().filter(is_wanted).collect()
 }
 
 /// How a command that changes things goes about it.
@@ -217,8 +183,11 @@ fn work(
     wanted: impl Fn(&Ahead<'_>) -> bool,
 ) -> Result<ExitCode> {
     block_on(async {
-        let whole = Fleetwide::open(selection, terminal).await?;
-        whole.has_credentials(doing.dry_run)?;
+        let purpose = match doing.dry_run {
+            true => Purpose::Look,
+            false => Purpose::Work,
+        };
+        let whole = Fleetwide::open(selection, terminal, purpose).await?;
         let watch = |event: &_| whole.teller.event(event);
         let run = Run::new(&whole.fleet, &whole.outside, doing.manner, &watch);
         let projects = whole.projects();

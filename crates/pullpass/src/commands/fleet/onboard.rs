@@ -16,9 +16,10 @@ use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Format;
-use super::connect::{make_stores, prompt};
+use super::connect::make_stores;
 use super::ruleset::ruleset;
-use super::{Fleetwide, Noted, Selection, block_on, duration, ended, outside_failed};
+use super::{Fleetwide, Noted, Purpose, Selection, block_on, duration, ended, outside_failed};
+use crate::commands::unlock::prompt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -83,8 +84,7 @@ impl Onboard {
             ));
         }
         block_on(async {
-            let whole = Fleetwide::open(&self.selection, terminal).await?;
-            whole.has_credentials(false)?;
+            let whole = Fleetwide::open(&self.selection, terminal, Purpose::Work).await?;
             make_stores(&whole.fleet, &whole.folder, terminal)?;
             if self.password {
                 keep_password(&whole).await?;

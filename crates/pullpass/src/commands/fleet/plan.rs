@@ -4,7 +4,7 @@ use clap::Args;
 use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::file::Wish;
 
-use super::{Fleetwide, Selection, block_on, outside_failed};
+use super::{Fleetwide, Purpose, Selection, block_on, outside_failed};
 use crate::error::Result;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -30,8 +30,7 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
-            let whole = Fleetwide::open(&self.selection, terminal).await?;
-            whole.has_credentials(true)?;
+            let whole = Fleetwide::open(&self.selection, terminal, Purpose::Look).await?;
             let watch = |event: &_| whole.teller.event(event);
             let manner = Manner {
                 wish: Wish::default(),

@@ -3,7 +3,7 @@
 use clap::Args;
 use pullpass_engine::verify::verify;
 
-use super::{Fleetwide, Selection, block_on};
+use super::{Fleetwide, Purpose, Selection, block_on};
 use crate::error::Result;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -29,8 +29,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
-            let whole = Fleetwide::open(&self.selection, terminal).await?;
-            whole.has_credentials(false)?;
+            let whole = Fleetwide::open(&self.selection, terminal, Purpose::Work).await?;
             let watch = |event: &_| whole.teller.check(event);
             let projects = whole.projects();
             let checks = verify(&whole.fleet, &whole.outside, &projects, self.limits, &watch);

@@ -14,6 +14,10 @@ fn needed(needs: &Needs) -> String {
     if needs.on_aws {
         lines.push("#   AWS_PROFILE=…, or whatever else AWS's usual chain finds\n".to_owned());
     }
+    lines.push(
+        "# What `pullpass credentials` keeps may be left out, where an age identity opens that.\n"
+            .to_owned(),
+    );
     lines.concat()
 }
 

@@ -1,21 +1,21 @@
 //! Files are read whole, replaced whole, and changed by one process at a time.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// What tells one content of a file from another without reading it. A replaced file has another
 /// inode; one that was edited in place has another time.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
     inode: u64,
 }
 
 impl Stamp {
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|metadata| Self::from(&metadata))
     }
 }
@@ -34,15 +34,32 @@ impl From<&Metadata> for Stamp {
     }
 }
 
+/// The whole file, which is none that would be waited for: no pipe, no device.
+pub(crate) fn read(path: &Path) -> io::Result<(Stamp, String)> {
+    let what = fs::metadata(path)?;
+    if what.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !what.is_file() {
+        let text = "it is no regular file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok((Stamp::from(&metadata), text))
+}
+
 /// The lock of a file: a file beside it, for the file itself is replaced. Held until dropped, and
 /// by no process that has ended.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Waits for the lock. Those who hold it read, compare and write: milliseconds.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
         let file = File::options()
@@ -57,7 +74,7 @@ impl Lock {
 }
 
 /// How far a replacement came.
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// The file is as it was.
     Before(io::Error),
     /// The file is replaced, and may be the old one again after a loss of power.
@@ -66,7 +83,7 @@ pub(super) enum Broken {
 
 /// Replaces a file by way of a temporary one in the same folder, or makes it, for its owner alone.
 /// The mode of a file that is there is kept.
-pub(super) fn replace(path: &Path, parts: &[&str]) -> Result<Stamp, Broken> {
+pub(crate) fn replace(path: &Path, parts: &[&str]) -> Result<Stamp, Broken> {
     let (folder, file) = written(path, parts).map_err(Broken::Before)?;
     let file = file
         .persist(path)
@@ -84,7 +101,7 @@ pub(super) fn replace(path: &Path, parts: &[&str]) -> Result<Stamp, Broken> {
 }
 
 /// Makes a file that is not there yet, for its owner alone.
-pub(super) fn make(path: &Path, parts: &[&str]) -> io::Result<()> {
+pub(crate) fn make(path: &Path, parts: &[&str]) -> io::Result<()> {
     let (_, file) = written(path, parts)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(()),
