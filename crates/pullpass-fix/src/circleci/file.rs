@@ -28,12 +28,17 @@ pub(crate) fn variable(reference: &str) -> Option<&str> {
     fine.then_some(name)
 }
 
+/// The contexts of one workflow entry that runs a job.
+type Contexts = BTreeSet<String>;
+
 /// The configurations of a repository.
 pub(super) struct Files {
     documents: HashMap<RepoPath, Rc<Document>>,
-    /// The contexts that hold the credential, as far as can be told: every job that uses it today
-    /// has one of them. Empty when some job has it without a context, or none has it.
-    keepers: BTreeSet<String>,
+    /// The contexts of each workflow entry that runs a job, by its file and name.
+    calls: HashMap<(RepoPath, String), BTreeSet<Contexts>>,
+    /// The contexts of each workflow entry that has the credential today. Empty when one of them has it
+    /// without a context, or none has it.
+    holders: BTreeSet<Contexts>,
     /// The name of the token that they hold.
     token: String,
 }
@@ -41,6 +46,7 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn of(repo: &Repo<'_, '_>, names: &Names) -> Self {
         let mut documents = HashMap::new();
+        let mut calls: HashMap<_, BTreeSet<Contexts>> = HashMap::new();
         for job in repo
             .survey
             .jobs
@@ -53,19 +59,25 @@ impl Files {
             {
                 documents.insert(source.path.clone(), document);
             }
+            let of_job = calls.entry((source.path.clone(), job.name.to_string()));
+            let contexts = job.contexts.iter();
+            of_job
+                .or_default()
+                .extend(contexts.map(|call| call.iter().cloned().collect()));
         }
         let mut files = Self {
             documents,
-            keepers: BTreeSet::new(),
+            calls,
+            holders: BTreeSet::new(),
             token: names.token.clone(),
         };
         if names.known {
-            files.keepers = files.keepers(repo, names);
+            files.holders = files.holders(repo, names);
         }
         files
     }
 
-    fn keepers(&self, repo: &Repo<'_, '_>, names: &Names) -> BTreeSet<String> {
+    fn holders(&self, repo: &Repo<'_, '_>, names: &Names) -> BTreeSet<Contexts> {
         let uses = |credential: &Credential| {
             let password = credential.password.as_deref().and_then(variable);
             password == Some(names.token.as_str())
@@ -82,40 +94,27 @@ impl Files {
             .iter()
             .filter(|l| uses(&l.credential))
             .map(|l| (&l.job_file, &l.job));
-        let mut keepers = BTreeSet::new();
+        let mut holders = BTreeSet::new();
         for (file, job) in by_image.chain(by_login) {
             let path = RepoPath::new(file).unwrap_or_default();
-            let calls = self.calls(&path, job);
-            if calls.is_empty() || calls.iter().any(BTreeSet::is_empty) {
-                return BTreeSet::new();
+            for call in self.calls(&path, job) {
+                if call.is_empty() {
+                    return BTreeSet::new();
+                }
+                holders.insert(call.clone());
             }
-            keepers.extend(calls.into_iter().flatten());
         }
-        keepers
+        holders
     }
 
     /// The contexts of each workflow entry that runs this job.
-    fn calls(&self, path: &RepoPath, job: &str) -> Vec<BTreeSet<String>> {
-        let workflows = self
-            .documents
-            .get(path)
-            .and_then(|d| d.root()?.get("workflows"));
-        let mut calls = Vec::new();
-        for workflow in workflows.map(Node::entries).unwrap_or_default() {
-            let Some(list) = workflow.value.get("jobs") else {
-                continue;
-            };
-            for (index, item) in list.items().enumerate() {
-                let call = Call::of(list, index, item);
-                if call.name() == Some(job) {
-                    calls.push(call.contexts());
-                }
-            }
-        }
-        calls
+    fn calls(&self, path: &RepoPath, job: &str) -> impl Iterator<Item = &Contexts> {
+        let calls = self.calls.get(&(path.clone(), job.to_owned()));
+        calls.into_iter().flatten()
     }
 
-    /// Why a job may not have the credential that the repository uses elsewhere.
+    /// Why a job may not have the credential that the repository uses elsewhere. It surely has it with the contexts
+    /// that all have who use it, or with all of those that one of them has.
     fn without_credential(
         &self,
         path: &RepoPath,
@@ -125,20 +124,37 @@ impl Files {
     ) -> Option<String> {
         // Whoever names a context says that it holds the variables.
         let is_said = !wishes.contexts.is_empty();
-        if self.keepers.is_empty() || is_said || names.token != self.token {
+        if is_said || names.token != self.token {
             return None;
         }
-        let job = jobs.iter().find(|job| {
-            let calls = self.calls(path, job);
-            calls
-                .iter()
-                .any(|contexts| contexts.is_disjoint(&self.keepers))
-        })?;
-        let keepers: Vec<&str> = self.keepers.iter().map(String::as_str).collect();
-        Some(format!(
-            "the jobs that use the credential today have it from the context `{}`, which job `{job}` does not have; name it with `--context`",
-            keepers.join("` or `")
-        ))
+        let common = self
+            .holders
+            .iter()
+            .cloned()
+            .reduce(|common, more| &common & &more)?;
+        let is_sure = |call: &Contexts| {
+            let by_common = !common.is_empty() && common.is_subset(call);
+            by_common || self.holders.iter().any(|held| held.is_subset(call))
+        };
+        let job = jobs
+            .iter()
+            .find(|job| self.calls(path, job).any(|call| !is_sure(call)))?;
+        let list = |names: &Contexts, or: &str| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            names.join(&format!("` {or} `"))
+        };
+        Some(if common.is_empty() {
+            let all: Contexts = self.holders.iter().flatten().cloned().collect();
+            format!(
+                "the jobs that use the credential today have it from the context `{}`, and which of them job `{job}` would have it from cannot be told; name it with `--context`",
+                list(&all, "or")
+            )
+        } else {
+            format!(
+                "the jobs that use the credential today have it from the context `{}`, which job `{job}` does not have; name it with `--context`",
+                list(&common, "and")
+            )
+        })
     }
 
     /// Names the wished contexts on every workflow entry that runs one of `jobs`. Gives the contexts
@@ -205,17 +221,6 @@ struct Call<'d> {
 impl<'d> Call<'d> {
     fn of(list: Node<'d>, index: usize, item: Node<'d>) -> Self {
         Self { list, index, item }
-    }
-
-    fn contexts(&self) -> BTreeSet<String> {
-        let given = self.item.pairs().next().map(|(_, given)| given);
-        given
-            .and_then(|g| g.get("context"))
-            .map(Node::one_or_many)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|c| Some(c.as_str()?.to_owned()))
-            .collect()
     }
 
     fn name(&self) -> Option<&'d str> {

@@ -755,6 +755,45 @@ fn a_job_without_the_context_that_holds_the_credential_is_for_a_person_to_look_a
 }
 
 #[test]
+fn a_credential_goes_where_the_contexts_surely_hold_it() {
+    // Jobs `a` and `b` use the credential, `c` is to get it: with these contexts.
+    let plan_of = |a: &str, b: &str, c: &str| {
+        let job = |name: &str, auth: &str| {
+            format!("  {name}:\n    docker:\n      - image: redis:7\n{auth}    steps: [checkout]\n")
+        };
+        let auth = "        auth:\n          username: $U\n          password: $P\n";
+        let config = format!(
+            "version: 2.1\njobs:\n{}{}{}workflows:\n  w:\n    jobs:\n      - a: {{context: [{a}]}}\n      - b: {{context: [{b}]}}\n      - c: {{context: [{c}]}}\n",
+            job("a", auth),
+            job("b", auth),
+            job("c", "")
+        );
+        plan(&config, &wishes())
+    };
+    for (a, b, c, safe) in [
+        // What all have is what holds it; what some have beside it holds other things.
+        ("hub, slack", "hub, github", "slack", false),
+        ("hub, slack", "hub, github", "hub", true),
+        ("hub, slack", "hub, github", "slack, github", false),
+        ("hub, slack", "hub, slack", "hub", false),
+        ("hub, slack", "hub, slack", "hub, slack, more", true),
+        // Several hold it: the whole of what one job has surely does.
+        ("hub", "docker", "docker, more", true),
+        ("hub", "docker", "more", false),
+        ("hub, slack", "docker", "slack", false),
+        // A job that has it without a context has it from the project.
+        ("hub", "", "more", true),
+    ] {
+        let plan = plan_of(a, b, c);
+        assert_eq!(
+            (plan.files.len(), plan.withheld.len()),
+            if safe { (1, 0) } else { (0, 1) },
+            "{a} | {b} | {c}: {plan:#?}"
+        );
+    }
+}
+
+#[test]
 fn an_image_that_whoever_starts_the_pipeline_chooses_is_for_a_person_to_look_at() {
     let file = |image: &str, auth: &str| {
         format!(
