@@ -1008,3 +1008,26 @@ workflows: {w: {jobs: [inside, beside]}}
     assert_eq!(pulls("inside"), ["executor cimg/openjdk:21.0 :4"]);
     assert_eq!(pulls("beside"), ["run testcontainers/ryuk:? :1"]);
 }
+
+#[test]
+fn a_variable_that_the_script_sets_is_none_of_the_project() {
+    let script = |body: &str| {
+        let config = format!(
+            "version: 2.1\njobs:\n  build:\n    machine: true\n    steps:\n      - run: |\n{body}          echo \"$PASS\" | docker login -u \"$NAME\" --password-stdin\n"
+        );
+        lowered(&config).lines().nth(1).unwrap().trim().to_owned()
+    };
+    let set = "          NAME=$ONE\n          PASS=$ONE_TOKEN\n";
+    let other = "          if [ \"$BRANCH\" = x ]; then\n            NAME=$TWO\n            PASS=$TWO_TOKEN\n          fi\n";
+    assert_eq!(
+        script(&format!("{set}{other}")),
+        "login  $NAME (set by the script)/$PASS (set by the script) by docker login :13"
+    );
+    // Set from one variable it is that one; set on one path only it may be the project's.
+    assert_eq!(script(set), "login  $ONE/$ONE_TOKEN by docker login :9");
+    assert_eq!(script(other), "login  $NAME/$PASS by docker login :11");
+    assert_eq!(
+        script(&format!("{other}{other}")),
+        "login  $NAME/$PASS by docker login :15"
+    );
+}

@@ -794,6 +794,17 @@ fn a_credential_goes_where_the_contexts_surely_hold_it() {
 }
 
 #[test]
+fn a_variable_of_a_script_is_proposed_nowhere() {
+    let config = |auth: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    machine: true\n    steps:\n      - run: |\n          U=$ONE\n          P=$ONE_TOKEN\n          if [ \"$CIRCLE_BRANCH\" = main ]; then U=$TWO; P=$TWO_TOKEN; fi\n          echo \"$P\" | docker login -u \"$U\" --password-stdin\n      - run: docker pull redis\n  b:\n    docker:\n      - image: cimg/go:1.25\n{auth}    steps: [checkout]\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let auth = "        auth:\n          username: $DOCKER_USER\n          password: $DOCKER_ACCESS_TOKEN\n";
+    edited(&config(""), &config(auth), &wishes());
+}
+
+#[test]
 fn an_image_that_whoever_starts_the_pipeline_chooses_is_for_a_person_to_look_at() {
     let file = |image: &str, auth: &str| {
         format!(
