@@ -337,6 +337,8 @@ pub struct Job {
     pub forks: Forks,
     /// The vendor pulls images of the job itself with a credential of its own.
     pub platform_credential: bool,
+    /// It runs on a Mac of CircleCI's, which has no Docker of its own.
+    pub is_mac: bool,
     /// Conditions on the whole job.
     pub guards: Rc<[Guard]>,
     /// The CircleCI contexts that its variables may come from: those of each workflow entry that runs

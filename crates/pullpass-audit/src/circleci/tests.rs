@@ -992,7 +992,21 @@ jobs:
   beside:
     machine: {image: ubuntu-2404:current}
     steps: [{run: mvn verify}]
-workflows: {w: {jobs: [inside, beside]}}
+  mac:
+    macos: {xcode: 16.4.0}
+    steps: [{run: mvn verify}]
+  windows:
+    machine: {image: windows-server-2022-gui:current}
+    steps: [{run: mvn verify}]
+  class:
+    machine: true
+    resource_class: windows.medium
+    steps: [{run: mvn verify}]
+  orb:
+    executor: win/default
+    steps: [{run: mvn verify}]
+orbs: {win: circleci/windows@5}
+workflows: {w: {jobs: [inside, beside, mac, windows, class, orb]}}
 ";
     let path = ".circleci/config.yml";
     let tree = MemoryTree::new()
@@ -1007,6 +1021,14 @@ workflows: {w: {jobs: [inside, beside]}}
     };
     assert_eq!(pulls("inside"), ["executor cimg/openjdk:21.0 :4"]);
     assert_eq!(pulls("beside"), ["run testcontainers/ryuk:? :1"]);
+    for host in ["mac", "windows", "class", "orb"] {
+        let job = jobs.iter().find(|job| &*job.name == host);
+        assert!(
+            job.is_none_or(|job| job.effects.is_empty()),
+            "{host}: {:?}",
+            pulls(host)
+        );
+    }
 }
 
 #[test]

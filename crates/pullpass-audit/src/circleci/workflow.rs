@@ -316,6 +316,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             // builds no forks unless the project asks for it.
             forks: Forks::No,
             platform_credential: platform,
+            is_mac: false,
             guards: Rc::from([]),
             contexts: Rc::from([]),
             reached: true,
@@ -381,6 +382,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         }
         done.jobs.push(Job {
             effects: run.finish(),
+            is_mac: host.is_mac,
             ..self.job(name, span, host.runner, host.platform_credential)
         });
     }

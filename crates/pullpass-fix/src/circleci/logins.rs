@@ -119,6 +119,9 @@ impl<'a> Writer<'a, '_> {
                     Cause::OtherStore => {
                         "the login before it keeps its credential where this program does not look"
                     }
+                    _ if job.is_mac => {
+                        "CircleCI's Macs have no Docker; sign in after what brings it"
+                    }
                     _ if is_as_root(effect) => {
                         "it is pulled under `sudo`, which does not see who signed in without it"
                     }

@@ -805,6 +805,18 @@ fn a_variable_of_a_script_is_proposed_nowhere() {
 }
 
 #[test]
+fn a_job_on_a_mac_gets_no_login() {
+    for host in ["macos: {xcode: 16.4.0}", "executor: mac"] {
+        let text = format!(
+            "version: 2.1\nexecutors:\n  mac:\n    macos: {{xcode: 16.4.0}}\njobs:\n  j:\n    {host}\n    steps:\n      - run: brew install colima docker && colima start\n      - run: docker pull redis\nworkflows: {{w: {{jobs: [j]}}}}\n"
+        );
+        let plan = plan(&text, &wishes());
+        assert!(plan.files.is_empty(), "{plan:#?}");
+        assert!(plan.left[0].reason.contains("Macs"), "{plan:#?}");
+    }
+}
+
+#[test]
 fn an_image_that_whoever_starts_the_pipeline_chooses_is_for_a_person_to_look_at() {
     let file = |image: &str, auth: &str| {
         format!(
