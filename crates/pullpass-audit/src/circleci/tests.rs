@@ -1053,3 +1053,72 @@ fn a_variable_that_the_script_sets_is_none_of_the_project() {
         "login  $NAME/$PASS by docker login :15"
     );
 }
+
+/// The pulls of a repository's audit, with the file and the job that they are in.
+fn pulls_of(tree: &MemoryTree) -> Vec<String> {
+    let audit = crate::audit(
+        tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    let pulls = audit.pulls.iter().filter(|p| p.reached);
+    pulls
+        .map(|p| {
+            let image = p.image.as_deref().unwrap_or("?");
+            format!("{}:{} {} {image}", p.place.file, p.place.line, p.job)
+        })
+        .collect()
+}
+
+#[test]
+fn a_file_that_a_pipeline_goes_on_with_is_read_wherever_it_stands() {
+    let pulling = |image: &str| {
+        format!(
+            "version: 2.1\njobs:\n  test:\n    machine: true\n    steps: [{{run: docker pull {image}}}]\nworkflows: {{w: {{jobs: [test]}}}}\n"
+        )
+    };
+    let filter = |given: &str| {
+        format!(
+            "version: 2.1\nsetup: true\norbs: {{filter: circleci/path-filtering@2.0.1}}\nworkflows:\n  w:\n    jobs:\n      - filter/filter:\n{given}"
+        )
+    };
+    let command = "version: 2.1\nsetup: true\norbs: {go-on: circleci/continuation@2}\njobs:\n  j:\n    machine: true\n    steps: [checkout, {go-on/continue: {configuration_path: ./ci/next.yml}}]\nworkflows: {w: {jobs: [j]}}\n";
+    let path = "          config-path: ci/next.yml\n";
+    let lines = format!(
+        "{path}          mapping: |\n            # src/.* all true ci/no.yml\n            src/.* all true ci/other.yml\n            web/.* ci/web.yml\n            docs/.* docs true\n"
+    );
+    let from_file = format!("{path}          mapping: ci/mapping\n");
+    for (config, expected) in [
+        (filter(path), &["next"][..]),
+        (filter(&lines), &["next", "other", "web"]),
+        (filter(&from_file), &["next", "web"]),
+        (command.to_owned(), &["next"]),
+    ] {
+        let mut tree = MemoryTree::new()
+            .with(".circleci/config.yml", config.as_str())
+            .with("ci/mapping", "web/.* ci/web.yml\n");
+        for name in ["next", "other", "web", "no"] {
+            tree = tree.with(format!("ci/{name}.yml").as_str(), pulling(name).as_str());
+        }
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|name| format!("ci/{name}.yml:5 test {name}"))
+            .collect();
+        let found = pulls_of(&tree);
+        let found: Vec<&String> = found.iter().filter(|p| p.starts_with("ci/")).collect();
+        assert_eq!(found, expected.iter().collect::<Vec<_>>(), "{config}");
+    }
+}
+
+#[test]
+fn a_continuation_that_is_not_there_is_said_for_each_line_of_a_mapping() {
+    let config = "version: 2.1\nsetup: true\norbs: {filter: circleci/path-filtering@1}\nworkflows:\n  w:\n    jobs:\n      - filter/filter:\n          config-path: .circleci/config.yml\n          mapping: src/.* all true made/by-hand.yml\n";
+    let found = pulls_of(&MemoryTree::new().with(".circleci/config.yml", config));
+    assert_eq!(
+        found,
+        [
+            ".circleci/config.yml:7 filter/filter cimg/python:3.9",
+            ".circleci/config.yml:7 filter/filter ?"
+        ]
+    );
+}
