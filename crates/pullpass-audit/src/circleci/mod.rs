@@ -70,9 +70,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
 }
 
 /// What a configuration, or a part of one, has at its top.
-const OWN_KEYS: [&str; 12] = [
+const OWN_KEYS: [&str; 13] = [
     "jobs",
     "workflows",
+    "job-groups",
     "commands",
     "executors",
     "orbs",

@@ -1122,3 +1122,44 @@ fn a_continuation_that_is_not_there_is_said_for_each_line_of_a_mapping() {
         ]
     );
 }
+
+#[test]
+fn a_group_of_jobs_runs_its_jobs() {
+    let config = "version: 2.1
+jobs:
+  deploy:
+    machine: {image: ubuntu-2404:current}
+    steps: [{run: docker run alpine:3}]
+  note:
+    docker: [{image: cimg/base:1}]
+    steps: [checkout]
+  idle:
+    docker: [{image: redis:7}]
+    steps: [checkout]
+job-groups:
+  ship:
+    jobs:
+      - deploy: {context: hub}
+      - note: {requires: [deploy]}
+  unused:
+    jobs: [idle]
+workflows: {w: {jobs: [ship: {serial-group: x}]}}
+";
+    check(
+        config,
+        &[
+            "deploy hosted",
+            "  run alpine:3 :5",
+            "note",
+            "  executor cimg/base:1 :7",
+            "idle, not reached",
+            "  executor redis:7 :10",
+        ],
+    );
+    let audit = audit(config);
+    let first = &audit.pulls[0].trace[0];
+    assert_eq!(
+        &*first.note,
+        "workflow `w` by its group `ship` runs it in the context `hub`"
+    );
+}

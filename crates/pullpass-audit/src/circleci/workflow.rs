@@ -22,6 +22,9 @@ use super::steps::Walk;
 /// Combinations of one matrix; CircleCI refuses more.
 const MAX_COMBINATIONS: usize = 128;
 
+/// How deep lists of jobs, and groups of them, may stand in each other.
+const MAX_DEPTH: usize = 8;
+
 /// Values of a matrix's parameters, one combination.
 type Combination<'d> = Vec<(&'d str, Value<'d>)>;
 
@@ -84,21 +87,45 @@ impl<'c, 'd> Lowering<'c, 'd> {
 
     fn calls(&self, workflow: &str, jobs: Node<'d>, depth: usize, done: &mut Done) {
         for entry in jobs.entries() {
-            self.call_job(workflow, entry.key, Some(entry.value), done);
+            self.entry(workflow, entry.key, Some(entry.value), depth, done);
         }
         for item in jobs.items() {
             if !self.cx.spend() {
                 return;
             }
             if item.as_str().is_some() {
-                self.call_job(workflow, item, None, done);
-            } else if item.is_sequence() && depth < 8 {
+                self.entry(workflow, item, None, depth, done);
+            } else if item.is_sequence() && depth < MAX_DEPTH {
                 self.calls(workflow, item, depth + 1, done);
             } else {
                 for entry in item.entries() {
-                    self.call_job(workflow, entry.key, Some(entry.value), done);
+                    self.entry(workflow, entry.key, Some(entry.value), depth, done);
                 }
             }
+        }
+    }
+
+    /// An entry of a workflow: a job, or a group of them.
+    fn entry(
+        &self,
+        workflow: &str,
+        key: Node<'d>,
+        given: Option<Node<'d>>,
+        depth: usize,
+        done: &mut Done,
+    ) {
+        let root = self.resolver.root.scope.root;
+        let named = |section: &str| root.get(section)?.get(key.as_str()?);
+        match named("job-groups").filter(|_| named("jobs").is_none()) {
+            Some(group) if depth < MAX_DEPTH => {
+                let name = key.as_str().unwrap_or_default();
+                let through = format!("{workflow}` by its group `{name}");
+                if let Some(jobs) = group.get("jobs") {
+                    self.calls(&through, jobs, depth + 1, done);
+                }
+            }
+            Some(_) => {}
+            None => self.call_job(workflow, key, given, done),
         }
     }
 

@@ -181,16 +181,17 @@ impl Files {
             return Vec::new();
         };
         let style = Style::of(document);
-        let workflows = document.root().and_then(|r| r.get("workflows"));
+        let lists = ["workflows", "job-groups"]
+            .into_iter()
+            .filter_map(|section| document.root()?.get(section))
+            .flat_map(Node::entries)
+            .filter_map(|entry| entry.value.get("jobs"));
         let mut part = Part {
             path: path.clone(),
             edits: Vec::new(),
             intents: Vec::new(),
         };
-        for workflow in workflows.map(Node::entries).unwrap_or_default() {
-            let Some(list) = workflow.value.get("jobs") else {
-                continue;
-            };
+        for list in lists {
             for (index, item) in list.items().enumerate() {
                 let call = Call::of(list, index, item);
                 if !call.name().is_some_and(|name| jobs.contains(name)) {

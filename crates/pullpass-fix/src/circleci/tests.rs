@@ -1014,3 +1014,22 @@ fn images_that_name_their_credential_say_which_pair_pulls() {
     let auth = "        auth:\n          username: $PULL_USER\n          password: $PULL_PASS\n";
     edited(&file(""), &file(auth), &wishes());
 }
+
+#[test]
+fn a_context_is_named_where_a_group_calls_the_job() {
+    let config = |auth: &str, call: &str| {
+        format!(
+            "version: 2.1\njobs:\n  j:\n    docker:\n      - image: redis:7\n{auth}    steps: [checkout]\njob-groups:\n  g:\n    jobs:\n      - j{call}\nworkflows:\n  w:\n    jobs: [g]\n"
+        )
+    };
+    let auth = "        auth:\n          username: $DOCKER_USER\n          password: $DOCKER_ACCESS_TOKEN\n";
+    let wishes = FixOptions {
+        contexts: vec!["hub".to_owned()],
+        ..wishes()
+    };
+    edited(
+        &config("", ""),
+        &config(auth, ":\n          context: hub"),
+        &wishes,
+    );
+}
