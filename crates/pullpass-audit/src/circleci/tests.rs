@@ -1163,3 +1163,50 @@ workflows: {w: {jobs: [ship: {serial-group: x}]}}
         "workflow `w` by its group `ship` runs it in the context `hub`"
     );
 }
+
+#[test]
+fn an_orbs_job_takes_the_place_of_the_one_that_it_overrides() {
+    let config = |with: &str| {
+        format!(
+            "version: 2.1
+orbs:
+  my:
+    jobs:
+      test:
+        machine: true
+        steps: [{{run: docker pull postgres:16}}]
+jobs:
+  test:
+    docker: [{{image: cimg/base:1}}]
+    steps: [checkout]
+workflows: {{w: {{jobs: [test: {{override-with: {with}}}]}}}}
+"
+        )
+    };
+    check(
+        &config("my/test"),
+        &[
+            "my/test hosted",
+            "  run postgres:16 :7",
+            "test, not reached",
+            "  executor cimg/base:1 :10",
+        ],
+    );
+    // The orb has no such job: the one that is called runs.
+    let found = lower_with(&config("my/other"), &Options::default());
+    assert!(
+        found.text.starts_with("test\n  executor cimg/base:1 :10\n"),
+        "{}",
+        found.text
+    );
+    // An orb of which nothing is known may have it or not.
+    let unknown = config("my/test").replace(
+        "  my:\n    jobs:\n      test:\n        machine: true\n        steps: [{run: docker pull postgres:16}]\n",
+        "  my: acme/secret@1\n",
+    );
+    let found = lower_with(&unknown, &Options::default());
+    assert_eq!(
+        found.text.trim_end(),
+        "my/test unknown\n  opaque orb `acme/secret@1` :3\ntest\n  executor cimg/base:1 :6"
+    );
+}

@@ -10,6 +10,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::effect::{Effect, Forks, Job, Provider};
 use crate::run::JobRun;
 use crate::source::Span;
+use crate::text::Text;
 use crate::yaml::Node;
 
 use super::Lowering;
@@ -254,7 +255,13 @@ impl<'c, 'd> Lowering<'c, 'd> {
         if !self.cx.spend() {
             return;
         }
-        let name = self.resolver.text(&call.named);
+        let mut name = self.resolver.text(&call.named);
+        let other = call.given.as_ref().and_then(|g| g.get("override-with"));
+        if let Some(other) = other.map(|other| self.resolver.text(&other))
+            && self.is_overridden(&call, &other, done)
+        {
+            name = other;
+        }
         let name = name.as_str().trim();
         let calls = done.contexts.entry(name.into()).or_default();
         if calls.len() < MAX_COMBINATIONS {
@@ -288,6 +295,22 @@ impl<'c, 'd> Lowering<'c, 'd> {
             Found::Undeclared => {
                 self.undeclared(&call.named, "job", &self.cx.holes.show(name));
             }
+        }
+    }
+
+    /// Whether an orb's job takes the place of the one that is called: the orb has it. Where that cannot be known, what
+    /// is not known is said, and the job that is called may run after all.
+    /// <https://circleci.com/docs/guides/orchestrate/how-to-override-config/>
+    fn is_overridden(&self, call: &Call<'d>, other: &Text, done: &mut Done) -> bool {
+        let name = other.as_str().trim();
+        let scope = &self.resolver.root.scope;
+        match scope.find(self.cx, self.shelf, "jobs", name) {
+            Found::Here(..) => true,
+            Found::Unknown { import, span } => {
+                self.unknown_job(call, name, done, |run| self.unknown_orb(run, &import, span));
+                false
+            }
+            Found::Unlisted(_) | Found::Undeclared => false,
         }
     }
 

@@ -194,7 +194,7 @@ impl Files {
         for list in lists {
             for (index, item) in list.items().enumerate() {
                 let call = Call::of(list, index, item);
-                if !call.name().is_some_and(|name| jobs.contains(name)) {
+                if !call.names().any(|name| jobs.contains(name)) {
                     continue;
                 }
                 if call
@@ -226,11 +226,15 @@ impl<'d> Call<'d> {
         Self { list, index, item }
     }
 
-    fn name(&self) -> Option<&'d str> {
-        match self.item.as_str() {
+    /// The job that it calls, and the one of an orb that may run in its place.
+    fn names(&self) -> impl Iterator<Item = &'d str> {
+        let pair = self.item.pairs().next();
+        let called = match self.item.as_str() {
             Some(name) => Some(name),
-            None => self.item.pairs().next()?.0.as_str(),
-        }
+            None => pair.and_then(|(key, _)| key.as_str()),
+        };
+        let other = pair.and_then(|(_, given)| given.get("override-with")?.as_str());
+        called.into_iter().chain(other)
     }
 
     /// Adds the edit; `None` when the entry is written in a way that is not edited.
