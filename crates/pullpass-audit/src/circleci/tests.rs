@@ -1210,3 +1210,31 @@ workflows: {{w: {{jobs: [test: {{override-with: {with}}}]}}}}
         "my/test unknown\n  opaque orb `acme/secret@1` :3\ntest\n  executor cimg/base:1 :6"
     );
 }
+
+#[test]
+fn what_a_configuration_is_packed_of_is_not_run() {
+    let jobs = "jobs:\n  build:\n    docker: [{image: alpine:3}]\n    steps: [checkout]\n";
+    let body = "jobs: [build]\n";
+    let packed = "version: 2.1\njobs:\n  build:\n    docker: [{image: alpine:3}]\n    steps: [checkout]\nworkflows: {w: {jobs: [build]}}\n";
+    let tree = MemoryTree::new()
+        .with(".circleci/config.yml", packed)
+        .with(".circleci/src/@jobs.yml", jobs)
+        .with(".circleci/src/workflows/w.yml", body)
+        // A packager's own: a list of versions.
+        .with(
+            ".circleci/packages/config.yaml",
+            "version:\n  - name: x\nsources: []\n",
+        );
+    assert_eq!(pulls_of(&tree), [".circleci/config.yml:4 build alpine:3"]);
+    let audit = crate::audit(
+        &tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    assert_eq!(audit.pulls.len(), 2);
+    let unread: Vec<&str> = audit.unread.iter().map(|u| u.file.as_str()).collect();
+    assert_eq!(
+        unread,
+        [".circleci/src/@jobs.yml", ".circleci/src/workflows/w.yml"]
+    );
+}
