@@ -1033,3 +1033,36 @@ fn a_context_is_named_where_a_group_calls_the_job() {
         &wishes,
     );
 }
+
+#[test]
+fn what_a_program_makes_is_for_a_person_to_look_at() {
+    let job = "version: 2.1\njobs:\n  build:\n    docker:\n      - image: redis:7\n    steps: [checkout]\n";
+    let made = format!("# DO NOT EDIT: run `make ci`\n{job}");
+    let packed = MemoryTree::new().with(PATH, job).with(
+        ".circleci/src/@jobs.yml",
+        "build:\n  docker:\n    - image: redis:7\n  steps: [checkout]\n",
+    );
+    for (tree, why) in [
+        (MemoryTree::new().with(PATH, made.as_str()), "line 1 of"),
+        (packed, "`circleci config pack`"),
+    ] {
+        let of = |wishes: &FixOptions| {
+            fix(
+                &tree,
+                Scope::Repository,
+                &Options::default(),
+                &Policy::default(),
+                wishes,
+            )
+        };
+        let plan = of(&wishes());
+        assert!(plan.files.iter().all(|file| file.path.as_str() != PATH));
+        assert!(plan.withheld[0].why.contains(why), "{plan:#?}");
+        let review = FixOptions {
+            review: true,
+            ..wishes()
+        };
+        let plan = of(&review);
+        assert!(plan.files.iter().any(|file| file.path.as_str() == PATH));
+    }
+}
