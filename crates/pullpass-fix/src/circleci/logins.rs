@@ -444,7 +444,7 @@ impl<'a> Writer<'a, '_> {
                 self.own_way(number, need, &names)
                     .or_else(|| self.new_way(scope, number, all, &names, &mut part))
             } else if need.powershell.len() == 1 {
-                Some(Step::New(plain_step(&names, Some("bash.exe"))))
+                Some(Step::New(self.plain_step(&names, Some("bash.exe"))))
             } else {
                 return leave(
                     "jobs run these steps in PowerShell and others in a shell, and no one login is for both; sign in in each job",
@@ -648,7 +648,7 @@ impl<'a> Writer<'a, '_> {
     ) -> Option<Step<'a>> {
         // A command is for the names that the file uses most.
         if (&names.user, &names.token) != (&self.names.user, &self.names.token) {
-            return Some(Step::New(plain_step(names, None)));
+            return Some(Step::New(self.plain_step(names, None)));
         }
         let root = self.outline.scopes.first()?;
         let orbs = root.root.get("version").and_then(Node::as_str) == Some("2.1");
@@ -679,13 +679,28 @@ impl<'a> Writer<'a, '_> {
                 return Some(Step::New(Yaml::text(name)));
             }
         }
-        Some(Step::New(plain_step(names, None)))
+        Some(Step::New(self.plain_step(names, None)))
+    }
+
+    /// A step that runs `docker login`, in another shell than the job's where one is given. It asks whether there is
+    /// what to sign in with where the file's own logins do.
+    fn plain_step(&self, names: &Names, shell: Option<&str>) -> Yaml {
+        let logins = self
+            .jobs
+            .iter()
+            .flat_map(|job| &job.effects)
+            .filter(|effect| is_hub_login(effect) && self.uses_names(effect, names));
+        let asks = |effect: &Effect| effect.guards.iter().any(|guard| guard.with_secrets);
+        let mut all = logins.map(asks).peekable();
+        let asks = all.peek().is_some() && all.all(|asks| asks);
+        plain_step(names, shell, asks)
     }
 
     /// Declares a command of that one step. Gives its name.
     fn declare_plain(&self, scope: &Scope<'a>, part: &mut Part) -> Option<String> {
         let name = free_command(scope)?;
-        let definition = Yaml::map([("steps", Yaml::List(vec![plain_step(self.names, None)]))]);
+        let definition =
+            Yaml::map([("steps", Yaml::List(vec![self.plain_step(self.names, None)]))]);
         self.add_to_section(scope, "commands", name, &definition, part)?;
         Some(name.to_owned())
     }
@@ -883,12 +898,14 @@ impl<'a> Writer<'a, '_> {
     }
 }
 
-/// A step that runs `docker login`, in another shell than the job's where one is given.
-fn plain_step(names: &Names, shell: Option<&str>) -> Yaml {
-    let command = format!(
+fn plain_step(names: &Names, shell: Option<&str>, asks: bool) -> Yaml {
+    let mut command = format!(
         "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
         names.token, names.user
     );
+    if asks {
+        command = format!("if [ -n \"${}\" ]; then {command}; fi", names.token);
+    }
     let shell = shell.map(|shell| ("shell".to_owned(), Yaml::text(shell)));
     let name = ("name".to_owned(), Yaml::text("Sign in to Docker Hub"));
     let command = ("command".to_owned(), Yaml::text(command));
@@ -966,6 +983,7 @@ fn only_signs_in(script: &str) -> bool {
                 .trim_start_matches("else ")
                 .trim()
         })
+        .map(|s| s.trim_start_matches('(').trim_end_matches(')').trim())
         .filter(|s| !s.is_empty() && !s.starts_with('#'));
     statements.all(|statement| {
         let word = statement.split_whitespace().next().unwrap_or("");
@@ -975,6 +993,7 @@ fn only_signs_in(script: &str) -> bool {
         });
         let is_login = |part: &str| part.trim().starts_with("docker login");
         matches!(word, "if" | "elif" | "then" | "else" | "fi")
+            || statement == "exit 0"
             || !acts.iter().any(|sign| statement.contains(sign))
                 && statement.split('|').skip(1).all(is_login)
                 && (sets

@@ -1066,3 +1066,27 @@ fn what_a_program_makes_is_for_a_person_to_look_at() {
         assert!(plan.files.iter().any(|file| file.path.as_str() == PATH));
     }
 }
+
+#[test]
+fn a_login_asks_whether_there_is_what_to_sign_in_with_where_the_files_own_does() {
+    let config = |login: &str, new: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    machine: true\n    steps:\n{login}  b:\n    machine: true\n    steps:\n{new}      - run: docker pull redis\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let login = "docker login -u $U --password-stdin";
+    for own in [
+        format!("      - run: test -z \"$U\" || (echo $P | {login})\n"),
+        format!(
+            "      - run: |\n          test -z \"$U\" && exit 0\n          echo $P | {login}\n"
+        ),
+    ] {
+        edited(&config(&own, ""), &config(&own, &own), &wishes());
+    }
+    // It does more than to sign in, and is not copied.
+    let more = format!(
+        "      - run: |\n          test -z \"$U\" && exit 0\n          echo $P | {login}\n          docker push acme/app\n"
+    );
+    let new = "      - run:\n          name: Sign in to Docker Hub\n          command: if [ -n \"$P\" ]; then printf '%s' \"$P\" | docker login --username \"$U\" --password-stdin; fi\n";
+    edited(&config(&more, ""), &config(&more, new), &wishes());
+}
