@@ -1238,3 +1238,35 @@ fn what_a_configuration_is_packed_of_is_not_run() {
         [".circleci/src/@jobs.yml", ".circleci/src/workflows/w.yml"]
     );
 }
+
+#[test]
+fn a_workflow_that_never_runs_reaches_no_job() {
+    let config = |condition: &str| {
+        format!(
+            "version: 2.1
+parameters: {{go: {{type: boolean, default: false}}}}
+jobs:
+  j: {{docker: [{{image: redis:7}}], steps: [checkout]}}
+workflows:
+  w:
+    {condition}
+    jobs: [j]
+"
+        )
+    };
+    for (condition, runs) in [
+        ("when: false", false),
+        ("unless: true", false),
+        ("when: {equal: [a, b]}", false),
+        ("when: {not: true}", false),
+        ("when: true", true),
+        ("unless: false", true),
+        // Whoever starts the pipeline may say otherwise.
+        ("when: << pipeline.parameters.go >>", true),
+        ("when: pipeline.git.branch == \"main\"", true),
+        ("when: {and: [true, << pipeline.parameters.go >>]}", true),
+    ] {
+        let found = lowered(&config(condition));
+        assert_eq!(!found.contains("not reached"), runs, "{condition}: {found}");
+    }
+}

@@ -82,8 +82,20 @@ impl<'c, 'd> Lowering<'c, 'd> {
             let Some(jobs) = workflow.value.get("jobs") else {
                 continue;
             };
+            if self.never_runs(workflow.value) {
+                continue;
+            }
             self.calls(name, jobs, 0, done);
         }
+    }
+
+    /// Whether what is written in the repository alone keeps a workflow from running: `when: false`.
+    fn never_runs(&self, workflow: Node<'d>) -> bool {
+        let known = |key: &str| {
+            let condition = Value::new(workflow.get(key)?, &self.resolver.root);
+            self.resolver.condition(&condition).guard().err()
+        };
+        known("when") == Some(false) || known("unless") == Some(true)
     }
 
     fn calls(&self, workflow: &str, jobs: Node<'d>, depth: usize, done: &mut Done) {
