@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use crate::context::Context;
 use crate::source::Span;
 use crate::text::{HoleKind, Mapped, Text, is_hole};
-use crate::yaml::Node;
+use crate::yaml::{Node, Style};
 
 use super::scope::Scope;
 
@@ -58,6 +58,8 @@ pub(super) struct Value<'d> {
     pub(super) node: Node<'d>,
     /// Where.
     pub(super) frame: Rc<Frame<'d>>,
+    /// It is the value of a parameter of `type: boolean`.
+    is_boolean: bool,
 }
 
 impl<'d> Value<'d> {
@@ -66,6 +68,28 @@ impl<'d> Value<'d> {
         Self {
             node,
             frame: Rc::clone(frame),
+            is_boolean: false,
+        }
+    }
+
+    /// A value of a parameter that is declared so.
+    fn declared(mut self, parameter: Node<'_>) -> Self {
+        let kind = parameter.get("type").and_then(Node::as_str);
+        self.is_boolean = kind == Some("boolean");
+        self
+    }
+
+    /// What a boolean is put in as, however it is written: `true`, `false`
+    /// (<https://circleci.com/docs/reference/reusing-config/#boolean>).
+    pub(super) fn as_boolean(&self) -> Option<&'static str> {
+        let plain = self.is_boolean && self.node.style() == Style::Plain;
+        match self.node.as_str().filter(|_| plain)? {
+            "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+                Some("true")
+            }
+            "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off"
+            | "OFF" => Some("false"),
+            _ => None,
         }
     }
 
@@ -190,7 +214,7 @@ impl<'c, 'd> Resolver<'c, 'd> {
             let declared = self.root.scope.root.get("parameters")?.get(key)?;
             declared
                 .get("default")
-                .map(|node| Value::new(node, &self.root))
+                .map(|node| Value::new(node, &self.root).declared(declared))
         }
     }
 
@@ -229,6 +253,9 @@ impl<'c, 'd> Resolver<'c, 'd> {
 
     fn resolve_at(&self, value: &Value<'d>, depth: usize) -> Option<Resolved> {
         let written = value.node.as_str()?;
+        if let Some(boolean) = value.as_boolean() {
+            return Some(Resolved::certain(boolean));
+        }
         if value.node.is_null() {
             return Some(Resolved::certain(""));
         }
@@ -377,7 +404,7 @@ impl<'c, 'd> Resolver<'c, 'd> {
                 Some(Value::new(default, &base))
             });
             if let Some(value) = value {
-                frame.parameters.push((name, value));
+                frame.parameters.push((name, value.declared(entry.value)));
             }
         }
         frame

@@ -1240,6 +1240,56 @@ fn what_a_configuration_is_packed_of_is_not_run() {
 }
 
 #[test]
+fn a_boolean_is_put_in_as_true_or_false() {
+    for (written, expected) in [
+        ("False", None),
+        ("NO", None),
+        ("off", None),
+        ("Yes", Some("  run redis:7 :9")),
+        ("True", Some("  run redis:7 :9")),
+    ] {
+        let config = format!(
+            "version: 2.1
+commands:
+  up:
+    parameters:
+      pull: {{type: boolean, default: {written}}}
+    steps:
+      - run: |
+          if << parameters.pull >>; then
+            docker pull redis:7
+          fi
+jobs:
+  j: {{machine: true, steps: [up]}}
+"
+        );
+        let found = lowered(&config);
+        assert_eq!(found.lines().nth(1), expected, "{written}: {found}");
+    }
+    // In a condition too, and not where it is a text.
+    let when = |kind: &str, written: &str| {
+        let config = format!(
+            "version: 2.1
+commands:
+  up:
+    parameters:
+      pull: {{type: {kind}, default: {written}}}
+    steps:
+      - when:
+          condition: << parameters.pull >>
+          steps: [{{run: docker pull redis:7}}]
+jobs:
+  j: {{machine: true, steps: [up]}}
+"
+        );
+        lowered(&config).contains("redis")
+    };
+    assert!(!when("boolean", "No"));
+    assert!(when("boolean", "Yes"));
+    assert!(when("string", "'No'"));
+}
+
+#[test]
 fn a_workflow_that_never_runs_reaches_no_job() {
     let config = |condition: &str| {
         format!(
