@@ -139,6 +139,8 @@ enum Tag<'t> {
     /// `<<# parameters.x >>` … `<</ parameters.x >>`; false: `<<^ … >>`.
     Open(&'t str, bool),
     Close(&'t str),
+    /// `<< pipeline.git.branch == "main" and "a" or "b" >>`: all that is between.
+    Expression(&'t str),
     /// `\<<`: two plain characters.
     Escaped,
 }
@@ -165,11 +167,13 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, usize, Tag<'_>)> {
                 Some(mark @ (b'#' | b'^' | b'/')) => (*mark, inner.get(1..)?.trim()),
                 _ => (0, inner),
             };
-            let is_name = ["parameters.", "pipeline.", "matrix."]
+            let is_value = ["parameters.", "pipeline.", "matrix."]
                 .iter()
-                .any(|prefix| name.starts_with(prefix))
-                && !name.contains(char::is_whitespace);
-            if is_name {
+                .any(|prefix| name.starts_with(prefix));
+            if mark == 0 && is_expression(inner, is_value) {
+                return Some((start, inner_from + length + 2, Tag::Expression(inner)));
+            }
+            if is_value && !name.contains(char::is_whitespace) {
                 let tag = match mark {
                     b'#' => Tag::Open(name, true),
                     b'^' => Tag::Open(name, false),
@@ -181,6 +185,20 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, usize, Tag<'_>)> {
         }
         at = start + 2;
     }
+}
+
+/// Whether what stands in a tag is an expression: values, texts and operators between them
+/// (<https://circleci.com/docs/guides/orchestrate/config-templating/>).
+fn is_expression(inner: &str, begins_with_value: bool) -> bool {
+    let begins =
+        begins_with_value || inner.starts_with(['(', '"', '\'']) || inner.starts_with("not ");
+    let operators = ["==", "!=", "=~", "starts-with", "and", "or", "not"];
+    begins
+        && !inner.contains('\n')
+        && inner.contains("pipeline.")
+        && inner
+            .split_whitespace()
+            .any(|word| operators.contains(&word))
 }
 
 /// The name when the text is one tag and nothing else.
@@ -306,6 +324,13 @@ impl<'c, 'd> Resolver<'c, 'd> {
                 Tag::Escaped => Resolved::certain("<<"),
                 Tag::Close(_) => Resolved::certain(""),
                 Tag::Name(name) => self.named(name, frame, depth),
+                Tag::Expression(inner) => {
+                    let written = format!("<< {inner} >>");
+                    Resolved {
+                        text: self.cx.holes.of(&written, HoleKind::Expression),
+                        words: Some(written),
+                    }
+                }
                 Tag::Open(name, wanted) => {
                     let value = self.named(name, frame, depth);
                     let text = value.text.as_str();
@@ -424,7 +449,7 @@ fn sections_of(text: &str, from: usize) -> HashMap<usize, usize> {
                     ends.insert(opened, end);
                 }
             }
-            Tag::Name(_) | Tag::Escaped => {}
+            Tag::Name(_) | Tag::Expression(_) | Tag::Escaped => {}
         }
         at = end;
     }

@@ -1320,3 +1320,43 @@ workflows:
         assert_eq!(!found.contains("not reached"), runs, "{condition}: {found}");
     }
 }
+
+#[test]
+fn an_expression_is_one_value_that_the_pipeline_decides() {
+    let config = "version: 2.1
+jobs:
+  j:
+    docker:
+      - image: << pipeline.git.branch == \"main\" and \"cimg/go:1.22\" or \"cimg/go:1.21\" >>
+    steps: [checkout]
+";
+    check(
+        config,
+        &[
+            "j",
+            "  executor << pipeline.git.branch == \"main\" and \"cimg/go:1.22\" or \"cimg/go:1.21\" >> :5",
+        ],
+    );
+    let audit = audit(config);
+    assert_eq!(audit.pulls[0].auth, Auth::Unknown);
+    assert!(
+        !audit.pulls[0].reason.contains("blanks"),
+        "{}",
+        audit.pulls[0].reason
+    );
+    // What is no expression of a pipeline's stays as it is written.
+    check(
+        "version: 2
+jobs:
+  j:
+    machine: true
+    steps:
+      - run: |
+          cat << EOF >> x
+          and == pipeline.
+          EOF
+          docker pull redis:7
+",
+        &["j hosted", "  run redis:7 :10"],
+    );
+}
