@@ -1360,3 +1360,36 @@ jobs:
         &["j hosted", "  run redis:7 :10"],
     );
 }
+
+#[test]
+fn an_orb_that_publishes_signs_in_after_it_has_built() {
+    let config = "version: 2.1
+orbs: {prometheus: prometheus/prometheus@0.17.1}
+workflows:
+  w:
+    jobs: [prometheus/publish_main: {quay_io_organization: ''}]
+";
+    let tree = MemoryTree::new()
+        .with(".circleci/config.yml", config)
+        .with("Makefile", "docker:\n\tdocker build -t $(DOCKER_REPO)/x .\ndocker-publish:\n\tdocker push $(DOCKER_REPO)/x\n")
+        .with("Dockerfile", "FROM busybox:1\n");
+    let audit = crate::audit(
+        &tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    let found: Vec<String> = audit
+        .pulls
+        .iter()
+        .map(|p| format!("{} {}", p.image.as_deref().unwrap_or("?"), p.auth.name()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "cimg/go:1.26 platform",
+            "linuxkit/binfmt:v0.8 anonymous",
+            "busybox:1 anonymous"
+        ]
+    );
+    assert_eq!(audit.pulls[2].cause, Cause::LoginLater);
+}
