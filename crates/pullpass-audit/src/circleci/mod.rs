@@ -135,9 +135,13 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     let is_part = root.get("version").is_none()
         && (is_below(path) || root.get("jobs").is_none_or(Node::is_sequence));
     match root.get("version") {
+        None if is_part && root.get("jobs").is_some() => note(
+            root,
+            "it has no `version`, so it is a part of which `circleci config pack` or a script makes a configuration; only the images of its jobs and executors were read",
+        ),
         None if is_part => note(
             root,
-            "it has no `version`, and no `jobs` that could run, so it is a part of which a script makes a configuration, or is for CircleCI 1.0, which no longer runs; only the images of its jobs and executors were read",
+            "it has no `version` and no `jobs`, so it is a part of which a script makes a configuration, or is for CircleCI 1.0, which no longer runs; only the images of its jobs and executors were read",
         ),
         None => note(
             root,
