@@ -344,6 +344,8 @@ pub struct Job {
     /// The CircleCI contexts that its variables may come from: those of each workflow entry that runs
     /// it, sorted. Empty where there are no contexts, or nothing runs it.
     pub contexts: Rc<[Vec<String>]>,
+    /// The same of those entries only that run it in the way that is told here, with these parameters.
+    pub own_contexts: Rc<[Vec<String>]>,
     /// Whether CI runs it. What is declared and not run (a job that no workflow names, an executor
     /// that no job uses) is listed too, for it is what gets used next.
     pub reached: bool,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::effect::{Effect, Forks, Job, Provider};
 use crate::run::JobRun;
@@ -33,8 +33,8 @@ type Combination<'d> = Vec<(&'d str, Value<'d>)>;
 #[derive(Default)]
 pub(super) struct Done {
     jobs: Vec<Job>,
-    /// What makes two runs of a job the same.
-    seen: HashSet<String>,
+    /// What makes two runs of a job the same, with the number of the first of them and the contexts of all.
+    seen: HashMap<String, (usize, BTreeSet<Vec<String>>)>,
     /// The contexts of each entry that calls a job, by its name.
     contexts: HashMap<Rc<str>, BTreeSet<Vec<String>>>,
 }
@@ -44,6 +44,12 @@ impl Done {
         for job in self.jobs.iter_mut().filter(|job| job.reached) {
             if let Some(contexts) = self.contexts.get(&job.name) {
                 job.contexts = contexts.iter().cloned().collect();
+                job.own_contexts = Rc::clone(&job.contexts);
+            }
+        }
+        for (number, contexts) in self.seen.into_values() {
+            if let Some(job) = self.jobs.get_mut(number) {
+                job.own_contexts = contexts.into_iter().collect();
             }
         }
         self.jobs
@@ -381,6 +387,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             is_mac: false,
             guards: Rc::from([]),
             contexts: Rc::from([]),
+            own_contexts: Rc::from([]),
             reached: true,
             effects: Vec::new(),
         }
@@ -402,10 +409,14 @@ impl<'c, 'd> Lowering<'c, 'd> {
             frame.label = Some(row.label(name.rsplit('/').next().unwrap_or(name)));
             frame.misspelt = orb::misspelt(node, given, &row.name);
         }
-        if !done
-            .seen
-            .insert(self.identity(node, name, &frame.parameters, given))
-        {
+        let identity = self.identity(node, name, &frame.parameters, given);
+        let next = (done.jobs.len(), BTreeSet::new());
+        let (number, contexts) = done.seen.entry(identity).or_insert(next);
+        let is_known = *number < done.jobs.len();
+        if contexts.len() < MAX_COMBINATIONS {
+            contexts.insert(call.contexts.clone());
+        }
+        if is_known {
             return;
         }
         let body = Value::new(node, &Rc::new(frame));

@@ -460,6 +460,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
                 guards: Rc::clone(&shared),
                 effects,
                 contexts: Rc::clone(&self.no_contexts),
+                own_contexts: Rc::clone(&self.no_contexts),
                 reached: true,
             });
         }

@@ -26,6 +26,7 @@ fn judge(act: impl FnOnce(&mut JobRun<'_>, FileId)) -> Vec<String> {
         is_mac: false,
         guards: Rc::from([]),
         contexts: Rc::from([]),
+        own_contexts: Rc::from([]),
         reached: true,
         effects: run.finish(),
     };

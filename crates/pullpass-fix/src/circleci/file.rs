@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
-use pullpass_audit::effect::Provider;
+use pullpass_audit::effect::{Declared, Effect, Job, Kind, Provider};
 use pullpass_audit::source::RepoPath;
-use pullpass_audit::verdict::Credential;
+use pullpass_audit::text::Text;
 use pullpass_audit::yaml::{Document, Node, Style as Written};
 
 use crate::edit::Edit;
@@ -31,13 +31,25 @@ pub(crate) fn variable(reference: &str) -> Option<&str> {
 }
 
 /// The contexts of one workflow entry that runs a job.
-type Contexts = BTreeSet<String>;
+pub(super) type Contexts = BTreeSet<String>;
+
+/// The jobs that an edit is for, with the contexts of each entry that runs one.
+pub(super) type Runs = BTreeSet<(String, Contexts)>;
+
+/// The contexts of the entries that run a job in this way.
+fn calls_of(job: &Job) -> impl Iterator<Item = Contexts> {
+    let calls = job.own_contexts.iter();
+    calls.map(|call| call.iter().cloned().collect())
+}
+
+/// The same with the job's name.
+pub(super) fn runs_of(job: &Job) -> impl Iterator<Item = (String, Contexts)> {
+    calls_of(job).map(|call| (job.name.to_string(), call))
+}
 
 /// The configurations of a repository.
 pub(super) struct Files {
     documents: HashMap<RepoPath, Rc<Document>>,
-    /// The contexts of each workflow entry that runs a job, by its file and name.
-    calls: HashMap<(RepoPath, String), BTreeSet<Contexts>>,
     /// The contexts of each workflow entry that has the credential today. Empty when one of them has it
     /// without a context, or none has it.
     holders: BTreeSet<Contexts>,
@@ -48,7 +60,6 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn of(repo: &Repo<'_, '_>, names: &Names) -> Self {
         let mut documents = HashMap::new();
-        let mut calls: HashMap<_, BTreeSet<Contexts>> = HashMap::new();
         for job in repo
             .survey
             .jobs
@@ -61,66 +72,47 @@ impl Files {
             {
                 documents.insert(source.path.clone(), document);
             }
-            let of_job = calls.entry((source.path.clone(), job.name.to_string()));
-            let contexts = job.contexts.iter();
-            of_job
-                .or_default()
-                .extend(contexts.map(|call| call.iter().cloned().collect()));
         }
         let mut files = Self {
             documents,
-            calls,
             holders: BTreeSet::new(),
             token: names.token.clone(),
         };
         if names.known {
-            files.holders = files.holders(repo, names);
+            files.holders = Self::holders(repo, names);
         }
         files
     }
 
-    fn holders(&self, repo: &Repo<'_, '_>, names: &Names) -> BTreeSet<Contexts> {
-        let uses = |credential: &Credential| {
-            let password = credential.password.as_deref().and_then(variable);
-            password == Some(names.token.as_str())
+    fn holders(repo: &Repo<'_, '_>, names: &Names) -> BTreeSet<Contexts> {
+        let cx = &repo.survey.cx;
+        let is_token = |text: &Text| variable(&cx.holes.show(text.as_str())) == Some(&names.token);
+        let uses = |effect: &Effect| match &effect.kind {
+            Kind::Pull {
+                declared: Declared::Credential { password, .. },
+                ..
+            } => is_token(password),
+            Kind::Login { password, .. } => password.as_ref().is_some_and(is_token),
+            _ => false,
         };
-        let by_image = repo
-            .audit
-            .pulls
-            .iter()
-            .filter(|p| p.reached && p.by_host && p.credential.as_ref().is_some_and(uses))
-            .map(|p| (&p.job_file, &p.job));
-        let by_login = repo
-            .audit
-            .logins
-            .iter()
-            .filter(|l| uses(&l.credential))
-            .map(|l| (&l.job_file, &l.job));
         let mut holders = BTreeSet::new();
-        for (file, job) in by_image.chain(by_login) {
-            let path = RepoPath::new(file).unwrap_or_default();
-            for call in self.calls(&path, job) {
-                if call.is_empty() {
-                    return BTreeSet::new();
-                }
-                holders.insert(call.clone());
+        for job in &repo.survey.jobs {
+            let is_ours = job.provider == Provider::CircleCi && job.reached;
+            if is_ours && job.effects.iter().any(uses) {
+                holders.extend(calls_of(job));
             }
         }
+        if holders.iter().any(BTreeSet::is_empty) {
+            return BTreeSet::new();
+        }
         holders
-    }
-
-    /// The contexts of each workflow entry that runs this job.
-    fn calls(&self, path: &RepoPath, job: &str) -> impl Iterator<Item = &Contexts> {
-        let calls = self.calls.get(&(path.clone(), job.to_owned()));
-        calls.into_iter().flatten()
     }
 
     /// Why a job may not have the credential that the repository uses elsewhere. It surely has it with the contexts
     /// that all have who use it, or with all of those that one of them has.
     fn without_credential(
         &self,
-        path: &RepoPath,
-        jobs: &BTreeSet<String>,
+        runs: &Runs,
         names: &Names,
         wishes: &FixOptions,
     ) -> Option<String> {
@@ -138,9 +130,7 @@ impl Files {
             let by_common = !common.is_empty() && common.is_subset(call);
             by_common || self.holders.iter().any(|held| held.is_subset(call))
         };
-        let job = jobs
-            .iter()
-            .find(|job| self.calls(path, job).any(|call| !is_sure(call)))?;
+        let (job, _) = runs.iter().find(|(_, call)| !is_sure(call))?;
         let list = |names: &Contexts, or: &str| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             names.join(&format!("` {or} `"))
@@ -159,18 +149,18 @@ impl Files {
         })
     }
 
-    /// Names the wished contexts on every workflow entry that runs one of `jobs`. Gives the contexts
+    /// Names the wished contexts on every workflow entry that runs one of these jobs. Gives the contexts
     /// that are named, and says under `review` where one could not be.
     pub(super) fn contexts(
         &self,
         path: &RepoPath,
-        jobs: &BTreeSet<String>,
+        runs: &Runs,
         names: &Names,
         wishes: &FixOptions,
         parts: &mut Vec<Part>,
         review: &mut Option<String>,
     ) -> Vec<String> {
-        if let Some(why) = self.without_credential(path, jobs, names, wishes) {
+        if let Some(why) = self.without_credential(runs, names, wishes) {
             review.get_or_insert(why);
         }
         let Some(document) = self
@@ -194,7 +184,10 @@ impl Files {
         for list in lists {
             for (index, item) in list.items().enumerate() {
                 let call = Call::of(list, index, item);
-                if !call.names().any(|name| jobs.contains(name)) {
+                if !call
+                    .names()
+                    .any(|name| runs.iter().any(|(job, _)| job == name))
+                {
                     continue;
                 }
                 if call

@@ -24,7 +24,7 @@ use crate::repo::{Repo, is_as_root};
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
 
-use super::file::{Files, variable};
+use super::file::{Files, Runs, runs_of, variable};
 use super::mend;
 use super::outline::{Outline, Scope, script, step_name, underscores};
 
@@ -40,6 +40,7 @@ struct Need<'d> {
     index: usize,
     pulls: BTreeSet<usize>,
     jobs: BTreeSet<String>,
+    runs: Runs,
     /// The first images of the docker executors; none for a machine.
     hosts: BTreeSet<Option<String>>,
     /// Whether the steps run in PowerShell or `cmd`: both, when jobs of both kinds call them.
@@ -291,6 +292,7 @@ impl<'a> Writer<'a, '_> {
             index,
             pulls: BTreeSet::new(),
             jobs: BTreeSet::new(),
+            runs: Runs::new(),
             hosts: BTreeSet::new(),
             powershell: BTreeSet::new(),
             certain: false,
@@ -300,6 +302,7 @@ impl<'a> Writer<'a, '_> {
         need.index = need.index.min(index);
         need.pulls.extend(wanted.iter().map(|&(_, pull)| pull));
         need.jobs.insert(job.name.to_string());
+        need.runs.extend(runs_of(job));
         need.hosts.insert(host);
         need.powershell
             .insert(self.outline.is_powershell(&job.name));
@@ -487,7 +490,7 @@ impl<'a> Writer<'a, '_> {
         let mut parts = vec![part];
         let contexts = self.files.contexts(
             &self.path,
-            &need.jobs,
+            &need.runs,
             &names,
             self.wishes,
             &mut parts,

@@ -794,6 +794,45 @@ fn a_credential_goes_where_the_contexts_surely_hold_it() {
 }
 
 #[test]
+fn what_holds_a_credential_is_asked_of_the_entries_that_use_it() {
+    // One job on two executors: with the context where there is an `auth`, and without where there is none.
+    let text = "version: 2.1
+executors:
+  signed:
+    docker:
+      - image: redis:7
+        auth:
+          username: $U
+          password: $P
+  bare:
+    docker:
+      - image: redis:6
+jobs:
+  t:
+    parameters: {on: {type: executor}}
+    executor: << parameters.on >>
+    steps: [checkout]
+workflows:
+  w:
+    jobs:
+      - t: {name: a, on: signed, context: [hub, slack]}
+      - t: {name: b, on: bare, context: slack}
+";
+    let bare = plan(text, &wishes());
+    assert!(bare.files.is_empty(), "{bare:#?}");
+    assert!(
+        bare.withheld[0].why.contains("`hub`"),
+        "{:#?}",
+        bare.withheld
+    );
+    let held = text.replace(
+        "on: bare, context: slack",
+        "on: bare, context: [slack, hub]",
+    );
+    assert_eq!(plan(&held, &wishes()).files.len(), 1);
+}
+
+#[test]
 fn a_variable_of_a_script_is_proposed_nowhere() {
     let config = |auth: &str| {
         format!(
