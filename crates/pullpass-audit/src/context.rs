@@ -76,6 +76,8 @@ pub struct Context<'t> {
     unlisted: RefCell<BTreeMap<String, Unlisted>>,
     unused: RefCell<Vec<(Span, String)>>,
     once: RefCell<HashSet<String>>,
+    /// Files that pipelines go on with, wherever they stand.
+    continuations: RefCell<Vec<RepoPath>>,
     /// The CI file that is being lowered.
     current: RefCell<RepoPath>,
     budget: Cell<u64>,
@@ -109,6 +111,7 @@ impl<'t> Context<'t> {
             unlisted: RefCell::default(),
             unused: RefCell::default(),
             once: RefCell::default(),
+            continuations: RefCell::default(),
             current: RefCell::default(),
             budget: Cell::new(BUDGET),
             shell: Cell::new(SHELL_BYTES),
@@ -234,6 +237,17 @@ impl<'t> Context<'t> {
     /// Notes a command that signs in to Docker Hub and that no job calls.
     pub fn note_unused(&self, span: Span, name: &str) {
         self.unused.borrow_mut().push((span, name.to_owned()));
+    }
+
+    /// Notes that a pipeline goes on with this file of the repository.
+    pub fn note_continuation(&self, path: RepoPath) {
+        self.continuations.borrow_mut().push(path);
+    }
+
+    /// The files that pipelines go on with, as far as was seen since this was asked last.
+    #[must_use]
+    pub fn take_continuations(&self) -> Vec<RepoPath> {
+        self.continuations.take()
     }
 
     /// The commands that sign in and that no job calls.

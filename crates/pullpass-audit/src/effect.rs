@@ -337,11 +337,15 @@ pub struct Job {
     pub forks: Forks,
     /// The vendor pulls images of the job itself with a credential of its own.
     pub platform_credential: bool,
+    /// It runs on a Mac of CircleCI's, which has no Docker of its own.
+    pub is_mac: bool,
     /// Conditions on the whole job.
     pub guards: Rc<[Guard]>,
     /// The CircleCI contexts that its variables may come from: those of each workflow entry that runs
     /// it, sorted. Empty where there are no contexts, or nothing runs it.
     pub contexts: Rc<[Vec<String>]>,
+    /// The same of those entries only that run it in the way that is told here, with these parameters.
+    pub own_contexts: Rc<[Vec<String>]>,
     /// Whether CI runs it. What is declared and not run (a job that no workflow names, an executor
     /// that no job uses) is listed too, for it is what gets used next.
     pub reached: bool,

@@ -39,6 +39,9 @@ use source::{RepoPath, Tree};
 /// How deep folders under `.circleci/` are searched for configurations.
 const CIRCLECI_DEPTH: usize = 4;
 
+/// Configurations of one repository that others go on with, outside of `.circleci/`; only hostile input has more.
+const MAX_CONTINUATIONS: usize = 100;
+
 /// A repository that has been read: its jobs, and the files they came from.
 pub struct Survey<'t> {
     /// The files, and what could not be known of them.
@@ -50,8 +53,8 @@ pub struct Survey<'t> {
 }
 
 impl<'t> Survey<'t> {
-    /// Reads every file under `.circleci/` that is a configuration, and every workflow under
-    /// `.github/workflows/`, with whatever they run, build or bring up.
+    /// Reads every file under `.circleci/` that is a configuration, those that they go on with wherever these stand,
+    /// and every workflow under `.github/workflows/`, with whatever they run, build or bring up.
     #[must_use]
     pub fn of_repository(tree: &'t dyn Tree, options: &'t Options) -> Self {
         let mut circleci = Vec::new();
@@ -62,7 +65,7 @@ impl<'t> Survey<'t> {
         if let Some(folder) = RepoPath::new(".github/workflows") {
             configurations(tree, &folder, 0, &mut workflows);
         }
-        Self::of_paths(tree, &circleci, &workflows, options)
+        Self::of_paths(tree, &circleci, &workflows, MAX_CONTINUATIONS, options)
     }
 
     /// Reads one CI file on its own. `tree` may hold the repository around it, or nothing but the
@@ -72,9 +75,9 @@ impl<'t> Survey<'t> {
     pub fn of_file(tree: &'t dyn Tree, path: &RepoPath, options: &'t Options) -> Self {
         let paths = [path.clone()];
         if is_workflow(tree, path) {
-            Self::of_paths(tree, &[], &paths, options)
+            Self::of_paths(tree, &[], &paths, 0, options)
         } else {
-            Self::of_paths(tree, &paths, &[], options)
+            Self::of_paths(tree, &paths, &[], 0, options)
         }
     }
 
@@ -82,13 +85,22 @@ impl<'t> Survey<'t> {
         tree: &'t dyn Tree,
         circleci: &[RepoPath],
         workflows: &[RepoPath],
+        more: usize,
         options: &'t Options,
     ) -> Self {
         let cx = Context::new(tree, options);
         let mut jobs: Vec<Job> = Vec::new();
-        for path in circleci {
-            cx.begin(path);
-            jobs.extend(circleci::lower(&cx, path));
+        let mut configurations = circleci.to_vec();
+        let mut at = 0;
+        while let Some(path) = configurations.get(at).cloned() {
+            cx.begin(&path);
+            jobs.extend(circleci::lower(&cx, &path));
+            for next in cx.take_continuations() {
+                if !configurations.contains(&next) && configurations.len() < circleci.len() + more {
+                    configurations.push(next);
+                }
+            }
+            at += 1;
         }
         for path in workflows {
             cx.begin(path);
@@ -97,7 +109,7 @@ impl<'t> Survey<'t> {
         Self {
             cx,
             jobs,
-            files: circleci.len() + workflows.len(),
+            files: configurations.len() + workflows.len(),
         }
     }
 

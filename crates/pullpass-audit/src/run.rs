@@ -1,6 +1,7 @@
 //! One job as it runs: the variables, the folder and the conditions in force, and the effects so
 //! far. Front ends drive it; the shell, Dockerfile, Compose and Bake readers add to it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -9,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
 use crate::source::{RepoPath, Span};
-use crate::text::Text;
+use crate::text::{HoleKind, Text};
 use crate::variables::Variables;
 
 /// How deep scripts, make targets, compose includes and the like may call each other.
@@ -90,6 +91,8 @@ pub struct JobRun<'c> {
     copies: HashMap<RepoPath, RepoPath>,
     /// Words that are replaced in a file before the job reads it.
     replaced: Vec<Replaced>,
+    /// Variables that the script in hand sets on every path, to values that differ.
+    set_by_script: RefCell<HashSet<String>>,
     guards: Vec<Guard>,
     within: Vec<Span>,
     /// The guards and step items in force as effects share them; made when there is an effect.
@@ -118,6 +121,7 @@ impl<'c> JobRun<'c> {
             no_credential: None,
             copies: HashMap::new(),
             replaced: Vec::new(),
+            set_by_script: RefCell::default(),
             guards: Vec::new(),
             within: Vec::new(),
             shared: Shared::default(),
@@ -239,6 +243,35 @@ impl<'c> JobRun<'c> {
             .get(name)
             .cloned()
             .unwrap_or_else(|| self.cx.holes.variable(name))
+    }
+
+    /// Two paths come together of which both set `name`, or only one does. In the second case its value may still be
+    /// the one that the environment has.
+    pub(crate) fn paths_meet(&self, name: &str, a: Option<&Text>, b: Option<&Text>) {
+        let own = self.cx.holes.variable(name);
+        let mut set_by_script = self.set_by_script.borrow_mut();
+        let sets = |value: Option<&Text>| {
+            value.is_some_and(|value| *value != own || set_by_script.contains(name))
+        };
+        if sets(a) && sets(b) {
+            set_by_script.insert(name.to_owned());
+        } else {
+            set_by_script.remove(name);
+        }
+    }
+
+    /// The value of a credential: `text`, but for a variable that the script sets on every path, to what cannot be
+    /// known. No variable of the project's has that name.
+    pub(crate) fn of_credential(&self, text: Text) -> Text {
+        let shown = self.show(&text);
+        let is_set = shown.strip_prefix('$').is_some_and(|name| {
+            self.env.get(name) == Some(&text) && self.set_by_script.borrow().contains(name)
+        });
+        if is_set {
+            let written = format!("{shown} (set by the script)");
+            return self.cx.holes.of(&written, HoleKind::Output);
+        }
+        text
     }
 
     /// A copy of the variables, to go back to. It is made when either is changed, and that is work

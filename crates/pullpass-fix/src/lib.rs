@@ -26,6 +26,7 @@
 
 pub mod circleci;
 pub mod edit;
+mod generated;
 pub mod github;
 pub mod meaning;
 pub mod names;

@@ -18,6 +18,7 @@ use pullpass_audit::verdict::{Auth, Pull};
 use pullpass_audit::yaml::Document;
 
 use crate::edit::Edits;
+use crate::generated;
 use crate::meaning::{self, Intent};
 use crate::repo::Repo;
 use crate::{At, Change, FixOptions, Left, Needs, Proposal, Safety, circleci, github};
@@ -203,6 +204,7 @@ fn propose(repo: &Repo<'_, '_>, scope: Scope<'_>, wishes: &FixOptions) -> Propos
         let other = path.elsewhere()?;
         Some(format!("it takes an edit of `{other}`: run this there"))
     });
+    generated::hold(repo, &mut all);
     if let Scope::File(file) = scope {
         leave(&mut all, |path| {
             let other = (path != file).then_some(path)?;

@@ -117,6 +117,7 @@ impl<'d> Resolver<'_, 'd> {
             return Condition::depends(text);
         }
         let nothing = text.is_empty()
+            || at.as_boolean() == Some("false")
             || plain && (text == "0" || at.node.is_null() || at.node.as_bool() == Some(false));
         Condition::Known(!nothing)
     }

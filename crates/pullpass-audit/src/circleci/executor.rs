@@ -11,7 +11,7 @@ use crate::yaml::Node;
 
 use super::Lowering;
 use super::parameters::{Value, variables};
-use super::scope::Found;
+use super::scope::{Found, Origin};
 
 /// What a job runs on, after its images have been listed.
 pub(super) struct Host<'d> {
@@ -19,6 +19,8 @@ pub(super) struct Host<'d> {
     pub(super) runner: Runner,
     /// Whether CircleCI's own credential is used for images without one.
     pub(super) platform_credential: bool,
+    /// Whether it is a Mac.
+    pub(super) is_mac: bool,
     /// `working_directory`.
     pub(super) working_directory: Option<Value<'d>>,
     /// `shell`.
@@ -72,7 +74,20 @@ impl<'c, 'd> Lowering<'c, 'd> {
         }
         // With `setup_remote_docker` it is on another machine, which is of no use to them
         // (https://java.testcontainers.org/supported_docker_environment/continuous_integration/circle_ci/).
-        run.has_engine = docker.is_none();
+        // macOS has no Docker (https://circleci.com/docs/guides/execution-managed/using-macos/), and Windows one
+        // whose containers are Windows', which Testcontainers knows nothing of
+        // (https://java.testcontainers.org/supported_docker_environment/windows/).
+        let is_mac = docker.is_none() && field("macos").is_some();
+        let machine_image = field("machine").and_then(|m| m.get("image"));
+        let says_windows = |value: Option<Value<'d>>| {
+            value.is_some_and(|v| self.resolver.text(&v).as_str().starts_with("windows"))
+        };
+        let of_windows_orb = executor.as_ref().is_some_and(|(_, (_, e))| {
+            matches!(e.frame.scope.origin, Origin::Table(row) if row.name == "circleci/windows")
+        });
+        let is_windows =
+            of_windows_orb || says_windows(machine_image) || says_windows(field("resource_class"));
+        run.has_engine = docker.is_none() && !is_mac && !is_windows;
         // https://circleci.com/docs/variables/#built-in-environment-variables
         let of_circleci = ["CI", "CIRCLECI"].map(|name| (name.to_owned(), "true".into()));
         run.env.extend(of_circleci);
@@ -90,6 +105,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         Host {
             runner,
             platform_credential: runner == Runner::Hosted && docker.is_some(),
+            is_mac,
             working_directory: field("working_directory"),
             shell: field("shell"),
         }

@@ -70,9 +70,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
 }
 
 /// What a configuration, or a part of one, has at its top.
-const OWN_KEYS: [&str; 12] = [
+const OWN_KEYS: [&str; 13] = [
     "jobs",
     "workflows",
+    "job-groups",
     "commands",
     "executors",
     "orbs",
@@ -88,11 +89,18 @@ const OWN_KEYS: [&str; 12] = [
 /// What is in what a part of a configuration defines: in its jobs, executors, commands, workflows.
 const PART_KEYS: [&str; 6] = ["docker", "machine", "macos", "executor", "steps", "jobs"];
 
+/// Whether a file stands in a folder below `.circleci/`. CircleCI reads none of those by itself.
+fn is_below(path: &RepoPath) -> bool {
+    path.as_str()
+        .strip_prefix(".circleci/")
+        .is_some_and(|rest| rest.contains('/'))
+}
+
 /// Whether a file is CircleCI's: people keep Compose files and settings of other tools beside the
 /// configuration, and there is nothing to be said of those.
 fn is_a_configuration(path: &RepoPath, root: Node<'_>) -> bool {
     let has = |node: Node<'_>, keys: &[&str]| keys.iter().any(|key| node.get(key).is_some());
-    path.name().starts_with("config.")
+    path.name().starts_with("config.") && !is_below(path)
         || has(root, &OWN_KEYS)
         || root
             .entries()
@@ -122,8 +130,15 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     if !is_a_configuration(path, root) {
         return Vec::new();
     }
-    let is_part = root.get("version").is_none() && root.get("jobs").is_none();
+    // What `circleci config pack` makes a configuration of stands in a folder of its own, and the body of a
+    // workflow has a list of jobs.
+    let is_part = root.get("version").is_none()
+        && (is_below(path) || root.get("jobs").is_none_or(Node::is_sequence));
     match root.get("version") {
+        None if is_part && root.get("jobs").is_some() => note(
+            root,
+            "it has no `version`, so it is a part of which `circleci config pack` or a script makes a configuration; only the images of its jobs and executors were read",
+        ),
         None if is_part => note(
             root,
             "it has no `version` and no `jobs`, so it is a part of which a script makes a configuration, or is for CircleCI 1.0, which no longer runs; only the images of its jobs and executors were read",

@@ -7,6 +7,7 @@
 //! - builds: {file: ./Dockerfile, context: ., image: me/app, tags: "1,2", extra: --pull}
 //! - may-pull: {what: "`kind` creates a cluster", why: "which image it takes is not known"}
 //! - continues-with: .circleci/continue_config.yml
+//! - continues-with-mapped: "src/.* build true .circleci/build.yml"  # lines of path-filtering, or their file
 //! ```
 
 use std::fmt::Write as _;
@@ -14,7 +15,7 @@ use std::rc::Rc;
 
 use crate::effect::{By, Freshness, Kind};
 use crate::run::JobRun;
-use crate::source::RepoPath;
+use crate::source::{RepoPath, Span};
 use crate::text::{Mapped, Text, is_hole};
 use crate::yaml::Node;
 
@@ -98,14 +99,25 @@ pub(super) fn effect<'c, 'd>(
             true
         }
         "continues-with" => {
-            let file = lowering.resolver.text(value);
-            let path = file.known().and_then(RepoPath::new);
-            let there = path.is_some_and(|path| lowering.cx.sources.exists(&path));
-            if !there {
-                let file = lowering.cx.holes.show(file.as_str());
-                let what = format!("the pipeline that goes on with `{file}`");
-                let why = "that file is not in this repository; audit what is generated there, too";
-                run.opaque(pin, what, why, By::Orb);
+            continues_with(lowering, run, pin, &lowering.resolver.text(value));
+            true
+        }
+        "continues-with-mapped" => {
+            let mut mapping = lowering.resolver.text(value).as_str().to_owned();
+            let file = RepoPath::new(mapping.trim());
+            let file = file.filter(|_| mapping.split_whitespace().nth(1).is_none());
+            if let Some(file) = file.and_then(|path| lowering.cx.sources.load(&path).ok()) {
+                mapping = file.text.to_string();
+            }
+            for line in mapping.lines().map(str::trim) {
+                let columns: Vec<&str> = line.split_whitespace().collect();
+                // The file is the last of two or four; else the line has none.
+                // https://github.com/CircleCI-Public/path-filtering-orb/blob/main/src/scripts/create-parameters.sh
+                if let ([_, file] | [_, _, _, file], false) =
+                    (columns.as_slice(), line.starts_with('#'))
+                {
+                    continues_with(lowering, run, pin, &Text::new(*file));
+                }
             }
             true
         }
@@ -113,6 +125,19 @@ pub(super) fn effect<'c, 'd>(
     };
     run.step = step_before;
     known
+}
+
+/// The pipeline goes on with a file: one of the repository, or one that is made there.
+fn continues_with<'c>(lowering: &Lowering<'c, '_>, run: &mut JobRun<'c>, pin: Span, file: &Text) {
+    let path = file.known().and_then(RepoPath::new);
+    if let Some(path) = path.filter(|path| lowering.cx.sources.exists(path)) {
+        lowering.cx.note_continuation(path);
+        return;
+    }
+    let file = lowering.cx.holes.show(file.as_str());
+    let what = format!("the pipeline that goes on with `{file}`");
+    let why = "that file is not in this repository; audit what is generated there, too";
+    run.opaque(pin, what, why, By::Orb);
 }
 
 /// A variable's value where its name belongs.

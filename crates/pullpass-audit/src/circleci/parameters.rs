@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use crate::context::Context;
 use crate::source::Span;
 use crate::text::{HoleKind, Mapped, Text, is_hole};
-use crate::yaml::Node;
+use crate::yaml::{Node, Style};
 
 use super::scope::Scope;
 
@@ -58,6 +58,8 @@ pub(super) struct Value<'d> {
     pub(super) node: Node<'d>,
     /// Where.
     pub(super) frame: Rc<Frame<'d>>,
+    /// It is the value of a parameter of `type: boolean`.
+    is_boolean: bool,
 }
 
 impl<'d> Value<'d> {
@@ -66,6 +68,28 @@ impl<'d> Value<'d> {
         Self {
             node,
             frame: Rc::clone(frame),
+            is_boolean: false,
+        }
+    }
+
+    /// A value of a parameter that is declared so.
+    fn declared(mut self, parameter: Node<'_>) -> Self {
+        let kind = parameter.get("type").and_then(Node::as_str);
+        self.is_boolean = kind == Some("boolean");
+        self
+    }
+
+    /// What a boolean is put in as, however it is written: `true`, `false`
+    /// (<https://circleci.com/docs/reference/reusing-config/#boolean>).
+    pub(super) fn as_boolean(&self) -> Option<&'static str> {
+        let plain = self.is_boolean && self.node.style() == Style::Plain;
+        match self.node.as_str().filter(|_| plain)? {
+            "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+                Some("true")
+            }
+            "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off"
+            | "OFF" => Some("false"),
+            _ => None,
         }
     }
 
@@ -115,6 +139,8 @@ enum Tag<'t> {
     /// `<<# parameters.x >>` … `<</ parameters.x >>`; false: `<<^ … >>`.
     Open(&'t str, bool),
     Close(&'t str),
+    /// `<< pipeline.git.branch == "main" and "a" or "b" >>`: all that is between.
+    Expression(&'t str),
     /// `\<<`: two plain characters.
     Escaped,
 }
@@ -141,11 +167,13 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, usize, Tag<'_>)> {
                 Some(mark @ (b'#' | b'^' | b'/')) => (*mark, inner.get(1..)?.trim()),
                 _ => (0, inner),
             };
-            let is_name = ["parameters.", "pipeline.", "matrix."]
+            let is_value = ["parameters.", "pipeline.", "matrix."]
                 .iter()
-                .any(|prefix| name.starts_with(prefix))
-                && !name.contains(char::is_whitespace);
-            if is_name {
+                .any(|prefix| name.starts_with(prefix));
+            if mark == 0 && is_expression(inner, is_value) {
+                return Some((start, inner_from + length + 2, Tag::Expression(inner)));
+            }
+            if is_value && !name.contains(char::is_whitespace) {
                 let tag = match mark {
                     b'#' => Tag::Open(name, true),
                     b'^' => Tag::Open(name, false),
@@ -157,6 +185,20 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, usize, Tag<'_>)> {
         }
         at = start + 2;
     }
+}
+
+/// Whether what stands in a tag is an expression: values, texts and operators between them
+/// (<https://circleci.com/docs/guides/orchestrate/config-templating/>).
+fn is_expression(inner: &str, begins_with_value: bool) -> bool {
+    let begins =
+        begins_with_value || inner.starts_with(['(', '"', '\'']) || inner.starts_with("not ");
+    let operators = ["==", "!=", "=~", "starts-with", "and", "or", "not"];
+    begins
+        && !inner.contains('\n')
+        && inner.contains("pipeline.")
+        && inner
+            .split_whitespace()
+            .any(|word| operators.contains(&word))
 }
 
 /// The name when the text is one tag and nothing else.
@@ -190,7 +232,7 @@ impl<'c, 'd> Resolver<'c, 'd> {
             let declared = self.root.scope.root.get("parameters")?.get(key)?;
             declared
                 .get("default")
-                .map(|node| Value::new(node, &self.root))
+                .map(|node| Value::new(node, &self.root).declared(declared))
         }
     }
 
@@ -229,6 +271,9 @@ impl<'c, 'd> Resolver<'c, 'd> {
 
     fn resolve_at(&self, value: &Value<'d>, depth: usize) -> Option<Resolved> {
         let written = value.node.as_str()?;
+        if let Some(boolean) = value.as_boolean() {
+            return Some(Resolved::certain(boolean));
+        }
         if value.node.is_null() {
             return Some(Resolved::certain(""));
         }
@@ -281,6 +326,13 @@ impl<'c, 'd> Resolver<'c, 'd> {
                 Tag::Escaped => Resolved::certain("<<"),
                 Tag::Close(_) => Resolved::certain(""),
                 Tag::Name(name) => self.named(name, frame, depth),
+                Tag::Expression(inner) => {
+                    let written = format!("<< {inner} >>");
+                    Resolved {
+                        text: self.cx.holes.of(&written, HoleKind::Expression),
+                        words: Some(written),
+                    }
+                }
                 Tag::Open(name, wanted) => {
                     let value = self.named(name, frame, depth);
                     let text = value.text.as_str();
@@ -379,7 +431,7 @@ impl<'c, 'd> Resolver<'c, 'd> {
                 Some(Value::new(default, &base))
             });
             if let Some(value) = value {
-                frame.parameters.push((name, value));
+                frame.parameters.push((name, value.declared(entry.value)));
             }
         }
         frame
@@ -399,7 +451,7 @@ fn sections_of(text: &str, from: usize) -> HashMap<usize, usize> {
                     ends.insert(opened, end);
                 }
             }
-            Tag::Name(_) | Tag::Escaped => {}
+            Tag::Name(_) | Tag::Expression(_) | Tag::Escaped => {}
         }
         at = end;
     }

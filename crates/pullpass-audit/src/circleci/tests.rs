@@ -992,7 +992,21 @@ jobs:
   beside:
     machine: {image: ubuntu-2404:current}
     steps: [{run: mvn verify}]
-workflows: {w: {jobs: [inside, beside]}}
+  mac:
+    macos: {xcode: 16.4.0}
+    steps: [{run: mvn verify}]
+  windows:
+    machine: {image: windows-server-2022-gui:current}
+    steps: [{run: mvn verify}]
+  class:
+    machine: true
+    resource_class: windows.medium
+    steps: [{run: mvn verify}]
+  orb:
+    executor: win/default
+    steps: [{run: mvn verify}]
+orbs: {win: circleci/windows@5}
+workflows: {w: {jobs: [inside, beside, mac, windows, class, orb]}}
 ";
     let path = ".circleci/config.yml";
     let tree = MemoryTree::new()
@@ -1007,4 +1021,375 @@ workflows: {w: {jobs: [inside, beside]}}
     };
     assert_eq!(pulls("inside"), ["executor cimg/openjdk:21.0 :4"]);
     assert_eq!(pulls("beside"), ["run testcontainers/ryuk:? :1"]);
+    for host in ["mac", "windows", "class", "orb"] {
+        let job = jobs.iter().find(|job| &*job.name == host);
+        assert!(
+            job.is_none_or(|job| job.effects.is_empty()),
+            "{host}: {:?}",
+            pulls(host)
+        );
+    }
+}
+
+#[test]
+fn a_variable_that_the_script_sets_is_none_of_the_project() {
+    let script = |body: &str| {
+        let config = format!(
+            "version: 2.1\njobs:\n  build:\n    machine: true\n    steps:\n      - run: |\n{body}          echo \"$PASS\" | docker login -u \"$NAME\" --password-stdin\n"
+        );
+        lowered(&config).lines().nth(1).unwrap().trim().to_owned()
+    };
+    let set = "          NAME=$ONE\n          PASS=$ONE_TOKEN\n";
+    let other = "          if [ \"$BRANCH\" = x ]; then\n            NAME=$TWO\n            PASS=$TWO_TOKEN\n          fi\n";
+    assert_eq!(
+        script(&format!("{set}{other}")),
+        "login  $NAME (set by the script)/$PASS (set by the script) by docker login :13"
+    );
+    // Set from one variable it is that one; set on one path only it may be the project's.
+    assert_eq!(script(set), "login  $ONE/$ONE_TOKEN by docker login :9");
+    assert_eq!(script(other), "login  $NAME/$PASS by docker login :11");
+    assert_eq!(
+        script(&format!("{other}{other}")),
+        "login  $NAME/$PASS by docker login :15"
+    );
+}
+
+/// The pulls of a repository's audit, with the file and the job that they are in.
+fn pulls_of(tree: &MemoryTree) -> Vec<String> {
+    let audit = crate::audit(
+        tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    let pulls = audit.pulls.iter().filter(|p| p.reached);
+    pulls
+        .map(|p| {
+            let image = p.image.as_deref().unwrap_or("?");
+            format!("{}:{} {} {image}", p.place.file, p.place.line, p.job)
+        })
+        .collect()
+}
+
+#[test]
+fn a_file_that_a_pipeline_goes_on_with_is_read_wherever_it_stands() {
+    let pulling = |image: &str| {
+        format!(
+            "version: 2.1\njobs:\n  test:\n    machine: true\n    steps: [{{run: docker pull {image}}}]\nworkflows: {{w: {{jobs: [test]}}}}\n"
+        )
+    };
+    let filter = |given: &str| {
+        format!(
+            "version: 2.1\nsetup: true\norbs: {{filter: circleci/path-filtering@2.0.1}}\nworkflows:\n  w:\n    jobs:\n      - filter/filter:\n{given}"
+        )
+    };
+    let command = "version: 2.1\nsetup: true\norbs: {go-on: circleci/continuation@2}\njobs:\n  j:\n    machine: true\n    steps: [checkout, {go-on/continue: {configuration_path: ./ci/next.yml}}]\nworkflows: {w: {jobs: [j]}}\n";
+    let path = "          config-path: ci/next.yml\n";
+    let lines = format!(
+        "{path}          mapping: |\n            # src/.* all true ci/no.yml\n            src/.* all true ci/other.yml\n            web/.* ci/web.yml\n            docs/.* docs true\n"
+    );
+    let from_file = format!("{path}          mapping: ci/mapping\n");
+    for (config, expected) in [
+        (filter(path), &["next"][..]),
+        (filter(&lines), &["next", "other", "web"]),
+        (filter(&from_file), &["next", "web"]),
+        (command.to_owned(), &["next"]),
+    ] {
+        let mut tree = MemoryTree::new()
+            .with(".circleci/config.yml", config.as_str())
+            .with("ci/mapping", "web/.* ci/web.yml\n");
+        for name in ["next", "other", "web", "no"] {
+            tree = tree.with(format!("ci/{name}.yml").as_str(), pulling(name).as_str());
+        }
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|name| format!("ci/{name}.yml:5 test {name}"))
+            .collect();
+        let found = pulls_of(&tree);
+        let found: Vec<&String> = found.iter().filter(|p| p.starts_with("ci/")).collect();
+        assert_eq!(found, expected.iter().collect::<Vec<_>>(), "{config}");
+    }
+}
+
+#[test]
+fn a_continuation_that_is_not_there_is_said_for_each_line_of_a_mapping() {
+    let config = "version: 2.1\nsetup: true\norbs: {filter: circleci/path-filtering@1}\nworkflows:\n  w:\n    jobs:\n      - filter/filter:\n          config-path: .circleci/config.yml\n          mapping: src/.* all true made/by-hand.yml\n";
+    let found = pulls_of(&MemoryTree::new().with(".circleci/config.yml", config));
+    assert_eq!(
+        found,
+        [
+            ".circleci/config.yml:7 filter/filter cimg/python:3.9",
+            ".circleci/config.yml:7 filter/filter ?"
+        ]
+    );
+}
+
+#[test]
+fn a_group_of_jobs_runs_its_jobs() {
+    let config = "version: 2.1
+jobs:
+  deploy:
+    machine: {image: ubuntu-2404:current}
+    steps: [{run: docker run alpine:3}]
+  note:
+    docker: [{image: cimg/base:1}]
+    steps: [checkout]
+  idle:
+    docker: [{image: redis:7}]
+    steps: [checkout]
+job-groups:
+  ship:
+    jobs:
+      - deploy: {context: hub}
+      - note: {requires: [deploy]}
+  unused:
+    jobs: [idle]
+workflows: {w: {jobs: [ship: {serial-group: x}]}}
+";
+    check(
+        config,
+        &[
+            "deploy hosted",
+            "  run alpine:3 :5",
+            "note",
+            "  executor cimg/base:1 :7",
+            "idle, not reached",
+            "  executor redis:7 :10",
+        ],
+    );
+    let audit = audit(config);
+    let first = &audit.pulls[0].trace[0];
+    assert_eq!(
+        &*first.note,
+        "workflow `w` by its group `ship` runs it in the context `hub`"
+    );
+}
+
+#[test]
+fn an_orbs_job_takes_the_place_of_the_one_that_it_overrides() {
+    let config = |with: &str| {
+        format!(
+            "version: 2.1
+orbs:
+  my:
+    jobs:
+      test:
+        machine: true
+        steps: [{{run: docker pull postgres:16}}]
+jobs:
+  test:
+    docker: [{{image: cimg/base:1}}]
+    steps: [checkout]
+workflows: {{w: {{jobs: [test: {{override-with: {with}}}]}}}}
+"
+        )
+    };
+    check(
+        &config("my/test"),
+        &[
+            "my/test hosted",
+            "  run postgres:16 :7",
+            "test, not reached",
+            "  executor cimg/base:1 :10",
+        ],
+    );
+    // The orb has no such job: the one that is called runs.
+    let found = lower_with(&config("my/other"), &Options::default());
+    assert!(
+        found.text.starts_with("test\n  executor cimg/base:1 :10\n"),
+        "{}",
+        found.text
+    );
+    // An orb of which nothing is known may have it or not.
+    let unknown = config("my/test").replace(
+        "  my:\n    jobs:\n      test:\n        machine: true\n        steps: [{run: docker pull postgres:16}]\n",
+        "  my: acme/secret@1\n",
+    );
+    let found = lower_with(&unknown, &Options::default());
+    assert_eq!(
+        found.text.trim_end(),
+        "my/test unknown\n  opaque orb `acme/secret@1` :3\ntest\n  executor cimg/base:1 :6"
+    );
+}
+
+#[test]
+fn what_a_configuration_is_packed_of_is_not_run() {
+    let jobs = "jobs:\n  build:\n    docker: [{image: alpine:3}]\n    steps: [checkout]\n";
+    let body = "jobs: [build]\n";
+    let packed = "version: 2.1\njobs:\n  build:\n    docker: [{image: alpine:3}]\n    steps: [checkout]\nworkflows: {w: {jobs: [build]}}\n";
+    let tree = MemoryTree::new()
+        .with(".circleci/config.yml", packed)
+        .with(".circleci/src/@jobs.yml", jobs)
+        .with(".circleci/src/workflows/w.yml", body)
+        // A packager's own: a list of versions.
+        .with(
+            ".circleci/packages/config.yaml",
+            "version:\n  - name: x\nsources: []\n",
+        );
+    assert_eq!(pulls_of(&tree), [".circleci/config.yml:4 build alpine:3"]);
+    let audit = crate::audit(
+        &tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    assert_eq!(audit.pulls.len(), 2);
+    let unread: Vec<&str> = audit.unread.iter().map(|u| u.file.as_str()).collect();
+    assert_eq!(
+        unread,
+        [".circleci/src/@jobs.yml", ".circleci/src/workflows/w.yml"]
+    );
+}
+
+#[test]
+fn a_boolean_is_put_in_as_true_or_false() {
+    for (written, expected) in [
+        ("False", None),
+        ("NO", None),
+        ("off", None),
+        ("Yes", Some("  run redis:7 :9")),
+        ("True", Some("  run redis:7 :9")),
+    ] {
+        let config = format!(
+            "version: 2.1
+commands:
+  up:
+    parameters:
+      pull: {{type: boolean, default: {written}}}
+    steps:
+      - run: |
+          if << parameters.pull >>; then
+            docker pull redis:7
+          fi
+jobs:
+  j: {{machine: true, steps: [up]}}
+"
+        );
+        let found = lowered(&config);
+        assert_eq!(found.lines().nth(1), expected, "{written}: {found}");
+    }
+    // In a condition too, and not where it is a text.
+    let when = |kind: &str, written: &str| {
+        let config = format!(
+            "version: 2.1
+commands:
+  up:
+    parameters:
+      pull: {{type: {kind}, default: {written}}}
+    steps:
+      - when:
+          condition: << parameters.pull >>
+          steps: [{{run: docker pull redis:7}}]
+jobs:
+  j: {{machine: true, steps: [up]}}
+"
+        );
+        lowered(&config).contains("redis")
+    };
+    assert!(!when("boolean", "No"));
+    assert!(when("boolean", "Yes"));
+    assert!(when("string", "'No'"));
+}
+
+#[test]
+fn a_workflow_that_never_runs_reaches_no_job() {
+    let config = |condition: &str| {
+        format!(
+            "version: 2.1
+parameters: {{go: {{type: boolean, default: false}}}}
+jobs:
+  j: {{docker: [{{image: redis:7}}], steps: [checkout]}}
+workflows:
+  w:
+    {condition}
+    jobs: [j]
+"
+        )
+    };
+    for (condition, runs) in [
+        ("when: false", false),
+        ("unless: true", false),
+        ("when: {equal: [a, b]}", false),
+        ("when: {not: true}", false),
+        ("when: true", true),
+        ("unless: false", true),
+        // Whoever starts the pipeline may say otherwise.
+        ("when: << pipeline.parameters.go >>", true),
+        ("when: pipeline.git.branch == \"main\"", true),
+        ("when: {and: [true, << pipeline.parameters.go >>]}", true),
+    ] {
+        let found = lowered(&config(condition));
+        assert_eq!(!found.contains("not reached"), runs, "{condition}: {found}");
+    }
+}
+
+#[test]
+fn an_expression_is_one_value_that_the_pipeline_decides() {
+    let config = "version: 2.1
+jobs:
+  j:
+    docker:
+      - image: << pipeline.git.branch == \"main\" and \"cimg/go:1.22\" or \"cimg/go:1.21\" >>
+    steps: [checkout]
+";
+    check(
+        config,
+        &[
+            "j",
+            "  executor << pipeline.git.branch == \"main\" and \"cimg/go:1.22\" or \"cimg/go:1.21\" >> :5",
+        ],
+    );
+    let audit = audit(config);
+    assert_eq!(audit.pulls[0].auth, Auth::Unknown);
+    assert!(
+        !audit.pulls[0].reason.contains("blanks"),
+        "{}",
+        audit.pulls[0].reason
+    );
+    // What is no expression of a pipeline's stays as it is written.
+    check(
+        "version: 2
+jobs:
+  j:
+    machine: true
+    steps:
+      - run: |
+          cat << EOF >> x
+          and == pipeline.
+          EOF
+          docker pull redis:7
+",
+        &["j hosted", "  run redis:7 :10"],
+    );
+}
+
+#[test]
+fn an_orb_that_publishes_signs_in_after_it_has_built() {
+    let config = "version: 2.1
+orbs: {prometheus: prometheus/prometheus@0.17.1}
+workflows:
+  w:
+    jobs: [prometheus/publish_main: {quay_io_organization: ''}]
+";
+    let tree = MemoryTree::new()
+        .with(".circleci/config.yml", config)
+        .with("Makefile", "docker:\n\tdocker build -t $(DOCKER_REPO)/x .\ndocker-publish:\n\tdocker push $(DOCKER_REPO)/x\n")
+        .with("Dockerfile", "FROM busybox:1\n");
+    let audit = crate::audit(
+        &tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    let found: Vec<String> = audit
+        .pulls
+        .iter()
+        .map(|p| format!("{} {}", p.image.as_deref().unwrap_or("?"), p.auth.name()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "cimg/go:1.26 platform",
+            "linuxkit/binfmt:v0.8 anonymous",
+            "busybox:1 anonymous"
+        ]
+    );
+    assert_eq!(audit.pulls[2].cause, Cause::LoginLater);
 }

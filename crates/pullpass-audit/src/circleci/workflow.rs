@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::effect::{Effect, Forks, Job, Provider};
 use crate::run::JobRun;
 use crate::source::Span;
+use crate::text::Text;
 use crate::yaml::Node;
 
 use super::Lowering;
@@ -22,6 +23,9 @@ use super::steps::Walk;
 /// Combinations of one matrix; CircleCI refuses more.
 const MAX_COMBINATIONS: usize = 128;
 
+/// How deep lists of jobs, and groups of them, may stand in each other.
+const MAX_DEPTH: usize = 8;
+
 /// Values of a matrix's parameters, one combination.
 type Combination<'d> = Vec<(&'d str, Value<'d>)>;
 
@@ -29,8 +33,8 @@ type Combination<'d> = Vec<(&'d str, Value<'d>)>;
 #[derive(Default)]
 pub(super) struct Done {
     jobs: Vec<Job>,
-    /// What makes two runs of a job the same.
-    seen: HashSet<String>,
+    /// What makes two runs of a job the same, with the number of the first of them and the contexts of all.
+    seen: HashMap<String, (usize, BTreeSet<Vec<String>>)>,
     /// The contexts of each entry that calls a job, by its name.
     contexts: HashMap<Rc<str>, BTreeSet<Vec<String>>>,
 }
@@ -40,6 +44,12 @@ impl Done {
         for job in self.jobs.iter_mut().filter(|job| job.reached) {
             if let Some(contexts) = self.contexts.get(&job.name) {
                 job.contexts = contexts.iter().cloned().collect();
+                job.own_contexts = Rc::clone(&job.contexts);
+            }
+        }
+        for (number, contexts) in self.seen.into_values() {
+            if let Some(job) = self.jobs.get_mut(number) {
+                job.own_contexts = contexts.into_iter().collect();
             }
         }
         self.jobs
@@ -78,27 +88,63 @@ impl<'c, 'd> Lowering<'c, 'd> {
             let Some(jobs) = workflow.value.get("jobs") else {
                 continue;
             };
+            if self.never_runs(workflow.value) {
+                continue;
+            }
             self.calls(name, jobs, 0, done);
         }
     }
 
+    /// Whether what is written in the repository alone keeps a workflow from running: `when: false`.
+    fn never_runs(&self, workflow: Node<'d>) -> bool {
+        let known = |key: &str| {
+            let condition = Value::new(workflow.get(key)?, &self.resolver.root);
+            self.resolver.condition(&condition).guard().err()
+        };
+        known("when") == Some(false) || known("unless") == Some(true)
+    }
+
     fn calls(&self, workflow: &str, jobs: Node<'d>, depth: usize, done: &mut Done) {
         for entry in jobs.entries() {
-            self.call_job(workflow, entry.key, Some(entry.value), done);
+            self.entry(workflow, entry.key, Some(entry.value), depth, done);
         }
         for item in jobs.items() {
             if !self.cx.spend() {
                 return;
             }
             if item.as_str().is_some() {
-                self.call_job(workflow, item, None, done);
-            } else if item.is_sequence() && depth < 8 {
+                self.entry(workflow, item, None, depth, done);
+            } else if item.is_sequence() && depth < MAX_DEPTH {
                 self.calls(workflow, item, depth + 1, done);
             } else {
                 for entry in item.entries() {
-                    self.call_job(workflow, entry.key, Some(entry.value), done);
+                    self.entry(workflow, entry.key, Some(entry.value), depth, done);
                 }
             }
+        }
+    }
+
+    /// An entry of a workflow: a job, or a group of them.
+    fn entry(
+        &self,
+        workflow: &str,
+        key: Node<'d>,
+        given: Option<Node<'d>>,
+        depth: usize,
+        done: &mut Done,
+    ) {
+        let root = self.resolver.root.scope.root;
+        let named = |section: &str| root.get(section)?.get(key.as_str()?);
+        match named("job-groups").filter(|_| named("jobs").is_none()) {
+            Some(group) if depth < MAX_DEPTH => {
+                let name = key.as_str().unwrap_or_default();
+                let through = format!("{workflow}` by its group `{name}");
+                if let Some(jobs) = group.get("jobs") {
+                    self.calls(&through, jobs, depth + 1, done);
+                }
+            }
+            Some(_) => {}
+            None => self.call_job(workflow, key, given, done),
         }
     }
 
@@ -227,7 +273,13 @@ impl<'c, 'd> Lowering<'c, 'd> {
         if !self.cx.spend() {
             return;
         }
-        let name = self.resolver.text(&call.named);
+        let mut name = self.resolver.text(&call.named);
+        let other = call.given.as_ref().and_then(|g| g.get("override-with"));
+        if let Some(other) = other.map(|other| self.resolver.text(&other))
+            && self.is_overridden(&call, &other, done)
+        {
+            name = other;
+        }
         let name = name.as_str().trim();
         let calls = done.contexts.entry(name.into()).or_default();
         if calls.len() < MAX_COMBINATIONS {
@@ -261,6 +313,22 @@ impl<'c, 'd> Lowering<'c, 'd> {
             Found::Undeclared => {
                 self.undeclared(&call.named, "job", &self.cx.holes.show(name));
             }
+        }
+    }
+
+    /// Whether an orb's job takes the place of the one that is called: the orb has it. Where that cannot be known, what
+    /// is not known is said, and the job that is called may run after all.
+    /// <https://circleci.com/docs/guides/orchestrate/how-to-override-config/>
+    fn is_overridden(&self, call: &Call<'d>, other: &Text, done: &mut Done) -> bool {
+        let name = other.as_str().trim();
+        let scope = &self.resolver.root.scope;
+        match scope.find(self.cx, self.shelf, "jobs", name) {
+            Found::Here(..) => true,
+            Found::Unknown { import, span } => {
+                self.unknown_job(call, name, done, |run| self.unknown_orb(run, &import, span));
+                false
+            }
+            Found::Unlisted(_) | Found::Undeclared => false,
         }
     }
 
@@ -316,8 +384,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
             // builds no forks unless the project asks for it.
             forks: Forks::No,
             platform_credential: platform,
+            is_mac: false,
             guards: Rc::from([]),
             contexts: Rc::from([]),
+            own_contexts: Rc::from([]),
             reached: true,
             effects: Vec::new(),
         }
@@ -339,10 +409,14 @@ impl<'c, 'd> Lowering<'c, 'd> {
             frame.label = Some(row.label(name.rsplit('/').next().unwrap_or(name)));
             frame.misspelt = orb::misspelt(node, given, &row.name);
         }
-        if !done
-            .seen
-            .insert(self.identity(node, name, &frame.parameters, given))
-        {
+        let identity = self.identity(node, name, &frame.parameters, given);
+        let next = (done.jobs.len(), BTreeSet::new());
+        let (number, contexts) = done.seen.entry(identity).or_insert(next);
+        let is_known = *number < done.jobs.len();
+        if contexts.len() < MAX_COMBINATIONS {
+            contexts.insert(call.contexts.clone());
+        }
+        if is_known {
             return;
         }
         let body = Value::new(node, &Rc::new(frame));
@@ -381,6 +455,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         }
         done.jobs.push(Job {
             effects: run.finish(),
+            is_mac: host.is_mac,
             ..self.job(name, span, host.runner, host.platform_credential)
         });
     }

@@ -472,9 +472,11 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
                 runner,
                 forks,
                 platform_credential: false,
+                is_mac: false,
                 guards: Rc::clone(&shared),
                 effects,
                 contexts: Rc::clone(&self.no_contexts),
+                own_contexts: Rc::clone(&self.no_contexts),
                 reached: true,
             });
         }

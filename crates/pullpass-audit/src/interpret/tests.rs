@@ -23,8 +23,10 @@ fn judge(act: impl FnOnce(&mut JobRun<'_>, FileId)) -> Vec<String> {
         runner: Runner::Hosted,
         forks: Forks::No,
         platform_credential: true,
+        is_mac: false,
         guards: Rc::from([]),
         contexts: Rc::from([]),
+        own_contexts: Rc::from([]),
         reached: true,
         effects: run.finish(),
     };

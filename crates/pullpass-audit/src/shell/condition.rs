@@ -193,7 +193,7 @@ pub(super) fn guard_of_text(text: &str, negated: bool) -> Guard {
 }
 
 /// Adds a login. A condition that only asks whether what it signs in with is there leaves out nothing.
-pub(super) fn emit_login(run: &mut JobRun<'_>, span: Span, login: Kind) {
+pub(super) fn emit_login(run: &mut JobRun<'_>, span: Span, mut login: Kind) {
     let secrets: Vec<Text> = match &login {
         Kind::Login {
             username, password, ..
@@ -204,6 +204,14 @@ pub(super) fn emit_login(run: &mut JobRun<'_>, span: Span, login: Kind) {
             .collect(),
         _ => Vec::new(),
     };
+    if let Kind::Login {
+        username, password, ..
+    } = &mut login
+    {
+        for part in [username, password] {
+            *part = part.take().map(|text| run.of_credential(text));
+        }
+    }
     run.emit_with_secrets(span, login, |run, guard| {
         asks_for_secrets(run, guard, &secrets)
     });

@@ -548,6 +548,7 @@ fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables) {
         .cloned()
         .collect();
     for name in differ {
+        run.paths_meet(&name, mine.get(&name), other.get(&name));
         let value = engine::either(run, &name, mine.get(&name), other.get(&name));
         mine.insert(name, value);
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
-use pullpass_audit::effect::Provider;
+use pullpass_audit::effect::{Declared, Effect, Job, Kind, Provider};
 use pullpass_audit::source::RepoPath;
-use pullpass_audit::verdict::Credential;
+use pullpass_audit::text::Text;
 use pullpass_audit::yaml::{Document, Node, Style as Written};
 
 use crate::edit::Edit;
@@ -24,16 +24,35 @@ pub(crate) fn variable(reference: &str) -> Option<&str> {
         .strip_prefix('{')
         .and_then(|r| r.strip_suffix('}'))
         .unwrap_or(rest);
-    let fine = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let fine = !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     fine.then_some(name)
+}
+
+/// The contexts of one workflow entry that runs a job.
+pub(super) type Contexts = BTreeSet<String>;
+
+/// The jobs that an edit is for, with the contexts of each entry that runs one.
+pub(super) type Runs = BTreeSet<(String, Contexts)>;
+
+/// The contexts of the entries that run a job in this way.
+fn calls_of(job: &Job) -> impl Iterator<Item = Contexts> {
+    let calls = job.own_contexts.iter();
+    calls.map(|call| call.iter().cloned().collect())
+}
+
+/// The same with the job's name.
+pub(super) fn runs_of(job: &Job) -> impl Iterator<Item = (String, Contexts)> {
+    calls_of(job).map(|call| (job.name.to_string(), call))
 }
 
 /// The configurations of a repository.
 pub(super) struct Files {
     documents: HashMap<RepoPath, Rc<Document>>,
-    /// The contexts that hold the credential, as far as can be told: every job that uses it today
-    /// has one of them. Empty when some job has it without a context, or none has it.
-    keepers: BTreeSet<String>,
+    /// The contexts of each workflow entry that has the credential today. Empty when one of them has it
+    /// without a context, or none has it.
+    holders: BTreeSet<Contexts>,
     /// The name of the token that they hold.
     token: String,
 }
@@ -56,103 +75,92 @@ impl Files {
         }
         let mut files = Self {
             documents,
-            keepers: BTreeSet::new(),
+            holders: BTreeSet::new(),
             token: names.token.clone(),
         };
         if names.known {
-            files.keepers = files.keepers(repo, names);
+            files.holders = Self::holders(repo, names);
         }
         files
     }
 
-    fn keepers(&self, repo: &Repo<'_, '_>, names: &Names) -> BTreeSet<String> {
-        let uses = |credential: &Credential| {
-            let password = credential.password.as_deref().and_then(variable);
-            password == Some(names.token.as_str())
+    fn holders(repo: &Repo<'_, '_>, names: &Names) -> BTreeSet<Contexts> {
+        let cx = &repo.survey.cx;
+        let is_token = |text: &Text| variable(&cx.holes.show(text.as_str())) == Some(&names.token);
+        let uses = |effect: &Effect| match &effect.kind {
+            Kind::Pull {
+                declared: Declared::Credential { password, .. },
+                ..
+            } => is_token(password),
+            Kind::Login { password, .. } => password.as_ref().is_some_and(is_token),
+            _ => false,
         };
-        let by_image = repo
-            .audit
-            .pulls
-            .iter()
-            .filter(|p| p.reached && p.by_host && p.credential.as_ref().is_some_and(uses))
-            .map(|p| (&p.job_file, &p.job));
-        let by_login = repo
-            .audit
-            .logins
-            .iter()
-            .filter(|l| uses(&l.credential))
-            .map(|l| (&l.job_file, &l.job));
-        let mut keepers = BTreeSet::new();
-        for (file, job) in by_image.chain(by_login) {
-            let path = RepoPath::new(file).unwrap_or_default();
-            let calls = self.calls(&path, job);
-            if calls.is_empty() || calls.iter().any(BTreeSet::is_empty) {
-                return BTreeSet::new();
-            }
-            keepers.extend(calls.into_iter().flatten());
-        }
-        keepers
-    }
-
-    /// The contexts of each workflow entry that runs this job.
-    fn calls(&self, path: &RepoPath, job: &str) -> Vec<BTreeSet<String>> {
-        let workflows = self
-            .documents
-            .get(path)
-            .and_then(|d| d.root()?.get("workflows"));
-        let mut calls = Vec::new();
-        for workflow in workflows.map(Node::entries).unwrap_or_default() {
-            let Some(list) = workflow.value.get("jobs") else {
-                continue;
-            };
-            for (index, item) in list.items().enumerate() {
-                let call = Call::of(list, index, item);
-                if call.name() == Some(job) {
-                    calls.push(call.contexts());
-                }
+        let mut holders = BTreeSet::new();
+        for job in &repo.survey.jobs {
+            let is_ours = job.provider == Provider::CircleCi && job.reached;
+            if is_ours && job.effects.iter().any(uses) {
+                holders.extend(calls_of(job));
             }
         }
-        calls
+        if holders.iter().any(BTreeSet::is_empty) {
+            return BTreeSet::new();
+        }
+        holders
     }
 
-    /// Why a job may not have the credential that the repository uses elsewhere.
+    /// Why a job may not have the credential that the repository uses elsewhere. It surely has it with the contexts
+    /// that all have who use it, or with all of those that one of them has.
     fn without_credential(
         &self,
-        path: &RepoPath,
-        jobs: &BTreeSet<String>,
+        runs: &Runs,
         names: &Names,
         wishes: &FixOptions,
     ) -> Option<String> {
         // Whoever names a context says that it holds the variables.
         let is_said = !wishes.contexts.is_empty();
-        if self.keepers.is_empty() || is_said || names.token != self.token {
+        if is_said || names.token != self.token {
             return None;
         }
-        let job = jobs.iter().find(|job| {
-            let calls = self.calls(path, job);
-            calls
-                .iter()
-                .any(|contexts| contexts.is_disjoint(&self.keepers))
-        })?;
-        let keepers: Vec<&str> = self.keepers.iter().map(String::as_str).collect();
-        Some(format!(
-            "the jobs that use the credential today have it from the context `{}`, which job `{job}` does not have; name it with `--context`",
-            keepers.join("` or `")
-        ))
+        let common = self
+            .holders
+            .iter()
+            .cloned()
+            .reduce(|common, more| &common & &more)?;
+        let is_sure = |call: &Contexts| {
+            let by_common = !common.is_empty() && common.is_subset(call);
+            by_common || self.holders.iter().any(|held| held.is_subset(call))
+        };
+        let (job, _) = runs.iter().find(|(_, call)| !is_sure(call))?;
+        let list = |names: &Contexts, or: &str| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            names.join(&format!("` {or} `"))
+        };
+        Some(if common.is_empty() {
+            let all: Contexts = self.holders.iter().flatten().cloned().collect();
+            format!(
+                "the jobs that use the credential today have it from the context `{}`, and which of them job `{job}` would have it from cannot be told; name it with `--context`",
+                list(&all, "or")
+            )
+        } else {
+            format!(
+                "the jobs that use the credential today have it from the context `{}`, which job `{job}` does not have; name it with `--context`",
+                list(&common, "and")
+            )
+        })
     }
 
-    /// Names the wished contexts on every workflow entry that runs one of `jobs`. Gives the contexts
+    /// Names the wished contexts on every workflow entry that runs one of these jobs. Gives the contexts
     /// that are named, and says under `review` where one could not be.
     pub(super) fn contexts(
         &self,
         path: &RepoPath,
-        jobs: &BTreeSet<String>,
+        runs: &Runs,
         names: &Names,
         wishes: &FixOptions,
         parts: &mut Vec<Part>,
         review: &mut Option<String>,
     ) -> Vec<String> {
-        if let Some(why) = self.without_credential(path, jobs, names, wishes) {
+        if let Some(why) = self.without_credential(runs, names, wishes) {
             review.get_or_insert(why);
         }
         let Some(document) = self
@@ -163,19 +171,23 @@ impl Files {
             return Vec::new();
         };
         let style = Style::of(document);
-        let workflows = document.root().and_then(|r| r.get("workflows"));
+        let lists = ["workflows", "job-groups"]
+            .into_iter()
+            .filter_map(|section| document.root()?.get(section))
+            .flat_map(Node::entries)
+            .filter_map(|entry| entry.value.get("jobs"));
         let mut part = Part {
             path: path.clone(),
             edits: Vec::new(),
             intents: Vec::new(),
         };
-        for workflow in workflows.map(Node::entries).unwrap_or_default() {
-            let Some(list) = workflow.value.get("jobs") else {
-                continue;
-            };
+        for list in lists {
             for (index, item) in list.items().enumerate() {
                 let call = Call::of(list, index, item);
-                if !call.name().is_some_and(|name| jobs.contains(name)) {
+                if !call
+                    .names()
+                    .any(|name| runs.iter().any(|(job, _)| job == name))
+                {
                     continue;
                 }
                 if call
@@ -207,22 +219,15 @@ impl<'d> Call<'d> {
         Self { list, index, item }
     }
 
-    fn contexts(&self) -> BTreeSet<String> {
-        let given = self.item.pairs().next().map(|(_, given)| given);
-        given
-            .and_then(|g| g.get("context"))
-            .map(Node::one_or_many)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|c| Some(c.as_str()?.to_owned()))
-            .collect()
-    }
-
-    fn name(&self) -> Option<&'d str> {
-        match self.item.as_str() {
+    /// The job that it calls, and the one of an orb that may run in its place.
+    fn names(&self) -> impl Iterator<Item = &'d str> {
+        let pair = self.item.pairs().next();
+        let called = match self.item.as_str() {
             Some(name) => Some(name),
-            None => self.item.pairs().next()?.0.as_str(),
-        }
+            None => pair.and_then(|(key, _)| key.as_str()),
+        };
+        let other = pair.and_then(|(_, given)| given.get("override-with")?.as_str());
+        called.into_iter().chain(other)
     }
 
     /// Adds the edit; `None` when the entry is written in a way that is not edited.

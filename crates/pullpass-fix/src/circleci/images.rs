@@ -20,13 +20,14 @@ use crate::repo::Repo;
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Part, Proposal, Safety};
 
-use super::file::Files;
+use super::file::{Files, Runs, runs_of};
 
 /// One place for a credential, and the pulls that it would serve.
 #[derive(Default)]
 struct Slot {
     wanted: BTreeSet<usize>,
     jobs: BTreeSet<String>,
+    runs: Runs,
     /// Why it cannot get one.
     refuse: Option<String>,
 }
@@ -67,6 +68,7 @@ pub(super) fn propose(
             // What no workflow runs is named in none, and so gets no context there.
             if job.reached {
                 slot.jobs.insert(job.name.to_string());
+                slot.runs.extend(runs_of(job));
             }
             if repo.wanted(number) {
                 slot.wanted.insert(number);
@@ -256,7 +258,8 @@ impl Writer<'_, '_> {
                 "whoever starts a pipeline can give an image of another registry".to_owned()
             });
         }
-        let contexts = files.contexts(&path, &jobs, &names, wishes, &mut parts, &mut review);
+        let runs: Runs = slots.iter().flat_map(|s| s.runs.iter().cloned()).collect();
+        let contexts = files.contexts(&path, &runs, &names, wishes, &mut parts, &mut review);
         let image = wanted
             .iter()
             .find_map(|n| self.repo.audit.pulls.get(*n)?.image.clone())

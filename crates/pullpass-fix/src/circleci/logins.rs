@@ -24,7 +24,7 @@ use crate::repo::{Repo, is_as_root};
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
 
-use super::file::{Files, variable};
+use super::file::{Files, Runs, runs_of, variable};
 use super::mend;
 use super::outline::{Outline, Scope, script, step_name, underscores};
 
@@ -40,6 +40,7 @@ struct Need<'d> {
     index: usize,
     pulls: BTreeSet<usize>,
     jobs: BTreeSet<String>,
+    runs: Runs,
     /// The first images of the docker executors; none for a machine.
     hosts: BTreeSet<Option<String>>,
     /// Whether the steps run in PowerShell or `cmd`: both, when jobs of both kinds call them.
@@ -118,6 +119,9 @@ impl<'a> Writer<'a, '_> {
                     Cause::LoggedOut => "a `docker logout` stands between the login and this pull",
                     Cause::OtherStore => {
                         "the login before it keeps its credential where this program does not look"
+                    }
+                    _ if job.is_mac => {
+                        "CircleCI's Macs have no Docker; sign in after what brings it"
                     }
                     _ if is_as_root(effect) => {
                         "it is pulled under `sudo`, which does not see who signed in without it"
@@ -288,6 +292,7 @@ impl<'a> Writer<'a, '_> {
             index,
             pulls: BTreeSet::new(),
             jobs: BTreeSet::new(),
+            runs: Runs::new(),
             hosts: BTreeSet::new(),
             powershell: BTreeSet::new(),
             certain: false,
@@ -297,6 +302,7 @@ impl<'a> Writer<'a, '_> {
         need.index = need.index.min(index);
         need.pulls.extend(wanted.iter().map(|&(_, pull)| pull));
         need.jobs.insert(job.name.to_string());
+        need.runs.extend(runs_of(job));
         need.hosts.insert(host);
         need.powershell
             .insert(self.outline.is_powershell(&job.name));
@@ -441,7 +447,7 @@ impl<'a> Writer<'a, '_> {
                 self.own_way(number, need, &names)
                     .or_else(|| self.new_way(scope, number, all, &names, &mut part))
             } else if need.powershell.len() == 1 {
-                Some(Step::New(plain_step(&names, Some("bash.exe"))))
+                Some(Step::New(self.plain_step(&names, Some("bash.exe"))))
             } else {
                 return leave(
                     "jobs run these steps in PowerShell and others in a shell, and no one login is for both; sign in in each job",
@@ -484,7 +490,7 @@ impl<'a> Writer<'a, '_> {
         let mut parts = vec![part];
         let contexts = self.files.contexts(
             &self.path,
-            &need.jobs,
+            &need.runs,
             &names,
             self.wishes,
             &mut parts,
@@ -645,7 +651,7 @@ impl<'a> Writer<'a, '_> {
     ) -> Option<Step<'a>> {
         // A command is for the names that the file uses most.
         if (&names.user, &names.token) != (&self.names.user, &self.names.token) {
-            return Some(Step::New(plain_step(names, None)));
+            return Some(Step::New(self.plain_step(names, None)));
         }
         let root = self.outline.scopes.first()?;
         let orbs = root.root.get("version").and_then(Node::as_str) == Some("2.1");
@@ -676,13 +682,28 @@ impl<'a> Writer<'a, '_> {
                 return Some(Step::New(Yaml::text(name)));
             }
         }
-        Some(Step::New(plain_step(names, None)))
+        Some(Step::New(self.plain_step(names, None)))
+    }
+
+    /// A step that runs `docker login`, in another shell than the job's where one is given. It asks whether there is
+    /// what to sign in with where the file's own logins do.
+    fn plain_step(&self, names: &Names, shell: Option<&str>) -> Yaml {
+        let logins = self
+            .jobs
+            .iter()
+            .flat_map(|job| &job.effects)
+            .filter(|effect| is_hub_login(effect) && self.uses_names(effect, names));
+        let asks = |effect: &Effect| effect.guards.iter().any(|guard| guard.with_secrets);
+        let mut all = logins.map(asks).peekable();
+        let asks = all.peek().is_some() && all.all(|asks| asks);
+        plain_step(names, shell, asks)
     }
 
     /// Declares a command of that one step. Gives its name.
     fn declare_plain(&self, scope: &Scope<'a>, part: &mut Part) -> Option<String> {
         let name = free_command(scope)?;
-        let definition = Yaml::map([("steps", Yaml::List(vec![plain_step(self.names, None)]))]);
+        let definition =
+            Yaml::map([("steps", Yaml::List(vec![self.plain_step(self.names, None)]))]);
         self.add_to_section(scope, "commands", name, &definition, part)?;
         Some(name.to_owned())
     }
@@ -880,12 +901,14 @@ impl<'a> Writer<'a, '_> {
     }
 }
 
-/// A step that runs `docker login`, in another shell than the job's where one is given.
-fn plain_step(names: &Names, shell: Option<&str>) -> Yaml {
-    let command = format!(
+fn plain_step(names: &Names, shell: Option<&str>, asks: bool) -> Yaml {
+    let mut command = format!(
         "printf '%s' \"${}\" | docker login --username \"${}\" --password-stdin",
         names.token, names.user
     );
+    if asks {
+        command = format!("if [ -n \"${}\" ]; then {command}; fi", names.token);
+    }
     let shell = shell.map(|shell| ("shell".to_owned(), Yaml::text(shell)));
     let name = ("name".to_owned(), Yaml::text("Sign in to Docker Hub"));
     let command = ("command".to_owned(), Yaml::text(command));
@@ -963,6 +986,7 @@ fn only_signs_in(script: &str) -> bool {
                 .trim_start_matches("else ")
                 .trim()
         })
+        .map(|s| s.trim_start_matches('(').trim_end_matches(')').trim())
         .filter(|s| !s.is_empty() && !s.starts_with('#'));
     statements.all(|statement| {
         let word = statement.split_whitespace().next().unwrap_or("");
@@ -972,6 +996,7 @@ fn only_signs_in(script: &str) -> bool {
         });
         let is_login = |part: &str| part.trim().starts_with("docker login");
         matches!(word, "if" | "elif" | "then" | "else" | "fi")
+            || statement == "exit 0"
             || !acts.iter().any(|sign| statement.contains(sign))
                 && statement.split('|').skip(1).all(is_login)
                 && (sets

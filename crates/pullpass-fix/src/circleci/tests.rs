@@ -755,6 +755,107 @@ fn a_job_without_the_context_that_holds_the_credential_is_for_a_person_to_look_a
 }
 
 #[test]
+fn a_credential_goes_where_the_contexts_surely_hold_it() {
+    // Jobs `a` and `b` use the credential, `c` is to get it: with these contexts.
+    let plan_of = |a: &str, b: &str, c: &str| {
+        let job = |name: &str, auth: &str| {
+            format!("  {name}:\n    docker:\n      - image: redis:7\n{auth}    steps: [checkout]\n")
+        };
+        let auth = "        auth:\n          username: $U\n          password: $P\n";
+        let config = format!(
+            "version: 2.1\njobs:\n{}{}{}workflows:\n  w:\n    jobs:\n      - a: {{context: [{a}]}}\n      - b: {{context: [{b}]}}\n      - c: {{context: [{c}]}}\n",
+            job("a", auth),
+            job("b", auth),
+            job("c", "")
+        );
+        plan(&config, &wishes())
+    };
+    for (a, b, c, safe) in [
+        // What all have is what holds it; what some have beside it holds other things.
+        ("hub, slack", "hub, github", "slack", false),
+        ("hub, slack", "hub, github", "hub", true),
+        ("hub, slack", "hub, github", "slack, github", false),
+        ("hub, slack", "hub, slack", "hub", false),
+        ("hub, slack", "hub, slack", "hub, slack, more", true),
+        // Several hold it: the whole of what one job has surely does.
+        ("hub", "docker", "docker, more", true),
+        ("hub", "docker", "more", false),
+        ("hub, slack", "docker", "slack", false),
+        // A job that has it without a context has it from the project.
+        ("hub", "", "more", true),
+    ] {
+        let plan = plan_of(a, b, c);
+        assert_eq!(
+            (plan.files.len(), plan.withheld.len()),
+            if safe { (1, 0) } else { (0, 1) },
+            "{a} | {b} | {c}: {plan:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_holds_a_credential_is_asked_of_the_entries_that_use_it() {
+    // One job on two executors: with the context where there is an `auth`, and without where there is none.
+    let text = "version: 2.1
+executors:
+  signed:
+    docker:
+      - image: redis:7
+        auth:
+          username: $U
+          password: $P
+  bare:
+    docker:
+      - image: redis:6
+jobs:
+  t:
+    parameters: {on: {type: executor}}
+    executor: << parameters.on >>
+    steps: [checkout]
+workflows:
+  w:
+    jobs:
+      - t: {name: a, on: signed, context: [hub, slack]}
+      - t: {name: b, on: bare, context: slack}
+";
+    let bare = plan(text, &wishes());
+    assert!(bare.files.is_empty(), "{bare:#?}");
+    assert!(
+        bare.withheld[0].why.contains("`hub`"),
+        "{:#?}",
+        bare.withheld
+    );
+    let held = text.replace(
+        "on: bare, context: slack",
+        "on: bare, context: [slack, hub]",
+    );
+    assert_eq!(plan(&held, &wishes()).files.len(), 1);
+}
+
+#[test]
+fn a_variable_of_a_script_is_proposed_nowhere() {
+    let config = |auth: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    machine: true\n    steps:\n      - run: |\n          U=$ONE\n          P=$ONE_TOKEN\n          if [ \"$CIRCLE_BRANCH\" = main ]; then U=$TWO; P=$TWO_TOKEN; fi\n          echo \"$P\" | docker login -u \"$U\" --password-stdin\n      - run: docker pull redis\n  b:\n    docker:\n      - image: cimg/go:1.25\n{auth}    steps: [checkout]\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let auth = "        auth:\n          username: $DOCKER_USER\n          password: $DOCKER_ACCESS_TOKEN\n";
+    edited(&config(""), &config(auth), &wishes());
+}
+
+#[test]
+fn a_job_on_a_mac_gets_no_login() {
+    for host in ["macos: {xcode: 16.4.0}", "executor: mac"] {
+        let text = format!(
+            "version: 2.1\nexecutors:\n  mac:\n    macos: {{xcode: 16.4.0}}\njobs:\n  j:\n    {host}\n    steps:\n      - run: brew install colima docker && colima start\n      - run: docker pull redis\nworkflows: {{w: {{jobs: [j]}}}}\n"
+        );
+        let plan = plan(&text, &wishes());
+        assert!(plan.files.is_empty(), "{plan:#?}");
+        assert!(plan.left[0].reason.contains("Macs"), "{plan:#?}");
+    }
+}
+
+#[test]
 fn an_image_that_whoever_starts_the_pipeline_chooses_is_for_a_person_to_look_at() {
     let file = |image: &str, auth: &str| {
         format!(
@@ -951,4 +1052,80 @@ fn images_that_name_their_credential_say_which_pair_pulls() {
     };
     let auth = "        auth:\n          username: $PULL_USER\n          password: $PULL_PASS\n";
     edited(&file(""), &file(auth), &wishes());
+}
+
+#[test]
+fn a_context_is_named_where_a_group_calls_the_job() {
+    let config = |auth: &str, call: &str| {
+        format!(
+            "version: 2.1\njobs:\n  j:\n    docker:\n      - image: redis:7\n{auth}    steps: [checkout]\njob-groups:\n  g:\n    jobs:\n      - j{call}\nworkflows:\n  w:\n    jobs: [g]\n"
+        )
+    };
+    let auth = "        auth:\n          username: $DOCKER_USER\n          password: $DOCKER_ACCESS_TOKEN\n";
+    let wishes = FixOptions {
+        contexts: vec!["hub".to_owned()],
+        ..wishes()
+    };
+    edited(
+        &config("", ""),
+        &config(auth, ":\n          context: hub"),
+        &wishes,
+    );
+}
+
+#[test]
+fn what_a_program_makes_is_for_a_person_to_look_at() {
+    let job = "version: 2.1\njobs:\n  build:\n    docker:\n      - image: redis:7\n    steps: [checkout]\n";
+    let made = format!("# DO NOT EDIT: run `make ci`\n{job}");
+    let packed = MemoryTree::new().with(PATH, job).with(
+        ".circleci/src/@jobs.yml",
+        "build:\n  docker:\n    - image: redis:7\n  steps: [checkout]\n",
+    );
+    for (tree, why) in [
+        (MemoryTree::new().with(PATH, made.as_str()), "line 1 of"),
+        (packed, "`circleci config pack`"),
+    ] {
+        let of = |wishes: &FixOptions| {
+            fix(
+                &tree,
+                Scope::Repository,
+                &Options::default(),
+                &Policy::default(),
+                wishes,
+            )
+        };
+        let plan = of(&wishes());
+        assert!(plan.files.is_empty(), "{plan:#?}");
+        assert!(plan.withheld[0].why.contains(why), "{plan:#?}");
+        let review = FixOptions {
+            review: true,
+            ..wishes()
+        };
+        let plan = of(&review);
+        assert!(plan.files.iter().any(|file| file.path.as_str() == PATH));
+    }
+}
+
+#[test]
+fn a_login_asks_whether_there_is_what_to_sign_in_with_where_the_files_own_does() {
+    let config = |login: &str, new: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    machine: true\n    steps:\n{login}  b:\n    machine: true\n    steps:\n{new}      - run: docker pull redis\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let login = "docker login -u $U --password-stdin";
+    for own in [
+        format!("      - run: test -z \"$U\" || (echo $P | {login})\n"),
+        format!(
+            "      - run: |\n          test -z \"$U\" && exit 0\n          echo $P | {login}\n"
+        ),
+    ] {
+        edited(&config(&own, ""), &config(&own, &own), &wishes());
+    }
+    // It does more than to sign in, and is not copied.
+    let more = format!(
+        "      - run: |\n          test -z \"$U\" && exit 0\n          echo $P | {login}\n          docker push acme/app\n"
+    );
+    let new = "      - run:\n          name: Sign in to Docker Hub\n          command: if [ -n \"$P\" ]; then printf '%s' \"$P\" | docker login --username \"$U\" --password-stdin; fi\n";
+    edited(&config(&more, ""), &config(&more, new), &wishes());
 }
