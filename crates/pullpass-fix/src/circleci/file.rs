@@ -142,8 +142,13 @@ impl Files {
                 list(&all, "or")
             )
         } else {
+            let contexts = if common.len() == 1 {
+                "context"
+            } else {
+                "contexts"
+            };
             format!(
-                "the jobs that use the credential today have it from the context `{}`, which job `{job}` does not have; name it with `--context`",
+                "the jobs that use the credential today have it from the {contexts} `{}`, which job `{job}` does not have; name it with `--context`",
                 list(&common, "and")
             )
         })
