@@ -864,6 +864,19 @@ fn a_called_workflow_runs_as_part_of_its_caller() {
 }
 
 #[test]
+fn an_input_of_a_called_workflow_is_of_its_declared_type() {
+    let called = "on:\n  workflow_call:\n    inputs:\n      skip: {type: string, default: false}\n      tag: {type: string}\n      really: {type: boolean, default: false}\njobs:\n  b: {if: inputs.skip == 'false' && !inputs.really, container: 'node:${{ inputs.tag }}'}\n";
+    let workflow = "on: push\njobs:\n  one: {uses: ./.github/workflows/called.yml, with: {tag: 22}}\n  two: {uses: ./.github/workflows/called.yml, with: {skip: true}}\n  three: {uses: ./.github/workflows/called.yml, with: {really: true}}\n";
+    assert_eq!(
+        lines(&repository(
+            workflow,
+            &[(".github/workflows/called.yml", called)]
+        )),
+        ["[one / b]", "container node:22 host"]
+    );
+}
+
+#[test]
 fn a_workflow_that_nobody_calls_is_lowered_with_its_defaults() {
     let text = "on:\n  workflow_call:\n    inputs:\n      image: {type: string, default: alpine}\njobs:\n  b: {container: '${{ inputs.image }}'}\n";
     assert_eq!(
