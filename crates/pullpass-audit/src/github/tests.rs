@@ -403,6 +403,27 @@ fn a_condition_that_only_leaves_out_runs_without_secrets_is_known() {
             "github.event.pull_request.head.repo.fork != true",
             false,
         ),
+        (
+            "[pull_request, pull_request_target]",
+            "github.event.pull_request.head.repo.full_name == github.repository",
+            false,
+        ),
+        (
+            "[push, pull_request_target]",
+            "github.actor != 'dependabot[bot]'",
+            false,
+        ),
+        ("pull_request_target", "env.THERE == 'true'", true),
+        (
+            "[pull_request, pull_request_target, push]",
+            "env.THERE == 'true'",
+            true,
+        ),
+        (
+            "[pull_request, pull_request_target]",
+            "github.event_name == 'pull_request_target' || github.event.pull_request.head.repo.fork != true",
+            true,
+        ),
     ] {
         assert_eq!(known(on, condition), expected, "{on}: {condition}");
     }
