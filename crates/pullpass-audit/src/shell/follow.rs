@@ -222,17 +222,17 @@ impl Shell {
     ) -> Option<Done> {
         match name {
             "make" | "gmake" => {
-                if let Some(request) = make(run, call) {
+                if let Some(request) = self.make(run, call) {
                     self.recipes(run, &request, "make");
                 }
             }
             "just" => {
-                if let Some(request) = just(run, call) {
+                if let Some(request) = self.just(run, call) {
                     self.recipes(run, &request, "just");
                 }
             }
             "task" | "go-task" => {
-                if let Some(request) = task(run, call) {
+                if let Some(request) = self.task(run, call) {
                     self.recipes(run, &request, name);
                 }
             }
@@ -348,6 +348,109 @@ impl Shell {
             args.extend(rest);
             self.recall(run, &args, call.span);
         }
+    }
+
+    /// The recipes that a `make` asks for; `None` when it runs none.
+    fn make(&self, run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+        let flags = Spec::values(
+            "-C --directory -f --file --makefile -I --include-dir -o --old-file -W --what-if --eval",
+        );
+        let parsed = flags::parse(run, &without_counts(run, call.rest()), &flags, Order::Mixed);
+        if parsed.has(&MAKE_ONLY_SAYS) {
+            return None;
+        }
+        let mut out = request(Runner::Make, call.span, Vec::new());
+        for arg in &parsed.rest {
+            match variable(arg) {
+                Some(assignment) => out.variables.push(assignment),
+                None => out.targets.push(arg.text.clone()),
+            }
+        }
+        out.directory = parsed
+            .value(&["-C", "--directory"])
+            .map(|arg| self.path(run, &arg.text));
+        // Make goes to its folder first, and looks for its file from there.
+        out.file = parsed.value(&["-f", "--file", "--makefile"]).map(|arg| {
+            match (&out.directory, &run.cwd) {
+                (None, _) => self.path(run, &arg.text),
+                (Some(folder), Cwd::Inside(cwd)) => {
+                    let folder = folder.known().and_then(|folder| cwd.join(folder));
+                    folder.map_or_else(
+                        || arg.text.clone(),
+                        |folder| self.path_from(run, &arg.text, &folder),
+                    )
+                }
+                (Some(_), Cwd::Elsewhere) => arg.text.clone(),
+            }
+        });
+        Some(out)
+    }
+
+    fn just(&self, run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+        let flags = Spec::values(
+            "-f --justfile -d --working-directory --shell --shell-arg --dotenv-filename --dotenv-path --color --chooser",
+        );
+        let mut args = call.rest().to_vec();
+        let mut variables = Vec::new();
+        while let Some(at) = args.iter().position(|arg| arg.as_str() == "--set") {
+            let mut taken = args.drain(at..(at + 3).min(args.len())).skip(1);
+            if let (Some(name), Some(value)) = (taken.next(), taken.next()) {
+                variables.push((name.as_str().to_owned(), value.text));
+            }
+        }
+        let parsed = flags::parse(run, &args, &flags, Order::FlagsFirst);
+        if parsed.has(&JUST_ONLY_SAYS) {
+            return None;
+        }
+        let mut words = parsed.rest.as_slice();
+        while let Some((first, rest)) = words.split_first()
+            && let Some(assignment) = variable(first)
+        {
+            variables.push(assignment);
+            words = rest;
+        }
+        let mut out = request(Runner::Just, call.span, Vec::new());
+        out.variables = variables;
+        out.directory = parsed
+            .value(&["-d", "--working-directory"])
+            .map(|arg| self.path(run, &arg.text));
+        out.file = parsed
+            .value(&["-f", "--justfile"])
+            .map(|arg| self.path(run, &arg.text));
+        // Which of the words are recipes and which are arguments of a recipe, the justfile says.
+        out.targets = texts(words);
+        Some(out)
+    }
+
+    /// The tasks that a `task` asks for; `None` when it runs none.
+    fn task(&self, run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+        let flags = Spec::values(
+            "-t --taskfile -d --dir -C --concurrency -o --output -I --interval --sort --completion \
+             --output-group-begin --output-group-end --temp-dir --timeout --expiry --trusted-hosts \
+             --remote-cache-dir --cacert --cert --cert-key",
+        );
+        let args = call.rest();
+        let end = args.iter().position(|arg| arg.as_str() == "--");
+        let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+        let parsed = flags::parse(run, own, &flags, Order::Mixed);
+        if parsed.has(&TASK_ONLY_SAYS) {
+            return None;
+        }
+        let mut out = request(Runner::Task, call.span, Vec::new());
+        for arg in &parsed.rest {
+            match arg.as_str().split_once('=') {
+                Some((name, value)) => out.variables.push((name.to_owned(), Text::from(value))),
+                None => out.targets.push(arg.text.clone()),
+            }
+        }
+        out.directory = parsed
+            .value(&["-d", "--dir"])
+            .map(|arg| self.path(run, &arg.text));
+        out.file = parsed
+            .value(&["-t", "--taskfile"])
+            .map(|arg| self.path(run, &arg.text));
+        out.arguments = texts(behind.get(1..).unwrap_or_default());
+        Some(out)
     }
 
     /// Runs what a task runner would run. `false` when it knows no such task.
@@ -516,96 +619,6 @@ fn without_counts(run: &JobRun<'_>, args: &[Arg]) -> Vec<Arg> {
         .filter(|&at| !counted(at))
         .filter_map(|at| args.get(at).cloned())
         .collect()
-}
-
-/// The recipes that a `make` asks for; `None` when it runs none.
-fn make(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
-    let flags = Spec::values(
-        "-C --directory -f --file --makefile -I --include-dir -o --old-file -W --what-if --eval",
-    );
-    let parsed = flags::parse(run, &without_counts(run, call.rest()), &flags, Order::Mixed);
-    if parsed.has(&MAKE_ONLY_SAYS) {
-        return None;
-    }
-    let mut out = request(Runner::Make, call.span, Vec::new());
-    for arg in &parsed.rest {
-        match variable(arg) {
-            Some(assignment) => out.variables.push(assignment),
-            None => out.targets.push(arg.text.clone()),
-        }
-    }
-    out.directory = parsed
-        .value(&["-C", "--directory"])
-        .map(|arg| arg.text.clone());
-    out.file = parsed
-        .value(&["-f", "--file", "--makefile"])
-        .map(|arg| arg.text.clone());
-    Some(out)
-}
-
-fn just(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
-    let flags = Spec::values(
-        "-f --justfile -d --working-directory --shell --shell-arg --dotenv-filename --dotenv-path --color --chooser",
-    );
-    let mut args = call.rest().to_vec();
-    let mut variables = Vec::new();
-    while let Some(at) = args.iter().position(|arg| arg.as_str() == "--set") {
-        let mut taken = args.drain(at..(at + 3).min(args.len())).skip(1);
-        if let (Some(name), Some(value)) = (taken.next(), taken.next()) {
-            variables.push((name.as_str().to_owned(), value.text));
-        }
-    }
-    let parsed = flags::parse(run, &args, &flags, Order::FlagsFirst);
-    if parsed.has(&JUST_ONLY_SAYS) {
-        return None;
-    }
-    let mut words = parsed.rest.as_slice();
-    while let Some((first, rest)) = words.split_first()
-        && let Some(assignment) = variable(first)
-    {
-        variables.push(assignment);
-        words = rest;
-    }
-    let mut out = request(Runner::Just, call.span, Vec::new());
-    out.variables = variables;
-    out.directory = parsed
-        .value(&["-d", "--working-directory"])
-        .map(|arg| arg.text.clone());
-    out.file = parsed
-        .value(&["-f", "--justfile"])
-        .map(|arg| arg.text.clone());
-    // Which of the words are recipes and which are arguments of a recipe, the justfile says.
-    out.targets = texts(words);
-    Some(out)
-}
-
-/// The tasks that a `task` asks for; `None` when it runs none.
-fn task(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
-    let flags = Spec::values(
-        "-t --taskfile -d --dir -C --concurrency -o --output -I --interval --sort --completion \
-         --output-group-begin --output-group-end --temp-dir --timeout --expiry --trusted-hosts \
-         --remote-cache-dir --cacert --cert --cert-key",
-    );
-    let args = call.rest();
-    let end = args.iter().position(|arg| arg.as_str() == "--");
-    let (own, behind) = args.split_at(end.unwrap_or(args.len()));
-    let parsed = flags::parse(run, own, &flags, Order::Mixed);
-    if parsed.has(&TASK_ONLY_SAYS) {
-        return None;
-    }
-    let mut out = request(Runner::Task, call.span, Vec::new());
-    for arg in &parsed.rest {
-        match arg.as_str().split_once('=') {
-            Some((name, value)) => out.variables.push((name.to_owned(), Text::from(value))),
-            None => out.targets.push(arg.text.clone()),
-        }
-    }
-    out.directory = parsed.value(&["-d", "--dir"]).map(|arg| arg.text.clone());
-    out.file = parsed
-        .value(&["-t", "--taskfile"])
-        .map(|arg| arg.text.clone());
-    out.arguments = texts(behind.get(1..).unwrap_or_default());
-    Some(out)
 }
 
 fn texts(args: &[Arg]) -> Vec<Text> {

@@ -109,13 +109,18 @@ impl Shell {
     /// A path as other readers want it: relative to the working folder where it lies in the
     /// repository.
     pub(super) fn path(&self, run: &JobRun<'_>, path: &Text) -> Text {
+        match &run.cwd {
+            Cwd::Inside(cwd) => self.path_from(run, path, cwd),
+            Cwd::Elsewhere => path.clone(),
+        }
+    }
+
+    /// The same, relative to another folder.
+    pub(super) fn path_from(&self, run: &JobRun<'_>, path: &Text, folder: &RepoPath) -> Text {
         let Some(rest) = self.below_root(run, path) else {
             return path.clone();
         };
-        let Cwd::Inside(cwd) = &run.cwd else {
-            return path.clone();
-        };
-        let up = cwd.as_str().split('/').filter(|p| !p.is_empty()).count();
+        let up = folder.as_str().split('/').filter(|p| !p.is_empty()).count();
         let rest = format!("{}{rest}", "../".repeat(up));
         let rest = rest.trim_end_matches('/');
         Text::from(if rest.is_empty() { "." } else { rest })

@@ -514,6 +514,56 @@ fn a_script_that_is_open_is_not_followed_again() {
 }
 
 #[test]
+fn a_task_runner_may_be_told_its_folder_in_full() {
+    let files = [
+        ("Makefile", "up:\n\tdocker pull make\n"),
+        ("sub/Makefile", "up:\n\tdocker pull sub/make\n"),
+        ("justfile", "up:\n    docker pull just\n"),
+        ("sub/justfile", "up:\n    docker pull sub/just\n"),
+        (
+            "Taskfile.yml",
+            "version: '3'\ntasks:\n  up: docker pull task\n",
+        ),
+        (
+            "sub/Taskfile.yml",
+            "version: '3'\ntasks:\n  up: docker pull sub/task\n",
+        ),
+        (
+            "package.json",
+            r#"{"scripts": {"up": "docker pull package"}}"#,
+        ),
+        (
+            "sub/package.json",
+            r#"{"scripts": {"up": "docker pull sub/package"}}"#,
+        ),
+    ];
+    for (script, expected) in [
+        ("make -C \"$PWD\" up", "make"),
+        ("make -C \"$(pwd)/sub\" up", "sub/make"),
+        ("cd sub && make -C \"$GITHUB_WORKSPACE\" up", "make"),
+        ("make -C \"$(git rev-parse --show-toplevel)\" up", "make"),
+        ("D=$(pwd); cd sub; make --directory=\"$D\" up", "make"),
+        ("make -f \"$PWD/sub/Makefile\" up", "sub/make"),
+        ("make -C sub -f \"$GITHUB_WORKSPACE/Makefile\" up", "make"),
+        ("make -C sub -f ../Makefile up", "make"),
+        ("cd sub && just -d \"$GITHUB_WORKSPACE\" up", "just"),
+        ("just --justfile \"$PWD/sub/justfile\" up", "sub/just"),
+        ("task -d \"$PWD/sub\" up", "sub/task"),
+        (
+            "cd sub && task --taskfile \"$GITHUB_WORKSPACE/Taskfile.yml\" up",
+            "task",
+        ),
+        ("yarn --cwd \"$PWD/sub\" run up", "sub/package"),
+        ("pnpm -C \"$PWD/sub\" run up", "sub/package"),
+        ("pnpm --dir \"$(pwd)/sub\" run up", "sub/package"),
+        ("npm --prefix \"$PWD/sub\" run up", "sub/package"),
+    ] {
+        let expected = format!("pull {expected} always");
+        assert_eq!(effects_in(&files, script), [expected], "{script}");
+    }
+}
+
+#[test]
 fn a_script_that_calls_itself_otherwise_is_followed() {
     let files = [
         (
