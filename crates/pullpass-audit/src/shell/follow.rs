@@ -277,21 +277,50 @@ impl Shell {
     }
 
     fn package_script(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
-        let flags = Spec::values(
-            "--prefix -C --cwd --dir -w --workspace --filter -F --loglevel --script-shell",
-        );
-        let mut parsed = flags::parse(run, call.rest(), &flags, Order::FlagsFirst);
-        let mut words = std::mem::take(&mut parsed.rest);
-        let mut workspace = parsed
-            .value(&["-w", "--workspace", "--filter", "-F"])
-            .map(|arg| arg.text.clone());
-        if name == "yarn" && words.first().is_some_and(|w| w.as_str() == "workspace") {
-            workspace = words.drain(..words.len().min(2)).nth(1).map(|arg| arg.text);
-        }
-        if parsed.has(&["--workspaces", "-ws"])
-            || name == "pnpm" && parsed.has(&["-r", "--recursive"])
-        {
-            workspace = Some(Text::from("*"));
+        let args = call.rest();
+        let end = args.iter().position(|arg| arg.as_str() == "--");
+        let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+        let mut place = Place::default();
+        // npm's word for `--workspaces`, which is no `-w s`.
+        let short = |arg: &Arg| name == "npm" && arg.as_str() == "-ws";
+        let without: Vec<Arg>;
+        let own = if own.iter().any(short) {
+            place.everywhere = true;
+            without = own.iter().filter(|arg| !short(arg)).cloned().collect();
+            &without
+        } else {
+            own
+        };
+        let flags = Spec::values(if name == "pnpm" {
+            // `-w` is `--workspace-root` there.
+            "-C --dir --filter -F --loglevel --script-shell"
+        } else {
+            "--prefix -C --cwd --dir -w --workspace --filter -F --loglevel --script-shell"
+        });
+        let mut words = place.take(name, flags::parse(run, own, &flags, Order::FlagsFirst));
+        match (name, words.first().map_or("", Arg::as_str)) {
+            ("yarn" | "yarnpkg", "workspace") => {
+                let chosen = words.drain(..words.len().min(2)).nth(1);
+                place.workspaces.extend(chosen.map(|arg| arg.text));
+            }
+            ("yarn" | "yarnpkg", "workspaces") => {
+                place.everywhere = true;
+                words.remove(0);
+                if words.first().is_some_and(|word| word.as_str() == "foreach") {
+                    let flags = Spec::values("--from --include --exclude -j --jobs");
+                    let of_each = words.get(1..).unwrap_or_default();
+                    words = flags::parse(run, of_each, &flags, Order::FlagsFirst).rest;
+                } else if words.first().is_none_or(|word| word.as_str() != "run") {
+                    return;
+                }
+            }
+            ("pnpm", "recursive" | "multi" | "m") => {
+                place.everywhere = true;
+                let of_each = words.get(1..).unwrap_or_default();
+                let parsed = flags::parse(run, of_each, &flags, Order::FlagsFirst);
+                words = place.take(name, parsed);
+            }
+            _ => {}
         }
         let Some(first) = words.first().cloned() else {
             return;
@@ -299,25 +328,24 @@ impl Shell {
         let explicit = matches!(first.as_str(), "run" | "run-script" | "rum" | "urn");
         let mut rest: Vec<Arg> = words.split_off(1);
         if matches!(first.as_str(), "exec" | "x" | "dlx") {
+            rest.extend_from_slice(behind);
             let inner = flags::parse(run, &rest, &flags, Order::FlagsFirst);
             self.recall(run, &inner.rest, call.span);
             return;
         }
+        // npm takes its own flags wherever they stand; the others hand on what is behind the name.
+        let order = match name {
+            "npm" => Order::Mixed,
+            _ => Order::FlagsFirst,
+        };
+        if explicit || name == "npm" {
+            rest = place.take(name, flags::parse(run, &rest, &flags, order));
+        }
         let target = if explicit {
-            let inner = flags::parse(run, &rest, &flags, Order::FlagsFirst);
-            let Some((target, more)) = inner.rest.split_first() else {
+            if rest.is_empty() {
                 return;
-            };
-            let target = target.clone();
-            rest = more.to_vec();
-            workspace = inner
-                .value(&["-w", "--workspace", "--filter", "-F"])
-                .map(|arg| arg.text.clone())
-                .or(workspace);
-            parsed
-                .rest
-                .extend(inner.value(&["--prefix", "-C"]).cloned());
-            target
+            }
+            rest.remove(0)
         } else {
             match (name, first.as_str()) {
                 ("npm", "t" | "tst") => Arg::new(Text::from("test"), first.span),
@@ -327,26 +355,30 @@ impl Shell {
                 _ => first.clone(),
             }
         };
-        if let Some(at) = rest.iter().position(|arg| arg.as_str() == "--") {
-            rest.remove(at);
-        }
+        rest.extend_from_slice(behind.get(1..).unwrap_or_default());
         let mut request = request(Runner::Npm, call.span, vec![target.text.clone()]);
-        request.directory = parsed
-            .value(&["--prefix", "-C", "--cwd", "--dir"])
-            .or_else(|| parsed.rest.first())
-            .map(|arg| self.path(run, &arg.text));
+        request.directory = place.directory.map(|arg| self.path(run, &arg.text));
         request.arguments = texts(&rest);
-        request.workspace = workspace;
         let label = if explicit || name == "npm" {
             format!("{name} run")
         } else {
             name.to_owned()
         };
+        let mut workspaces = place.workspaces;
+        if workspaces.is_empty() && place.everywhere {
+            workspaces.push(Text::from("*"));
+        }
+        let mut workspaces = workspaces.into_iter();
+        request.workspace = workspaces.next();
         if !self.recipes(run, &request, &label) && !explicit && name != "npm" {
             // No script of that name: a program of a dependency.
             let mut args = vec![target];
             args.extend(rest);
             self.recall(run, &args, call.span);
+        }
+        for workspace in workspaces {
+            request.workspace = Some(workspace);
+            self.recipes(run, &request, &label);
         }
     }
 
@@ -480,6 +512,30 @@ impl Shell {
             }
         });
         true
+    }
+}
+
+/// The packages whose scripts are asked for.
+#[derive(Default)]
+struct Place {
+    directory: Option<Arg>,
+    workspaces: Vec<Text>,
+    /// All packages of the workspace, where none is named.
+    everywhere: bool,
+}
+
+impl Place {
+    /// Takes what flags say, and gives the words beside them.
+    fn take(&mut self, name: &str, parsed: flags::Parsed) -> Vec<Arg> {
+        let directory = parsed.value(&["--prefix", "-C", "--cwd", "--dir"]);
+        if let Some(directory) = directory {
+            self.directory = Some(directory.clone());
+        }
+        let named = parsed.texts(&["-w", "--workspace", "--filter", "-F"]);
+        self.workspaces.extend(named);
+        self.everywhere |=
+            parsed.has(&["--workspaces"]) || name == "pnpm" && parsed.has(&["-r", "--recursive"]);
+        parsed.rest
     }
 }
 

@@ -564,6 +564,59 @@ fn a_task_runner_may_be_told_its_folder_in_full() {
 }
 
 #[test]
+fn a_script_is_found_wherever_the_flags_for_its_package_stand() {
+    let files = [
+        (
+            "package.json",
+            r#"{"workspaces": ["pkg/*"], "scripts": {"up": "docker pull root", "test": "docker pull root/test"}}"#,
+        ),
+        ("pnpm-workspace.yaml", "packages: ['pkg/*']\n"),
+        (
+            "pkg/a/package.json",
+            r#"{"name": "a", "scripts": {"up": "docker pull a", "test": "docker pull a/test"}}"#,
+        ),
+        (
+            "pkg/b/package.json",
+            r#"{"name": "b", "scripts": {"up": "docker pull b", "test": "docker pull b/test"}}"#,
+        ),
+    ];
+    for (script, expected) in [
+        ("npm run up -w a", &["a"][..]),
+        ("npm run up --workspace=b -- -q", &["b"]),
+        ("npm run up -w a -w b", &["a", "b"]),
+        ("npm run up --workspaces", &["a", "b"]),
+        ("npm run up -ws", &["a", "b"]),
+        ("npm -ws run up --if-present", &["a", "b"]),
+        ("npm run up --prefix pkg/a", &["a"]),
+        ("npm test -w a", &["a/test"]),
+        ("npm t --prefix pkg/b", &["b/test"]),
+        ("npm run -w a up", &["a"]),
+        ("npm run up", &["root"]),
+        ("pnpm run -r up", &["a", "b"]),
+        ("pnpm recursive run up", &["a", "b"]),
+        ("pnpm -r --filter a run up", &["a"]),
+        ("pnpm -w run up", &["root"]),
+        // What stands behind the name is the script's own.
+        ("pnpm run up --filter=a", &["root"]),
+        ("yarn run --cwd pkg/a up", &["a"]),
+        ("yarn workspace b run up", &["b"]),
+        ("yarn workspaces run up", &["a", "b"]),
+        (
+            "yarn workspaces foreach -Apt --exclude z run up",
+            &["a", "b"],
+        ),
+        ("yarn workspaces list", &[]),
+    ] {
+        let pulled = effects_in(&files, script);
+        let names: Vec<&str> = pulled
+            .iter()
+            .filter_map(|line| line.strip_prefix("pull ")?.split(' ').next())
+            .collect();
+        assert_eq!(names, expected, "{script}: {pulled:?}");
+    }
+}
+
+#[test]
 fn a_script_that_calls_itself_otherwise_is_followed() {
     let files = [
         (
