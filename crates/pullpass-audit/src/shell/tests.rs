@@ -617,6 +617,31 @@ fn a_script_is_found_wherever_the_flags_for_its_package_stand() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_may_be_left_alone() {
+    let files = [
+        ("Makefile", "up:\n\tdocker pull root\n"),
+        ("sub/Makefile", "up:\n\tdocker pull sub\n"),
+    ];
+    for (script, expected) in [
+        (
+            "for n in a b; do cd sub || true; make up; done",
+            &["pull sub always", "pull sub always"][..],
+        ),
+        ("cd nothere || true; make up", &["pull root always"]),
+        (
+            "cd nothere 2>/dev/null || :\nmake up",
+            &["pull root always"],
+        ),
+        ("cd nothere || cd sub; make up", &["pull sub always"]),
+        ("cd sub || cd nothere; make up", &["pull sub always"]),
+        // It may be made while the job runs.
+        ("cd nothere || exit 1; make up", &[]),
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
 fn a_script_that_calls_itself_otherwise_is_followed() {
     let files = [
         (
