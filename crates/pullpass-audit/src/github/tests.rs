@@ -907,6 +907,56 @@ fn a_workflow_that_nobody_calls_is_lowered_with_its_defaults() {
 }
 
 #[test]
+fn a_checkout_in_a_folder_is_followed_there() {
+    let steps = "      - {uses: actions/checkout@v4, with: {path: src/me}}\n";
+    let files = [
+        (
+            "run.sh",
+            "docker pull of/script\ncd \"$(dirname \"$0\")\"\nmake img\n",
+        ),
+        ("Makefile", "img:\n\tdocker pull of/make\n"),
+        ("Dockerfile", "FROM of/dockerfile\n"),
+        (
+            "compose.yml",
+            "services: {a: {image: of/compose}, b: {build: .}}\n",
+        ),
+        ("sub/justfile", "up:\n    docker pull of/just\n"),
+    ];
+    for (step, expected) in [
+        ("run: ./src/me/run.sh", "of/script of/make"),
+        ("run: make -C src/me img", "of/make"),
+        ("run: make -C \"$GITHUB_WORKSPACE/src/me\" img", "of/make"),
+        ("run: make -C \"$(pwd)/src/me\" img", "of/make"),
+        ("run: cd src && make -C me img", "of/make"),
+        ("run: cd src/me && make img", "of/make"),
+        (
+            "run: just -f $GITHUB_WORKSPACE/src/me/sub/justfile up",
+            "of/just",
+        ),
+        (
+            "run: docker compose -f src/me/compose.yml up",
+            "of/dockerfile of/compose",
+        ),
+        ("run: docker build src/me", "of/dockerfile"),
+        ("run: make img", ""),
+        ("run: cd /tmp && ./src/me/run.sh", ""),
+        ("{run: make img, working-directory: src/me}", "of/make"),
+        (
+            "{uses: docker/build-push-action@v6, with: {context: src/me}}",
+            "of/dockerfile",
+        ),
+    ] {
+        let text = format!("on: push\njobs:\n  j:\n    steps:\n{steps}      - {step}\n");
+        let seen = lines(&repository(&text, &files));
+        let names: Vec<&str> = seen
+            .iter()
+            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
+            .collect();
+        assert_eq!(names.join(" "), expected, "{step}: {seen:?}");
+    }
+}
+
+#[test]
 fn calls_in_a_circle_end() {
     let text =
         "on: push\njobs:\n  a: {uses: ./.github/workflows/ci.yml}\n  b: {steps: [{uses: ./x}]}\n";

@@ -149,12 +149,12 @@ pub fn taskfiles_mention(run: &JobRun<'_>, call: &Call, words: &[&str]) -> bool 
 
 /// The folder that the call works in.
 fn directory(run: &JobRun<'_>, call: &Call) -> Result<RepoPath, String> {
-    let Cwd::Inside(cwd) = &run.cwd else {
-        return Err("it runs in a folder that is not of this repository, or not known".to_owned());
-    };
-    match &call.directory {
-        None => Ok(cwd.clone()),
-        Some(given) => run.resolve(given).ok_or_else(|| {
+    match (&call.directory, &run.cwd) {
+        (None, Cwd::Inside(cwd)) => Ok(cwd.clone()),
+        (None, _) | (Some(_), Cwd::Elsewhere) => {
+            Err("it runs in a folder that is not of this repository, or not known".to_owned())
+        }
+        (Some(given), _) => run.resolve(given).ok_or_else(|| {
             let shown = run.show(given);
             format!(
                 "the folder `{shown}` is not in this repository, or not known before the build runs"

@@ -412,7 +412,7 @@ impl Shell {
                         |folder| self.path_from(run, &arg.text, &folder),
                     )
                 }
-                (Some(_), Cwd::Elsewhere) => arg.text.clone(),
+                (Some(_), Cwd::Above(_) | Cwd::Elsewhere) => arg.text.clone(),
             }
         });
         Some(out)
@@ -556,7 +556,7 @@ fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
     let folder = match (&request.directory, &run.cwd) {
         (Some(folder), _) => run.resolve(folder),
         (None, Cwd::Inside(folder)) => Some(folder.clone()),
-        (None, Cwd::Elsewhere) => None,
+        (None, Cwd::Above(_) | Cwd::Elsewhere) => None,
     };
     let Some(folder) = folder else {
         return false;

@@ -111,6 +111,10 @@ impl Shell {
     pub(super) fn path(&self, run: &JobRun<'_>, path: &Text) -> Text {
         match &run.cwd {
             Cwd::Inside(cwd) => self.path_from(run, path, cwd),
+            Cwd::Above(at) => match self.below_root(run, path) {
+                Some(rest) => Text::from(format!("{at}/{rest}")),
+                None => path.clone(),
+            },
             Cwd::Elsewhere => path.clone(),
         }
     }
@@ -142,6 +146,12 @@ impl Shell {
                     | "${{github.workspace}}"
             );
             rest = path.get(first.len_utf8()..).filter(|_| root);
+            // The checkout may be a folder of the workspace.
+            if !run.checkout.is_empty() && hole.written.as_ref() != "$PWD" {
+                let inside = rest.and_then(|rest| rest.strip_prefix('/'));
+                let inside = inside.and_then(|rest| crate::run::below(rest, &run.checkout))?;
+                return Some(inside.to_owned());
+            }
         } else {
             let configured = run
                 .env
