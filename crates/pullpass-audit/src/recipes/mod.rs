@@ -6,6 +6,7 @@
 mod just;
 mod make;
 mod npm;
+mod nx;
 mod task;
 
 pub(crate) use make::Readings;
@@ -73,6 +74,8 @@ pub enum Runner {
     Task,
     /// npm, yarn, pnpm, bun: `package.json`'s scripts.
     Npm,
+    /// Nx: targets of `project.json`, and `package.json`'s scripts.
+    Nx,
 }
 
 /// A call of a task runner.
@@ -139,6 +142,7 @@ pub fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Failure> {
         Runner::Just => just::recipes(run, call),
         Runner::Task => task::recipes(run, call),
         Runner::Npm => npm::recipes(run, call),
+        Runner::Nx => nx::recipes(run, call),
     }
 }
 

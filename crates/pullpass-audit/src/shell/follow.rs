@@ -238,6 +238,7 @@ impl Shell {
             }
             "go" => return self.go_tool(run, call),
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
+            "turbo" | "lerna" | "nx" => self.workspace_runner(run, name, call),
             "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => {
                 let parsed = flags::parse(run, call.rest(), &Spec::default(), Order::Mixed);
                 for target in &parsed.rest {
@@ -379,6 +380,92 @@ impl Shell {
         for workspace in workspaces {
             request.workspace = Some(workspace);
             self.recipes(run, &request, &label);
+        }
+    }
+
+    /// `turbo run x`, `lerna run x`, `nx run-many -t x`: what the packages of the workspace have under that
+    /// name.
+    fn workspace_runner(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
+        let args = call.rest();
+        let end = args.iter().position(|arg| arg.as_str() == "--");
+        let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+        let behind = behind.get(1..).unwrap_or_default();
+        let flags = Spec::values(match name {
+            "turbo" => TURBO_VALUES,
+            "lerna" => LERNA_VALUES,
+            _ => NX_VALUES,
+        });
+        let mut parsed = flags::parse(run, own, &flags, Order::Mixed);
+        let words = std::mem::take(&mut parsed.rest);
+        let Some((verb, rest)) = words.split_first() else {
+            return;
+        };
+        if verb.as_str() == "exec" {
+            self.recall(
+                run,
+                if behind.is_empty() { rest } else { behind },
+                call.span,
+            );
+            return;
+        }
+        // `-t a,b`, `--filter=./apps/*`
+        let listed = |names: &[&str]| -> Vec<Text> {
+            let all = parsed.texts(names);
+            let parts = all.iter().flat_map(|all| all.as_str().split(','));
+            parts
+                .filter(|part| !part.is_empty())
+                .map(Text::from)
+                .collect()
+        };
+        let mut packages = listed(&["--filter", "-F", "--scope", "-p", "--projects"]);
+        // What changed, and what is left out, is not for us to say.
+        packages.retain(|name| !name.as_str().contains(['!', '[']));
+        let mut targets: Vec<Text> = Vec::new();
+        match (name, verb.as_str()) {
+            ("turbo" | "lerna", "run") => targets = texts(rest),
+            ("turbo", other) if !TURBO_OWN.contains(&other) => targets = texts(&words),
+            ("nx", "run-many" | "affected") => {
+                targets = listed(&["-t", "--target", "--targets"]);
+                targets.extend(texts(rest));
+            }
+            ("nx", "run") => {
+                let Some((project, target)) = rest.first().and_then(|w| w.as_str().split_once(':'))
+                else {
+                    return;
+                };
+                packages = vec![Text::from(project)];
+                targets.push(Text::from(target));
+            }
+            ("nx", other) if !NX_OWN.contains(&other) => {
+                packages = rest
+                    .first()
+                    .map(|arg| arg.text.clone())
+                    .into_iter()
+                    .collect();
+                targets.push(verb.text.clone());
+            }
+            _ => return,
+        }
+        let nearest = name == "nx" && !matches!(verb.as_str(), "run-many" | "affected");
+        if packages.is_empty() && !nearest {
+            packages.push(Text::from("*"));
+        }
+        let runner = if name == "nx" {
+            Runner::Nx
+        } else {
+            Runner::Npm
+        };
+        let shown = format!("{name} run");
+        for target in targets {
+            let mut request = request(runner, call.span, vec![target]);
+            request.arguments = texts(behind);
+            if packages.is_empty() {
+                self.recipes(run, &request, &shown);
+            }
+            for package in &packages {
+                request.workspace = Some(package.clone());
+                self.recipes(run, &request, &shown);
+            }
         }
     }
 
@@ -551,7 +638,7 @@ fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
         Runner::Make => &["GNUmakefile", "makefile", "Makefile"],
         Runner::Just => &["justfile", "Justfile", ".justfile"],
         Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
-        Runner::Npm => return false,
+        Runner::Npm | Runner::Nx => return false,
     };
     let folder = match (&request.directory, &run.cwd) {
         (Some(folder), _) => run.resolve(folder),
@@ -593,6 +680,65 @@ fn variable(arg: &Arg) -> Option<(String, Text)> {
     let name = name.trim_end_matches([':', '?', '+']);
     super::redirect::is_name(name).then(|| (name.to_owned(), Text::from(value)))
 }
+
+/// Flags of Turborepo that take a value.
+const TURBO_VALUES: &str = "--filter -F --cwd --concurrency --cache-dir --cache --log-order --log-prefix \
+     --output-logs --env-mode --token --team --api --remote-cache-timeout --ui";
+
+/// The same of Lerna.
+const LERNA_VALUES: &str = "--scope --ignore --concurrency --since --loglevel --npm-client";
+
+/// The same of Nx.
+const NX_VALUES: &str = "-t --target --targets -p --projects --exclude --base --head --files --runner -c \
+     --configuration --output-style --outputStyle --parallel --maxParallel";
+
+/// Commands of Turborepo that run no task.
+const TURBO_OWN: [&str; 18] = [
+    "prune",
+    "login",
+    "logout",
+    "link",
+    "unlink",
+    "daemon",
+    "gen",
+    "generate",
+    "telemetry",
+    "scan",
+    "ls",
+    "query",
+    "bin",
+    "completion",
+    "info",
+    "boundaries",
+    "config",
+    "watch",
+];
+
+/// The same of Nx.
+const NX_OWN: [&str; 22] = [
+    "graph",
+    "reset",
+    "init",
+    "migrate",
+    "format",
+    "format:check",
+    "format:write",
+    "generate",
+    "g",
+    "show",
+    "list",
+    "report",
+    "release",
+    "daemon",
+    "connect",
+    "repair",
+    "sync",
+    "sync:check",
+    "watch",
+    "import",
+    "add",
+    "print-affected",
+];
 
 /// Options with which make runs no recipe: it says something of itself, or what it would run.
 const MAKE_ONLY_SAYS: [&str; 10] = [

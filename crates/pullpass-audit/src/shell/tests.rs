@@ -617,6 +617,62 @@ fn a_script_is_found_wherever_the_flags_for_its_package_stand() {
 }
 
 #[test]
+fn runners_of_a_workspace_run_what_its_packages_have() {
+    let files = [
+        (
+            "package.json",
+            r#"{"workspaces": ["pkg/*"], "scripts": {"e2e": "docker pull root"}}"#,
+        ),
+        (
+            "pkg/a/package.json",
+            r#"{"name": "@me/a", "scripts": {"e2e": "docker pull a", "up": "docker pull a/up"}}"#,
+        ),
+        (
+            "pkg/b/package.json",
+            r#"{"name": "b", "scripts": {"e2e": "docker pull b"}}"#,
+        ),
+        (
+            "pkg/b/project.json",
+            r#"{"name": "b", "targets": {
+                "stack": {"command": "docker pull b/stack"},
+                "stack:all": {
+                    "executor": "nx:run-commands",
+                    "dependsOn": ["^build", "stack"],
+                    "options": {"commands": ["make img", {"command": "docker compose -f {projectRoot}/c.yml up"}], "cwd": "."}
+                },
+                "inside": {"options": {"command": "make img", "cwd": "{projectRoot}"}}
+            }}"#,
+        ),
+        ("pkg/b/c.yml", "services: {a: {image: b/compose}}\n"),
+        ("pkg/b/Makefile", "img:\n\tdocker pull b/make\n"),
+        ("Makefile", "img:\n\tdocker pull make\n"),
+    ];
+    for (script, expected) in [
+        ("turbo run e2e", &["a", "b"][..]),
+        ("npx turbo e2e up --filter=@me/a", &["a", "a/up"]),
+        ("turbo run e2e --filter=b...", &["b"]),
+        ("turbo login", &[]),
+        ("yarn lerna run e2e --scope b", &["b"]),
+        ("lerna exec -- docker pull x", &["x"]),
+        ("nx run-many -t e2e,up", &["a", "b", "a/up"]),
+        ("nx affected --target=e2e", &["a", "b"]),
+        ("npx nx run b:stack", &["b/stack"]),
+        ("pnpm nx stack:all b", &["b/stack", "make", "b/compose"]),
+        ("nx inside b", &["b/make"]),
+        ("nx e2e a", &["a"]),
+        ("cd pkg/b && nx stack", &["b/stack"]),
+        ("nx graph", &[]),
+    ] {
+        let pulled = effects_in(&files, script);
+        let names: Vec<&str> = pulled
+            .iter()
+            .filter_map(|line| line.strip_prefix("pull ")?.split(' ').next())
+            .collect();
+        assert_eq!(names, expected, "{script}: {pulled:?}");
+    }
+}
+
+#[test]
 fn a_folder_that_is_not_there_may_be_left_alone() {
     let files = [
         ("Makefile", "up:\n\tdocker pull root\n"),
