@@ -181,6 +181,7 @@ pub fn interpret(cx: &Context<'_>, job: &Job, archives: &Archives) -> Judgement 
         present: Vec::new(),
         loaded: false,
         unnamed: false,
+        unnamed_word: false,
         out: Judgement::default(),
     };
     let is_pull = |effect: &&Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
@@ -203,6 +204,8 @@ struct Walk<'a, 'j> {
     loaded: bool,
     /// An image was made of whose name nothing is known.
     unnamed: bool,
+    /// The same, and it is a word alone: no namespace, no tag.
+    unnamed_word: bool,
     out: Judgement,
 }
 
@@ -324,7 +327,11 @@ impl<'j> Walk<'_, 'j> {
                     image: Image::Unknown,
                     ..
                 } => {
-                    self.unnamed |= image.is_one_hole();
+                    // The name of the checkout's folder is one word, which Compose takes for its project.
+                    let mut holes = image.holes(&self.cx.holes);
+                    let of_folder = holes.any(|hole| hole.kind == HoleKind::Folder);
+                    self.unnamed |= image.is_one_hole() && !of_folder;
+                    self.unnamed_word |= image.is_one_hole() && of_folder;
                     if let Some(image) = after_folder(&self.cx.holes, image) {
                         self.present.push(Present {
                             image,
@@ -499,7 +506,9 @@ impl<'j> Walk<'_, 'j> {
                         if self.is_present(name, &effect.guards) {
                             return;
                         }
-                        if self.unnamed && !reference.is_everybodys() {
+                        let word =
+                            self.unnamed_word && reference.repository.starts_with("library/");
+                        if (self.unnamed || word) && !reference.is_everybodys() {
                             doubt = Some(
                                 "an image was made before under a name that cannot be known, and this may be it",
                             );

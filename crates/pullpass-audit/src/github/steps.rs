@@ -432,8 +432,14 @@ impl Steps {
                 let why = "what it runs is known only when the job does";
                 run.opaque(node.value_span(), run.show(&whole), why, By::Run);
             } else {
+                let windows = self.is_of_windows(shell.as_deref());
+                let script = if windows {
+                    shell::of_windows(script)
+                } else {
+                    script
+                };
                 shell::run_script(run, script);
-                if self.is_of_windows(shell.as_deref()) {
+                if windows {
                     run.begin_outputs(false);
                 }
             }
@@ -449,9 +455,7 @@ impl Steps {
     fn is_of_windows(&self, shell: Option<&str>) -> bool {
         match shell {
             None => self.frame.os == Some("Windows"),
-            Some(shell) => ["pwsh", "powershell", "cmd"]
-                .iter()
-                .any(|other| shell.starts_with(other)),
+            Some(shell) => shell::is_of_windows(shell),
         }
     }
 

@@ -957,6 +957,37 @@ fn a_checkout_in_a_folder_is_followed_there() {
 }
 
 #[test]
+fn a_script_for_windows_has_paths_with_backslashes() {
+    let files = [
+        ("win/Dockerfile.w", "FROM of/win\n"),
+        ("Dockerfile", "FROM of/root\n"),
+    ];
+    for (os, step, expected) in [
+        (
+            "windows-2022",
+            "docker build -f .\\win\\Dockerfile.w .",
+            "of/win",
+        ),
+        (
+            "windows-2022",
+            "docker build `\n            -f .\\win\\Dockerfile.w `\n            .",
+            "of/win",
+        ),
+        ("ubuntu-latest", "docker build \\\n            .", "of/root"),
+    ] {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    runs-on: {os}\n    steps:\n      - run: |\n          {step}\n"
+        );
+        let seen = lines(&repository(&text, &files));
+        let names: Vec<&str> = seen
+            .iter()
+            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
+            .collect();
+        assert_eq!(names, [expected], "{step}: {seen:?}");
+    }
+}
+
+#[test]
 fn calls_in_a_circle_end() {
     let text =
         "on: push\njobs:\n  a: {uses: ./.github/workflows/ci.yml}\n  b: {steps: [{uses: ./x}]}\n";

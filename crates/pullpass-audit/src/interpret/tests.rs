@@ -216,6 +216,25 @@ fn what_may_be_what_was_made_under_an_unknown_name_is_unknown() {
 }
 
 #[test]
+fn what_is_called_like_the_folder_has_no_namespace() {
+    let seen = judge(|run, f| {
+        let image = run.cx.holes.of("(the folder's name)", HoleKind::Folder);
+        run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+        pull(run, f, "me/app:ci");
+        pull(run, f, "our-app");
+        pull(run, f, "alpine");
+    });
+    assert_eq!(
+        seen,
+        [
+            "me/app:ci anonymous NoLogin",
+            "our-app unknown Unresolved",
+            "alpine anonymous NoLogin"
+        ]
+    );
+}
+
+#[test]
 fn what_may_have_the_tag_that_the_job_made_is_unknown() {
     let seen = judge(|run, f| {
         let tag = run.cx.holes.of("$TAG", HoleKind::Variable);

@@ -673,6 +673,30 @@ fn runners_of_a_workspace_run_what_its_packages_have() {
 }
 
 #[test]
+fn the_output_of_a_build_names_the_image() {
+    for (build, made) in [
+        (
+            "docker buildx build -o type=image,name=me:1,push=false .",
+            &["me:1"][..],
+        ),
+        ("docker build --output type=docker,name=me .", &["me"]),
+        (
+            "docker build --output 'type=image,\"name=me,you:2\"' -t they .",
+            &["they", "me", "you:2"],
+        ),
+        ("docker build -o type=docker,name=me,dest=me.tar .", &[]),
+        ("docker build -o type=local,name=me .", &[]),
+    ] {
+        let seen = effects_in(&[("Dockerfile", "FROM scratch\n")], build);
+        let names: Vec<&str> = seen
+            .iter()
+            .filter_map(|line| line.strip_prefix("provide "))
+            .collect();
+        assert_eq!(names, made, "{build}: {seen:?}");
+    }
+}
+
+#[test]
 fn a_folder_that_is_not_there_may_be_left_alone() {
     let files = [
         ("Makefile", "up:\n\tdocker pull root\n"),
