@@ -83,8 +83,9 @@ impl Archives {
         }
         let something = !self.saved.is_empty() || !self.whole.is_empty();
         let all_known = something && !self.unclear;
-        // Images without a namespace are Docker's own, and seldom travel in archives.
-        if all_known || image.repository.starts_with("library/") {
+        // Docker's own seldom travel in archives. Any other name without a namespace is on no registry.
+        let official = image.repository.starts_with("library/") && image.is_everybodys();
+        if all_known || official {
             FromArchive::No
         } else {
             FromArchive::Unknown

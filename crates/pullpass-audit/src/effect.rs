@@ -178,6 +178,12 @@ impl Store {
     pub fn docker_of_root() -> Self {
         Self::Docker(Text::from(ROOTS_DOCKER))
     }
+
+    /// Whether it is that one.
+    #[must_use]
+    pub fn is_of_root(&self) -> bool {
+        matches!(self, Self::Docker(folder) if folder.as_str() == ROOTS_DOCKER)
+    }
 }
 
 /// Which program pulls, and so which credentials it finds.

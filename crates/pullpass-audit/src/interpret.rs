@@ -126,30 +126,48 @@ fn after_folder(holes: &Holes, image: &Text) -> Option<EcoString> {
     named.then(|| EcoString::from(rest) + ":latest")
 }
 
-/// Whether two canonical names have the same repository, and tags of which a part is unknown in one at
-/// least and that may turn out to be the same.
-fn may_be_the_same_tag(a: &str, b: &str) -> bool {
-    let (Some((a, tag)), Some((b, other))) = (a.rsplit_once(':'), b.rsplit_once(':')) else {
-        return false;
-    };
-    let known = |tag: &str| {
-        let mut pieces = tag.split(is_hole);
+/// Why two different canonical names may turn out to be one: a part of either is unknown. `None` when
+/// they surely are two.
+fn may_be_one(a: &str, b: &str) -> Option<&'static str> {
+    if !has_hole(a) && !has_hole(b) {
+        return None;
+    }
+    let (name, tag) = a.rsplit_once(':')?;
+    let (other_name, other_tag) = b.rsplit_once(':')?;
+    if a.contains('@') || b.contains('@') || !may_be_same(tag, other_tag) {
+        return None;
+    }
+    if name == other_name {
+        return Some(
+            "this job makes the image under a tag that cannot be known, and this may be it",
+        );
+    }
+    let depth = |name: &str| name.bytes().filter(|b| *b == b'/').count();
+    (depth(name) == depth(other_name) && may_be_same(name, other_name)).then_some(
+        "this job makes an image under a name of which a part cannot be known, and this may be it",
+    )
+}
+
+/// Whether two texts are the same, or may turn out to be.
+fn may_be_same(a: &str, b: &str) -> bool {
+    let known = |text: &str| {
+        let mut pieces = text.split(is_hole);
         let first = pieces.next().unwrap_or_default().to_owned();
         let last = pieces.next_back().map(str::to_owned);
         (first, last)
     };
-    let digests = a.contains('@') || b.contains('@');
-    let ((first, last), (other_first, other_last)) = (known(tag), known(other));
+    if a == b {
+        return true;
+    }
+    let ((first, last), (other_first, other_last)) = (known(a), known(b));
     let one_begins = first.starts_with(&other_first) || other_first.starts_with(&first);
     let one_ends = |a: &str, b: &str| a.ends_with(b) || b.ends_with(a);
-    a == b
-        && !digests
-        && match (last, other_last) {
-            (None, None) => false,
-            (Some(_), None) => tag.chars().all(is_hole) || may_be(tag, other),
-            (None, Some(_)) => other.chars().all(is_hole) || may_be(other, tag),
-            (Some(last), Some(other)) => one_begins && one_ends(&last, &other),
-        }
+    match (last, other_last) {
+        (None, None) => false,
+        (Some(_), None) => a.chars().all(is_hole) || may_be(a, b),
+        (None, Some(_)) => b.chars().all(is_hole) || may_be(b, a),
+        (Some(last), Some(other)) => one_begins && one_ends(&last, &other),
+    }
 }
 
 /// Judges every pull of a job. `archives` is what the jobs of the repository hand to each other.
@@ -163,6 +181,7 @@ pub fn interpret(cx: &Context<'_>, job: &Job, archives: &Archives) -> Judgement 
         present: Vec::new(),
         loaded: false,
         unnamed: false,
+        unnamed_word: false,
         out: Judgement::default(),
     };
     let is_pull = |effect: &&Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
@@ -185,6 +204,8 @@ struct Walk<'a, 'j> {
     loaded: bool,
     /// An image was made of whose name nothing is known.
     unnamed: bool,
+    /// The same, and it is a word alone: no namespace, no tag.
+    unnamed_word: bool,
     out: Judgement,
 }
 
@@ -306,7 +327,11 @@ impl<'j> Walk<'_, 'j> {
                     image: Image::Unknown,
                     ..
                 } => {
-                    self.unnamed |= image.is_one_hole();
+                    // The name of the checkout's folder is one word, which Compose takes for its project.
+                    let mut holes = image.holes(&self.cx.holes);
+                    let of_folder = holes.any(|hole| hole.kind == HoleKind::Folder);
+                    self.unnamed |= image.is_one_hole() && !of_folder;
+                    self.unnamed_word |= image.is_one_hole() && of_folder;
                     if let Some(image) = after_folder(&self.cx.holes, image) {
                         self.present.push(Present {
                             image,
@@ -376,12 +401,11 @@ impl<'j> Walk<'_, 'j> {
             .any(|p| p.made && p.is(image) && !excludes(&p.guards, guards))
     }
 
-    /// Whether the job makes an image of this name under what may turn out to be the same tag.
-    fn may_be_made(&self, image: &str, guards: &[Guard]) -> bool {
-        self.present.iter().any(|p| {
-            let made = p.made && !p.end_only && !excludes(&p.guards, guards);
-            made && may_be_the_same_tag(&p.image, image)
-        })
+    /// Why an image may turn out to be one that the job makes.
+    fn may_be_made(&self, image: &str, guards: &[Guard]) -> Option<&'static str> {
+        let made = |p: &&Present| p.made && !p.end_only && !excludes(&p.guards, guards);
+        let mut made = self.present.iter().filter(made);
+        made.find_map(|p| may_be_one(&p.image, image))
     }
 
     fn is_present(&self, image: &str, guards: &[Guard]) -> bool {
@@ -482,15 +506,15 @@ impl<'j> Walk<'_, 'j> {
                         if self.is_present(name, &effect.guards) {
                             return;
                         }
-                        if self.unnamed && !reference.is_everybodys() {
+                        let word =
+                            self.unnamed_word && reference.repository.starts_with("library/");
+                        if (self.unnamed || word) && !reference.is_everybodys() {
                             doubt = Some(
                                 "an image was made before under a name that cannot be known, and this may be it",
                             );
                         }
-                        if self.may_be_made(name, &effect.guards) {
-                            doubt = Some(
-                                "this job makes the image under a tag that cannot be known, and this may be it",
-                            );
+                        if let Some(why) = self.may_be_made(name, &effect.guards) {
+                            doubt = Some(why);
                         }
                         if self.is_made_sometimes(name, &effect.guards) {
                             doubt = Some(

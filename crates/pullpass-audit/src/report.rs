@@ -15,7 +15,7 @@ use crate::rules::{self, Seen};
 use crate::silence;
 use crate::source::{FileId, RepoPath, Span};
 use crate::text::Text;
-use crate::verdict::{Auth, Cause, Credential, Login, Place, Pull, TraceStep};
+use crate::verdict::{Auth, Cause, Credential, Login, Place, Pull, Reach, TraceStep};
 
 /// Characters of a line that are kept for an excerpt.
 const EXCERPT: usize = 400;
@@ -316,6 +316,7 @@ impl Places<'_> {
             runner: job.runner,
             by_host: judged.by_host,
             has_slot: effect.is_some_and(|e| e.slot.is_some()),
+            reach: effect.map_or(Reach::Job, Reach::of),
             forks: job.forks,
             reached: job.reached,
         }

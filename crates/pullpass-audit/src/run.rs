@@ -37,8 +37,20 @@ struct Replaced {
 pub enum Cwd {
     /// A folder of the repository.
     Inside(RepoPath),
+    /// A folder in which the repository stands further down, at this path.
+    Above(Rc<str>),
     /// A folder that is not of the repository, or cannot be known.
     Elsewhere,
+}
+
+/// The rest of a path behind a folder.
+pub(crate) fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    let path = path.trim_start_matches("./");
+    let rest = path.strip_prefix(folder.trim_start_matches("./").trim_end_matches('/'))?;
+    if rest.is_empty() {
+        return Some(rest);
+    }
+    rest.strip_prefix('/')
 }
 
 /// What a step writes to `$GITHUB_OUTPUT`.
@@ -73,6 +85,8 @@ pub struct JobRun<'c> {
     outputs: Outputs,
     /// The working folder.
     pub cwd: Cwd,
+    /// Where in the workspace the repository was checked out; empty: it is the workspace.
+    pub checkout: Rc<str>,
     /// Name of the step.
     pub step: Rc<str>,
     /// How we came here.
@@ -112,6 +126,7 @@ impl<'c> JobRun<'c> {
             exported: Variables::default(),
             outputs: Outputs::default(),
             cwd: Cwd::Inside(RepoPath::root()),
+            checkout: "".into(),
             step: "".into(),
             trace: Trace::default(),
             has_engine: true,
@@ -394,8 +409,22 @@ impl<'c> JobRun<'c> {
         let path = path.known()?;
         match &self.cwd {
             Cwd::Inside(cwd) => cwd.join(path),
+            Cwd::Above(at) => RepoPath::new(below(path, at)?),
             Cwd::Elsewhere => None,
         }
+    }
+
+    /// The working folder after a `cd` to this path.
+    #[must_use]
+    pub fn folder(&self, path: &Text) -> Cwd {
+        if let Some(inside) = self.resolve(path) {
+            return Cwd::Inside(inside);
+        }
+        let nearer = match (&self.cwd, path.known()) {
+            (Cwd::Above(at), Some(path)) => below(at, path),
+            _ => None,
+        };
+        nearer.map_or(Cwd::Elsewhere, |rest| Cwd::Above(rest.into()))
     }
 
     /// A file of the repository is copied to another place of it.

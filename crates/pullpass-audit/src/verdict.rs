@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::effect::{By, Forks, Provider, Runner};
+use crate::effect::{By, Effect, Forks, Kind, Provider, Puller, Runner, Store};
 
 /// As whom a pull is made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -130,6 +130,38 @@ pub enum Cause {
     Fine,
 }
 
+/// Which logins the program that pulls can find.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// Those of the job's steps.
+    Job,
+    /// Those that are made under `sudo`.
+    Root,
+    /// None of the job's: it keeps credentials of its own.
+    Own,
+}
+
+impl Reach {
+    /// Of a pull.
+    #[must_use]
+    pub fn of(effect: &Effect) -> Self {
+        let Kind::Pull {
+            puller: Puller::Client(stores),
+            ..
+        } = &effect.kind
+        else {
+            return Self::Job;
+        };
+        if stores.iter().any(Store::is_of_root) {
+            Self::Root
+        } else if stores.contains(&Store::docker()) {
+            Self::Job
+        } else {
+            Self::Own
+        }
+    }
+}
+
 /// One pull and its verdict.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pull {
@@ -170,6 +202,8 @@ pub struct Pull {
     /// Whether the repository has a place where a credential for it can be written beside the image;
     /// for one that an orb chooses there is none.
     pub has_slot: bool,
+    /// Which logins help, where it is the job that pulls.
+    pub reach: Reach,
     /// Whether a fork's pull request can start the job.
     pub forks: Forks,
     /// Whether CI makes this pull at all: false for what is declared and never run.

@@ -231,6 +231,16 @@ fn key_edit(
     if pairs.iter().any(|(k, _)| k.as_str() == Some(key)) {
         return None;
     }
+    if pairs.is_empty() && mapping.style() == Written::Flow {
+        let start = mapping.use_span().start as usize;
+        let end = style::value_end(text, mapping);
+        let inner = text.get(start..end)?.strip_prefix('{')?.strip_suffix('}')?;
+        let flow = style.flow_entry(key, value);
+        return inner
+            .trim()
+            .is_empty()
+            .then(|| Edit::replace(start + 1, end - 1, flow));
+    }
     let named = |name: &str| pairs.iter().position(|(k, _)| k.as_str() == Some(name));
     let (index, before) = match beside {
         Beside::After(name) => (named(name), false),
@@ -287,7 +297,7 @@ fn key_edit(
     ))
 }
 
-/// Gives a key that has nothing behind its colon a mapping. False, and nothing is put, where that is
+/// Gives a key that has nothing behind its colon, or `~` or `{}`, a mapping. False, and nothing is put, where that is
 /// not how it is written.
 #[must_use]
 pub fn below(
@@ -318,9 +328,17 @@ pub fn below(
         return false;
     };
     let line_end = style::line_end(text, colon);
+    let empty = null.is_mapping() && null.pairs().next().is_none();
+    let written = text_of(text, null);
     let rest = text.get(colon..line_end).unwrap_or("").trim_start();
-    if !null.is_null() || null.is_alias() || !(rest.is_empty() || rest.starts_with('#')) {
+    let rest = rest.strip_prefix(written).unwrap_or(rest).trim_start();
+    let plain = (null.is_null() || empty) && !null.is_alias();
+    if !plain || !(rest.is_empty() || rest.starts_with('#')) {
         return false;
+    }
+    if !written.is_empty() {
+        let end = style::value_end(text, null);
+        part.edits.push(Edit::replace(colon, end, ""));
     }
     let indent = style::column(text, key.use_span().start as usize) + style.step;
     let lines: Vec<String> = entries
@@ -329,10 +347,19 @@ pub fn below(
         .collect();
     part.edits
         .push(Edit::insert(line_end, style.lines_after(&lines)));
-    part.intents.push(Intent::Replace {
-        at: null.span().start,
-        value: value.meaning(style),
-    });
+    if empty {
+        let added = entries.iter().map(|(key, value)| Intent::AddKey {
+            at: null.span().start,
+            key: key.clone(),
+            value: value.meaning(style),
+        });
+        part.intents.extend(added);
+    } else {
+        part.intents.push(Intent::Replace {
+            at: null.span().start,
+            value: value.meaning(style),
+        });
+    }
     true
 }
 
@@ -344,6 +371,10 @@ fn below_in_flow(style: &Style<'_>, key: Node<'_>, null: Node<'_>, value: &Yaml)
     let end = key.use_span().end as usize;
     let after = style.text.get(end..)?.trim_start();
     let rest = after.strip_prefix(':').unwrap_or(after).trim_start();
+    let rest = match text_of(style.text, null) {
+        written @ ("~" | "null") => rest.strip_prefix(written)?.trim_start(),
+        _ => rest,
+    };
     if !rest.starts_with([',', '}']) {
         return None;
     }

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 use pullpass_audit::Survey;
-use pullpass_audit::effect::{Effect, Job, Kind, Puller, Store};
+use pullpass_audit::effect::{Effect, Job, Kind};
 use pullpass_audit::finding::Audit;
 use pullpass_audit::source::{RepoPath, Source, Span};
+use pullpass_audit::verdict::Reach;
 use pullpass_audit::yaml::Document;
 
 use crate::At;
@@ -159,5 +160,5 @@ impl<'s, 't> Repo<'s, 't> {
 
 /// Whether a client pulls that looks for the superuser's credentials.
 pub(crate) fn is_as_root(effect: &Effect) -> bool {
-    matches!(&effect.kind, Kind::Pull { puller: Puller::Client(stores), .. } if stores.contains(&Store::docker_of_root()))
+    Reach::of(effect) == Reach::Root
 }

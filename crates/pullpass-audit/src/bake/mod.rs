@@ -94,7 +94,7 @@ fn definition(run: &JobRun<'_>, bake: &Bake) -> Result<Definition, String> {
         if paths.is_empty() {
             return Err(match run.cwd {
                 crate::run::Cwd::Elsewhere => "the folder that it runs in is not known".to_owned(),
-                crate::run::Cwd::Inside(_) => {
+                crate::run::Cwd::Inside(_) | crate::run::Cwd::Above(_) => {
                     "there is no bake file here; it may be made while the job runs".to_owned()
                 }
             });

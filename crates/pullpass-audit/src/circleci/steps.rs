@@ -276,6 +276,11 @@ impl<'c, 'd> Lowering<'c, 'd> {
             Some(label) => Rc::clone(label),
             None => self.cx.holes.show(&name).into(),
         };
+        let script = if shell::is_of_windows(shell) {
+            shell::of_windows(script)
+        } else {
+            script
+        };
         let folder = step
             .get("working_directory")
             .map(|w| self.resolver.text(&w));

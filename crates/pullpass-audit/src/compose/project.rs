@@ -213,7 +213,7 @@ fn default_files(
     let start = match (directory, &run.cwd) {
         (Some(directory), _) => directory,
         (None, Cwd::Inside(cwd)) => cwd,
-        (None, Cwd::Elsewhere) => {
+        (None, Cwd::Above(_) | Cwd::Elsewhere) => {
             return missing(
                 "it runs in a folder that is not of this repository, or not known".to_owned(),
             );

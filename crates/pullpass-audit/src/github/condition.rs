@@ -72,17 +72,20 @@ impl Scope<'_> {
             return false;
         }
         let events = &self.frame.events;
-        // It has its secrets whoever starts it.
-        if events.iter().any(|e| e == "pull_request_target") {
-            return false;
-        }
-        let pull_request = |e: &String| e.starts_with("pull_request");
-        let insider = events.is_empty() || events.iter().any(pull_request);
-        let event = !events.iter().all(pull_request) || events.is_empty();
-        [(insider, Starter::Insider), (event, Starter::Event)]
+        let started_by = |e: &String| match e.as_str() {
+            // It has its secrets whoever starts it.
+            "pull_request_target" => Starter::Target,
+            e if e.starts_with("pull_request") => Starter::Insider,
+            _ => Starter::Event,
+        };
+        let happens = |starter: Starter| match starter {
+            Starter::Target => events.iter().any(|e| started_by(e) == starter),
+            _ => events.is_empty() || events.iter().any(|e| started_by(e) == starter),
+        };
+        [Starter::Insider, Starter::Target, Starter::Event]
             .into_iter()
-            .filter(|(happens, _)| *happens)
-            .all(|(_, starter)| {
+            .filter(|starter| happens(*starter))
+            .all(|starter| {
                 let scope = Scope { starter, ..*self };
                 scope.eval(expr).truth() == Some(true)
             })

@@ -165,13 +165,15 @@ pub(super) enum Starter {
     Fork,
     /// A pull request of the repository's own, with its secrets.
     Insider,
+    /// Anyone's pull request, by the event that gives it the secrets of the repository it is for.
+    Target,
     /// Another event than a pull request, with the secrets.
     Event,
 }
 
 impl Starter {
     fn has_secrets(self) -> bool {
-        matches!(self, Self::Insider | Self::Event)
+        matches!(self, Self::Insider | Self::Target | Self::Event)
     }
 }
 
@@ -466,7 +468,7 @@ impl Scope<'_> {
             ["github", "server_url"] => Some(Value::text("https://github.com")),
             ["github", rest @ ..] if self.starter == Starter::Fork => self.of_a_fork(rest),
             ["github", "event", "pull_request", "head", "repo", "fork"]
-                if self.starter.has_secrets() =>
+                if matches!(self.starter, Starter::Insider | Starter::Event) =>
             {
                 Some(Value::Bool(false))
             }
@@ -475,6 +477,9 @@ impl Scope<'_> {
             }
             ["github", "event_name"] if self.starter == Starter::Insider => {
                 Some(Value::text("pull_request"))
+            }
+            ["github", "event_name"] if self.starter == Starter::Target => {
+                Some(Value::text("pull_request_target"))
             }
             ["github", "event_name"] => match &*frame.events {
                 [only] => Some(Value::text(only)),
@@ -608,7 +613,8 @@ impl Scope<'_> {
                             || p.starts_with("github.event.repository.")
                     })
             };
-            if head(a) && base(b, right) || head(b) && base(a, left) {
+            let compared = head(a) && base(b, right) || head(b) && base(a, left);
+            if compared && self.starter != Starter::Target {
                 return Some(self.starter == Starter::Insider);
             }
             if self.starter.has_secrets() {
@@ -632,7 +638,8 @@ impl Scope<'_> {
         None
     }
 
-    /// Comparisons that are decided by the run having secrets: Dependabot did not start it.
+    /// Comparisons that are decided by the run having secrets: Dependabot did not start it, but by the
+    /// event that gives them to whoever starts it.
     fn known_of_insiders(
         &self,
         [a, b]: &[Option<String>; 2],
@@ -648,7 +655,7 @@ impl Scope<'_> {
         let is = |other: &str| literal.eq_ignore_ascii_case(other);
         match path {
             "github.actor" | "github.triggering_actor" | "github.event.pull_request.user.login"
-                if is("dependabot[bot]") =>
+                if is("dependabot[bot]") && self.starter != Starter::Target =>
             {
                 Some(false)
             }

@@ -454,7 +454,7 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
     let in_context = spec.file_in_context || from_git.is_some();
     let context = match from_git {
         Some(sub) => sub,
-        None => local(inputs, &context),
+        None => local(run, inputs, &context),
     };
     let file = inputs.render(run, &spec.file);
     let mut build = Build::of(span, context);
@@ -463,7 +463,7 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
         build.dockerfile = Some(if in_context && base != "." {
             Text::new(format!("{base}/{}", file.as_str()))
         } else {
-            local(inputs, &file)
+            local(run, inputs, &file)
         });
     }
     let args = if spec.args_by_comma {
@@ -498,7 +498,11 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
 }
 
 /// A path of the workspace as a path of the repository, where a checkout put it in a folder.
-fn local(inputs: &Inputs<'_>, path: &Text) -> Text {
+fn local(run: &JobRun<'_>, inputs: &Inputs<'_>, path: &Text) -> Text {
+    // From above the repository a path leads into it as it is written.
+    if !matches!(run.cwd, Cwd::Inside(_)) {
+        return path.clone();
+    }
     let Some(known) = path.known().filter(|p| !p.contains("://")) else {
         return path.clone();
     };

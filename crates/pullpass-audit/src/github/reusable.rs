@@ -115,24 +115,35 @@ pub(super) fn lower<'c>(
 
 fn inputs(scope: &Scope<'_>, declared: Option<Node<'_>>, with: Option<Node<'_>>) -> Inputs {
     let mut values = BTreeMap::new();
+    let mut texts = Vec::new();
     let declared = declared.and_then(|d| d.get("inputs"));
     for entry in declared.map(Node::entries).unwrap_or_default() {
         let Some(name) = entry.key.as_str() else {
             continue;
         };
-        let value = match entry.value.get("default") {
-            Some(default) => scope.value(default),
-            None => match entry.value.get("type").and_then(Node::as_str) {
-                Some("boolean") => Value::Bool(false),
-                Some("number") => Value::Number(0.0),
-                _ => Value::text(""),
-            },
+        let kind = entry.value.get("type").and_then(Node::as_str);
+        let value = match (entry.value.get("default"), kind) {
+            (Some(default), _) => scope.value(default),
+            (None, Some("boolean")) => Value::Bool(false),
+            (None, Some("number")) => Value::Number(0.0),
+            (None, _) => Value::text(""),
         };
-        values.insert(name.to_ascii_lowercase(), value);
+        let name = name.to_ascii_lowercase();
+        if kind == Some("string") {
+            texts.push(name.clone());
+        }
+        values.insert(name, value);
     }
     for entry in with.map(Node::entries).unwrap_or_default() {
         if let Some(name) = entry.key.as_str() {
             values.insert(name.to_ascii_lowercase(), scope.value(entry.value));
+        }
+    }
+    // GitHub makes a value what it is declared to be, and refuses whatever is no text and is to
+    // become something else.
+    for name in texts {
+        if let Some(value) = values.get_mut(&name) {
+            *value = Value::Text(value.as_text());
         }
     }
     Inputs {

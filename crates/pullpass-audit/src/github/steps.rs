@@ -6,7 +6,7 @@ use std::rc::Rc;
 use hashbrown::HashSet;
 
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller};
-use crate::run::{Cwd, JobRun};
+use crate::run::{Cwd, JobRun, below};
 use crate::shell;
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Mapped, Text};
@@ -327,7 +327,7 @@ impl Steps {
         );
     }
 
-    fn check_out(&mut self, run: &JobRun<'_>, step: Node<'_>) {
+    fn check_out(&mut self, run: &mut JobRun<'_>, step: Node<'_>) {
         let with = step.get("with");
         let get = |key: &str| with.and_then(|w| w.get(key));
         let path = get("path")
@@ -345,6 +345,16 @@ impl Steps {
         } else {
             self.others.push(path);
         }
+        run.checkout = self.checkout().into();
+    }
+
+    /// The folder of the workspace that this repository was checked out to; empty: the workspace, or
+    /// several.
+    fn checkout(&self) -> &str {
+        match self.own.as_slice() {
+            [only] => only,
+            _ => "",
+        }
     }
 
     /// Where a path that is relative to the workspace is in the repository; `None` when it is not.
@@ -354,7 +364,7 @@ impl Steps {
         if self.others.is_empty() && self.own.iter().all(String::is_empty) {
             return RepoPath::new(&path);
         }
-        let below = |folder: &str| match path.strip_prefix(folder) {
+        let inside = |folder: &str| match path.strip_prefix(folder) {
             Some(rest) if folder.is_empty() || rest.is_empty() => Some(rest.to_owned()),
             Some(rest) => rest.strip_prefix('/').map(str::to_owned),
             None => None,
@@ -362,7 +372,7 @@ impl Steps {
         let longest = |folders: &[String]| {
             folders
                 .iter()
-                .filter_map(|folder| below(folder).map(|rest| (folder.len(), rest)))
+                .filter_map(|folder| inside(folder).map(|rest| (folder.len(), rest)))
                 .max()
         };
         let own = if self.own.is_empty() && !self.others.iter().any(String::is_empty) {
@@ -379,9 +389,18 @@ impl Steps {
 
     /// The same for a text, as the folder a command runs in.
     pub(super) fn folder(&self, path: &Text) -> Cwd {
-        path.known()
-            .and_then(|path| self.in_repository(path))
-            .map_or(Cwd::Elsewhere, Cwd::Inside)
+        let Some(path) = path.known() else {
+            return Cwd::Elsewhere;
+        };
+        if let Some(inside) = self.in_repository(path) {
+            return Cwd::Inside(inside);
+        }
+        let path = tidy(path);
+        match self.checkout() {
+            "" => Cwd::Elsewhere,
+            at if path.is_empty() => Cwd::Above(at.into()),
+            at => below(at, &path).map_or(Cwd::Elsewhere, |rest| Cwd::Above(rest.into())),
+        }
     }
 
     fn run(&mut self, run: &mut JobRun<'_>, step: Node<'_>, script: Node<'_>) {
@@ -413,8 +432,14 @@ impl Steps {
                 let why = "what it runs is known only when the job does";
                 run.opaque(node.value_span(), run.show(&whole), why, By::Run);
             } else {
+                let windows = self.is_of_windows(shell.as_deref());
+                let script = if windows {
+                    shell::of_windows(script)
+                } else {
+                    script
+                };
                 shell::run_script(run, script);
-                if self.is_of_windows(shell.as_deref()) {
+                if windows {
                     run.begin_outputs(false);
                 }
             }
@@ -430,9 +455,7 @@ impl Steps {
     fn is_of_windows(&self, shell: Option<&str>) -> bool {
         match shell {
             None => self.frame.os == Some("Windows"),
-            Some(shell) => ["pwsh", "powershell", "cmd"]
-                .iter()
-                .any(|other| shell.starts_with(other)),
+            Some(shell) => shell::is_of_windows(shell),
         }
     }
 

@@ -430,6 +430,27 @@ fn a_condition_that_only_leaves_out_runs_without_secrets_is_known() {
             "github.event.pull_request.head.repo.fork != true",
             false,
         ),
+        (
+            "[pull_request, pull_request_target]",
+            "github.event.pull_request.head.repo.full_name == github.repository",
+            false,
+        ),
+        (
+            "[push, pull_request_target]",
+            "github.actor != 'dependabot[bot]'",
+            false,
+        ),
+        ("pull_request_target", "env.THERE == 'true'", true),
+        (
+            "[pull_request, pull_request_target, push]",
+            "env.THERE == 'true'",
+            true,
+        ),
+        (
+            "[pull_request, pull_request_target]",
+            "github.event_name == 'pull_request_target' || github.event.pull_request.head.repo.fork != true",
+            true,
+        ),
     ] {
         assert_eq!(known(on, condition), expected, "{on}: {condition}");
     }
@@ -891,12 +912,106 @@ fn a_called_workflow_runs_as_part_of_its_caller() {
 }
 
 #[test]
+fn an_input_of_a_called_workflow_is_of_its_declared_type() {
+    let called = "on:\n  workflow_call:\n    inputs:\n      skip: {type: string, default: false}\n      tag: {type: string}\n      really: {type: boolean, default: false}\njobs:\n  b: {if: inputs.skip == 'false' && !inputs.really, container: 'node:${{ inputs.tag }}'}\n";
+    let workflow = "on: push\njobs:\n  one: {uses: ./.github/workflows/called.yml, with: {tag: 22}}\n  two: {uses: ./.github/workflows/called.yml, with: {skip: true}}\n  three: {uses: ./.github/workflows/called.yml, with: {really: true}}\n";
+    assert_eq!(
+        lines(&repository(
+            workflow,
+            &[(".github/workflows/called.yml", called)]
+        )),
+        ["[one / b]", "container node:22 host"]
+    );
+}
+
+#[test]
 fn a_workflow_that_nobody_calls_is_lowered_with_its_defaults() {
     let text = "on:\n  workflow_call:\n    inputs:\n      image: {type: string, default: alpine}\njobs:\n  b: {container: '${{ inputs.image }}'}\n";
     assert_eq!(
         lines(&repository(text, &[])),
         ["[b]", "container alpine host"]
     );
+}
+
+#[test]
+fn a_checkout_in_a_folder_is_followed_there() {
+    let steps = "      - {uses: actions/checkout@v4, with: {path: src/me}}\n";
+    let files = [
+        (
+            "run.sh",
+            "docker pull of/script\ncd \"$(dirname \"$0\")\"\nmake img\n",
+        ),
+        ("Makefile", "img:\n\tdocker pull of/make\n"),
+        ("Dockerfile", "FROM of/dockerfile\n"),
+        (
+            "compose.yml",
+            "services: {a: {image: of/compose}, b: {build: .}}\n",
+        ),
+        ("sub/justfile", "up:\n    docker pull of/just\n"),
+    ];
+    for (step, expected) in [
+        ("run: ./src/me/run.sh", "of/script of/make"),
+        ("run: make -C src/me img", "of/make"),
+        ("run: make -C \"$GITHUB_WORKSPACE/src/me\" img", "of/make"),
+        ("run: make -C \"$(pwd)/src/me\" img", "of/make"),
+        ("run: cd src && make -C me img", "of/make"),
+        ("run: cd src/me && make img", "of/make"),
+        (
+            "run: just -f $GITHUB_WORKSPACE/src/me/sub/justfile up",
+            "of/just",
+        ),
+        (
+            "run: docker compose -f src/me/compose.yml up",
+            "of/dockerfile of/compose",
+        ),
+        ("run: docker build src/me", "of/dockerfile"),
+        ("run: make img", ""),
+        ("run: cd /tmp && ./src/me/run.sh", ""),
+        ("{run: make img, working-directory: src/me}", "of/make"),
+        (
+            "{uses: docker/build-push-action@v6, with: {context: src/me}}",
+            "of/dockerfile",
+        ),
+    ] {
+        let text = format!("on: push\njobs:\n  j:\n    steps:\n{steps}      - {step}\n");
+        let seen = lines(&repository(&text, &files));
+        let names: Vec<&str> = seen
+            .iter()
+            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
+            .collect();
+        assert_eq!(names.join(" "), expected, "{step}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_script_for_windows_has_paths_with_backslashes() {
+    let files = [
+        ("win/Dockerfile.w", "FROM of/win\n"),
+        ("Dockerfile", "FROM of/root\n"),
+    ];
+    for (os, step, expected) in [
+        (
+            "windows-2022",
+            "docker build -f .\\win\\Dockerfile.w .",
+            "of/win",
+        ),
+        (
+            "windows-2022",
+            "docker build `\n            -f .\\win\\Dockerfile.w `\n            .",
+            "of/win",
+        ),
+        ("ubuntu-latest", "docker build \\\n            .", "of/root"),
+    ] {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    runs-on: {os}\n    steps:\n      - run: |\n          {step}\n"
+        );
+        let seen = lines(&repository(&text, &files));
+        let names: Vec<&str> = seen
+            .iter()
+            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
+            .collect();
+        assert_eq!(names, [expected], "{step}: {seen:?}");
+    }
 }
 
 #[test]

@@ -218,6 +218,25 @@ fn what_may_be_what_was_made_under_an_unknown_name_is_unknown() {
 }
 
 #[test]
+fn what_is_called_like_the_folder_has_no_namespace() {
+    let seen = judge(|run, f| {
+        let image = run.cx.holes.of("(the folder's name)", HoleKind::Folder);
+        run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+        pull(run, f, "me/app:ci");
+        pull(run, f, "our-app");
+        pull(run, f, "alpine");
+    });
+    assert_eq!(
+        seen,
+        [
+            "me/app:ci anonymous NoLogin",
+            "our-app unknown Unresolved",
+            "alpine anonymous NoLogin"
+        ]
+    );
+}
+
+#[test]
 fn what_may_have_the_tag_that_the_job_made_is_unknown() {
     let seen = judge(|run, f| {
         let tag = run.cx.holes.of("$TAG", HoleKind::Variable);
@@ -251,6 +270,47 @@ fn what_may_have_the_tag_that_the_job_made_is_unknown() {
             "me/arch:1 anonymous NoLogin",
             "you/app:$TAG anonymous NoLogin",
             "me/app:2 anonymous NoLogin",
+        ]
+    );
+}
+
+#[test]
+fn what_may_have_the_name_that_the_job_made_is_unknown() {
+    let seen = judge(|run, f| {
+        let part = run.cx.holes.of("$PART", HoleKind::Variable);
+        let other = run.cx.holes.of("$OTHER", HoleKind::Variable);
+        let (part, other) = (part.as_str(), other.as_str());
+        for image in [format!("me/node-{part}:1"), "you/app:1".to_owned()] {
+            let image = Text::from(image);
+            run.emit(Span::new(f, 0, 1), Kind::Provide { image });
+        }
+        for image in [
+            &*format!("me/node-{part}:1"),
+            "me/node-chrome:1",
+            &format!("me/node-{other}:1"),
+            "me/node-chrome:2",
+            "me/hub:1",
+            "me/node-x/y:1",
+            "node:1",
+            &format!("you/{other}:1"),
+            &format!("you/{other}:2"),
+            "you/app:2",
+        ] {
+            pull(run, f, image);
+        }
+    });
+    assert_eq!(
+        seen,
+        [
+            "me/node-chrome:1 unknown Unresolved",
+            "me/node-$OTHER:1 unknown Unresolved",
+            "me/node-chrome:2 anonymous NoLogin",
+            "me/hub:1 anonymous NoLogin",
+            "me/node-x/y:1 anonymous NoLogin",
+            "node:1 anonymous NoLogin",
+            "you/$OTHER:1 unknown Unresolved",
+            "you/$OTHER:2 anonymous NoLogin",
+            "you/app:2 anonymous NoLogin",
         ]
     );
 }
@@ -343,8 +403,17 @@ fn what_comes_out_of_an_archive_is_not_pulled() {
     let seen = judge(|run, f| {
         load(run, f);
         pull(run, f, "me/app");
+        pull(run, f, "our-builder:1");
+        pull(run, f, "debian");
     });
-    assert_eq!(seen, ["me/app unknown Unresolved"]);
+    assert_eq!(
+        seen,
+        [
+            "me/app unknown Unresolved",
+            "our-builder:1 unknown Unresolved",
+            "debian anonymous NoLogin"
+        ]
+    );
 }
 
 #[test]

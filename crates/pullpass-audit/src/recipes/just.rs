@@ -41,7 +41,11 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
         .chain(&call.arguments)
         .cloned()
         .collect();
-    let mut folder = super::directory(run, call)?;
+    let mut folder = match (&call.directory, &call.file, &run.cwd) {
+        // From above the repository, the justfile's own folder is where its recipes run.
+        (None, Some(_), crate::run::Cwd::Above(_)) => RepoPath::root(),
+        _ => super::directory(run, call)?,
+    };
     let mut path = match &call.file {
         // `--justfile` is looked for from where just is called, whatever `--working-directory` says.
         Some(given) => run
@@ -295,7 +299,7 @@ impl<'m, 'c> Order<'m, 'c> {
     fn cwd_of(&self, module: &Module, recipe: &reader::Recipe) -> RepoPath {
         let called = match &self.run.cwd {
             crate::run::Cwd::Inside(called) => called,
-            crate::run::Cwd::Elsewhere => self.folder,
+            crate::run::Cwd::Above(_) | crate::run::Cwd::Elsewhere => self.folder,
         };
         if recipe.attribute("no-cd").is_some() {
             return called.clone();

@@ -6,6 +6,7 @@
 mod just;
 mod make;
 mod npm;
+mod nx;
 mod task;
 
 pub(crate) use make::Readings;
@@ -73,6 +74,8 @@ pub enum Runner {
     Task,
     /// npm, yarn, pnpm, bun: `package.json`'s scripts.
     Npm,
+    /// Nx: targets of `project.json`, and `package.json`'s scripts.
+    Nx,
 }
 
 /// A call of a task runner.
@@ -139,6 +142,7 @@ pub fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Failure> {
         Runner::Just => just::recipes(run, call),
         Runner::Task => task::recipes(run, call),
         Runner::Npm => npm::recipes(run, call),
+        Runner::Nx => nx::recipes(run, call),
     }
 }
 
@@ -149,12 +153,12 @@ pub fn taskfiles_mention(run: &JobRun<'_>, call: &Call, words: &[&str]) -> bool 
 
 /// The folder that the call works in.
 fn directory(run: &JobRun<'_>, call: &Call) -> Result<RepoPath, String> {
-    let Cwd::Inside(cwd) = &run.cwd else {
-        return Err("it runs in a folder that is not of this repository, or not known".to_owned());
-    };
-    match &call.directory {
-        None => Ok(cwd.clone()),
-        Some(given) => run.resolve(given).ok_or_else(|| {
+    match (&call.directory, &run.cwd) {
+        (None, Cwd::Inside(cwd)) => Ok(cwd.clone()),
+        (None, _) | (Some(_), Cwd::Elsewhere) => {
+            Err("it runs in a folder that is not of this repository, or not known".to_owned())
+        }
+        (Some(given), _) => run.resolve(given).ok_or_else(|| {
             let shown = run.show(given);
             format!(
                 "the folder `{shown}` is not in this repository, or not known before the build runs"

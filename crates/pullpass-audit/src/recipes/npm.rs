@@ -23,8 +23,8 @@ const MAX_SCRIPTS: usize = 100;
 const MAX_DEPTH: usize = 6;
 
 /// One `package.json`.
-struct Package {
-    folder: RepoPath,
+pub(super) struct Package {
+    pub(super) folder: RepoPath,
     document: Rc<Document>,
 }
 
@@ -83,6 +83,46 @@ impl Package {
         }
     }
 
+    /// The scripts that a name or pattern means, with those that run before and after each.
+    pub(super) fn run(
+        &self,
+        run: &JobRun<'_>,
+        root: Option<&Self>,
+        wanted: &str,
+        arguments: &[Text],
+        out: &mut Vec<Recipe>,
+    ) {
+        for (target, script) in self.scripts(wanted) {
+            let file = &self.document.source().path;
+            let hooks = self.has_hooks(run, root);
+            let hook = |when: &str| {
+                let name = format!("{when}{target}");
+                let script = self.script(&name).filter(|_| hooks)?;
+                Some((name, script))
+            };
+            let steps = [hook("pre"), Some((target.clone(), script)), hook("post")];
+            for (name, script) in steps.into_iter().flatten() {
+                let Some(mut mapped) = script.mapped() else {
+                    continue;
+                };
+                let note = if name == target {
+                    add_arguments(&mut mapped, arguments);
+                    format!("the script `{target}` of `{file}`")
+                } else {
+                    format!("the script `{name}` of `{file}` runs with `{target}`")
+                };
+                out.push(Recipe {
+                    script: mapped,
+                    cwd: self.folder.clone(),
+                    env: self.environment(&name).into(),
+                    guards: Rc::from([]),
+                    span: script.span(),
+                    note: note.into(),
+                });
+            }
+        }
+    }
+
     /// What npm puts in a script's environment.
     fn environment(&self, event: &str) -> Vec<(String, Text)> {
         let mut env = vec![("npm_lifecycle_event".to_owned(), Text::from(event))];
@@ -113,53 +153,36 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
             run.show(target)
         )));
     };
-    let packages = match &call.workspace {
-        None => vec![nearest(run, call, &cwd)?],
-        Some(wanted) => members(run, &cwd, wanted)?,
-    };
+    let packages = chosen(run, call, &cwd)?;
     let root = root_of(run, &cwd);
     let mut out = Vec::new();
-    let each = packages.iter();
-    let each = each.flat_map(|p| p.scripts(target).into_iter().map(move |found| (p, found)));
-    for (package, (target, script)) in each {
-        let file = &package.document.source().path;
-        let hooks = package.has_hooks(run, root.as_ref());
-        let hook = |when: &str| {
-            let name = format!("{when}{target}");
-            let script = package.script(&name).filter(|_| hooks)?;
-            Some((name, script))
-        };
-        let steps = [hook("pre"), Some((target.clone(), script)), hook("post")];
-        for (name, script) in steps.into_iter().flatten() {
-            let Some(mut mapped) = script.mapped() else {
-                continue;
-            };
-            let note = if name == target {
-                add_arguments(&mut mapped, &call.arguments);
-                format!("the script `{target}` of `{file}`")
-            } else {
-                format!("the script `{name}` of `{file}` runs with `{target}`")
-            };
-            out.push(Recipe {
-                script: mapped,
-                cwd: package.folder.clone(),
-                env: package.environment(&name).into(),
-                guards: Rc::from([]),
-                span: script.span(),
-                note: note.into(),
-            });
-        }
+    for package in &packages {
+        package.run(run, root.as_ref(), target, &call.arguments, &mut out);
     }
     if out.is_empty() {
-        let file = match packages.as_slice() {
-            [one] => format!("`{}`", one.document.source().path),
-            _ => "these packages".to_owned(),
-        };
-        return Err(Failure::NoSuchName(format!(
-            "no script `{target}` in {file}"
-        )));
+        return Err(no_script(&packages, target));
     }
     Ok(out)
+}
+
+/// The packages that a call is about.
+pub(super) fn chosen(
+    run: &JobRun<'_>,
+    call: &Call,
+    cwd: &RepoPath,
+) -> Result<Vec<Package>, Failure> {
+    match &call.workspace {
+        None => Ok(vec![nearest(run, call, cwd)?]),
+        Some(wanted) => members(run, cwd, wanted),
+    }
+}
+
+pub(super) fn no_script(packages: &[Package], target: &str) -> Failure {
+    let file = match packages {
+        [one] => format!("`{}`", one.document.source().path),
+        _ => "these packages".to_owned(),
+    };
+    Failure::NoSuchName(format!("no script `{target}` in {file}"))
 }
 
 /// Whether a pattern means a script: npm-run-all's `build:*` (a star stops at a colon), or pnpm's
@@ -211,7 +234,7 @@ fn upwards(folder: &RepoPath) -> impl Iterator<Item = RepoPath> {
 }
 
 /// The package that says which others belong to its workspace.
-fn root_of(run: &JobRun<'_>, folder: &RepoPath) -> Option<Package> {
+pub(super) fn root_of(run: &JobRun<'_>, folder: &RepoPath) -> Option<Package> {
     upwards(folder).find_map(|at| {
         let package = Package::at(run, &at)?;
         (!patterns(run, &package).is_empty()).then_some(package)

@@ -10,7 +10,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::effect::{Forks, Provider, Runner};
 use crate::finding::{Finding, Fixable, Policy, Severity};
-use crate::verdict::{Login, Place, Pull};
+use crate::verdict::{Login, Place, Pull, Reach};
 
 mod anonymous_pull;
 mod cannot_authenticate;
@@ -188,7 +188,7 @@ fn anonymous_severity(pull: &Pull) -> Severity {
 /// Whether the pull can be authenticated without breaking a build that passes today. A login can be
 /// left out for forks, the credential of an image that the runner pulls cannot.
 fn login_fix(pull: &Pull) -> Fixable {
-    if pull.by_host && !pull.has_slot {
+    if pull.by_host && !pull.has_slot || !is_within_reach(pull) {
         Fixable::None
     } else if pull.by_host && pull.forks == Forks::WithoutSecrets {
         Fixable::Review
@@ -197,8 +197,27 @@ fn login_fix(pull: &Pull) -> Fixable {
     }
 }
 
+/// Whether a login step of the job can authenticate it.
+fn is_within_reach(pull: &Pull) -> bool {
+    match pull.reach {
+        Reach::Job => true,
+        Reach::Root => false,
+        Reach::Own => pull.provider != Provider::GitHub,
+    }
+}
+
 /// What to do about a pull that nothing authenticates, in the words of its CI system.
 fn login_help(pull: &Pull) -> &'static str {
+    if !pull.by_host && !is_within_reach(pull) {
+        return match pull.reach {
+            Reach::Root => {
+                "it is pulled under `sudo`, which does not see who signed in without it: sign in under `sudo` before it, or pull without"
+            }
+            _ => {
+                "no login step of the job reaches the client that pulls it: give it a credential in its own way, if it has one"
+            }
+        };
+    }
     match (pull.provider, pull.by_host) {
         (Provider::CircleCi, true) if !pull.has_slot => {
             "an orb chooses this image and gives it no `auth`: where the job can be given an executor, give it one of your own that has `auth`"
@@ -445,6 +464,31 @@ mod tests {
                 in_steps("push", &format!("{step}{LOGIN}")).contains(&rule),
                 "{step}"
             );
+        }
+    }
+
+    #[test]
+    fn what_no_login_step_reaches_is_not_said_to_be_mended_by_one() {
+        let advice = |step: &str| {
+            let workflow = format!(
+                "# file: .github/workflows/ci.yml\non: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n{step}"
+            );
+            let audit = crate::audit(&tree(&workflow), &Options::default(), &Policy::default());
+            let found = audit
+                .findings
+                .into_iter()
+                .find(|f| f.rule == "anonymous-pull");
+            found.map(|f| (f.fix, f.help.contains("docker/login-action")))
+        };
+        assert_eq!(
+            advice("    - run: docker pull alpine\n"),
+            Some((Fixable::Safe, true))
+        );
+        for step in [
+            "    - run: sudo docker pull alpine\n",
+            "    - uses: supercharge/mongodb-github-action@1.12.0\n",
+        ] {
+            assert_eq!(advice(step), Some((Fixable::None, false)), "{step}");
         }
     }
 

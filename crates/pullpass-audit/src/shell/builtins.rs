@@ -250,7 +250,7 @@ impl Shell {
             }
             Some(arg) => match self.locate(run, &arg.text) {
                 Some(path) => Cwd::Inside(path),
-                None => Cwd::Elsewhere,
+                None => run.folder(&arg.text),
             },
         };
         if self.folders.len() < 256 && call.name() != "pushd" {

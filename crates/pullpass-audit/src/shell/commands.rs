@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 31] = [
+const RUNNERS: [&str; 34] = [
     "bash",
     "sh",
     "dash",
@@ -45,6 +45,9 @@ const RUNNERS: [&str; 31] = [
     "run-p",
     "npm-run-all",
     "npm-run-all2",
+    "turbo",
+    "lerna",
+    "nx",
 ];
 
 /// Sub-commands of a container client that ask a registry for images.

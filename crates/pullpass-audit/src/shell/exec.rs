@@ -10,7 +10,7 @@ use super::syntax::{
 };
 use super::{Arg, Done, Flow, Function, Input, Leave, Shell};
 use crate::effect::Guard;
-use crate::run::JobRun;
+use crate::run::{Cwd, JobRun};
 use crate::source::Span;
 use crate::text::{Mapped, Text};
 
@@ -33,6 +33,25 @@ impl<'a> Call<'a> {
 
     pub(super) fn word(&self, index: usize) -> &'a str {
         self.args.get(index).map_or("", Arg::as_str)
+    }
+}
+
+/// `cd FOLDER || true`, `cd FOLDER || cd OTHER`: what follows goes on from where it was when there is no
+/// such folder.
+fn may_stay(item: &AndOr) -> bool {
+    let is = |pipeline: &Pipeline, names: &[&str]| match pipeline.commands.as_slice() {
+        [command] => match &command.kind {
+            CommandKind::Simple { words, .. } => {
+                let name = words.first().and_then(Word::literal);
+                name.is_some_and(|name| names.contains(&name.as_ref()))
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    match item.rest.first() {
+        Some((AndOrOp::Or, other)) => is(other, &["true", ":", "cd"]) && is(&item.first, &["cd"]),
+        _ => false,
     }
 }
 
@@ -76,9 +95,18 @@ impl Shell {
     }
 
     fn and_or(&mut self, run: &mut JobRun<'_>, item: &AndOr) -> Done {
-        let mut done = self.pipeline(run, &item.first);
         if item.rest.is_empty() {
-            return done;
+            return self.pipeline(run, &item.first);
+        }
+        let stays = may_stay(item).then(|| run.cwd.clone());
+        let mut done = self.pipeline(run, &item.first);
+        if let Some(before) = stays
+            && let Cwd::Inside(folder) = &run.cwd
+            && !folder.is_root()
+            && run.cx.sources.tree().list(folder).is_empty()
+        {
+            run.cwd = before;
+            done = Done::known(false);
         }
         // The condition on which the left side succeeded; `None` while it does not matter.
         let mut left = self.guard_of_pipeline(run, &item.first);

@@ -222,22 +222,23 @@ impl Shell {
     ) -> Option<Done> {
         match name {
             "make" | "gmake" => {
-                if let Some(request) = make(run, call) {
+                if let Some(request) = self.make(run, call) {
                     self.recipes(run, &request, "make");
                 }
             }
             "just" => {
-                if let Some(request) = just(run, call) {
+                if let Some(request) = self.just(run, call) {
                     self.recipes(run, &request, "just");
                 }
             }
             "task" | "go-task" => {
-                if let Some(request) = task(run, call) {
+                if let Some(request) = self.task(run, call) {
                     self.recipes(run, &request, name);
                 }
             }
             "go" => return self.go_tool(run, call),
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
+            "turbo" | "lerna" | "nx" => self.workspace_runner(run, name, call),
             "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => {
                 let parsed = flags::parse(run, call.rest(), &Spec::default(), Order::Mixed);
                 for target in &parsed.rest {
@@ -277,21 +278,50 @@ impl Shell {
     }
 
     fn package_script(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
-        let flags = Spec::values(
-            "--prefix -C --cwd --dir -w --workspace --filter -F --loglevel --script-shell",
-        );
-        let mut parsed = flags::parse(run, call.rest(), &flags, Order::FlagsFirst);
-        let mut words = std::mem::take(&mut parsed.rest);
-        let mut workspace = parsed
-            .value(&["-w", "--workspace", "--filter", "-F"])
-            .map(|arg| arg.text.clone());
-        if name == "yarn" && words.first().is_some_and(|w| w.as_str() == "workspace") {
-            workspace = words.drain(..words.len().min(2)).nth(1).map(|arg| arg.text);
-        }
-        if parsed.has(&["--workspaces", "-ws"])
-            || name == "pnpm" && parsed.has(&["-r", "--recursive"])
-        {
-            workspace = Some(Text::from("*"));
+        let args = call.rest();
+        let end = args.iter().position(|arg| arg.as_str() == "--");
+        let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+        let mut place = Place::default();
+        // npm's word for `--workspaces`, which is no `-w s`.
+        let short = |arg: &Arg| name == "npm" && arg.as_str() == "-ws";
+        let without: Vec<Arg>;
+        let own = if own.iter().any(short) {
+            place.everywhere = true;
+            without = own.iter().filter(|arg| !short(arg)).cloned().collect();
+            &without
+        } else {
+            own
+        };
+        let flags = Spec::values(if name == "pnpm" {
+            // `-w` is `--workspace-root` there.
+            "-C --dir --filter -F --loglevel --script-shell"
+        } else {
+            "--prefix -C --cwd --dir -w --workspace --filter -F --loglevel --script-shell"
+        });
+        let mut words = place.take(name, flags::parse(run, own, &flags, Order::FlagsFirst));
+        match (name, words.first().map_or("", Arg::as_str)) {
+            ("yarn" | "yarnpkg", "workspace") => {
+                let chosen = words.drain(..words.len().min(2)).nth(1);
+                place.workspaces.extend(chosen.map(|arg| arg.text));
+            }
+            ("yarn" | "yarnpkg", "workspaces") => {
+                place.everywhere = true;
+                words.remove(0);
+                if words.first().is_some_and(|word| word.as_str() == "foreach") {
+                    let flags = Spec::values("--from --include --exclude -j --jobs");
+                    let of_each = words.get(1..).unwrap_or_default();
+                    words = flags::parse(run, of_each, &flags, Order::FlagsFirst).rest;
+                } else if words.first().is_none_or(|word| word.as_str() != "run") {
+                    return;
+                }
+            }
+            ("pnpm", "recursive" | "multi" | "m") => {
+                place.everywhere = true;
+                let of_each = words.get(1..).unwrap_or_default();
+                let parsed = flags::parse(run, of_each, &flags, Order::FlagsFirst);
+                words = place.take(name, parsed);
+            }
+            _ => {}
         }
         let Some(first) = words.first().cloned() else {
             return;
@@ -299,25 +329,24 @@ impl Shell {
         let explicit = matches!(first.as_str(), "run" | "run-script" | "rum" | "urn");
         let mut rest: Vec<Arg> = words.split_off(1);
         if matches!(first.as_str(), "exec" | "x" | "dlx") {
+            rest.extend_from_slice(behind);
             let inner = flags::parse(run, &rest, &flags, Order::FlagsFirst);
             self.recall(run, &inner.rest, call.span);
             return;
         }
+        // npm takes its own flags wherever they stand; the others hand on what is behind the name.
+        let order = match name {
+            "npm" => Order::Mixed,
+            _ => Order::FlagsFirst,
+        };
+        if explicit || name == "npm" {
+            rest = place.take(name, flags::parse(run, &rest, &flags, order));
+        }
         let target = if explicit {
-            let inner = flags::parse(run, &rest, &flags, Order::FlagsFirst);
-            let Some((target, more)) = inner.rest.split_first() else {
+            if rest.is_empty() {
                 return;
-            };
-            let target = target.clone();
-            rest = more.to_vec();
-            workspace = inner
-                .value(&["-w", "--workspace", "--filter", "-F"])
-                .map(|arg| arg.text.clone())
-                .or(workspace);
-            parsed
-                .rest
-                .extend(inner.value(&["--prefix", "-C"]).cloned());
-            target
+            }
+            rest.remove(0)
         } else {
             match (name, first.as_str()) {
                 ("npm", "t" | "tst") => Arg::new(Text::from("test"), first.span),
@@ -327,27 +356,220 @@ impl Shell {
                 _ => first.clone(),
             }
         };
-        if let Some(at) = rest.iter().position(|arg| arg.as_str() == "--") {
-            rest.remove(at);
-        }
+        rest.extend_from_slice(behind.get(1..).unwrap_or_default());
         let mut request = request(Runner::Npm, call.span, vec![target.text.clone()]);
-        request.directory = parsed
-            .value(&["--prefix", "-C", "--cwd", "--dir"])
-            .or_else(|| parsed.rest.first())
-            .map(|arg| self.path(run, &arg.text));
+        request.directory = place.directory.map(|arg| self.path(run, &arg.text));
         request.arguments = texts(&rest);
-        request.workspace = workspace;
         let label = if explicit || name == "npm" {
             format!("{name} run")
         } else {
             name.to_owned()
         };
+        let mut workspaces = place.workspaces;
+        if workspaces.is_empty() && place.everywhere {
+            workspaces.push(Text::from("*"));
+        }
+        let mut workspaces = workspaces.into_iter();
+        request.workspace = workspaces.next();
         if !self.recipes(run, &request, &label) && !explicit && name != "npm" {
             // No script of that name: a program of a dependency.
             let mut args = vec![target];
             args.extend(rest);
             self.recall(run, &args, call.span);
         }
+        for workspace in workspaces {
+            request.workspace = Some(workspace);
+            self.recipes(run, &request, &label);
+        }
+    }
+
+    /// `turbo run x`, `lerna run x`, `nx run-many -t x`: what the packages of the workspace have under that
+    /// name.
+    fn workspace_runner(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
+        let args = call.rest();
+        let end = args.iter().position(|arg| arg.as_str() == "--");
+        let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+        let behind = behind.get(1..).unwrap_or_default();
+        let flags = Spec::values(match name {
+            "turbo" => TURBO_VALUES,
+            "lerna" => LERNA_VALUES,
+            _ => NX_VALUES,
+        });
+        let mut parsed = flags::parse(run, own, &flags, Order::Mixed);
+        let words = std::mem::take(&mut parsed.rest);
+        let Some((verb, rest)) = words.split_first() else {
+            return;
+        };
+        if verb.as_str() == "exec" {
+            self.recall(
+                run,
+                if behind.is_empty() { rest } else { behind },
+                call.span,
+            );
+            return;
+        }
+        // `-t a,b`, `--filter=./apps/*`
+        let listed = |names: &[&str]| -> Vec<Text> {
+            let all = parsed.texts(names);
+            let parts = all.iter().flat_map(|all| all.as_str().split(','));
+            parts
+                .filter(|part| !part.is_empty())
+                .map(Text::from)
+                .collect()
+        };
+        let mut packages = listed(&["--filter", "-F", "--scope", "-p", "--projects"]);
+        // What changed, and what is left out, is not for us to say.
+        packages.retain(|name| !name.as_str().contains(['!', '[']));
+        let mut targets: Vec<Text> = Vec::new();
+        match (name, verb.as_str()) {
+            ("turbo" | "lerna", "run") => targets = texts(rest),
+            ("turbo", other) if !TURBO_OWN.contains(&other) => targets = texts(&words),
+            ("nx", "run-many" | "affected") => {
+                targets = listed(&["-t", "--target", "--targets"]);
+                targets.extend(texts(rest));
+            }
+            ("nx", "run") => {
+                let Some((project, target)) = rest.first().and_then(|w| w.as_str().split_once(':'))
+                else {
+                    return;
+                };
+                packages = vec![Text::from(project)];
+                targets.push(Text::from(target));
+            }
+            ("nx", other) if !NX_OWN.contains(&other) => {
+                packages = rest
+                    .first()
+                    .map(|arg| arg.text.clone())
+                    .into_iter()
+                    .collect();
+                targets.push(verb.text.clone());
+            }
+            _ => return,
+        }
+        let nearest = name == "nx" && !matches!(verb.as_str(), "run-many" | "affected");
+        if packages.is_empty() && !nearest {
+            packages.push(Text::from("*"));
+        }
+        let runner = if name == "nx" {
+            Runner::Nx
+        } else {
+            Runner::Npm
+        };
+        let shown = format!("{name} run");
+        for target in targets {
+            let mut request = request(runner, call.span, vec![target]);
+            request.arguments = texts(behind);
+            if packages.is_empty() {
+                self.recipes(run, &request, &shown);
+            }
+            for package in &packages {
+                request.workspace = Some(package.clone());
+                self.recipes(run, &request, &shown);
+            }
+        }
+    }
+
+    /// The recipes that a `make` asks for; `None` when it runs none.
+    fn make(&self, run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+        let flags = Spec::values(
+            "-C --directory -f --file --makefile -I --include-dir -o --old-file -W --what-if --eval",
+        );
+        let parsed = flags::parse(run, &without_counts(run, call.rest()), &flags, Order::Mixed);
+        if parsed.has(&MAKE_ONLY_SAYS) {
+            return None;
+        }
+        let mut out = request(Runner::Make, call.span, Vec::new());
+        for arg in &parsed.rest {
+            match variable(arg) {
+                Some(assignment) => out.variables.push(assignment),
+                None => out.targets.push(arg.text.clone()),
+            }
+        }
+        out.directory = parsed
+            .value(&["-C", "--directory"])
+            .map(|arg| self.path(run, &arg.text));
+        // Make goes to its folder first, and looks for its file from there.
+        out.file = parsed.value(&["-f", "--file", "--makefile"]).map(|arg| {
+            match (&out.directory, &run.cwd) {
+                (None, _) => self.path(run, &arg.text),
+                (Some(folder), Cwd::Inside(cwd)) => {
+                    let folder = folder.known().and_then(|folder| cwd.join(folder));
+                    folder.map_or_else(
+                        || arg.text.clone(),
+                        |folder| self.path_from(run, &arg.text, &folder),
+                    )
+                }
+                (Some(_), Cwd::Above(_) | Cwd::Elsewhere) => arg.text.clone(),
+            }
+        });
+        Some(out)
+    }
+
+    fn just(&self, run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+        let flags = Spec::values(
+            "-f --justfile -d --working-directory --shell --shell-arg --dotenv-filename --dotenv-path --color --chooser",
+        );
+        let mut args = call.rest().to_vec();
+        let mut variables = Vec::new();
+        while let Some(at) = args.iter().position(|arg| arg.as_str() == "--set") {
+            let mut taken = args.drain(at..(at + 3).min(args.len())).skip(1);
+            if let (Some(name), Some(value)) = (taken.next(), taken.next()) {
+                variables.push((name.as_str().to_owned(), value.text));
+            }
+        }
+        let parsed = flags::parse(run, &args, &flags, Order::FlagsFirst);
+        if parsed.has(&JUST_ONLY_SAYS) {
+            return None;
+        }
+        let mut words = parsed.rest.as_slice();
+        while let Some((first, rest)) = words.split_first()
+            && let Some(assignment) = variable(first)
+        {
+            variables.push(assignment);
+            words = rest;
+        }
+        let mut out = request(Runner::Just, call.span, Vec::new());
+        out.variables = variables;
+        out.directory = parsed
+            .value(&["-d", "--working-directory"])
+            .map(|arg| self.path(run, &arg.text));
+        out.file = parsed
+            .value(&["-f", "--justfile"])
+            .map(|arg| self.path(run, &arg.text));
+        // Which of the words are recipes and which are arguments of a recipe, the justfile says.
+        out.targets = texts(words);
+        Some(out)
+    }
+
+    /// The tasks that a `task` asks for; `None` when it runs none.
+    fn task(&self, run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+        let flags = Spec::values(
+            "-t --taskfile -d --dir -C --concurrency -o --output -I --interval --sort --completion \
+             --output-group-begin --output-group-end --temp-dir --timeout --expiry --trusted-hosts \
+             --remote-cache-dir --cacert --cert --cert-key",
+        );
+        let args = call.rest();
+        let end = args.iter().position(|arg| arg.as_str() == "--");
+        let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+        let parsed = flags::parse(run, own, &flags, Order::Mixed);
+        if parsed.has(&TASK_ONLY_SAYS) {
+            return None;
+        }
+        let mut out = request(Runner::Task, call.span, Vec::new());
+        for arg in &parsed.rest {
+            match arg.as_str().split_once('=') {
+                Some((name, value)) => out.variables.push((name.to_owned(), Text::from(value))),
+                None => out.targets.push(arg.text.clone()),
+            }
+        }
+        out.directory = parsed
+            .value(&["-d", "--dir"])
+            .map(|arg| self.path(run, &arg.text));
+        out.file = parsed
+            .value(&["-t", "--taskfile"])
+            .map(|arg| self.path(run, &arg.text));
+        out.arguments = texts(behind.get(1..).unwrap_or_default());
+        Some(out)
     }
 
     /// Runs what a task runner would run. `false` when it knows no such task.
@@ -380,6 +602,30 @@ impl Shell {
     }
 }
 
+/// The packages whose scripts are asked for.
+#[derive(Default)]
+struct Place {
+    directory: Option<Arg>,
+    workspaces: Vec<Text>,
+    /// All packages of the workspace, where none is named.
+    everywhere: bool,
+}
+
+impl Place {
+    /// Takes what flags say, and gives the words beside them.
+    fn take(&mut self, name: &str, parsed: flags::Parsed) -> Vec<Arg> {
+        let directory = parsed.value(&["--prefix", "-C", "--cwd", "--dir"]);
+        if let Some(directory) = directory {
+            self.directory = Some(directory.clone());
+        }
+        let named = parsed.texts(&["-w", "--workspace", "--filter", "-F"]);
+        self.workspaces.extend(named);
+        self.everywhere |=
+            parsed.has(&["--workspaces"]) || name == "pnpm" && parsed.has(&["-r", "--recursive"]);
+        parsed.rest
+    }
+}
+
 /// Where the arguments of a script or a function are written.
 pub(super) fn places(arguments: &[Arg]) -> Rc<[Span]> {
     arguments.iter().map(|arg| arg.span).collect()
@@ -392,12 +638,12 @@ fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
         Runner::Make => &["GNUmakefile", "makefile", "Makefile"],
         Runner::Just => &["justfile", "Justfile", ".justfile"],
         Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
-        Runner::Npm => return false,
+        Runner::Npm | Runner::Nx => return false,
     };
     let folder = match (&request.directory, &run.cwd) {
         (Some(folder), _) => run.resolve(folder),
         (None, Cwd::Inside(folder)) => Some(folder.clone()),
-        (None, Cwd::Elsewhere) => None,
+        (None, Cwd::Above(_) | Cwd::Elsewhere) => None,
     };
     let Some(folder) = folder else {
         return false;
@@ -434,6 +680,65 @@ fn variable(arg: &Arg) -> Option<(String, Text)> {
     let name = name.trim_end_matches([':', '?', '+']);
     super::redirect::is_name(name).then(|| (name.to_owned(), Text::from(value)))
 }
+
+/// Flags of Turborepo that take a value.
+const TURBO_VALUES: &str = "--filter -F --cwd --concurrency --cache-dir --cache --log-order --log-prefix \
+     --output-logs --env-mode --token --team --api --remote-cache-timeout --ui";
+
+/// The same of Lerna.
+const LERNA_VALUES: &str = "--scope --ignore --concurrency --since --loglevel --npm-client";
+
+/// The same of Nx.
+const NX_VALUES: &str = "-t --target --targets -p --projects --exclude --base --head --files --runner -c \
+     --configuration --output-style --outputStyle --parallel --maxParallel";
+
+/// Commands of Turborepo that run no task.
+const TURBO_OWN: [&str; 18] = [
+    "prune",
+    "login",
+    "logout",
+    "link",
+    "unlink",
+    "daemon",
+    "gen",
+    "generate",
+    "telemetry",
+    "scan",
+    "ls",
+    "query",
+    "bin",
+    "completion",
+    "info",
+    "boundaries",
+    "config",
+    "watch",
+];
+
+/// The same of Nx.
+const NX_OWN: [&str; 22] = [
+    "graph",
+    "reset",
+    "init",
+    "migrate",
+    "format",
+    "format:check",
+    "format:write",
+    "generate",
+    "g",
+    "show",
+    "list",
+    "report",
+    "release",
+    "daemon",
+    "connect",
+    "repair",
+    "sync",
+    "sync:check",
+    "watch",
+    "import",
+    "add",
+    "print-affected",
+];
 
 /// Options with which make runs no recipe: it says something of itself, or what it would run.
 const MAKE_ONLY_SAYS: [&str; 10] = [
@@ -516,96 +821,6 @@ fn without_counts(run: &JobRun<'_>, args: &[Arg]) -> Vec<Arg> {
         .filter(|&at| !counted(at))
         .filter_map(|at| args.get(at).cloned())
         .collect()
-}
-
-/// The recipes that a `make` asks for; `None` when it runs none.
-fn make(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
-    let flags = Spec::values(
-        "-C --directory -f --file --makefile -I --include-dir -o --old-file -W --what-if --eval",
-    );
-    let parsed = flags::parse(run, &without_counts(run, call.rest()), &flags, Order::Mixed);
-    if parsed.has(&MAKE_ONLY_SAYS) {
-        return None;
-    }
-    let mut out = request(Runner::Make, call.span, Vec::new());
-    for arg in &parsed.rest {
-        match variable(arg) {
-            Some(assignment) => out.variables.push(assignment),
-            None => out.targets.push(arg.text.clone()),
-        }
-    }
-    out.directory = parsed
-        .value(&["-C", "--directory"])
-        .map(|arg| arg.text.clone());
-    out.file = parsed
-        .value(&["-f", "--file", "--makefile"])
-        .map(|arg| arg.text.clone());
-    Some(out)
-}
-
-fn just(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
-    let flags = Spec::values(
-        "-f --justfile -d --working-directory --shell --shell-arg --dotenv-filename --dotenv-path --color --chooser",
-    );
-    let mut args = call.rest().to_vec();
-    let mut variables = Vec::new();
-    while let Some(at) = args.iter().position(|arg| arg.as_str() == "--set") {
-        let mut taken = args.drain(at..(at + 3).min(args.len())).skip(1);
-        if let (Some(name), Some(value)) = (taken.next(), taken.next()) {
-            variables.push((name.as_str().to_owned(), value.text));
-        }
-    }
-    let parsed = flags::parse(run, &args, &flags, Order::FlagsFirst);
-    if parsed.has(&JUST_ONLY_SAYS) {
-        return None;
-    }
-    let mut words = parsed.rest.as_slice();
-    while let Some((first, rest)) = words.split_first()
-        && let Some(assignment) = variable(first)
-    {
-        variables.push(assignment);
-        words = rest;
-    }
-    let mut out = request(Runner::Just, call.span, Vec::new());
-    out.variables = variables;
-    out.directory = parsed
-        .value(&["-d", "--working-directory"])
-        .map(|arg| arg.text.clone());
-    out.file = parsed
-        .value(&["-f", "--justfile"])
-        .map(|arg| arg.text.clone());
-    // Which of the words are recipes and which are arguments of a recipe, the justfile says.
-    out.targets = texts(words);
-    Some(out)
-}
-
-/// The tasks that a `task` asks for; `None` when it runs none.
-fn task(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
-    let flags = Spec::values(
-        "-t --taskfile -d --dir -C --concurrency -o --output -I --interval --sort --completion \
-         --output-group-begin --output-group-end --temp-dir --timeout --expiry --trusted-hosts \
-         --remote-cache-dir --cacert --cert --cert-key",
-    );
-    let args = call.rest();
-    let end = args.iter().position(|arg| arg.as_str() == "--");
-    let (own, behind) = args.split_at(end.unwrap_or(args.len()));
-    let parsed = flags::parse(run, own, &flags, Order::Mixed);
-    if parsed.has(&TASK_ONLY_SAYS) {
-        return None;
-    }
-    let mut out = request(Runner::Task, call.span, Vec::new());
-    for arg in &parsed.rest {
-        match arg.as_str().split_once('=') {
-            Some((name, value)) => out.variables.push((name.to_owned(), Text::from(value))),
-            None => out.targets.push(arg.text.clone()),
-        }
-    }
-    out.directory = parsed.value(&["-d", "--dir"]).map(|arg| arg.text.clone());
-    out.file = parsed
-        .value(&["-t", "--taskfile"])
-        .map(|arg| arg.text.clone());
-    out.arguments = texts(behind.get(1..).unwrap_or_default());
-    Some(out)
 }
 
 fn texts(args: &[Arg]) -> Vec<Text> {

@@ -73,6 +73,26 @@ pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     }
 }
 
+/// Whether a `shell` is one of Windows, of which no more is understood than plain commands.
+pub(crate) fn is_of_windows(shell: &str) -> bool {
+    let program = shell.rsplit(['/', '\\']).next().unwrap_or(shell);
+    ["pwsh", "powershell", "cmd"]
+        .iter()
+        .any(|other| program.starts_with(other))
+}
+
+/// A script for one of Windows' shells as it would be written for others: there a `\` is nothing but a
+/// part of a path, and a backtick ends a line that goes on.
+pub(crate) fn of_windows(mut script: Mapped) -> Mapped {
+    if script.text.contains('\\') {
+        script.text = script.text.replace('\\', "/");
+    }
+    if script.text.contains("`\n") {
+        script.text = script.text.replace("`\n", "\\\n");
+    }
+    script
+}
+
 /// One process that interprets shell commands, and what it knows beyond the job's state.
 struct Shell {
     /// The text that is being executed; places in the tree are places in it.

@@ -150,7 +150,9 @@ impl Shell {
                 Some(Text::from(format!("{}/{file}", self.root(run).as_str())))
             }
             "PWD" => self.folder(run),
-            "GITHUB_WORKSPACE" | "CI_PROJECT_DIR" if !run.env.contains_key(name) => {
+            "GITHUB_WORKSPACE" | "CI_PROJECT_DIR"
+                if run.checkout.is_empty() && !run.env.contains_key(name) =>
+            {
                 Some(self.root(run))
             }
             _ if !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()) => {
@@ -175,7 +177,10 @@ impl Shell {
         match &run.cwd {
             Cwd::Inside(path) if path.is_root() => Some(self.root(run)),
             Cwd::Inside(path) => Some(Text::from(format!("{}/{path}", self.root(run).as_str()))),
-            Cwd::Elsewhere => None,
+            Cwd::Above(at) if *at == run.checkout => {
+                Some(run.cx.holes.of("$GITHUB_WORKSPACE", HoleKind::Variable))
+            }
+            Cwd::Above(_) | Cwd::Elsewhere => None,
         }
     }
 

@@ -109,13 +109,22 @@ impl Shell {
     /// A path as other readers want it: relative to the working folder where it lies in the
     /// repository.
     pub(super) fn path(&self, run: &JobRun<'_>, path: &Text) -> Text {
+        match &run.cwd {
+            Cwd::Inside(cwd) => self.path_from(run, path, cwd),
+            Cwd::Above(at) => match self.below_root(run, path) {
+                Some(rest) => Text::from(format!("{at}/{rest}")),
+                None => path.clone(),
+            },
+            Cwd::Elsewhere => path.clone(),
+        }
+    }
+
+    /// The same, relative to another folder.
+    pub(super) fn path_from(&self, run: &JobRun<'_>, path: &Text, folder: &RepoPath) -> Text {
         let Some(rest) = self.below_root(run, path) else {
             return path.clone();
         };
-        let Cwd::Inside(cwd) = &run.cwd else {
-            return path.clone();
-        };
-        let up = cwd.as_str().split('/').filter(|p| !p.is_empty()).count();
+        let up = folder.as_str().split('/').filter(|p| !p.is_empty()).count();
         let rest = format!("{}{rest}", "../".repeat(up));
         let rest = rest.trim_end_matches('/');
         Text::from(if rest.is_empty() { "." } else { rest })
@@ -137,6 +146,12 @@ impl Shell {
                     | "${{github.workspace}}"
             );
             rest = path.get(first.len_utf8()..).filter(|_| root);
+            // The checkout may be a folder of the workspace.
+            if !run.checkout.is_empty() && hole.written.as_ref() != "$PWD" {
+                let inside = rest.and_then(|rest| rest.strip_prefix('/'));
+                let inside = inside.and_then(|rest| crate::run::below(rest, &run.checkout))?;
+                return Some(inside.to_owned());
+            }
         } else {
             let configured = run
                 .env

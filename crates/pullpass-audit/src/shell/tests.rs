@@ -514,6 +514,214 @@ fn a_script_that_is_open_is_not_followed_again() {
 }
 
 #[test]
+fn a_task_runner_may_be_told_its_folder_in_full() {
+    let files = [
+        ("Makefile", "up:\n\tdocker pull make\n"),
+        ("sub/Makefile", "up:\n\tdocker pull sub/make\n"),
+        ("justfile", "up:\n    docker pull just\n"),
+        ("sub/justfile", "up:\n    docker pull sub/just\n"),
+        (
+            "Taskfile.yml",
+            "version: '3'\ntasks:\n  up: docker pull task\n",
+        ),
+        (
+            "sub/Taskfile.yml",
+            "version: '3'\ntasks:\n  up: docker pull sub/task\n",
+        ),
+        (
+            "package.json",
+            r#"{"scripts": {"up": "docker pull package"}}"#,
+        ),
+        (
+            "sub/package.json",
+            r#"{"scripts": {"up": "docker pull sub/package"}}"#,
+        ),
+    ];
+    for (script, expected) in [
+        ("make -C \"$PWD\" up", "make"),
+        ("make -C \"$(pwd)/sub\" up", "sub/make"),
+        ("cd sub && make -C \"$GITHUB_WORKSPACE\" up", "make"),
+        ("make -C \"$(git rev-parse --show-toplevel)\" up", "make"),
+        ("D=$(pwd); cd sub; make --directory=\"$D\" up", "make"),
+        ("make -f \"$PWD/sub/Makefile\" up", "sub/make"),
+        ("make -C sub -f \"$GITHUB_WORKSPACE/Makefile\" up", "make"),
+        ("make -C sub -f ../Makefile up", "make"),
+        ("cd sub && just -d \"$GITHUB_WORKSPACE\" up", "just"),
+        ("just --justfile \"$PWD/sub/justfile\" up", "sub/just"),
+        ("task -d \"$PWD/sub\" up", "sub/task"),
+        (
+            "cd sub && task --taskfile \"$GITHUB_WORKSPACE/Taskfile.yml\" up",
+            "task",
+        ),
+        ("yarn --cwd \"$PWD/sub\" run up", "sub/package"),
+        ("pnpm -C \"$PWD/sub\" run up", "sub/package"),
+        ("pnpm --dir \"$(pwd)/sub\" run up", "sub/package"),
+        ("npm --prefix \"$PWD/sub\" run up", "sub/package"),
+    ] {
+        let expected = format!("pull {expected} always");
+        assert_eq!(effects_in(&files, script), [expected], "{script}");
+    }
+}
+
+#[test]
+fn a_script_is_found_wherever_the_flags_for_its_package_stand() {
+    let files = [
+        (
+            "package.json",
+            r#"{"workspaces": ["pkg/*"], "scripts": {"up": "docker pull root", "test": "docker pull root/test"}}"#,
+        ),
+        ("pnpm-workspace.yaml", "packages: ['pkg/*']\n"),
+        (
+            "pkg/a/package.json",
+            r#"{"name": "a", "scripts": {"up": "docker pull a", "test": "docker pull a/test"}}"#,
+        ),
+        (
+            "pkg/b/package.json",
+            r#"{"name": "b", "scripts": {"up": "docker pull b", "test": "docker pull b/test"}}"#,
+        ),
+    ];
+    for (script, expected) in [
+        ("npm run up -w a", &["a"][..]),
+        ("npm run up --workspace=b -- -q", &["b"]),
+        ("npm run up -w a -w b", &["a", "b"]),
+        ("npm run up --workspaces", &["a", "b"]),
+        ("npm run up -ws", &["a", "b"]),
+        ("npm -ws run up --if-present", &["a", "b"]),
+        ("npm run up --prefix pkg/a", &["a"]),
+        ("npm test -w a", &["a/test"]),
+        ("npm t --prefix pkg/b", &["b/test"]),
+        ("npm run -w a up", &["a"]),
+        ("npm run up", &["root"]),
+        ("pnpm run -r up", &["a", "b"]),
+        ("pnpm recursive run up", &["a", "b"]),
+        ("pnpm -r --filter a run up", &["a"]),
+        ("pnpm -w run up", &["root"]),
+        // What stands behind the name is the script's own.
+        ("pnpm run up --filter=a", &["root"]),
+        ("yarn run --cwd pkg/a up", &["a"]),
+        ("yarn workspace b run up", &["b"]),
+        ("yarn workspaces run up", &["a", "b"]),
+        (
+            "yarn workspaces foreach -Apt --exclude z run up",
+            &["a", "b"],
+        ),
+        ("yarn workspaces list", &[]),
+    ] {
+        let pulled = effects_in(&files, script);
+        let names: Vec<&str> = pulled
+            .iter()
+            .filter_map(|line| line.strip_prefix("pull ")?.split(' ').next())
+            .collect();
+        assert_eq!(names, expected, "{script}: {pulled:?}");
+    }
+}
+
+#[test]
+fn runners_of_a_workspace_run_what_its_packages_have() {
+    let files = [
+        (
+            "package.json",
+            r#"{"workspaces": ["pkg/*"], "scripts": {"e2e": "docker pull root"}}"#,
+        ),
+        (
+            "pkg/a/package.json",
+            r#"{"name": "@me/a", "scripts": {"e2e": "docker pull a", "up": "docker pull a/up"}}"#,
+        ),
+        (
+            "pkg/b/package.json",
+            r#"{"name": "b", "scripts": {"e2e": "docker pull b"}}"#,
+        ),
+        (
+            "pkg/b/project.json",
+            r#"{"name": "b", "targets": {
+                "stack": {"command": "docker pull b/stack"},
+                "stack:all": {
+                    "executor": "nx:run-commands",
+                    "dependsOn": ["^build", "stack"],
+                    "options": {"commands": ["make img", {"command": "docker compose -f {projectRoot}/c.yml up"}], "cwd": "."}
+                },
+                "inside": {"options": {"command": "make img", "cwd": "{projectRoot}"}}
+            }}"#,
+        ),
+        ("pkg/b/c.yml", "services: {a: {image: b/compose}}\n"),
+        ("pkg/b/Makefile", "img:\n\tdocker pull b/make\n"),
+        ("Makefile", "img:\n\tdocker pull make\n"),
+    ];
+    for (script, expected) in [
+        ("turbo run e2e", &["a", "b"][..]),
+        ("npx turbo e2e up --filter=@me/a", &["a", "a/up"]),
+        ("turbo run e2e --filter=b...", &["b"]),
+        ("turbo login", &[]),
+        ("yarn lerna run e2e --scope b", &["b"]),
+        ("lerna exec -- docker pull x", &["x"]),
+        ("nx run-many -t e2e,up", &["a", "b", "a/up"]),
+        ("nx affected --target=e2e", &["a", "b"]),
+        ("npx nx run b:stack", &["b/stack"]),
+        ("pnpm nx stack:all b", &["b/stack", "make", "b/compose"]),
+        ("nx inside b", &["b/make"]),
+        ("nx e2e a", &["a"]),
+        ("cd pkg/b && nx stack", &["b/stack"]),
+        ("nx graph", &[]),
+    ] {
+        let pulled = effects_in(&files, script);
+        let names: Vec<&str> = pulled
+            .iter()
+            .filter_map(|line| line.strip_prefix("pull ")?.split(' ').next())
+            .collect();
+        assert_eq!(names, expected, "{script}: {pulled:?}");
+    }
+}
+
+#[test]
+fn the_output_of_a_build_names_the_image() {
+    for (build, made) in [
+        (
+            "docker buildx build -o type=image,name=me:1,push=false .",
+            &["me:1"][..],
+        ),
+        ("docker build --output type=docker,name=me .", &["me"]),
+        (
+            "docker build --output 'type=image,\"name=me,you:2\"' -t they .",
+            &["they", "me", "you:2"],
+        ),
+        ("docker build -o type=docker,name=me,dest=me.tar .", &[]),
+        ("docker build -o type=local,name=me .", &[]),
+    ] {
+        let seen = effects_in(&[("Dockerfile", "FROM scratch\n")], build);
+        let names: Vec<&str> = seen
+            .iter()
+            .filter_map(|line| line.strip_prefix("provide "))
+            .collect();
+        assert_eq!(names, made, "{build}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_may_be_left_alone() {
+    let files = [
+        ("Makefile", "up:\n\tdocker pull root\n"),
+        ("sub/Makefile", "up:\n\tdocker pull sub\n"),
+    ];
+    for (script, expected) in [
+        (
+            "for n in a b; do cd sub || true; make up; done",
+            &["pull sub always", "pull sub always"][..],
+        ),
+        ("cd nothere || true; make up", &["pull root always"]),
+        (
+            "cd nothere 2>/dev/null || :\nmake up",
+            &["pull root always"],
+        ),
+        ("cd nothere || cd sub; make up", &["pull sub always"]),
+        ("cd sub || cd nothere; make up", &["pull sub always"]),
+        // It may be made while the job runs.
+        ("cd nothere || exit 1; make up", &[]),
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
 fn a_script_that_calls_itself_otherwise_is_followed() {
     let files = [
         (

@@ -9,7 +9,7 @@ use super::tools;
 
 /// Words that may lead to a pull although no tool's name is among them: other scripts, task
 /// runners, and what hands values on to later steps.
-const LEADS: [&str; 21] = [
+const LEADS: [&str; 24] = [
     "docker",
     "podman",
     "nerdctl",
@@ -22,6 +22,9 @@ const LEADS: [&str; 21] = [
     "yarn",
     "pnpm",
     "bun",
+    "turbo",
+    "lerna",
+    "nx ",
     "run-s",
     "run-p",
     "_ENV",

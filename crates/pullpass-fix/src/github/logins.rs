@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pullpass_audit::effect::{Effect, Job, Kind, Provider, Puller, Runner, Store};
+use pullpass_audit::effect::{Effect, Job, Kind, Provider, Runner};
 use pullpass_audit::source::RepoPath;
-use pullpass_audit::verdict::{Auth, Cause};
+use pullpass_audit::verdict::{Auth, Cause, Reach};
 use pullpass_audit::yaml::Node;
 
 use crate::meaning::Intent;
@@ -148,7 +148,7 @@ fn wanted<'j>(desk: &Desk<'_, '_, '_>, job: &'j Job, out: &mut Proposal) -> Want
             _ if is_as_root(effect) => {
                 "it is pulled under `sudo`, which does not see who signed in without it"
             }
-            _ if !reads_docker(effect) => {
+            _ if Reach::of(effect) == Reach::Own => {
                 "it is pulled by a client of its own, which does not see the logins of the job"
             }
             _ => {
@@ -162,18 +162,6 @@ fn wanted<'j>(desk: &Desk<'_, '_, '_>, job: &'j Job, out: &mut Proposal) -> Want
         });
     }
     wanted
-}
-
-/// Whether the program looks where the login action writes.
-fn reads_docker(effect: &Effect) -> bool {
-    let Kind::Pull {
-        puller: Puller::Client(stores),
-        ..
-    } = &effect.kind
-    else {
-        return false;
-    };
-    stores.contains(&Store::docker())
 }
 
 /// Finds the list and the item that a login for all of `wanted` goes before.

@@ -222,9 +222,13 @@ fn declare(
         Some(known) => missing
             .iter()
             .all(|(k, v)| put::key(style, known.value, Beside::End, k, v, part)),
-        None if call.value.is_null() => {
-            let all = Yaml::Map(vec![("secrets".to_owned(), Yaml::Map(missing))]);
-            put::below(style, call.key, call.value, &all, part)
+        None if call.value.pairs().next().is_none() => {
+            let secrets = Yaml::Map(missing);
+            let all = Yaml::Map(vec![("secrets".to_owned(), secrets.clone())]);
+            let in_block = file.on().is_some_and(|on| on.style() == Written::Block);
+            (in_block || call.value.is_null())
+                && put::below(style, call.key, call.value, &all, part)
+                || put::key(style, call.value, Beside::End, "secrets", &secrets, part)
         }
         None => put::key(
             style,

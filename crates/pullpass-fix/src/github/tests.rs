@@ -771,6 +771,24 @@ fn a_called_workflow_declares_the_secrets_however_it_says_that_it_can_be_called(
             format!(" {{{call}, workflow_dispatch: }}"),
         ),
         (" {push: , workflow_call}", format!(" {{push: , {call}}}")),
+        (
+            " {push: , workflow_call: {}}",
+            format!(" {{push: , {call}}}"),
+        ),
+        (
+            " {workflow_call: ~, push: null}",
+            format!(" {{{call}, push: null}}"),
+        ),
+        ("\n  push:\n  workflow_call: {}", block.to_owned()),
+        ("\n  push:\n  workflow_call: ~", block.to_owned()),
+        (
+            "\n  push:\n  workflow_call: { } # by ours",
+            block.replace("workflow_call:", "workflow_call: # by ours"),
+        ),
+        (
+            "\n  push:\n  workflow_call: # by ours",
+            block.replace("workflow_call:", "workflow_call: # by ours"),
+        ),
     ] {
         edited_files(
             &[(CALLED, &called(before, "", "")), (PATH, &caller(""))],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pullpass_audit::context::{Unlisted, Unread};
 use pullpass_audit::effect::{By, Forks, Provider, Runner};
 use pullpass_audit::finding::{Audit, Finding, Fixable, Severity};
-use pullpass_audit::verdict::{Auth, Cause, Credential, Place, Pull, TraceStep};
+use pullpass_audit::verdict::{Auth, Cause, Credential, Place, Pull, Reach, TraceStep};
 
 pub(crate) const CONFIG: &str = ".circleci/config.yml";
 
@@ -47,6 +47,7 @@ fn pull(place: Place, image: &str, auth: Auth) -> Pull {
         runner: Runner::Hosted,
         by_host: false,
         has_slot: false,
+        reach: Reach::Job,
         forks: Forks::No,
         reached: true,
     }

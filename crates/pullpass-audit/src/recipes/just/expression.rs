@@ -161,7 +161,7 @@ impl Scope<'_, '_> {
             "invocation_directory" | "invocation_dir" | "invocation_directory_native" => {
                 return match &self.run.cwd {
                     crate::run::Cwd::Inside(from) => relative(&self.cwd, from),
-                    crate::run::Cwd::Elsewhere => unknown(),
+                    crate::run::Cwd::Above(_) | crate::run::Cwd::Elsewhere => unknown(),
                 };
             }
             "just_executable" => return "just".to_owned(),
