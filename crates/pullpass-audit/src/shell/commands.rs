@@ -88,6 +88,9 @@ impl Shell {
             debug_assert!(!is_idle(call.name()), "{} is known", call.name());
             return done;
         }
+        if !self.unread.is_empty() {
+            self.unread_function(run, call);
+        }
         let done = self.program(run, call);
         self.print_unknown();
         done

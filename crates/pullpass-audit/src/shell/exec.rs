@@ -366,7 +366,10 @@ impl Shell {
             }
             _ => return None,
         };
-        if self.functions.contains_key(name) || !words.iter().all(Word::is_inert) {
+        if self.functions.contains_key(name)
+            || !self.unread.is_empty()
+            || !words.iter().all(Word::is_inert)
+        {
             return None;
         }
         if !is_silent(name) {

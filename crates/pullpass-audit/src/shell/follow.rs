@@ -186,6 +186,7 @@ impl Shell {
             return self.nested_text(run, text);
         }
         let Some(path) = self.locate(run, &file.text) else {
+            self.source_unread(run, file);
             return Done::UNKNOWN;
         };
         let Some(text) = self.read_at(run, &path) else {
@@ -846,7 +847,7 @@ fn skip_options(mut args: &[Arg]) -> &[Arg] {
 }
 
 /// Whether a file is a shell script: its first line says so, or says nothing.
-fn is_shell(path: &RepoPath, text: &str) -> bool {
+pub(super) fn is_shell(path: &RepoPath, text: &str) -> bool {
     match text.strip_prefix("#!") {
         Some(rest) => {
             let line = rest.lines().next().unwrap_or("");

@@ -32,6 +32,7 @@ mod redirect;
 pub(crate) mod suites;
 mod tools;
 mod trigger;
+mod unread;
 mod words;
 mod wrappers;
 
@@ -107,6 +108,8 @@ struct Shell {
     file: Option<RepoPath>,
     arrays: BTreeMap<String, Vec<Text>>,
     functions: BTreeMap<String, Function>,
+    /// Files that were perhaps read, and whose functions are not known.
+    unread: Vec<unread::Unread>,
     /// `trap '...' EXIT`
     at_exit: Option<Mapped>,
     /// What the commands print, where someone reads it.
@@ -363,6 +366,7 @@ impl Shell {
             file: None,
             arrays: BTreeMap::new(),
             functions: BTreeMap::new(),
+            unread: Vec::new(),
             at_exit: None,
             output: None,
             input: Input::Unknown,

@@ -18,6 +18,9 @@ const SET_BY_CI: [&str; 7] = [
     "SEMAPHORE_",
 ];
 
+/// CircleCI sets it to the job's working directory, which a `checkout` makes the root of the repository.
+const WORKING_DIRECTORY: &str = "CIRCLE_WORKING_DIRECTORY";
+
 impl Shell {
     pub(super) fn parameter(
         &mut self,
@@ -209,6 +212,7 @@ impl Shell {
                     Some(value) if !(value.is_empty() && *colon) => value,
                     // `[ -n "${TOKEN:-}" ]` asks whether the machine has it, as `[ -n "$TOKEN" ]` does.
                     None if self.asks && word.parts.is_empty() => run.variable(name),
+                    None if name == WORKING_DIRECTORY => run.variable(name),
                     // Nothing in the repository sets it, so the default is what a reader expects.
                     _ if !is_set_by_ci(name) => {
                         let value = self.value(run, word);
@@ -244,6 +248,10 @@ impl Shell {
             } => {
                 let pattern = self.pattern(run, pattern);
                 let with = self.value(run, with);
+                // `${CIRCLE_WORKING_DIRECTORY/#\~/$HOME}`: it is set to `~/project`, whose `~` no shell unfolds.
+                if value.is_none() && name == WORKING_DIRECTORY && pattern.is("~") {
+                    return run.variable(name);
+                }
                 value
                     .filter(|_| *anchor == Anchor::None)
                     .and_then(|value| {

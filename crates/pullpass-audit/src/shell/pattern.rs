@@ -41,6 +41,12 @@ impl Pattern {
         out
     }
 
+    /// Whether it matches this text and nothing else.
+    pub(super) fn is(&self, text: &str) -> bool {
+        let chars = text.chars().map(Piece::Char);
+        self.0.iter().copied().eq(chars)
+    }
+
     pub(super) fn glob(&mut self, c: char) {
         self.0.push(match c {
             '*' => Piece::AnyText,

@@ -440,6 +440,47 @@ fn compose_commands_reach_their_services() {
 }
 
 #[test]
+fn a_folder_that_is_circlecis_working_directory_is_the_repository() {
+    let files = [("ci/lib.sh", "pull_it() { docker pull \"$1\"; }\n")];
+    for script in [
+        ". \"$CIRCLE_WORKING_DIRECTORY/ci/lib.sh\"; pull_it a",
+        ". \"${CIRCLE_WORKING_DIRECTORY:-/workspace}/ci/lib.sh\"; pull_it a",
+        "export D=${WORK:-${CIRCLE_WORKING_DIRECTORY:-\"${HOME}/work\"}}\nsource \"${D}/ci/lib.sh\"; pull_it a",
+        "D=${CIRCLE_WORKING_DIRECTORY/#\\~/$HOME}\n. \"$D/ci/lib.sh\"; pull_it a",
+        "D=\"${CIRCLE_WORKING_DIRECTORY/\\~/$HOME}\"\n. \"$D/ci/lib.sh\"; pull_it a",
+        ". ${GITHUB_WORKSPACE:-$PWD}/ci/lib.sh; pull_it a",
+    ] {
+        assert_eq!(effects_in(&files, script), ["pull a always"], "{script}");
+    }
+}
+
+#[test]
+fn a_function_of_a_file_that_may_have_been_read_is_unknown_once() {
+    let lib = "say() { echo; }\npull_it() { docker pull \"$1\"; }\nall() { pull_it a; }\n";
+    let files = [("ci/lib.sh", lib), ("ci/plain.sh", "pull_it() { true; }\n")];
+    let why = "it is defined in a file of this repository that `$LIB/ci/lib.sh` may be; which file that is, is known only when the job runs";
+    for (script, expected) in [
+        ("say; pull_it a; pull_it b", &["pull_it"][..]),
+        ("all", &["all"]),
+        ("say; other", &[]),
+        ("pull_it() { docker pull b; }", &[]),
+    ] {
+        let script = format!("source \"$LIB/ci/lib.sh\"\n{script}");
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|name| format!("opaque the function `{name}`: {why}"))
+            .collect();
+        assert_eq!(effects_in(&files, &script), expected, "{script}");
+    }
+    for script in [
+        "source \"$LIB/ci/plain.sh\"; pull_it",
+        ". $LIB/none.sh; pull_it",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+#[test]
 fn scripts_of_the_repository_are_followed_and_nothing_else() {
     let files = [
         (
