@@ -434,6 +434,25 @@ mod tests {
     }
 
     #[test]
+    fn what_two_commands_print_is_no_shared_variable() {
+        let rule = "shared-variable-across-registries";
+        let logins = |first: &str, second: &str| {
+            in_steps(
+                "push",
+                &format!(
+                    "    - run: {first} | docker login -u u --password-stdin one.example.com\n    - run: {second} | docker login -u u --password-stdin two.example.com\n"
+                ),
+            )
+        };
+        assert!(!logins("./token one", "./token two").contains(&rule));
+        assert!(
+            !logins("aws ecr get-login-password", "aws ecr get-login-password").contains(&rule)
+        );
+        assert!(logins("printenv P", "echo $P").contains(&rule));
+        assert!(!logins("printenv P", "echo $Q").contains(&rule));
+    }
+
+    #[test]
     fn a_pull_request_brings_no_inputs() {
         let on = "{pull_request: , workflow_dispatch: {inputs: {publish: {type: boolean}}}}";
         let job = |condition: &str| {

@@ -58,7 +58,8 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             continue;
         };
         // GitHub's own token is meant for GitHub's registry; anything that prints a token is no variable.
-        if password.starts_with("$(") || password == crate::verdict::Credential::REDACTED {
+        let printed = password.starts_with("$(") || password == crate::shell::UNKNOWN_INPUT;
+        if printed || password == crate::verdict::Credential::REDACTED {
             continue;
         }
         let known = *first.entry(password).or_insert(login);

@@ -9,7 +9,7 @@ use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text, is_hole};
 
 /// Commands of the shell that do or print something that counts.
-pub(super) const NAMES: [&str; 50] = [
+pub(super) const NAMES: [&str; 51] = [
     ":",
     "true",
     "false",
@@ -41,6 +41,7 @@ pub(super) const NAMES: [&str; 50] = [
     "readarray",
     "echo",
     "printf",
+    "printenv",
     "pwd",
     "cat",
     "tee",
@@ -203,6 +204,10 @@ impl Shell {
             "printf" => {
                 self.printf(call);
                 Done::known(true)
+            }
+            "printenv" => {
+                self.printenv(run, call);
+                Done::UNKNOWN
             }
             "pwd" => {
                 match self.folder(run) {
@@ -425,6 +430,28 @@ impl Shell {
             out.push("\n", call.span.end, false);
         }
         self.print(out, call.span);
+    }
+
+    /// `printenv PASSWORD | docker login …`: the variable's value. Of all variables nothing is known.
+    fn printenv(&mut self, run: &JobRun<'_>, call: &Call<'_>) {
+        if self.output.is_none() {
+            return;
+        }
+        let mut names = call.rest();
+        while let [first, rest @ ..] = names
+            && first.as_str() == "--"
+        {
+            names = rest;
+        }
+        match names {
+            [name] if is_name(name.as_str()) => {
+                let value = self.lookup(run, name.as_str());
+                let value = value.unwrap_or_else(|| run.variable(name.as_str()));
+                let line = format!("{}\n", value.as_str());
+                self.print(Mapped::at(name.span, line), call.span);
+            }
+            _ => self.print_unknown(),
+        }
     }
 
     fn printf(&mut self, call: &Call<'_>) {

@@ -78,6 +78,9 @@ fn pulls(name: &str) -> bool {
     super::docker::is_client(name) || super::tools::names().any(|tool| tool == name)
 }
 
+/// What a secret is that comes from a command whose output is not known.
+pub(crate) const UNKNOWN_INPUT: &str = "(standard input)";
+
 impl Shell {
     /// Executes one command.
     pub(super) fn call(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
@@ -190,7 +193,7 @@ impl Shell {
     pub(super) fn secret_on_input(&self, run: &JobRun<'_>, _at: Span) -> Option<Text> {
         Some(match self.input.known() {
             Some(text) => Text::from(text.text.trim()),
-            None => run.cx.holes.of("(standard input)", HoleKind::Output),
+            None => run.cx.holes.of(UNKNOWN_INPUT, HoleKind::Output),
         })
     }
 }

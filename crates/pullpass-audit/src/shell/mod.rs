@@ -39,6 +39,7 @@ mod wrappers;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use commands::UNKNOWN_INPUT;
 pub(crate) use param::is_set_by_ci;
 pub(crate) use redirect::is_name;
 

@@ -260,6 +260,18 @@ fn logins_say_where_with_what_and_why_they_cannot_work() {
             "login [] $U/$T by docker login",
         ),
         (
+            "printenv TOKEN | docker login -u \"$U\" --password-stdin",
+            "login [] $U/$TOKEN by docker login",
+        ),
+        (
+            "export T=$TOKEN; printenv -- T | docker login -u u --password-stdin",
+            "login [] u/$TOKEN by docker login",
+        ),
+        (
+            "printenv A B | docker login -u u --password-stdin",
+            "login [] u/(standard input) by docker login",
+        ),
+        (
             "aws ecr get-login-password | docker login -u AWS --password-stdin $ECR",
             "login [$ECR.amazonaws.com] AWS/(standard input) by docker login",
         ),
