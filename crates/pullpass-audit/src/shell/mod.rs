@@ -276,7 +276,10 @@ fn names_flags(shown: &str) -> bool {
     let shown = shown.to_ascii_lowercase();
     let mut words = shown.split(|c: char| !c.is_ascii_alphanumeric());
     let image = words.clone().any(|word| word.starts_with("image"));
+    // `$(cat list | xargs)` prints what the list holds.
+    let xargs = words.clone().any(|word| word == "xargs");
     !image
+        && !xargs
         && words.any(|word| {
             let many = [
                 "opts",

@@ -235,6 +235,73 @@ fn images_are_found_however_the_command_is_written() {
     }
 }
 
+/// GNU parallel's manual; `parallel -- …` is the one of moreutils.
+#[test]
+fn parallel_runs_a_command_for_each_argument() {
+    let table: &[(&str, &[&str])] = &[
+        (
+            "parallel docker pull ::: a/b c/d",
+            &["a/b always", "c/d always"],
+        ),
+        (
+            "parallel -j4 --halt now,fail=1 'docker pull {}:1' ::: a/b c/d",
+            &["a/b:1 always", "c/d:1 always"],
+        ),
+        (
+            "parallel 'docker pull' ::: a/b c/d",
+            &["a/b always", "c/d always"],
+        ),
+        (
+            "printf 'a/b\\nc/d\\n' | parallel docker pull",
+            &["a/b always", "c/d always"],
+        ),
+        (
+            "printf 'docker pull a/b\\ndocker pull c/d\\n' | parallel",
+            &["a/b always", "c/d always"],
+        ),
+        (
+            "parallel ::: 'docker pull a/b' 'docker pull c/d'",
+            &["a/b always", "c/d always"],
+        ),
+        (
+            "parallel docker pull {1}:{2} ::: a/b c/d ::: 1 2",
+            &[
+                "a/b:1 always",
+                "a/b:2 always",
+                "c/d:1 always",
+                "c/d:2 always",
+            ],
+        ),
+        (
+            "parallel docker pull me/{/.} ::: x/app.tar",
+            &["me/app always"],
+        ),
+        (
+            "parallel docker pull :::: list",
+            &["a/b always", "c/d always"],
+        ),
+        ("parallel docker pull", &["$(parallel) always"]),
+        (
+            "parallel -j 2 -- 'docker pull a/b' 'docker pull c/d'",
+            &["a/b always", "c/d always"],
+        ),
+        (
+            "parallel docker pull -- a/b c/d",
+            &["a/b always", "c/d always"],
+        ),
+        ("parallel gzip ::: a b", &[]),
+    ];
+    for (script, expected) in table {
+        let lines = effects_in(&[("list", "a/b\nc/d\n")], script);
+        let expected: Vec<String> = expected.iter().map(|pull| format!("pull {pull}")).collect();
+        assert_eq!(lines, expected, "{script}");
+    }
+    assert_eq!(
+        pulls("docker run $(cat image | xargs)"),
+        ["$(cat image | xargs)"]
+    );
+}
+
 #[test]
 fn logins_say_where_with_what_and_why_they_cannot_work() {
     let table = [

@@ -8,7 +8,7 @@ use super::{Arg, Done, Input, Shell};
 use crate::effect::ROOTS_DOCKER;
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Mapped, Text};
 
 /// Commands that `xargs` is followed for.
 const MAX_CALLS: usize = 64;
@@ -38,7 +38,8 @@ impl Shell {
                 let script = script.value(&["-c", "--command"])?.clone();
                 return Some(self.process(run, script.script().into(), |_| {}));
             }
-            "concurrently" | "parallel" => return Some(self.each_as_script(run, call)),
+            "concurrently" => return Some(self.each_as_script(run, call.rest())),
+            "parallel" => return Some(self.parallel(run, call)),
             "command" if matches!(call.word(1), "-v" | "-V") => return Some(Done::UNKNOWN),
             _ => {}
         }
@@ -135,15 +136,147 @@ impl Shell {
     }
 
     /// `concurrently "npm run a" "npm run b"`.
-    fn each_as_script(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+    fn each_as_script(&mut self, run: &mut JobRun<'_>, args: &[Arg]) -> Done {
         let flags = flags::Spec::values("-n --names -p --prefix -c -j --jobs -P --retries --delay");
-        let parsed = flags::parse(run, call.rest(), &flags, Order::Mixed);
+        let parsed = flags::parse(run, args, &flags, Order::Mixed);
         for arg in parsed.rest.iter().take(MAX_CALLS) {
             if arg.as_str().contains(' ') {
                 self.process(run, arg.script().into(), |_| {});
             }
         }
         Done::UNKNOWN
+    }
+
+    /// GNU parallel: `parallel docker pull {} ::: a b`, `parallel docker pull < list`; without a command
+    /// it runs lines. The other program of that name has `--` before the arguments.
+    fn parallel(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let flags = flags::Spec::values(PARALLEL_VALUES);
+        let is_list = |arg: &Arg| matches!(arg.as_str(), ":::" | ":::+" | "::::" | "::::+");
+        let args = call.rest();
+        let end = args.iter().position(is_list).unwrap_or(args.len());
+        let (own, mut lists) = args.split_at(end);
+        let dashes = own.iter().position(|arg| arg.as_str() == "--");
+        let (own, others) = own.split_at(dashes.unwrap_or(own.len()));
+        let parsed = flags::parse(run, own, &flags, Order::FlagsFirst);
+        let mut command = parsed.rest.clone();
+        let others = others.get(1..).unwrap_or_default();
+        let mut sources: Vec<Vec<Arg>> = Vec::new();
+        if lists.is_empty() && !others.is_empty() && !command.is_empty() {
+            sources.push(others.to_vec());
+        } else if lists.is_empty() && !others.is_empty() {
+            return self.each_as_script(run, others);
+        } else {
+            command.extend_from_slice(others);
+        }
+        while let Some((kind, rest)) = lists.split_first() {
+            let end = rest.iter().position(is_list).unwrap_or(rest.len());
+            let (items, more) = rest.split_at(end);
+            lists = more;
+            let items: Vec<Arg> = match kind.as_str().starts_with("::::") {
+                true => items
+                    .iter()
+                    .flat_map(|file| self.read_items(run, &self.file_input(run, file), true, call))
+                    .collect(),
+                false => items.to_vec(),
+            };
+            match (kind.as_str().ends_with('+'), sources.last_mut()) {
+                // Linked with the one before: which of it goes with which is not worth the while.
+                (true, Some(_)) => {}
+                _ => sources.push(items),
+            }
+        }
+        if sources.is_empty() {
+            let input = match parsed.value(&["-a", "--arg-file"]) {
+                Some(file) => self.file_input(run, file),
+                None => self.input.clone(),
+            };
+            sources.push(self.read_items(run, &input, true, call));
+        }
+        for chosen in combinations(&sources) {
+            self.one_of_parallel(run, &command, &chosen, call);
+        }
+        Done::UNKNOWN
+    }
+
+    /// One command of GNU parallel: its words with these arguments, which a shell reads as one line.
+    fn one_of_parallel(
+        &mut self,
+        run: &mut JobRun<'_>,
+        command: &[Arg],
+        chosen: &[&Arg],
+        call: &Call<'_>,
+    ) {
+        let has_place = command.iter().any(|arg| arg.as_str().contains('{'));
+        let mut words: Vec<Arg> = command.iter().map(|arg| filled(arg, chosen)).collect();
+        if !has_place {
+            words.extend(chosen.iter().copied().cloned());
+        }
+        let plain = |word: &Arg| !word.as_str().contains(SPECIAL) && !word.as_str().is_empty();
+        match words.as_slice() {
+            [only] => {
+                self.process(run, only.script().into(), |_| {});
+            }
+            [first, rest @ ..] if !plain(first) && !has_place => {
+                // `parallel 'docker pull' ::: a b`
+                let rest: Vec<&str> = rest.iter().map(Arg::as_str).collect();
+                let line = format!("{} {}", first.as_str(), rest.join(" "));
+                self.process(run, Mapped::at(first.span, line).into(), |_| {});
+            }
+            _ if words.iter().all(plain) => {
+                self.recall(run, &words, call.span);
+            }
+            _ => {
+                let all: Vec<&str> = words.iter().map(Arg::as_str).collect();
+                let line = Mapped::at(call.span, all.join(" "));
+                self.process(run, line.into(), |_| {});
+            }
+        }
+    }
+
+    /// What a file of arguments holds.
+    pub(super) fn file_input(&self, run: &JobRun<'_>, file: &Arg) -> Input {
+        match self.processes.get(&file.text) {
+            Some(printed) => printed.clone(),
+            None if file.as_str() == "-" => self.input.clone(),
+            None => match self.read(run, &file.text) {
+                Some(text) => Input::Known(text),
+                None => Input::Unknown,
+            },
+        }
+    }
+
+    /// What is read as arguments: lines or words; one that is not known where the input is not.
+    fn read_items(
+        &self,
+        run: &JobRun<'_>,
+        input: &Input,
+        lines: bool,
+        call: &Call<'_>,
+    ) -> Vec<Arg> {
+        let Some(text) = input.known() else {
+            let written = format!("$({})", call.name());
+            let hole = run.cx.holes.of(&written, HoleKind::Output);
+            return vec![Arg::new(hole, call.span)];
+        };
+        let whole = text.text.as_str();
+        let pieces: Vec<&str> = if lines {
+            whole.lines().map(str::trim).collect()
+        } else {
+            whole.split_whitespace().collect()
+        };
+        let mut from = 0;
+        pieces
+            .into_iter()
+            .filter(|piece| !piece.is_empty())
+            .take(1024)
+            .map(|piece| {
+                let at = whole.get(from..).and_then(|rest| rest.find(piece));
+                let start = from + at.unwrap_or(0);
+                from = start + piece.len();
+                let span = text.span(start, from);
+                Arg::new(Text::from(piece.trim_matches(['"', '\''])), span)
+            })
+            .collect()
     }
 
     fn xargs(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
@@ -155,10 +288,7 @@ impl Shell {
             return Done::UNKNOWN;
         }
         let input = match parsed.value(&["-a", "--arg-file"]) {
-            Some(file) => match self.read(run, &file.text) {
-                Some(text) => Input::Known(text),
-                None => Input::Unknown,
-            },
+            Some(file) => self.file_input(run, file),
             None => self.input.clone(),
         };
         let placeholder = parsed
@@ -168,35 +298,7 @@ impl Shell {
         let lines = placeholder.is_some()
             || parsed.value(&["-d", "--delimiter"]).is_some()
             || parsed.value(&["-L"]).is_some();
-        let items: Vec<Arg> = match input.known() {
-            Some(text) => {
-                let whole = text.text.as_str();
-                let pieces: Vec<&str> = if lines {
-                    whole.lines().map(str::trim).collect()
-                } else {
-                    whole.split_whitespace().collect()
-                };
-                let mut from = 0;
-                pieces
-                    .into_iter()
-                    .filter(|piece| !piece.is_empty())
-                    .take(1024)
-                    .map(|piece| {
-                        let at = whole.get(from..).and_then(|rest| rest.find(piece));
-                        let start = from + at.unwrap_or(0);
-                        from = start + piece.len();
-                        Arg::new(
-                            Text::from(piece.trim_matches(['"', '\''])),
-                            text.span(start, from),
-                        )
-                    })
-                    .collect()
-            }
-            None => {
-                let hole = run.cx.holes.of("$(xargs)", HoleKind::Output);
-                vec![Arg::new(hole, call.span)]
-            }
-        };
+        let items = self.read_items(run, &input, lines, call);
         let count: usize = parsed
             .value(&["-n", "--max-args", "-L"])
             .and_then(|arg| arg.as_str().parse().ok())
@@ -231,6 +333,67 @@ impl Shell {
         }
         Done::UNKNOWN
     }
+}
+
+/// Flags of GNU parallel that take a value (its manual, <https://www.gnu.org/software/parallel/man.html>).
+const PARALLEL_VALUES: &str = "-j --jobs -P --max-procs -a --arg-file -n --max-args -N --max-replace-args -L -l --max-lines \
+     -C --colsep -I -d --delimiter -E -s --max-chars --delay --retries --timeout --joblog --results --res --halt \
+     --halt-on-error --env --tagstring --load --nice --memfree --limit -S --sshlogin --slf --sshloginfile \
+     --wd --workdir --tmpdir --basefile --bf --block --recstart --recend --shellquote --profile -J --tempdir \
+     --compress-program --memsuspend --termseq --trim --rpl --ctag --ctagstring";
+
+/// What a shell does not take as it stands.
+const SPECIAL: [char; 16] = [
+    ' ', '\t', '\n', ';', '|', '&', '$', '`', '"', '\'', '<', '>', '(', ')', '*', '\\',
+];
+
+/// One argument of each list, in every way that there is, as far as anybody has them.
+fn combinations(sources: &[Vec<Arg>]) -> Vec<Vec<&Arg>> {
+    let mut all: Vec<Vec<&Arg>> = vec![Vec::new()];
+    for source in sources {
+        all = all
+            .into_iter()
+            .flat_map(|chosen| {
+                source.iter().map(move |item| {
+                    let mut chosen = chosen.clone();
+                    chosen.push(item);
+                    chosen
+                })
+            })
+            .take(MAX_CALLS)
+            .collect();
+    }
+    all
+}
+
+/// An argument of GNU parallel with the places filled in it: `{}`, `{1}`, and parts of paths.
+fn filled(arg: &Arg, chosen: &[&Arg]) -> Arg {
+    if !arg.as_str().contains('{') {
+        return arg.clone();
+    }
+    let mut out = arg.clone();
+    for (at, item) in chosen.iter().enumerate() {
+        out = put(&out, &format!("{{{}}}", at + 1), item);
+    }
+    let whole: Vec<&str> = chosen.iter().map(|item| item.as_str()).collect();
+    let whole = whole.join(" ");
+    let span = chosen.first().map_or(arg.span, |item| item.span);
+    let name = whole.rsplit('/').next().unwrap_or("");
+    let folder = whole.rsplit_once('/').map_or(".", |(folder, _)| folder);
+    let bare = |text: &str| match text.rsplit_once('.') {
+        Some((before, ending)) if !ending.contains('/') => before.to_owned(),
+        _ => text.to_owned(),
+    };
+    for (place, value) in [
+        ("{}", whole.clone()),
+        ("{.}", bare(&whole)),
+        ("{/}", name.to_owned()),
+        ("{//}", folder.to_owned()),
+        ("{/.}", bare(name)),
+    ] {
+        out = put(&out, place, &Arg::new(Text::from(value), span));
+    }
+    out
 }
 
 /// An argument with a placeholder replaced.
