@@ -111,6 +111,7 @@ impl Shell {
                 for arg in call.rest() {
                     run.env.remove(arg.as_str());
                     self.arrays.remove(arg.as_str());
+                    self.forget_map(arg.as_str());
                     self.functions.remove(arg.as_str());
                 }
                 Done::known(true)
@@ -300,14 +301,18 @@ impl Shell {
 
     fn declare(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
         let mut deletes = false;
+        let mut map = false;
         for arg in call.rest() {
             let text = arg.as_str();
             if text.starts_with('-') || text.starts_with('+') {
+                map |= text.starts_with('-') && text.contains('A');
                 deletes |= call.name() == "export" && text.contains('n');
                 continue;
             }
             let Some((name, value)) = text.split_once('=') else {
-                if call.name() == "local" && is_name(text) {
+                if map && is_name(text) {
+                    self.declare_map(text);
+                } else if call.name() == "local" && is_name(text) {
                     self.set(run, text, Text::default());
                 }
                 continue;
@@ -317,6 +322,11 @@ impl Shell {
                 None => (name, false),
             };
             if !is_name(name) || deletes {
+                continue;
+            }
+            if arg.array && (map || self.is_map(name)) {
+                self.arrays.remove(name);
+                self.fill_map(name, value.split_whitespace(), append);
                 continue;
             }
             if arg.array {

@@ -381,6 +381,11 @@ impl Shell {
     pub(super) fn assign(&mut self, run: &mut JobRun<'_>, assignment: &Assignment) {
         let name = assignment.name.as_str();
         match &assignment.value {
+            AssignValue::Array(words) if self.is_map(name) => {
+                let words = self.arguments_of(run, words);
+                let words = words.iter().map(Arg::as_str);
+                self.fill_map(name, words, assignment.append);
+            }
             AssignValue::Array(words) => {
                 let values: Vec<Text> = self
                     .arguments_of(run, words)
@@ -391,6 +396,13 @@ impl Shell {
             }
             AssignValue::Scalar(word) => {
                 let mut value = self.value(run, word);
+                if let Some(index) = &assignment.index
+                    && self.is_map(name)
+                {
+                    let key = self.value(run, index);
+                    self.put_in_map(name, key, value, assignment.append);
+                    return;
+                }
                 if assignment.index.is_some() {
                     // One element of an array: which one is seldom known.
                     self.arrays.remove(name);

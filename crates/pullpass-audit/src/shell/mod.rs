@@ -25,6 +25,7 @@ mod flags;
 mod follow;
 mod getopt;
 mod glob;
+mod maps;
 mod open;
 mod param;
 mod pattern;
@@ -108,6 +109,7 @@ struct Shell {
     /// The file that is being executed, when it is one.
     file: Option<RepoPath>,
     arrays: BTreeMap<String, Vec<Text>>,
+    maps: Rc<maps::Maps>,
     functions: BTreeMap<String, Function>,
     /// Files that were perhaps read, and whose functions are not known.
     unread: Vec<unread::Unread>,
@@ -356,6 +358,7 @@ struct State {
     env: Variables,
     exported: Variables,
     arrays: BTreeMap<String, Vec<Text>>,
+    maps: Rc<maps::Maps>,
     cwd: Cwd,
 }
 
@@ -369,6 +372,7 @@ impl Shell {
             zero: None,
             file: None,
             arrays: BTreeMap::new(),
+            maps: Rc::default(),
             functions: BTreeMap::new(),
             unread: Vec::new(),
             at_exit: None,
@@ -438,6 +442,7 @@ impl Shell {
             env: run.variables(),
             exported: run.handed_on(),
             arrays: self.arrays.clone(),
+            maps: Rc::clone(&self.maps),
             cwd: run.cwd.clone(),
         }
     }
@@ -446,6 +451,7 @@ impl Shell {
         run.env = state.env;
         run.cwd = state.cwd;
         self.arrays = state.arrays;
+        self.maps = state.maps;
     }
 
     /// Goes back to where a branch began. What a subshell hands on to later steps stays handed on;
@@ -487,6 +493,7 @@ impl Shell {
             value.splice(begins..from, [more]);
             true
         });
+        self.maps = maps::agreed(&self.maps, &other.maps);
         if run.cwd != other.cwd {
             run.cwd = Cwd::Elsewhere;
         }
@@ -559,6 +566,7 @@ impl Shell {
             value
         };
         self.arrays.remove(name);
+        self.forget_map(name);
         run.env.insert(name.to_owned(), value);
     }
 }

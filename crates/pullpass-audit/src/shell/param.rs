@@ -29,6 +29,14 @@ impl Shell {
         range: Range,
     ) -> Value {
         let name = param.name.as_str();
+        if param.indirect
+            && let Some(keys) = self.keys_of(param)
+        {
+            return match keys {
+                Some(keys) => Value::Many(keys),
+                None => Value::One(self.hole(run, range)),
+            };
+        }
         if param.indirect {
             return Value::One(
                 match self.lookup(run, name).as_ref().and_then(Text::known) {
@@ -77,6 +85,9 @@ impl Shell {
             Some(index) => self.element(run, name, index),
             None => self.lookup(run, name),
         };
+        if value.is_none() && param.op == ParamOp::None && self.is_map(name) {
+            return Value::One(self.hole(run, range));
+        }
         Value::One(self.operate(run, name, value, &param.op, range))
     }
 
@@ -101,7 +112,25 @@ impl Shell {
             return Some(self.arguments.as_ref().map(|all| all.to_vec()));
         }
         let index = param.index.as_ref()?.literal_or_glob()?;
-        matches!(index.as_ref(), "@" | "*").then(|| self.arrays.get(&param.name).cloned())
+        matches!(index.as_ref(), "@" | "*").then(|| {
+            let values = || self.all_of_map(&param.name, false).flatten();
+            self.arrays.get(&param.name).cloned().or_else(values)
+        })
+    }
+
+    /// `${!array[@]}`: what its elements are found by. The inner `None`: it cannot be known.
+    #[expect(clippy::option_option, reason = "no list, an unknown list, a list")]
+    fn keys_of(&self, param: &ParamExpansion) -> Option<Option<Vec<Text>>> {
+        let index = param.index.as_ref()?.literal_or_glob()?;
+        if !matches!(index.as_ref(), "@" | "*") || param.op != ParamOp::None {
+            return None;
+        }
+        if let Some(keys) = self.all_of_map(&param.name, true) {
+            return Some(keys);
+        }
+        let all = self.arrays.get(&param.name)?;
+        let number = |at: usize| Text::from(at.to_string());
+        Some(Some((0..all.len()).map(number).collect()))
     }
 
     fn slice(
@@ -128,6 +157,9 @@ impl Shell {
         index: &super::syntax::Word,
     ) -> Option<Text> {
         let index = self.value(run, index);
+        if self.is_map(name) {
+            return self.in_map(name, &index);
+        }
         let index: usize = index.known()?.trim().parse().ok()?;
         if name == "BASH_SOURCE" && index == 0 {
             return self.lookup(run, "BASH_SOURCE");

@@ -235,6 +235,40 @@ fn images_are_found_however_the_command_is_written() {
     }
 }
 
+#[test]
+fn associative_arrays_give_what_stands_under_a_key() {
+    let map = "declare -A M=([x]=a/b:1 [\"y\"]=\"c/d:2\")\n";
+    for (script, expected) in [
+        ("docker pull \"${M[x]}\"", &["a/b:1 always"][..]),
+        ("k=y; docker pull ${M[$k]}", &["c/d:2 always"]),
+        (
+            "for k in \"${!M[@]}\"; do docker pull \"${M[$k]}\"; done",
+            &["a/b:1 always", "c/d:2 always"],
+        ),
+        (
+            "for i in \"${M[@]}\"; do docker pull \"$i\"; done",
+            &["a/b:1 always", "c/d:2 always"],
+        ),
+        ("M[x]=e/f; docker pull ${M[x]}", &["e/f always"]),
+        ("M+=([z]=e/f)\ndocker pull ${M[z]}", &["e/f always"]),
+        (
+            "if [ -n \"$Q\" ]; then M[x]=e/f; fi; docker pull ${M[x]}",
+            &["${M[x]} always"],
+        ),
+        ("docker pull ${M[$K]}", &["${M[$K]} always"]),
+    ] {
+        assert_eq!(pulls(&format!("{map}{script}")), expected, "{script}");
+    }
+    for script in [
+        "declare -A M\nM=([x]=a/b)\ndocker pull ${M[x]}",
+        "f() { local -A M; M[x]=a/b; docker pull ${M[x]}; }; f",
+        "declare -A M=( [x]=a/b # one\n [y]=\"two words\"\n)\ndocker pull ${M[x]}",
+        "A=(a/b)\nfor i in \"${!A[@]}\"; do docker pull \"${A[$i]}\"; done",
+    ] {
+        assert_eq!(pulls(script), ["a/b always"], "{script}");
+    }
+}
+
 /// GNU parallel's manual; `parallel -- …` is the one of moreutils.
 #[test]
 fn parallel_runs_a_command_for_each_argument() {
