@@ -73,6 +73,30 @@ pub(super) fn is_idle(name: &str) -> bool {
     program && !KNOWN.contains(name) && !builtins::is_silent(name)
 }
 
+/// Whether something here knows a program of this name that is none of the shell's own.
+pub(super) fn is_tool(name: &str) -> bool {
+    pulls(name)
+        || matches!(name, "task" | "go-task" | "just")
+        || super::tools::suite(name).is_some()
+}
+
+/// Whether a program of this name runs a file that is not read.
+fn interprets(name: &str) -> bool {
+    matches!(
+        name,
+        "python"
+            | "python3"
+            | "node"
+            | "ruby"
+            | "perl"
+            | "php"
+            | "deno"
+            | "bun"
+            | "tsx"
+            | "ts-node"
+    )
+}
+
 /// Whether a program of this name pulls or signs in.
 fn pulls(name: &str) -> bool {
     super::docker::is_client(name) || super::tools::names().any(|tool| tool == name)

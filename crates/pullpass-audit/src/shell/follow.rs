@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use super::exec::Call;
 use super::flags::{self, Order, Spec};
+use super::redirect::is_name;
 use super::{Arg, Done, Input, Shell, suites, trigger};
-use crate::effect::By;
+use crate::effect::{By, Effect, Kind};
 use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
@@ -252,29 +253,40 @@ impl Shell {
         Some(Done::UNKNOWN)
     }
 
-    /// `go tool task`, `go run github.com/go-task/task/v3/cmd/task@latest`: the ways to a `task` that is
-    /// not installed. `None` for any other `go`.
+    /// `go tool task`, `go run github.com/goreleaser/goreleaser/v2@latest`, `go run mage.go`: the ways to a
+    /// program that is not installed. `None` for any other `go`.
     fn go_tool(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Option<Done> {
         let (verb, rest) = call.rest().split_first()?;
         let mut words = match verb.as_str() {
             "tool" | "run" => {
-                flags::parse(
-                    run,
-                    rest,
-                    &Spec::values("-modfile -C -mod"),
-                    Order::FlagsFirst,
-                )
-                .rest
+                let flags = Spec::values("-modfile -C -mod -tags -ldflags -gcflags -exec");
+                flags::parse(run, rest, &flags, Order::FlagsFirst).rest
             }
             _ => return None,
         };
         let first = words.first_mut()?;
-        let program = first.as_str().split('@').next().unwrap_or("");
-        let is_task = program.starts_with("github.com/go-task/task/") && program.ends_with("/task");
-        if program != "task" && !is_task {
+        let module = first.as_str().split('@').next().unwrap_or("");
+        let program = match (verb.as_str(), module) {
+            ("run", "mage.go") => "mage",
+            _ => program_of_go(module),
+        };
+        let is_path = module.contains('/');
+        let named = match verb.as_str() {
+            "tool" => true,
+            _ => {
+                is_path
+                    && module
+                        .split('/')
+                        .next()
+                        .is_some_and(|host| host.contains('.'))
+            }
+        };
+        let found = program == "mage" || named && !module.starts_with('.');
+        if !found || !super::commands::is_tool(program) || is_path && is_of_this_module(run, module)
+        {
             return None;
         }
-        *first = Arg::new(Text::from("task"), first.span);
+        *first = Arg::new(Text::from(program), first.span);
         Some(self.recall(run, &words, call.span))
     }
 
@@ -627,6 +639,52 @@ impl Place {
     }
 }
 
+/// Whether the job has signed in somewhere.
+pub(super) fn has_login(run: &JobRun<'_>) -> bool {
+    let is_login = |effect: &Effect| matches!(effect.kind, Kind::Login { .. });
+    run.effects().iter().any(is_login)
+}
+
+/// A program that is not read may be what a login before it is for.
+fn unread_program(run: &mut JobRun<'_>, span: Span) {
+    if has_login(run) {
+        run.emit(span, Kind::Unlisted);
+    }
+}
+
+/// Whether a script names a program of another language.
+pub(super) fn names_another_language(script: &str) -> bool {
+    let endings = [".py", ".js", ".mjs", ".cjs", ".ts", ".rb", " -m "];
+    endings.iter().any(|ending| script.contains(ending))
+}
+
+/// The name of the program that a package path of Go's makes: its last element that is no major version.
+fn program_of_go(path: &str) -> &str {
+    let mut elements = path.rsplit('/');
+    let last = elements.next().unwrap_or("");
+    let number = last.strip_prefix('v');
+    let is_version = number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    match elements.next() {
+        Some(before) if is_version => before,
+        _ => last,
+    }
+}
+
+/// Whether a package is one of the module of this repository.
+fn is_of_this_module(run: &JobRun<'_>, package: &str) -> bool {
+    let file = RepoPath::new("go.mod").and_then(|path| run.cx.sources.load(&path).ok());
+    file.is_some_and(|file| {
+        let own = file
+            .text
+            .lines()
+            .find_map(|line| line.strip_prefix("module "));
+        own.is_some_and(|own| {
+            let rest = package.strip_prefix(own.trim().trim_matches('"'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    })
+}
+
 /// Where the arguments of a script or a function are written.
 pub(super) fn places(arguments: &[Arg]) -> Rc<[Span]> {
     arguments.iter().map(|arg| arg.span).collect()
@@ -679,7 +737,14 @@ fn request(runner: Runner, span: Span, targets: Vec<Text>) -> recipes::Call {
 fn variable(arg: &Arg) -> Option<(String, Text)> {
     let (name, value) = arg.as_str().split_once('=')?;
     let name = name.trim_end_matches([':', '?', '+']);
-    super::redirect::is_name(name).then(|| (name.to_owned(), Text::from(value)))
+    is_name(name).then(|| (name.to_owned(), Text::from(value)))
+}
+
+/// The same of just, whose names may have hyphens.
+fn just_variable(arg: &Arg) -> Option<(String, Text)> {
+    let (name, value) = arg.as_str().split_once('=')?;
+    let begins = |name: &str| !name.starts_with('-') && is_name(&name.replace('-', "_"));
+    begins(name).then(|| (name.to_owned(), Text::from(value)))
 }
 
 /// Flags of Turborepo that take a value.
@@ -822,6 +887,96 @@ fn without_counts(run: &JobRun<'_>, args: &[Arg]) -> Vec<Arg> {
         .filter(|&at| !counted(at))
         .filter_map(|at| args.get(at).cloned())
         .collect()
+}
+
+/// The recipes that a `make` asks for; `None` when it runs none.
+fn make(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+    let flags = Spec::values(
+        "-C --directory -f --file --makefile -I --include-dir -o --old-file -W --what-if --eval",
+    );
+    let parsed = flags::parse(run, &without_counts(run, call.rest()), &flags, Order::Mixed);
+    if parsed.has(&MAKE_ONLY_SAYS) {
+        return None;
+    }
+    let mut out = request(Runner::Make, call.span, Vec::new());
+    for arg in &parsed.rest {
+        match variable(arg) {
+            Some(assignment) => out.variables.push(assignment),
+            None => out.targets.push(arg.text.clone()),
+        }
+    }
+    out.directory = parsed
+        .value(&["-C", "--directory"])
+        .map(|arg| arg.text.clone());
+    out.file = parsed
+        .value(&["-f", "--file", "--makefile"])
+        .map(|arg| arg.text.clone());
+    Some(out)
+}
+
+fn just(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+    let flags = Spec::values(
+        "-f --justfile -d --working-directory --shell --shell-arg --dotenv-filename --dotenv-path --color --chooser",
+    );
+    let mut args = call.rest().to_vec();
+    let mut variables = Vec::new();
+    while let Some(at) = args.iter().position(|arg| arg.as_str() == "--set") {
+        let mut taken = args.drain(at..(at + 3).min(args.len())).skip(1);
+        if let (Some(name), Some(value)) = (taken.next(), taken.next()) {
+            variables.push((name.as_str().to_owned(), value.text));
+        }
+    }
+    let parsed = flags::parse(run, &args, &flags, Order::FlagsFirst);
+    if parsed.has(&JUST_ONLY_SAYS) {
+        return None;
+    }
+    let mut words = parsed.rest.as_slice();
+    while let Some((first, rest)) = words.split_first()
+        && let Some(assignment) = just_variable(first)
+    {
+        variables.push(assignment);
+        words = rest;
+    }
+    let mut out = request(Runner::Just, call.span, Vec::new());
+    out.variables = variables;
+    out.directory = parsed
+        .value(&["-d", "--working-directory"])
+        .map(|arg| arg.text.clone());
+    out.file = parsed
+        .value(&["-f", "--justfile"])
+        .map(|arg| arg.text.clone());
+    // Which of the words are recipes and which are arguments of a recipe, the justfile says.
+    out.targets = texts(words);
+    Some(out)
+}
+
+/// The tasks that a `task` asks for; `None` when it runs none.
+fn task(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
+    let flags = Spec::values(
+        "-t --taskfile -d --dir -C --concurrency -o --output -I --interval --sort --completion \
+         --output-group-begin --output-group-end --temp-dir --timeout --expiry --trusted-hosts \
+         --remote-cache-dir --cacert --cert --cert-key",
+    );
+    let args = call.rest();
+    let end = args.iter().position(|arg| arg.as_str() == "--");
+    let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+    let parsed = flags::parse(run, own, &flags, Order::Mixed);
+    if parsed.has(&TASK_ONLY_SAYS) {
+        return None;
+    }
+    let mut out = request(Runner::Task, call.span, Vec::new());
+    for arg in &parsed.rest {
+        match arg.as_str().split_once('=') {
+            Some((name, value)) => out.variables.push((name.to_owned(), Text::from(value))),
+            None => out.targets.push(arg.text.clone()),
+        }
+    }
+    out.directory = parsed.value(&["-d", "--dir"]).map(|arg| arg.text.clone());
+    out.file = parsed
+        .value(&["-t", "--taskfile"])
+        .map(|arg| arg.text.clone());
+    out.arguments = texts(behind.get(1..).unwrap_or_default());
+    Some(out)
 }
 
 fn texts(args: &[Arg]) -> Vec<Text> {

@@ -236,6 +236,34 @@ fn images_are_found_however_the_command_is_written() {
 }
 
 #[test]
+fn an_override_of_just_may_have_a_hyphen() {
+    let justfile = "my-tag := \"1\"\nup:\n    docker pull a/b:{{ my-tag }}\n";
+    let files = [("justfile", justfile)];
+    assert_eq!(
+        effects_in(&files, "just my-tag=3 up"),
+        ["pull a/b:3 always"]
+    );
+    assert_eq!(effects_in(&files, "just up"), ["pull a/b:1 always"]);
+}
+
+#[test]
+fn mage_is_run_from_its_folder_and_without_being_installed() {
+    let files = [
+        ("magefiles/test.go", "// starts docker\n"),
+        ("mage.go", "package main\n"),
+    ];
+    for script in [
+        "mage test",
+        "go run mage.go test",
+        "go run github.com/magefile/mage@v1.15.0 test",
+    ] {
+        let lines = effects_in(&files, script);
+        assert!(lines.concat().starts_with("opaque mage: "), "{script}");
+    }
+    assert_eq!(effects_in(&files, "go run mage.go -l"), [""; 0]);
+}
+
+#[test]
 fn associative_arrays_give_what_stands_under_a_key() {
     let map = "declare -A M=([x]=a/b:1 [\"y\"]=\"c/d:2\")\n";
     for (script, expected) in [
@@ -1777,6 +1805,33 @@ fn tests_that_are_left_out_or_start_none_pull_nothing() {
 }
 
 /// A project's own `gradlew` brings Gradle, and does nothing that counts.
+#[test]
+fn what_a_test_program_says_of_itself_runs_no_test() {
+    let files = [(
+        "go.mod",
+        "require github.com/testcontainers/testcontainers-go v1\n",
+    )];
+    let ryuk = ["pull testcontainers/ryuk:?"];
+    for script in ["gotestsum -- ./...", "./gotestsum ./...", "ginkgo run"] {
+        assert_eq!(effects_in(&files, script), ryuk, "{script}");
+    }
+    for script in [
+        "gotestsum --version",
+        "./gotestsum --version",
+        "gotestsum --help",
+        "ginkgo version",
+        "ginkgo build ./...",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    let files = [("pyproject.toml", "dependencies = ['testcontainers']\n")];
+    assert_eq!(effects_in(&files, "pytest -x"), ryuk);
+    assert_eq!(
+        effects_in(&files, "pytest --version && pytest --collect-only"),
+        [""; 0]
+    );
+}
+
 #[test]
 fn a_wrapper_of_a_build_tool_is_the_tool() {
     let files = [("gradlew", "exec \"$JAVACMD\" \"$@\"")];

@@ -319,10 +319,21 @@ impl Deed {
             path.and_then(|path| run.cx.sources.load(&path).ok())
                 .is_some_and(|source| self.mentioned(&source.text, parsed))
         };
+        let here = |file: &str| run.resolve(&Text::from(file));
         let mut files = self.files.iter();
         match files.find_map(|flag| parsed.value(&[flag])) {
             Some(given) => mentioned(run.resolve(&given.text)),
-            None => self.files.iter().any(|file| mentioned(RepoPath::new(file))),
+            None => self.files.iter().any(|file| match file.split_once("/*") {
+                Some((folder, ending)) => {
+                    let Some(folder) = here(folder) else {
+                        return false;
+                    };
+                    let names = run.cx.sources.tree().list(&folder);
+                    let mut names = names.iter().filter(|name| name.ends_with(ending));
+                    names.any(|name| mentioned(folder.join(name)))
+                }
+                None => mentioned(here(file)),
+            }),
         }
     }
 
