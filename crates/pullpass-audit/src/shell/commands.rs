@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 34] = [
+const RUNNERS: [&str; 44] = [
     "bash",
     "sh",
     "dash",
@@ -25,6 +25,11 @@ const RUNNERS: [&str; 34] = [
     "xargs",
     "find",
     "su",
+    "sg",
+    "newgrp",
+    "start-server-and-test",
+    "server-test",
+    "start-test",
     "script",
     "ssh-agent-run",
     "concurrently",
@@ -48,6 +53,11 @@ const RUNNERS: [&str; 34] = [
     "turbo",
     "lerna",
     "nx",
+    "ruby",
+    "perl",
+    "php",
+    "deno",
+    "ts-node",
 ];
 
 /// Sub-commands of a container client that ask a registry for images.

@@ -115,7 +115,7 @@ impl Shell {
         }
     }
 
-    fn script_on_input(&mut self, run: &mut JobRun<'_>, arguments: &[Arg]) -> Done {
+    pub(super) fn script_on_input(&mut self, run: &mut JobRun<'_>, arguments: &[Arg]) -> Done {
         let Input::Known(text) = self.input.clone() else {
             return Done::UNKNOWN;
         };

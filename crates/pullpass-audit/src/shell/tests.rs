@@ -235,6 +235,62 @@ fn images_are_found_however_the_command_is_written() {
     }
 }
 
+/// How each of them says what it runs stands in its manual.
+#[test]
+fn programs_that_run_others_are_looked_through() {
+    for script in [
+        "nix develop -c docker pull a",
+        "nix develop .#ci --command bash -c 'docker pull a'",
+        "nix shell nixpkgs#docker -c docker pull a",
+        "nix run nixpkgs#docker -- pull a",
+        "nix run --impure nixpkgs#docker pull a",
+        "nix-shell --run 'docker pull a'",
+        "nix-shell -p docker git --command \"docker pull a\"",
+        "sg docker -c 'docker pull a'",
+        "sg docker 'docker pull a'",
+        "newgrp docker <<END\ndocker pull a\nEND",
+        "direnv exec . docker pull a",
+        "devenv shell docker pull a",
+        "devenv shell -- docker pull a",
+        "xvfb-run -a docker pull a",
+        "xvfb-run --server-args='-screen 0' -a -e /dev/stdout docker pull a",
+        "dbus-run-session -- docker pull a",
+        "systemd-run --scope -p MemoryMax=1G docker pull a",
+        "script -qec 'docker pull a' /dev/null",
+        "watch -n 5 docker pull a",
+        "start-server-and-test 'docker pull a' http://localhost:80 test",
+        "go tool crane digest a",
+        "go run github.com/google/go-containerregistry/cmd/crane@latest pull a x.tar",
+        "go run -mod=mod github.com/x/crane/v2 pull a x.tar",
+    ] {
+        assert_eq!(pulls(script), ["a always"], "{script}");
+    }
+    for script in [
+        "direnv allow . docker pull a",
+        "go run ./cmd/crane pull a",
+        "go run example.com/own/cmd/crane pull a",
+        "go build github.com/google/crane",
+    ] {
+        let files = [("go.mod", "module example.com/own\n")];
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+#[test]
+fn roots_home_is_another_one() {
+    for (script, expected) in [
+        ("su root -c 'docker login -u u -p $P'", " in /root/.docker"),
+        ("su -c 'docker login -u u -p $P'", " in /root/.docker"),
+        ("su -m root -c 'docker login -u u -p $P'", ""),
+        ("su - \"$USER\" -c 'docker login -u u -p $P'", ""),
+    ] {
+        let lines = effects(script);
+        assert_eq!(lines.len(), 1, "{script}");
+        let line = lines[0].split("docker login").nth(1).unwrap();
+        assert_eq!(line, expected, "{script}");
+    }
+}
+
 #[test]
 fn an_override_of_just_may_have_a_hyphen() {
     let justfile = "my-tag := \"1\"\nup:\n    docker pull a/b:{{ my-tag }}\n";

@@ -49,6 +49,9 @@ pub(super) struct Wrapper {
     /// The command stands behind this word.
     #[serde(default)]
     pub(super) after: Option<String>,
+    /// The command stands behind one of these flags.
+    #[serde(default)]
+    pub(super) behind: Option<String>,
     /// The command stands behind one of these sub-commands, divided by `|`.
     #[serde(default)]
     pub(super) words: Option<String>,

@@ -28,15 +28,31 @@ impl Shell {
             "source" | "." => return Some(self.source(run, call)),
             "xargs" => return Some(self.xargs(run, call)),
             "find" => return Some(self.find(run, call)),
-            "su" | "script" | "ssh-agent-run" => {
-                let script = flags::parse(
+            "su" | "sg" | "script" | "ssh-agent-run" => {
+                let parsed = flags::parse(
                     run,
                     call.rest(),
                     &flags::Spec::values("-c --command -s --shell"),
                     Order::Mixed,
                 );
-                let script = script.value(&["-c", "--command"])?.clone();
-                return Some(self.process(run, script.script().into(), |_| {}));
+                let script = match parsed.value(&["-c", "--command"]) {
+                    Some(script) => script,
+                    // `sg docker 'docker pull alpine'`
+                    None => parsed.rest.get(1).filter(|_| name == "sg")?,
+                };
+                let script = script.script().into();
+                let mut users = parsed.rest.iter().filter(|arg| arg.as_str() != "-");
+                let root = users.next().is_none_or(|user| user.as_str() == "root");
+                let keeps_home = ["-m", "-p", "--preserve-environment"];
+                return Some(match name == "su" && root && !parsed.has(&keeps_home) {
+                    true => self.as_root(run, |shell, run| shell.process(run, script, |_| {})),
+                    false => self.process(run, script, |_| {}),
+                });
+            }
+            "newgrp" => return Some(self.script_on_input(run, &[])),
+            "nix" if call.word(1) == "run" => return Some(self.nix_run(run, call)),
+            "start-server-and-test" | "server-test" | "start-test" => {
+                return Some(self.server_and_test(run, call));
             }
             "concurrently" => return Some(self.each_as_script(run, call.rest())),
             "parallel" => return Some(self.parallel(run, call)),
@@ -51,6 +67,60 @@ impl Shell {
             }
         }
         known.then_some(Done::UNKNOWN)
+    }
+
+    /// Does something in the home folder of root.
+    fn as_root(
+        &mut self,
+        run: &mut JobRun<'_>,
+        act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> Done,
+    ) -> Done {
+        let name = "DOCKER_CONFIG";
+        let outer = run.env.get(name).cloned();
+        run.env.insert(name.to_owned(), Text::from(ROOTS_DOCKER));
+        let done = act(self, run);
+        match outer {
+            Some(value) => run.env.insert(name.to_owned(), value),
+            None => run.env.remove(name),
+        };
+        done
+    }
+
+    /// `nix run nixpkgs#skopeo -- copy a b`: the program that the package is named for.
+    fn nix_run(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let flags = flags::Spec::values(
+            "-c --command -I --option --override-input --inputs-from -f --file --expr --builders -j --max-jobs",
+        );
+        let args = call.args.get(2..).unwrap_or_default();
+        let mut words = flags::parse(run, args, &flags, Order::FlagsFirst).rest;
+        let Some(first) = words.first_mut() else {
+            return Done::UNKNOWN;
+        };
+        let Some((_, program)) = first.as_str().rsplit_once('#') else {
+            return Done::UNKNOWN;
+        };
+        *first = Arg::new(Text::from(program), first.span);
+        if words.get(1).is_some_and(|word| word.as_str() == "--") {
+            words.remove(1);
+        }
+        self.recall(run, &words, call.span)
+    }
+
+    /// `start-server-and-test 'docker compose up' http://localhost:80 test`: commands, or scripts of
+    /// `package.json`.
+    fn server_and_test(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let flags = flags::Spec::values("--expect");
+        for arg in flags::parse(run, call.rest(), &flags, Order::Mixed).rest {
+            let text = arg.as_str();
+            if text.contains(' ') {
+                self.process(run, arg.script().into(), |_| {});
+            } else if text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.contains("//") {
+                let words = ["npm", "run"].map(|word| Arg::new(Text::from(word), arg.span));
+                let words: Vec<Arg> = words.into_iter().chain([arg]).collect();
+                self.recall(run, &words, call.span);
+            }
+        }
+        Done::UNKNOWN
     }
 
     fn wrapped(
@@ -68,6 +138,11 @@ impl Shell {
             }
         }
         let args = call.rest();
+        if let Some(flags) = &wrapper.behind {
+            let is_one = |arg: &Arg| flags.split_whitespace().any(|flag| flag == arg.as_str());
+            let at = args.iter().position(is_one)?;
+            return Some(self.recall(run, args.get(at + 1..).unwrap_or_default(), call.span));
+        }
         if let Some(words) = &wrapper.words {
             let at = args
                 .iter()
@@ -79,7 +154,8 @@ impl Shell {
                 &wrapper.flags,
                 Order::FlagsFirst,
             );
-            return Some(self.recall(run, &parsed.rest, call.span));
+            let rest = parsed.rest.get(wrapper.skip..).unwrap_or_default();
+            return Some(self.recall(run, rest, call.span));
         }
         if let Some(after) = &wrapper.after {
             let at = args.iter().position(|arg| arg.as_str() == after)?;
