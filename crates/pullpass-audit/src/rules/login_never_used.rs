@@ -13,7 +13,8 @@ Two things are reported. A reusable command that signs in to Docker Hub and that
 half-done change, in which the command was defined and the calls were forgotten. And a login in a job that neither \
 pulls from nor pushes to Docker Hub afterwards: it hands a credential to a job that does not need it, and a leak \
 there would have been avoidable. Where something follows that cannot be looked into (an action that is not listed, a \
-tool with a configuration of its own), nothing is said: it may be what the login is for.
+tool with a configuration of its own, a program of the repository in another language than shell), nothing is said: it \
+may be what the login is for.
 
 **Severity.** Information: nothing fails because of it.
 

@@ -149,6 +149,9 @@ impl Shell {
         };
         let name = name.as_str();
         self.test_suite(run, name, call);
+        if interprets(name) {
+            self.interpreted(run, call);
+        }
         let done = self
             .wrapper(run, name, call)
             .or_else(|| self.client(run, name, call))

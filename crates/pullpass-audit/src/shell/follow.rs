@@ -159,6 +159,7 @@ impl Shell {
         };
         if !is_shell(&path, &text.text) {
             // It is run, and it is none of the tools: nothing of it can be followed.
+            unread_program(run, span);
             return Some(Done::UNKNOWN);
         }
         if !trigger::may_matter(&text.text) {
@@ -176,6 +177,43 @@ impl Shell {
             });
         });
         Some(Done::UNKNOWN)
+    }
+
+    /// `python scripts/sign.py`, `node release.js`: a program of the repository that is not read.
+    pub(super) fn interpreted(&self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        if !has_login(run) {
+            return;
+        }
+        let mut args = call.rest().iter();
+        while let Some(arg) = args.next() {
+            let text = arg.as_str();
+            let path = match text {
+                "-m" => args.next().map(|module| module.as_str().replace('.', "/")),
+                "-c" | "-e" | "-" | "--eval" | "--version" => return,
+                "-W" | "-X" | "-r" | "--require" | "--import" | "--loader" | "-I" => {
+                    args.next();
+                    continue;
+                }
+                "run" => continue,
+                _ if text.starts_with('-') => continue,
+                _ => Some(text.to_owned()),
+            };
+            let Some(path) = path else {
+                return;
+            };
+            let endings: &[&str] = match text {
+                "-m" => &[".py", "/__main__.py"],
+                _ => &["", ".js", ".ts"],
+            };
+            let is_here = endings.iter().any(|ending| {
+                let path = self.locate(run, &Text::from(format!("{path}{ending}")));
+                path.is_some_and(|path| !path.is_root() && run.cx.sources.load(&path).is_ok())
+            });
+            if is_here {
+                unread_program(run, call.span);
+            }
+            return;
+        }
     }
 
     /// `source file`: in this same process.

@@ -71,7 +71,13 @@ thread_local! {
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     let by_variable = || script.text.contains('$') && engine::is_in_environment(run);
     let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
-    if trigger::may_matter(&run.cx.holes.shown(&script.text)) || by_variable() || gives() {
+    // What follows a login may be what it is for.
+    let unread = || follow::has_login(run) && follow::names_another_language(&script.text);
+    if trigger::may_matter(&run.cx.holes.shown(&script.text))
+        || by_variable()
+        || gives()
+        || unread()
+    {
         Shell::new(Rc::new(script)).script(run);
     }
 }

@@ -303,6 +303,44 @@ fn an_override_of_just_may_have_a_hyphen() {
 }
 
 #[test]
+fn a_program_of_the_repository_may_be_what_a_login_is_for() {
+    let login = "docker login -u u -p $P";
+    let files = [
+        ("bin/sign.py", "print(1)\n"),
+        ("tools/build.py", "print(1)\n"),
+        ("run.rb", "puts 1\n"),
+        ("ship.js", "#!/usr/bin/env node\n"),
+    ];
+    for script in [
+        "python bin/sign.py x",
+        "python3 -u -W ignore bin/sign.py",
+        "python -m tools.build",
+        "ruby run.rb",
+        "node --enable-source-maps ship.js",
+        "node ship",
+        "./ship.js",
+        "poetry run python bin/sign.py",
+    ] {
+        let lines = effects_in(&files, &format!("{login}\n{script}"));
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some("unlisted"),
+            "{script}"
+        );
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    for script in [
+        "python -m pip install x",
+        "node other.js",
+        "python -c 'x'",
+        "ruby -v",
+    ] {
+        let lines = effects_in(&files, &format!("{login}\n{script}"));
+        assert_eq!(lines.len(), 1, "{script}");
+    }
+}
+
+#[test]
 fn mage_is_run_from_its_folder_and_without_being_installed() {
     let files = [
         ("magefiles/test.go", "// starts docker\n"),
