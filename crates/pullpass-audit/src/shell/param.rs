@@ -245,6 +245,8 @@ impl Shell {
                     // `[ -n "${TOKEN:-}" ]` asks whether the machine has it, as `[ -n "$TOKEN" ]` does.
                     None if self.asks && word.parts.is_empty() => run.variable(name),
                     None if name == WORKING_DIRECTORY => run.variable(name),
+                    // `export DOCKER_PASSWORD=${DOCKER_PASSWORD:-}` keeps what the machine has.
+                    None if word.parts.is_empty() && names_a_credential(name) => run.variable(name),
                     // Nothing in the repository sets it, so the default is what a reader expects.
                     _ if !is_set_by_ci(name) => {
                         let value = self.value(run, word);
@@ -325,6 +327,12 @@ impl Shell {
             .and_then(|value| pattern::without(&pattern, value.as_str(), from_end, longest))
             .map_or_else(|| self.hole(run, range), Text::from)
     }
+}
+
+/// Whether a variable of this name holds a credential, which nobody writes down.
+fn names_a_credential(name: &str) -> bool {
+    let named = ["PASS", "TOKEN", "SECRET", "USER"];
+    named.iter().any(|word| name.contains(word))
 }
 
 /// Whether every CI, or one of the two, sets a variable of this name by itself.

@@ -690,6 +690,17 @@ fn a_folder_that_is_circlecis_working_directory_is_the_repository() {
 }
 
 #[test]
+fn a_credential_with_an_empty_default_is_the_machines() {
+    for script in [
+        "export P=${P:-} DOCKER_PASSWORD=${DOCKER_PASSWORD:-}\necho $DOCKER_PASSWORD | docker login -u u --password-stdin",
+        "docker login -u u --password-stdin <<< \"${DOCKER_PASSWORD-}\"",
+    ] {
+        let login = "login [] u/$DOCKER_PASSWORD by docker login";
+        assert_eq!(effects(script), [login], "{script}");
+    }
+}
+
+#[test]
 fn a_function_of_a_file_that_may_have_been_read_is_unknown_once() {
     let lib = "say() { echo; }\npull_it() { docker pull \"$1\"; }\nall() { pull_it a; }\n";
     let files = [("ci/lib.sh", lib), ("ci/plain.sh", "pull_it() { true; }\n")];
