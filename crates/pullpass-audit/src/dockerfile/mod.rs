@@ -54,6 +54,9 @@ pub struct Build {
     pub container_builder: bool,
     /// The result goes into an archive.
     pub archive: bool,
+    /// By the builder that was Docker's before BuildKit: it builds every stage up to the target, and reads the
+    /// Dockerfile itself.
+    pub classic: bool,
 }
 
 impl Build {
@@ -73,6 +76,7 @@ impl Build {
             load: true,
             container_builder: false,
             archive: false,
+            classic: false,
         }
     }
 }

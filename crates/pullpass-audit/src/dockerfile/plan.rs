@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use super::expand::{Dialect, Value, expand};
 use super::reader::{Dockerfile, Word};
 use super::{Build, Place};
+use crate::effect::Store;
 use crate::reference::{Image, parse};
 use crate::run::JobRun;
 use crate::source::Span;
@@ -332,6 +333,9 @@ impl Planner<'_, '_> {
     }
 
     fn needed(&self, target: usize) -> BTreeSet<usize> {
+        if self.build.classic {
+            return (0..=target.min(self.file.stages.len())).collect();
+        }
         let mut needed = BTreeSet::new();
         let mut open = vec![target];
         while let Some(index) = open.pop() {
@@ -356,6 +360,10 @@ impl Planner<'_, '_> {
     }
 
     fn syntax(&self, plan: &mut Plan) {
+        // Only BuildKit has a frontend; podman reads the file itself.
+        if self.build.classic || self.run.first_stores.contains(&Store::Containers) {
+            return;
+        }
         let given = self
             .build
             .args

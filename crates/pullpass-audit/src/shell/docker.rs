@@ -440,6 +440,9 @@ impl Shell {
             Some(name) => name.as_str() != "default",
             None => buildx && run.container_builder,
         } && program == Program::Docker;
+        let asked = run.env.get("DOCKER_BUILDKIT").and_then(Text::known);
+        build.classic =
+            program == Program::Docker && !buildx && matches!(asked, Some("0" | "false"));
         let output: Vec<Text> = parsed.texts(&["-o", "--output"]);
         let to_docker = output.iter().any(|o| {
             let text = o.as_str();

@@ -340,6 +340,32 @@ fn a_program_of_the_repository_may_be_what_a_login_is_for() {
     }
 }
 
+/// <https://docs.docker.com/build/buildkit/frontend/>: a frontend is BuildKit's.
+#[test]
+fn a_frontend_is_pulled_by_buildkit_only() {
+    let docker = "# syntax=docker/dockerfile:1\nFROM me/a AS a\nFROM me/b AS b\nFROM me/c\n";
+    let files = [("Dockerfile", docker)];
+    let frontend = "pull docker/dockerfile:1";
+    for (script, expected) in [
+        ("docker build .", &[frontend, "pull me/c"][..]),
+        (
+            "DOCKER_BUILDKIT=0 docker buildx build .",
+            &[frontend, "pull me/c"],
+        ),
+        ("podman build .", &["pull me/c as podman"]),
+        (
+            "DOCKER_BUILDKIT=0 docker build .",
+            &["pull me/a", "pull me/b", "pull me/c"],
+        ),
+        (
+            "export DOCKER_BUILDKIT=0; docker build --target b .",
+            &["pull me/a", "pull me/b"],
+        ),
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+}
+
 #[test]
 fn mage_is_run_from_its_folder_and_without_being_installed() {
     let files = [
