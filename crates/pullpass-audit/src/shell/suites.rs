@@ -265,7 +265,11 @@ impl Suite {
             format!("<{}>", self.outside),
             format!("</{}>", self.outside),
         );
-        let (mut end, mut inside) = (0, false);
+        let (mut end, mut inside, mut in_comment) = (0, false, false);
+        let comment: Option<(&str, &str)> = match self.outside.is_empty() {
+            false => Some(("<!--", "-->")),
+            true => self.configurations.then_some(("/*", "*/")),
+        };
         for line in text.split_inclusive('\n') {
             let begin = end;
             end += line.len();
@@ -273,10 +277,21 @@ impl Suite {
             let before = line.get(..mention.unwrap_or(line.len())).unwrap_or(line);
             let now_inside = is_inside(before, &opens, &closes, inside);
             inside = is_inside(line, &opens, &closes, inside);
+            let mut now_in_comment = self.configurations && before.trim_start().starts_with("//");
+            if let Some((opens, closes)) = comment {
+                now_in_comment |= is_inside(before, opens, closes, in_comment);
+                in_comment = is_inside(line, opens, closes, in_comment);
+            }
             let Some(at) = mention else {
                 continue;
             };
-            if now_inside || !self.not_with.is_empty() && line.contains(&self.not_with) {
+            // `<awssdk.testcontainers.version>` is a version, and nothing is used by it.
+            let is_version = !self.outside.is_empty() && is_name_of_a_version(line, at);
+            if now_inside
+                || now_in_comment
+                || is_version
+                || !self.not_with.is_empty() && line.contains(&self.not_with)
+            {
                 continue;
             }
             let source_set = match self.configurations {
@@ -306,6 +321,17 @@ impl Suite {
 fn is(arg: &Arg, word: &str) -> bool {
     let before = arg.as_str().strip_suffix(word);
     before.is_some_and(|before| before.is_empty() || before.ends_with([':', '/']))
+}
+
+/// Whether what stands at a place of a line is in the name of a property of Maven's that is a version.
+fn is_name_of_a_version(line: &str, at: usize) -> bool {
+    let before = line.get(..at).unwrap_or_default();
+    let inside = before
+        .rsplit_once(['<', '{'])
+        .is_some_and(|(_, name)| !name.contains(['>', '}']));
+    let rest = line.get(at..).unwrap_or_default();
+    let name = rest.split(['>', '}']).next().unwrap_or_default();
+    inside && (name.ends_with("version") || before.contains("version."))
 }
 
 /// Whether an element is open at the end of a text that begins inside of one, or not.

@@ -1937,6 +1937,36 @@ fn tests_that_are_left_out_or_start_none_pull_nothing() {
 
 /// A project's own `gradlew` brings Gradle, and does nothing that counts.
 #[test]
+fn a_comment_is_no_dependency() {
+    let pom = |text: &str| effects_in(&[("pom.xml", text)], "mvn verify").len();
+    let dependency = "<artifactId>testcontainers</artifactId>\n";
+    assert_eq!(pom(dependency), 1);
+    for text in [
+        "<!-- as testcontainers does -->\n",
+        "<!--\n  NOTE: keep in line with version.testcontainers\n-->\n",
+        "<version.testcontainers>1</version.testcontainers>\n",
+        "<awssdk.testcontainers.version>1</awssdk.testcontainers.version>\n",
+        "<x>${testcontainers.version}</x>\n",
+    ] {
+        assert_eq!(pom(text), 0, "{text}");
+        assert_eq!(pom(&format!("{text}{dependency}")), 1, "{text}");
+    }
+    let gradle = |text: &str| {
+        let files = [("build.gradle", text), ("settings.gradle", "")];
+        effects_in(&files, "gradle test").len()
+    };
+    let dependency = "  testImplementation 'org.testcontainers:mysql:1'\n";
+    assert_eq!(gradle(dependency), 1);
+    for text in [
+        "  // testImplementation 'org.testcontainers:mysql:1'\n",
+        "/*\n  testImplementation 'org.testcontainers:mysql:1'\n*/\n",
+    ] {
+        assert_eq!(gradle(text), 0, "{text}");
+        assert_eq!(gradle(&format!("{text}{dependency}")), 1, "{text}");
+    }
+}
+
+#[test]
 fn what_a_test_program_says_of_itself_runs_no_test() {
     let files = [(
         "go.mod",
