@@ -92,6 +92,10 @@ pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>
     });
     match found {
         Some(true) => {}
+        Some(false) if has_definition(run, used.folder) => used.note(
+            run,
+            "is described in a file that could not be read, so what it pulls is not listed",
+        ),
         Some(false) if used.is_local() => {
             used.note(
                 run,
@@ -148,6 +152,15 @@ pub(super) fn set_up(run: &mut JobRun<'_>, used: &Use<'_, '_>, preparation: &mut
 fn has_dockerfile(run: &JobRun<'_>, folder: &RepoPath) -> bool {
     let dockerfile = folder.join("Dockerfile");
     dockerfile.is_some_and(|path| run.cx.sources.exists(&path))
+}
+
+/// Whether there is a file that describes an action, readable or not.
+fn has_definition(run: &JobRun<'_>, folder: &RepoPath) -> bool {
+    let mut names = ["action.yml", "action.yaml"].into_iter();
+    names.any(|name| {
+        let path = folder.join(name);
+        path.is_some_and(|path| run.cx.sources.exists(&path))
+    })
 }
 
 fn definition(run: &JobRun<'_>, folder: &RepoPath) -> Option<Rc<Document>> {

@@ -1015,6 +1015,19 @@ fn a_script_for_windows_has_paths_with_backslashes() {
 }
 
 #[test]
+fn an_action_that_cannot_be_read_is_not_said_to_be_absent() {
+    let text = "on: push\njobs:\n  a: {steps: [{uses: ./x}, {uses: ./y}]}\n";
+    let tree = repository(text, &[("x/action.yml", "runs: {using: [\n")]);
+    with(&tree, |cx, _| {
+        let (unread, _) = cx.take_notes();
+        let said = |part: &str| unread.iter().filter(|u| u.message.contains(part)).count();
+        assert_eq!(said("the action `./x` is described in a file that could not be read"), 1);
+        assert_eq!(said("the action `./y` has no `action.yml`"), 1);
+        assert_eq!(unread.iter().filter(|u| u.file == "x/action.yml").count(), 1);
+    });
+}
+
+#[test]
 fn calls_in_a_circle_end() {
     let text =
         "on: push\njobs:\n  a: {uses: ./.github/workflows/ci.yml}\n  b: {steps: [{uses: ./x}]}\n";
