@@ -211,6 +211,17 @@ impl<'c> JobRun<'c> {
         }
     }
 
+    /// A command that an action runs is the action's doing: so are its effects from this one on.
+    pub(crate) fn by_action(&mut self, from: usize) {
+        for effect in self.effects.iter_mut().skip(from) {
+            if let Kind::Pull { by, .. } | Kind::Opaque { by, .. } = &mut effect.kind
+                && *by == By::Run
+            {
+                *by = By::Action;
+            }
+        }
+    }
+
     /// A pull by a client in the job that reads Docker's credentials.
     pub fn docker_pull(&mut self, span: Span, image: Text, by: By, freshness: Freshness) {
         let mut stores = self.first_stores.clone();

@@ -10,7 +10,7 @@ use crate::effect::{By, Declared, Freshness, Guard, Kind, Puller, Store};
 use crate::run::{Cwd, JobRun};
 use crate::shell;
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Text, is_hole};
+use crate::text::{HoleKind, Mapped, Text, is_hole};
 use crate::yaml::Node;
 
 use super::steps::{self, Steps};
@@ -111,6 +111,21 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
             shell::run_script(run, script);
         }
     }
+    if let Some(command) = &deed.command {
+        if let Some(folder) = deed.workdir.as_ref().map(|w| inputs.render(run, w))
+            && !folder.is_empty()
+        {
+            run.cwd = inputs.steps.folder(&folder);
+        }
+        let words = command.split(' ').filter(|word| inputs.gives(run, word));
+        let words: Vec<Text> = words.map(|word| inputs.render(run, word)).collect();
+        let words: Vec<&str> = words.iter().map(Text::as_str).collect();
+        // Several lines of an input are the words of one command.
+        let line = words.join(" ").replace(['\n', '\r'], " ");
+        let before = run.effects().len();
+        shell::run_script(run, Mapped::at(span, line));
+        run.by_action(before);
+    }
     if let Some(other) = &deed.uses {
         use_other(run, inputs, other);
     }
@@ -168,6 +183,14 @@ impl<'a> Inputs<'a> {
         self.node(name)
             .map(|node| self.steps.scope(run).text(node))
             .unwrap_or_default()
+    }
+
+    /// Whether the inputs in a pattern are given, or it has a default for them.
+    fn gives(&self, run: &JobRun<'_>, pattern: &str) -> bool {
+        !pattern.contains('{') || pattern.contains('|') || {
+            let name = pattern.split(['{', '}']).nth(1).unwrap_or_default();
+            !self.get(run, name).as_str().trim().is_empty()
+        }
     }
 
     /// A pattern of the table with the step's inputs put in.

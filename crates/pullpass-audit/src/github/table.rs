@@ -77,6 +77,10 @@ pub(super) struct Deed {
     pub(super) compose: Option<Compose>,
     /// Runs a shell script that stands in an input.
     pub(super) script: Option<Script>,
+    /// Runs this command. A word of it with an input that is not given is left out.
+    pub(super) command: Option<String>,
+    /// The folder that the command runs in.
+    pub(super) workdir: Option<String>,
     /// Runs another action.
     pub(super) uses: Option<Uses>,
     /// Points `DOCKER_CONFIG` of all later steps to a folder of its own.
@@ -97,6 +101,7 @@ impl Deed {
             self.bake.is_some(),
             self.compose.is_some(),
             self.script.is_some(),
+            self.command.is_some(),
             self.uses.is_some(),
             self.docker_config.is_some(),
             self.opaque.is_some(),

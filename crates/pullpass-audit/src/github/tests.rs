@@ -1,7 +1,7 @@
 //! Workflows in, effects out: the promises of this room as statements.
 
 use crate::context::{Context, Options};
-use crate::effect::{Declared, Effect, Forks, Guard, Job, Kind, Puller, Runner};
+use crate::effect::{By, Declared, Effect, Forks, Guard, Job, Kind, Puller, Runner};
 use crate::source::{MemoryTree, RepoPath};
 
 mod outputs;
@@ -1021,10 +1021,37 @@ fn an_action_that_cannot_be_read_is_not_said_to_be_absent() {
     with(&tree, |cx, _| {
         let (unread, _) = cx.take_notes();
         let said = |part: &str| unread.iter().filter(|u| u.message.contains(part)).count();
-        assert_eq!(said("the action `./x` is described in a file that could not be read"), 1);
+        assert_eq!(
+            said("the action `./x` is described in a file that could not be read"),
+            1
+        );
         assert_eq!(said("the action `./y` has no `action.yml`"), 1);
-        assert_eq!(unread.iter().filter(|u| u.file == "x/action.yml").count(), 1);
+        assert_eq!(
+            unread.iter().filter(|u| u.file == "x/action.yml").count(),
+            1
+        );
     });
+}
+
+#[test]
+fn goreleasers_action_takes_the_configuration_that_its_arguments_name() {
+    let run = |given: &str| {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    steps:\n      - uses: goreleaser/goreleaser-action@v6\n        with: {{{given}}}\n"
+        );
+        let files = [
+            (".goreleaser.yml", "builds: []\n"),
+            ("ci/r.yml", "dockers:\n  - dockerfile: x\n"),
+        ];
+        with(&repository(&text, &files), |_, jobs| {
+            let opaque = |e: &&Effect| matches!(&e.kind, Kind::Opaque { by: By::Action, .. });
+            jobs[0].effects.iter().filter(opaque).count()
+        })
+    };
+    assert_eq!(run("args: release --config ci/r.yml"), 1);
+    assert_eq!(run("args: release --clean"), 0);
+    assert_eq!(run("args: build -f ci/r.yml"), 0);
+    assert_eq!(run("install-only: true, args: release -f ci/r.yml"), 0);
 }
 
 #[test]
@@ -1066,6 +1093,22 @@ fn what_an_action_does_depends_on_its_inputs() {
         (
             "uses: helm/kind-action@v1\n    with: {install_only: '${{ vars.I }}'}",
             "action kindest/node:? client if not ${{ vars.I }}",
+        ),
+        (
+            "uses: helm/kind-action@v1\n    with: {node_image: 'me/node:1', config: k.yml}",
+            "action me/node:1 client",
+        ),
+        (
+            "uses: chainguard-dev/actions/setup-kind@main\n    with: {k8s-version: 1.33.x}",
+            "action kindest/node:? client",
+        ),
+        (
+            "uses: pypa/cibuildwheel@v3\n    env: {CIBW_MANYLINUX_X86_64_IMAGE: 'me/many:1'}",
+            "action me/many:1 client",
+        ),
+        (
+            "uses: uraimo/run-on-arch-action@v2\n    with: {base_image: 'arm64v8/debian'}",
+            "action tonistiigi/binfmt:latest client",
         ),
         (
             "uses: aquasecurity/trivy-action@v1\n    with: {scan-type: fs}",

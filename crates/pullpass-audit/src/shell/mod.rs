@@ -27,6 +27,7 @@ mod getopt;
 mod glob;
 mod maps;
 mod open;
+mod own_images;
 mod param;
 mod pattern;
 mod redirect;

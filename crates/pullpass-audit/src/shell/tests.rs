@@ -340,6 +340,158 @@ fn a_program_of_the_repository_may_be_what_a_login_is_for() {
     }
 }
 
+#[test]
+fn goreleaser_makes_what_its_configuration_names() {
+    let config = "dockers:\n  - image_templates:\n      - \"me/app:{{ .Tag }}\" # one\n      - ghcr.io/me/app:x\n    dockerfile: Dockerfile\n";
+    let files = [("r.yml", config), (".goreleaser.yml", "builds: []\n")];
+    let opaque = "opaque goreleaser: it builds the Dockerfiles that its configuration file names, which is not read";
+    let made = [
+        "provide me/app:{{ .Tag }}",
+        "provide ghcr.io/me/app:x",
+        opaque,
+    ];
+    for script in [
+        "goreleaser release --config r.yml",
+        "go tool goreleaser -f r.yml",
+    ] {
+        assert_eq!(effects_in(&files, script), made, "{script}");
+    }
+    for script in [
+        "goreleaser release",
+        "goreleaser build --config r.yml",
+        "goreleaser check r.yml",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+/// Its own documentation: `docs/config_file.md`.
+#[test]
+fn cross_builds_in_the_images_that_a_project_names() {
+    let config = "[build.dockerfile]\nfile = \"all.Dockerfile\"\n\n[target.a-linux]\nimage = \"me/cross:a\" # own\n";
+    let named = "[target.a-linux]\nimage = \"me/cross:a\"\n[target.b-linux]\nimage.name = 'me/cross:b'\n[target.\"c-linux\".dockerfile]\nfile = \"c.Dockerfile\"\n[target.d-linux]\nimage = { name = \"me/cross:d\", toolchain = [\"x\"] }\n";
+    let docker = "ARG CROSS_BASE_IMAGE\nFROM $CROSS_BASE_IMAGE\nCOPY --from=me/tool:1 /x /x\n";
+    let files = [
+        ("one/Cross.toml", config),
+        ("one/all.Dockerfile", docker),
+        ("two/Cross.toml", named),
+        ("two/c.Dockerfile", "FROM debian:12\n"),
+        (
+            "three/Cargo.toml",
+            "[package.metadata.cross.target.a-linux]\nimage = \"me/cross:c\"\n",
+        ),
+        ("two/crate/Cargo.toml", "[package]\n"),
+    ];
+    let why = "opaque cross: for which target, and so in which of the images that its configuration names, is known only when the job runs";
+    for (script, expected) in [
+        (
+            "cross build --target x-linux",
+            &["pull ghcr.io/cross-rs/x-linux:?"][..],
+        ),
+        (
+            "cd two; cross test --release --target a-linux",
+            &["pull me/cross:a"],
+        ),
+        (
+            "cd two/crate && cross build --target=b-linux",
+            &["pull me/cross:b"],
+        ),
+        (
+            "cross build --manifest-path two/Cargo.toml --target d-linux",
+            &["pull me/cross:d"],
+        ),
+        ("cd two; cross build --target c-linux", &["pull debian:12"]),
+        (
+            "cd two; cross build --target e-linux",
+            &["pull ghcr.io/cross-rs/e-linux:?"],
+        ),
+        ("cd two; cross build --target $T", &[why]),
+        (
+            "cd two; CROSS_TARGET_A_LINUX_IMAGE=me/other cross build --target a-linux",
+            &["pull me/other"],
+        ),
+        (
+            "cd one; cross build --target a-linux",
+            &["pull me/cross:a", "pull me/tool:1"],
+        ),
+        (
+            "cd three; cross build --target a-linux",
+            &["pull me/cross:c"],
+        ),
+        ("cd three; cross --version", &[]),
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+}
+
+/// <https://cibuildwheel.pypa.io/en/stable/options/#linux-image>
+#[test]
+fn cibuildwheel_builds_in_the_images_that_a_project_names() {
+    let project = "[tool.cibuildwheel]\nmanylinux-x86_64-image = \"me/many:1\"\n[tool.cibuildwheel.linux]\nmusllinux-aarch64-image = \"musllinux_1_2\"\n";
+    let files = [("own/pyproject.toml", project)];
+    let default = "pull quay.io/pypa/manylinux:?";
+    for (script, expected) in [
+        ("cibuildwheel --output-dir w", &[default][..]),
+        ("cd own; cibuildwheel", &["pull me/many:1"]),
+        (
+            "CIBW_MANYLINUX_X86_64_IMAGE=me/many:2 cibuildwheel",
+            &["pull me/many:2"],
+        ),
+        (
+            "CIBW_MANYLINUX_X86_64_IMAGE=manylinux2014 cibuildwheel",
+            &[default],
+        ),
+        (
+            "CIBW_MUSLLINUX_AARCH64_IMAGE=me/musl:1 cibuildwheel",
+            &[default, "pull me/musl:1"],
+        ),
+        ("cibuildwheel --platform macos", &[]),
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn a_clusters_configuration_names_its_images() {
+    let kind = "kind: Cluster\nnodes:\n- role: control-plane\n  image: ghcr.io/me/node:1 # own\n- role: worker\n  image: \"ghcr.io/me/node:1\"\n";
+    let k3d = "kind: Simple\nimage: me/k3s:1\nregistries:\n  create:\n    image: me/registry:2\n";
+    let bare = "kind: Cluster\nnodes:\n- role: worker\n";
+    let files = [("kind.yml", kind), ("k3d.yml", k3d), ("bare.yml", bare)];
+    let proxies = [
+        "pull ghcr.io/k3d-io/k3d-proxy:?",
+        "pull ghcr.io/k3d-io/k3d-tools:?",
+    ];
+    for (script, expected) in [
+        (
+            "kind create cluster --config kind.yml",
+            &["pull ghcr.io/me/node:1"; 2][..],
+        ),
+        (
+            "kind create cluster --config=- < kind.yml",
+            &["pull ghcr.io/me/node:1"; 2],
+        ),
+        (
+            "kind create cluster --config kind.yml --image me/node:2",
+            &["pull me/node:2"],
+        ),
+        (
+            "kind create cluster --config bare.yml",
+            &["pull kindest/node:?"],
+        ),
+        (
+            "kind create cluster --config none.yml",
+            &["pull kindest/node:?"],
+        ),
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+    let lines = effects_in(&files, "k3d cluster create x --config k3d.yml");
+    assert_eq!(
+        lines,
+        [&["pull me/k3s:1", "pull me/registry:2"], &proxies[..]].concat()
+    );
+}
+
 /// <https://docs.docker.com/build/buildkit/frontend/>: a frontend is BuildKit's.
 #[test]
 fn a_frontend_is_pulled_by_buildkit_only() {

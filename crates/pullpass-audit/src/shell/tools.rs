@@ -12,7 +12,7 @@ use super::flags::{self, Order, Parsed, Spec};
 use super::suites::Suite;
 use super::{Arg, Done, Shell};
 use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
-use crate::run::JobRun;
+use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Text};
 
@@ -69,6 +69,14 @@ enum Where {
     None,
 }
 
+/// A tool whose images a project chooses.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OwnImages {
+    Cross,
+    Cibuildwheel,
+}
+
 /// A tool that pulls, pushes or signs in on its own.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,16 +124,25 @@ struct Deed {
     by_function: bool,
     #[serde(default)]
     pull: Vec<String>,
+    /// Flags that name a YAML file whose `image:`s are pulled, in place of the default of the first one.
+    #[serde(default)]
+    config: String,
     /// What is there is not asked for again.
     #[serde(default)]
     missing: bool,
     /// Flags that carry `user:password`.
     #[serde(default)]
     credential: String,
+    /// The project chooses the images: read in code, in place of `pull`.
+    #[serde(default)]
+    own_images: Option<OwnImages>,
     #[serde(default)]
     push: Vec<String>,
     #[serde(default)]
     provide: Vec<String>,
+    /// Keys of these files under which the images stand that are made, in place of `provide`.
+    #[serde(default)]
+    provide_in: Vec<String>,
     #[serde(default)]
     login: Option<LoginSpec>,
     #[serde(default)]
@@ -265,6 +282,13 @@ impl Shell {
         }) else {
             return Some(Done::UNKNOWN);
         };
+        if let Some(whose) = deed.own_images {
+            match whose {
+                OwnImages::Cross => self.cross(run, &parsed, call.span),
+                OwnImages::Cibuildwheel => self.cibuildwheel(run, &parsed, call.span),
+            }
+            return Some(Done::UNKNOWN);
+        }
         parsed.rest.drain(..words.min(parsed.rest.len()));
         let line = Line {
             tool,
@@ -318,26 +342,42 @@ impl Deed {
 impl Deed {
     /// Whether a file, the one that a flag names if one does, has the word in it.
     fn any_mentions(&self, run: &JobRun<'_>, parsed: &Parsed) -> bool {
-        let mentioned = |path: Option<RepoPath>| {
-            path.and_then(|path| run.cx.sources.load(&path).ok())
-                .is_some_and(|source| self.mentioned(&source.text, parsed))
-        };
-        let here = |file: &str| run.resolve(&Text::from(file));
-        let mut files = self.files.iter();
-        match files.find_map(|flag| parsed.value(&[flag])) {
-            Some(given) => mentioned(run.resolve(&given.text)),
-            None => self.files.iter().any(|file| match file.split_once("/*") {
-                Some((folder, ending)) => {
-                    let Some(folder) = here(folder) else {
-                        return false;
-                    };
-                    let names = run.cx.sources.tree().list(&folder);
-                    let mut names = names.iter().filter(|name| name.ends_with(ending));
-                    names.any(|name| mentioned(folder.join(name)))
-                }
-                None => mentioned(here(file)),
-            }),
+        let mut files = self.paths(run, parsed).into_iter();
+        files.any(|path| {
+            let source = run.cx.sources.load(&path);
+            source.is_ok_and(|source| self.mentioned(&source.text, parsed))
+        })
+    }
+
+    /// The files that are meant: the one that a flag names, or those in the working folder and at the root.
+    fn paths(&self, run: &JobRun<'_>, parsed: &Parsed) -> Vec<RepoPath> {
+        let given = self.files.iter().find_map(|flag| parsed.value(&[flag]));
+        if let Some(given) = given {
+            return run.resolve(&given.text).into_iter().collect();
         }
+        let mut folders = vec![RepoPath::root()];
+        if let Cwd::Inside(folder) = &run.cwd
+            && !folder.is_root()
+        {
+            folders.insert(0, folder.clone());
+        }
+        let mut out = Vec::new();
+        for folder in folders {
+            for file in &self.files {
+                match file.split_once("/*") {
+                    Some((below, ending)) => {
+                        let Some(folder) = folder.join(below) else {
+                            continue;
+                        };
+                        let names = run.cx.sources.tree().list(&folder);
+                        let names = names.iter().filter(|name| name.ends_with(ending));
+                        out.extend(names.filter_map(|name| folder.join(name)));
+                    }
+                    None => out.extend(folder.join(file)),
+                }
+            }
+        }
+        out
     }
 
     fn mentioned(&self, text: &str, parsed: &Parsed) -> bool {
@@ -427,23 +467,32 @@ impl Line<'_> {
         } else {
             Freshness::Always
         };
-        for pattern in &self.deed.pull {
-            for (image, span) in self.images(run, pattern) {
-                let declared = self.declared();
-                let puller = Puller::Client(stores.clone());
-                run.emit(
-                    span,
-                    Kind::Pull {
-                        image,
-                        by: By::Run,
-                        puller,
-                        declared,
-                        freshness,
-                    },
-                );
-            }
+        let configured = self.configured(shell, run);
+        let replaced = configured.iter().any(|(image, _)| !is_of_a_registry(image));
+        let patterns = self.deed.pull.iter().skip(usize::from(replaced));
+        let written = patterns.flat_map(|pattern| self.images(run, pattern));
+        let all: Vec<(Text, Span)> = configured.into_iter().chain(written).collect();
+        for (image, span) in all {
+            let declared = self.declared();
+            let puller = Puller::Client(stores.clone());
+            run.emit(
+                span,
+                Kind::Pull {
+                    image,
+                    by: By::Run,
+                    puller,
+                    declared,
+                    freshness,
+                },
+            );
         }
-        for pattern in &self.deed.provide {
+        let made = self.made(run);
+        let patterns = self.deed.provide.iter().filter(|_| made.is_empty());
+        for image in &made {
+            let image = image.clone();
+            run.emit(self.span, Kind::Provide { image });
+        }
+        for pattern in patterns {
             for (image, span) in self.images(run, pattern) {
                 run.emit(span, Kind::Provide { image });
             }
@@ -456,6 +505,77 @@ impl Line<'_> {
         if let Some(why) = &self.deed.opaque {
             run.opaque(self.span, self.name, why.as_str(), By::Run);
         }
+    }
+
+    /// The images that a configuration file names: `kind create cluster --config f`. None where a flag
+    /// names the image.
+    fn configured(&self, shell: &Shell, run: &JobRun<'_>) -> Vec<(Text, Span)> {
+        if self.deed.config.is_empty() || self.parsed.value(&["--image", "-i"]).is_some() {
+            return Vec::new();
+        }
+        let names: Vec<&str> = self.deed.config.split_whitespace().collect();
+        let Some(file) = self.parsed.value(&names) else {
+            return Vec::new();
+        };
+        let input = shell.file_input(run, file);
+        let Some(text) = input.known() else {
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        let mut end = 0;
+        for line in text.text.split_inclusive('\n') {
+            let begin = end;
+            end += line.len();
+            let item = line.trim_start().trim_start_matches("- ").trim_start();
+            let Some(value) = item.strip_prefix("image:") else {
+                continue;
+            };
+            let value = value.split(" #").next().unwrap_or_default();
+            let value = value.trim().trim_matches(['"', '\'']);
+            if let Some(at) = line
+                .find(value)
+                .filter(|_| !value.is_empty() && out.len() < 64)
+            {
+                let span = text.span(begin + at, begin + at + value.len());
+                let image = (Text::from(value), span);
+                if !out.contains(&image) {
+                    out.push(image);
+                }
+            }
+        }
+        out
+    }
+
+    /// The images that a configuration file says are made: `- "me/app:{{ .Tag }}"` under one of the keys.
+    fn made(&self, run: &JobRun<'_>) -> Vec<Text> {
+        let mut out: Vec<Text> = Vec::new();
+        if self.deed.provide_in.is_empty() {
+            return out;
+        }
+        let files = self.deed.paths(run, self.parsed).into_iter();
+        let sources = files.filter_map(|path| run.cx.sources.load(&path).ok());
+        let Some(source) = sources.into_iter().next() else {
+            return out;
+        };
+        let mut under = false;
+        for line in source.text.lines() {
+            let line = line.trim();
+            match line.strip_prefix("- ") {
+                Some(item) if under && !item.contains(": ") && out.len() < 256 => {
+                    let item = item.split(" #").next().unwrap_or_default().trim();
+                    let image = without_templates(run, item.trim_matches(['"', '\'']));
+                    if !image.is_empty() && !out.contains(&image) {
+                        out.push(image);
+                    }
+                }
+                _ if line.is_empty() || line.starts_with('#') => {}
+                _ => {
+                    let line = line.trim_start_matches("- ");
+                    under = self.deed.provide_in.iter().any(|key| line == key);
+                }
+            }
+        }
+        out
     }
 
     fn declared(&self) -> Declared {
@@ -559,6 +679,27 @@ impl Line<'_> {
     }
 }
 
+/// Whether an image is a registry for a cluster, and not the cluster.
+fn is_of_a_registry(image: &Text) -> bool {
+    let name = image.as_str().rsplit('/').next().unwrap_or_default();
+    name.starts_with("registry")
+}
+
+/// A name with a hole for each `{{ … }}` in it.
+fn without_templates(run: &JobRun<'_>, text: &str) -> Text {
+    let mut out = Text::default();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (inner, tail) = after.split_once("}}").unwrap_or((after, ""));
+        out.push(before);
+        let written = format!("{{{{{inner}}}}}");
+        out.push(run.cx.holes.of(&written, HoleKind::Expression).as_str());
+        rest = tail;
+    }
+    out.push(rest);
+    out
+}
+
 /// Where the brace closes that was opened before `text`.
 fn closing(text: &str) -> usize {
     let mut depth = 0_usize;
@@ -587,6 +728,7 @@ mod tests {
                 let acts = !deed.pull.is_empty()
                     || !deed.push.is_empty()
                     || !deed.provide.is_empty()
+                    || deed.own_images.is_some()
                     || deed.login.is_some()
                     || deed.logout
                     || deed.opaque.is_some()
