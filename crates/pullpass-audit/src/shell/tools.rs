@@ -604,10 +604,23 @@ impl Line<'_> {
                 let image = written.strip_prefix("docker://")?;
                 return Some((Text::from(image), span));
             }
+            // grype's and syft's, for where the image comes from.
+            let scheme = ["docker:", "registry:", "podman:"]
+                .iter()
+                .filter(|_| matches!(self.name, "grype" | "syft"))
+                .find_map(|scheme| written.strip_prefix(scheme));
+            if let Some(image) = scheme {
+                return Some((Text::from(image), span));
+            }
             let other = written.contains("://")
                 || [
                     "dir:",
+                    "file:",
+                    "sbom:",
                     "oci:",
+                    "oci-dir:",
+                    "oci-archive:",
+                    "singularity:",
                     "docker-archive:",
                     "docker-daemon:",
                     "containers-storage:",
