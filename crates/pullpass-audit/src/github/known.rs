@@ -36,10 +36,8 @@ pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row, used: &
         if !mentioned(run, deed) {
             continue;
         }
-        let guards = match deed.when.as_deref().map(|w| inputs.condition(run, w)) {
-            None | Some(When::Always) => Vec::new(),
-            Some(When::Never) => continue,
-            Some(When::Depends(guard)) => vec![guard],
+        let Some(guards) = inputs.conditions(run, deed.when.as_deref()) else {
+            continue;
         };
         // Actions run in the workspace, whatever the folder of scripts is.
         let root = steps.folder(&".".into());
@@ -257,6 +255,19 @@ impl<'a> Inputs<'a> {
         let flag = self.render(run, pattern);
         flag.known()
             .map_or(!flag.is_empty(), |v| v.trim().eq_ignore_ascii_case("true"))
+    }
+
+    /// What else has to hold; `None` when the deed is not done.
+    fn conditions(&self, run: &JobRun<'_>, when: Option<&str>) -> Option<Vec<Guard>> {
+        let mut guards = Vec::new();
+        for test in when.into_iter().flat_map(|when| when.split(" & ")) {
+            match self.condition(run, test) {
+                When::Always => {}
+                When::Never => return None,
+                When::Depends(guard) => guards.push(guard),
+            }
+        }
+        Some(guards)
     }
 
     fn condition(&self, run: &JobRun<'_>, when: &str) -> When {

@@ -52,7 +52,7 @@ pub(super) struct Row {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Deed {
-    /// Condition on an input: `name`, `!name`, `name=value`, `!name=value`.
+    /// Condition on an input: `name`, `!name`, `name=value`, `!name=value`; several are divided by ` & `.
     pub(super) when: Option<String>,
     /// Files of the repository, one of which must contain `mentions`.
     pub(super) files: Vec<String>,

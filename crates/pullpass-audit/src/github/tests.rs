@@ -1107,6 +1107,18 @@ fn what_an_action_does_depends_on_its_inputs() {
             "action me/many:1 client",
         ),
         (
+            "uses: PyO3/maturin-action@v1\n    with: {container: 'me/many:1'}",
+            "action me/many:1 client",
+        ),
+        (
+            "uses: PyO3/maturin-action@v1\n    with: {manylinux: 'off'}",
+            "",
+        ),
+        (
+            "uses: PyO3/maturin-action@v1\n    with: {container: 'off'}",
+            "",
+        ),
+        (
             "uses: uraimo/run-on-arch-action@v2\n    with: {base_image: 'arm64v8/debian'}",
             "action tonistiigi/binfmt:latest client",
         ),
