@@ -574,7 +574,7 @@ impl Shell {
         }
         let mut words = parsed.rest.as_slice();
         while let Some((first, rest)) = words.split_first()
-            && let Some(assignment) = variable(first)
+            && let Some(assignment) = just_variable(first)
         {
             variables.push(assignment);
             words = rest;
@@ -925,96 +925,6 @@ fn without_counts(run: &JobRun<'_>, args: &[Arg]) -> Vec<Arg> {
         .filter(|&at| !counted(at))
         .filter_map(|at| args.get(at).cloned())
         .collect()
-}
-
-/// The recipes that a `make` asks for; `None` when it runs none.
-fn make(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
-    let flags = Spec::values(
-        "-C --directory -f --file --makefile -I --include-dir -o --old-file -W --what-if --eval",
-    );
-    let parsed = flags::parse(run, &without_counts(run, call.rest()), &flags, Order::Mixed);
-    if parsed.has(&MAKE_ONLY_SAYS) {
-        return None;
-    }
-    let mut out = request(Runner::Make, call.span, Vec::new());
-    for arg in &parsed.rest {
-        match variable(arg) {
-            Some(assignment) => out.variables.push(assignment),
-            None => out.targets.push(arg.text.clone()),
-        }
-    }
-    out.directory = parsed
-        .value(&["-C", "--directory"])
-        .map(|arg| arg.text.clone());
-    out.file = parsed
-        .value(&["-f", "--file", "--makefile"])
-        .map(|arg| arg.text.clone());
-    Some(out)
-}
-
-fn just(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
-    let flags = Spec::values(
-        "-f --justfile -d --working-directory --shell --shell-arg --dotenv-filename --dotenv-path --color --chooser",
-    );
-    let mut args = call.rest().to_vec();
-    let mut variables = Vec::new();
-    while let Some(at) = args.iter().position(|arg| arg.as_str() == "--set") {
-        let mut taken = args.drain(at..(at + 3).min(args.len())).skip(1);
-        if let (Some(name), Some(value)) = (taken.next(), taken.next()) {
-            variables.push((name.as_str().to_owned(), value.text));
-        }
-    }
-    let parsed = flags::parse(run, &args, &flags, Order::FlagsFirst);
-    if parsed.has(&JUST_ONLY_SAYS) {
-        return None;
-    }
-    let mut words = parsed.rest.as_slice();
-    while let Some((first, rest)) = words.split_first()
-        && let Some(assignment) = just_variable(first)
-    {
-        variables.push(assignment);
-        words = rest;
-    }
-    let mut out = request(Runner::Just, call.span, Vec::new());
-    out.variables = variables;
-    out.directory = parsed
-        .value(&["-d", "--working-directory"])
-        .map(|arg| arg.text.clone());
-    out.file = parsed
-        .value(&["-f", "--justfile"])
-        .map(|arg| arg.text.clone());
-    // Which of the words are recipes and which are arguments of a recipe, the justfile says.
-    out.targets = texts(words);
-    Some(out)
-}
-
-/// The tasks that a `task` asks for; `None` when it runs none.
-fn task(run: &JobRun<'_>, call: &Call<'_>) -> Option<recipes::Call> {
-    let flags = Spec::values(
-        "-t --taskfile -d --dir -C --concurrency -o --output -I --interval --sort --completion \
-         --output-group-begin --output-group-end --temp-dir --timeout --expiry --trusted-hosts \
-         --remote-cache-dir --cacert --cert --cert-key",
-    );
-    let args = call.rest();
-    let end = args.iter().position(|arg| arg.as_str() == "--");
-    let (own, behind) = args.split_at(end.unwrap_or(args.len()));
-    let parsed = flags::parse(run, own, &flags, Order::Mixed);
-    if parsed.has(&TASK_ONLY_SAYS) {
-        return None;
-    }
-    let mut out = request(Runner::Task, call.span, Vec::new());
-    for arg in &parsed.rest {
-        match arg.as_str().split_once('=') {
-            Some((name, value)) => out.variables.push((name.to_owned(), Text::from(value))),
-            None => out.targets.push(arg.text.clone()),
-        }
-    }
-    out.directory = parsed.value(&["-d", "--dir"]).map(|arg| arg.text.clone());
-    out.file = parsed
-        .value(&["-t", "--taskfile"])
-        .map(|arg| arg.text.clone());
-    out.arguments = texts(behind.get(1..).unwrap_or_default());
-    Some(out)
 }
 
 fn texts(args: &[Arg]) -> Vec<Text> {

@@ -100,7 +100,7 @@ impl Shell {
             Some(manifest) => self.locate(run, manifest).map(|path| path.parent()),
             None => match &run.cwd {
                 Cwd::Inside(folder) => Some(folder.clone()),
-                Cwd::Elsewhere => None,
+                Cwd::Above(_) | Cwd::Elsewhere => None,
             },
         };
         let (root, entries) = configuration(run, folder);

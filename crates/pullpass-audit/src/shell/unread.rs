@@ -50,7 +50,7 @@ impl Shell {
         let beside = self.file.as_ref().map(RepoPath::parent);
         let here = match &run.cwd {
             Cwd::Inside(folder) => Some(folder.clone()),
-            Cwd::Elsewhere => None,
+            Cwd::Above(_) | Cwd::Elsewhere => None,
         };
         let places = [Some(RepoPath::root()), beside, here];
         places.into_iter().flatten().find_map(|folder| {
