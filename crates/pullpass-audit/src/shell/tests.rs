@@ -493,64 +493,6 @@ fn a_clusters_configuration_names_its_images() {
 }
 
 #[test]
-fn recipes_are_found_by_paths_from_the_root() {
-    let files = [
-        ("Makefile", "img:\n\tdocker pull a/b\n"),
-        ("sub/Makefile", "img:\n\tdocker pull c/d\n"),
-        ("justfile", "img:\n  docker pull a/b\n"),
-        (
-            "Taskfile.yml",
-            "version: '3'\ntasks:\n  img: docker pull a/b\n",
-        ),
-        (
-            "package.json",
-            "{\"scripts\":{\"img\":\"docker pull a/b\"}}",
-        ),
-    ];
-    for script in [
-        "make -C \"$PWD\" img",
-        "make -C $GITHUB_WORKSPACE img",
-        "make -C \"$(git rev-parse --show-toplevel)\" img",
-        "make -f \"$PWD/Makefile\" img",
-        "cd sub && make -C \"$PWD/..\" img",
-        "just -f \"$PWD/justfile\" img",
-        "task -d \"$PWD\" img",
-        "yarn --cwd \"$PWD\" img",
-        "pnpm -C \"$PWD\" img",
-    ] {
-        assert_eq!(effects_in(&files, script), ["pull a/b always"], "{script}");
-    }
-    let script = "make -C \"$PWD/sub\" img";
-    assert_eq!(effects_in(&files, script), ["pull c/d always"]);
-}
-
-/// <https://docs.npmjs.com/cli/using-npm/config>: flags may stand anywhere before `--`.
-#[test]
-fn npm_takes_its_flags_behind_the_name_too() {
-    let script = "{\"name\":\"a\",\"scripts\":{\"img\":\"docker pull a/b\",\"test\":\"docker pull a/b\",\"of\":\"docker pull\"}}";
-    let files = [
-        ("package.json", "{\"workspaces\":[\"packages/*\"]}"),
-        ("packages/a/package.json", script),
-    ];
-    for script in [
-        "npm run img -w a",
-        "npm run img --workspace=a",
-        "npm run img --prefix packages/a",
-        "npm run img -ws",
-        "npm test -w a",
-        "npm t --prefix packages/a",
-        "npm run -w a of -- a/b",
-        "yarn workspaces foreach -A run img",
-        "yarn workspaces run img",
-        "yarn run --cwd packages/a img",
-        "pnpm run -r img",
-        "pnpm recursive run img",
-    ] {
-        assert_eq!(effects_in(&files, script), ["pull a/b always"], "{script}");
-    }
-}
-
-#[test]
 fn a_folder_that_is_not_there_is_not_gone_into_again() {
     let files = [("sub/compose.yml", "services:\n  a:\n    image: a/b\n")];
     let script = "for n in a b; do cd sub || true; docker compose -f compose.yml pull; done";
