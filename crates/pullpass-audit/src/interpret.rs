@@ -572,14 +572,22 @@ impl<'j> Walk<'_, 'j> {
                             ),
                         )
                     };
-                } else if let Some(doubt) = doubt {
-                    self.use_all_logins(Use::Pull);
-                    doubt.clone_into(&mut judged.reason);
                 } else {
                     match puller {
                         Puller::Host => self.judge_declared(&mut judged, declared),
                         Puller::Client(stores) => {
                             self.judge_client(&mut judged, effect, declared, stores)
+                        }
+                    }
+                    if let Some(doubt) = doubt {
+                        self.use_all_logins(Use::Pull);
+                        // Where it is signed in to Docker Hub, it does not matter whether it is pulled.
+                        if judged.auth != Auth::Authenticated {
+                            judged.auth = Auth::Unknown;
+                            judged.cause = Cause::Unresolved;
+                            doubt.clone_into(&mut judged.reason);
+                            judged.decided_by = None;
+                            judged.credential = None;
                         }
                     }
                 }

@@ -72,6 +72,27 @@ fn pull(run: &mut JobRun<'_>, file: FileId, image: &str) {
 }
 
 #[test]
+fn behind_a_login_it_does_not_matter_whether_an_image_was_made_before() {
+    let made = |run: &mut JobRun<'_>, file| {
+        let tag = run.cx.holes.variable("TAG");
+        let image = format!("me/app:{}", tag.as_str()).as_str().into();
+        run.emit(Span::new(file, 2, 3), Kind::Provide { image });
+        pull(run, file, "me/app:1");
+    };
+    assert_eq!(judge(made), ["me/app:1 unknown Unresolved"]);
+    for (registry, expected) in [
+        ("", "me/app:1 authenticated Fine"),
+        ("quay.io", "me/app:1 unknown Unresolved"),
+    ] {
+        let seen = judge(|run, file| {
+            login(run, file, registry);
+            made(run, file);
+        });
+        assert_eq!(seen, [expected], "{registry}");
+    }
+}
+
+#[test]
 fn login_before_pull_authenticates() {
     let seen = judge(|run, f| {
         login(run, f, "");
