@@ -169,12 +169,22 @@ impl Holes {
         }
         let all = self.all.borrow();
         let mut out = String::with_capacity(text.len() * 2);
-        for c in text.chars() {
+        let mut rest = text;
+        while let Some((before, found)) =
+            memchr::memchr(FIRST_BYTE, rest.as_bytes()).and_then(|at| rest.split_at_checked(at))
+        {
+            out.push_str(before);
+            let mut chars = found.chars();
+            let Some(c) = chars.next() else {
+                break;
+            };
             match hole_index(c).and_then(|i| all.get(i)) {
                 Some(hole) => out.push_str(&hole.written),
                 None => out.push(c),
             }
+            rest = chars.as_str();
         }
+        out.push_str(rest);
         Cow::Owned(out)
     }
 }

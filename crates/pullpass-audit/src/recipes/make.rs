@@ -4,13 +4,14 @@
 mod expand;
 mod reader;
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use ecow::EcoString;
 use hashbrown::{HashMap, HashSet};
 
-use super::{Call, Failure, Recipe};
+use super::{Call, Failure, Filter, Recipe};
 use crate::effect::Guard;
 use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
@@ -49,6 +50,14 @@ struct Reading {
     index: Index,
     variables: Rc<Variables>,
     overridden: Rc<BTreeSet<String>>,
+    made: RefCell<Vec<Made>>,
+}
+
+/// What one of the calls that took over a reading came to.
+struct Made {
+    goals: Vec<String>,
+    asked: Asked,
+    recipes: Rc<[Recipe]>,
 }
 
 /// What the calls before this one read, by folder, file and the name that it is called by. Jobs and
@@ -59,10 +68,15 @@ pub(crate) struct Readings {
     by_file: HashMap<(RepoPath, RepoPath, String), Vec<Rc<Reading>>>,
     /// Rules that all of them have together.
     rules: usize,
+    /// Bytes of all scripts that calls came to.
+    bytes: usize,
 }
 
 /// Rules that all readings which are kept may have; then all are forgotten.
 const MAX_KEPT: usize = 20_000;
+
+/// Bytes that all scripts which are kept may have; no more are kept then.
+const MAX_KEPT_BYTES: usize = 4 * 1024 * 1024;
 
 fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Reading>, Failure> {
     let cx = scope.run.cx;
@@ -89,6 +103,7 @@ fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Rea
         makefile,
         variables: Rc::clone(&scope.variables),
         overridden: Rc::clone(&scope.overridden),
+        made: RefCell::default(),
     });
     // Where the share of work ended, the rest was not read; the next CI file has a share of its own.
     if !cx.spend() {
@@ -104,7 +119,11 @@ fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Rea
     Ok(reading)
 }
 
-pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Failure> {
+pub(super) fn recipes(
+    run: &JobRun<'_>,
+    call: &Call,
+    matters: Filter,
+) -> Result<Rc<[Recipe]>, Failure> {
     let cwd = super::directory(run, call)?;
     let path = super::file(run, call, &cwd, &NAMES, false)?;
     let goals: Vec<String> = call.targets.iter().map(|t| t.as_str().to_owned()).collect();
@@ -112,10 +131,39 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     let name = call.file.as_ref().and_then(Text::known);
     let name = name.unwrap_or(path.name());
     let reading = read(&mut scope, &path, name)?;
-    let makefile = &reading.makefile;
-    let mut order = Order::new(makefile, &reading.index, &scope, call, &path);
+    let same = |made: &&Made| made.goals == goals && scope.answers(&made.asked);
+    if let Some(made) = reading.made.borrow().iter().find(same) {
+        return Ok(Rc::clone(&made.recipes));
+    }
+    let recipes: Rc<[Recipe]> = ordered(&scope, &reading, call, &path, &goals, matters)?.into();
+    let bytes: usize = recipes.iter().map(|recipe| recipe.script.text.len()).sum();
+    let mut all = run.cx.makefiles.borrow_mut();
+    if all.bytes + bytes <= MAX_KEPT_BYTES && run.cx.spend() {
+        all.bytes += bytes;
+        reading.made.borrow_mut().push(Made {
+            goals,
+            asked: scope.end_asking(),
+            recipes: Rc::clone(&recipes),
+        });
+    }
+    Ok(recipes)
+}
+
+/// What a makefile's goals run, in make's order.
+fn ordered(
+    scope: &Scope<'_, '_>,
+    reading: &Reading,
+    call: &Call,
+    path: &RepoPath,
+    goals: &[String],
+    matters: Filter,
+) -> Result<Vec<Recipe>, Failure> {
+    let (run, makefile) = (scope.run, &reading.makefile);
+    let mut order = Order::new(reading, scope, call, path, matters);
+    let default;
     let goals = if goals.is_empty() {
-        order.default_goal().into_iter().collect()
+        default = order.default_goal();
+        default.as_slice()
     } else {
         goals
     };
@@ -127,16 +175,16 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     for goal in goals {
         let known = Text::new(goal.as_str()).is_known();
         if !known {
-            let shown = run.cx.holes.show(&goal);
-            if !order.one_of(&goal, &shown) {
+            let shown = run.cx.holes.show(goal);
+            if !order.one_of(goal, &shown) {
                 return Err(Failure::Unresolved(format!(
                     "which target `make {shown}` means is known only when the build runs"
                 )));
             }
             continue;
         }
-        order.goal.clone_from(&goal);
-        if !order.target(&goal, &[], 0) && !order.is_there(&goal) && !brings_rules {
+        order.goal.clone_from(goal);
+        if !order.target(goal, &[], 0) && !order.is_there(goal) && !brings_rules {
             let maybe = makefile
                 .unseen
                 .map_or(String::new(), |why| format!(" ({why})"));
@@ -214,8 +262,8 @@ struct Order<'m, 'r, 'c> {
     index: &'m Index,
     scope: &'m Scope<'r, 'c>,
     given: &'m [(String, Text)],
-    /// The environment of a recipe that has no variables of its own.
-    env: Rc<[(String, Text)]>,
+    /// The environment of a recipe that has no variables of its own; many a call has no recipe that needs it.
+    env: OnceCell<Rc<[(String, Text)]>>,
     /// Targets that have been made, and under which conditions.
     done: HashSet<(String, Vec<Guard>)>,
     bytes: usize,
@@ -225,31 +273,43 @@ struct Order<'m, 'r, 'c> {
     /// The goal that is being made, for the story.
     goal: String,
     file: &'m RepoPath,
+    matters: Filter,
 }
 
 impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     fn new(
-        makefile: &'m Makefile,
-        index: &'m Index,
+        reading: &'m Reading,
         scope: &'m Scope<'r, 'c>,
         call: &'m Call,
         file: &'m RepoPath,
+        matters: Filter,
     ) -> Self {
-        let mut order = Self {
-            makefile,
-            index,
+        Self {
+            makefile: &reading.makefile,
+            index: &reading.index,
             scope,
             given: &call.variables,
-            env: Rc::from([]),
+            env: OnceCell::new(),
             done: HashSet::new(),
             bytes: 0,
             out: Vec::new(),
             open: Vec::new(),
             goal: String::new(),
             file,
-        };
-        order.env = order.environment(&[]);
-        order
+            matters,
+        }
+    }
+
+    /// The environment of a recipe that has no variables of its own.
+    fn env(&self) -> Rc<[(String, Text)]> {
+        let env = self.env.get_or_init(|| {
+            // Whichever target is the first to ask.
+            let inner = self.scope.inner.take();
+            let env = self.environment(&[]);
+            self.scope.inner.replace(inner);
+            env
+        });
+        Rc::clone(env)
     }
 
     /// What recipes find in their environment: the command line's variables, those exported, and those
@@ -260,8 +320,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         let is_name = |name: &str| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };
-        let from_outside =
-            |name: &&String| makefile.exports_all || scope.run.env.contains_key(*name);
+        let from_outside = |name: &&String| makefile.exports_all || scope.is_in_environment(name);
         let own = scope.variables.keys().filter(from_outside);
         let names = makefile.exported.iter().chain(own).map(String::as_str);
         for name in names.chain(also.iter().copied()).take(1_000) {
@@ -463,14 +522,12 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             ("<F", first.rsplit('/').next().unwrap_or("")),
             ("<D", folder_of(first)),
         ];
-        let env = if exported.is_empty() {
-            Rc::clone(&self.env)
-        } else {
-            self.environment(&exported)
-        };
+        let env = (!exported.is_empty()).then(|| self.environment(&exported));
         let scope = self.scope;
         for rule in plan.rules {
-            scope.with(&automatic, || self.run_rule(name, rule, under, &env));
+            scope.with(&automatic, || {
+                self.run_rule(name, rule, under, env.as_ref())
+            });
         }
         self.scope.inner.borrow_mut().pop();
         true
@@ -506,14 +563,20 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
                 own.insert(name.clone(), new);
             }
             let everywhere = self.makefile.exports_all || self.makefile.exported.contains(name);
-            if variable.exported || everywhere || self.scope.run.env.contains_key(name) {
+            if variable.exported || everywhere || self.scope.is_in_environment(name) {
                 exported.push(name.as_str());
             }
         }
         (own, exported)
     }
 
-    fn run_rule(&mut self, target: &str, rule: &Rule, under: &[Guard], env: &Rc<[(String, Text)]>) {
+    fn run_rule(
+        &mut self,
+        target: &str,
+        rule: &Rule,
+        under: &[Guard],
+        env: Option<&Rc<[(String, Text)]>>,
+    ) {
         let mut lines: Vec<Line> = Vec::new();
         // Each line is a shell of its own: what one changes in it, or leaves open, ends with the line.
         let together = self.makefile.one_shell || rule.lines.len() > MANY_LINES;
@@ -545,6 +608,12 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         } else {
             format!("`make {}` makes `{target}` first", self.goal).into()
         };
+        let holes = &self.scope.run.cx.holes;
+        lines.retain(|line| (self.matters)(holes, &line.text.text));
+        if lines.is_empty() {
+            return;
+        }
+        let env = env.map_or_else(|| self.env(), Rc::clone);
         for line in lines {
             if self.out.len() >= MAX_RECIPES {
                 return;
@@ -552,7 +621,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             self.out.push(Recipe {
                 script: line.text,
                 cwd: self.scope.cwd.clone(),
-                env: Rc::clone(env),
+                env: Rc::clone(&env),
                 guards: joined(under, &line.guards).into(),
                 span: rule.span,
                 note: Rc::clone(&note),

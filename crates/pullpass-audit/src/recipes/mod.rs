@@ -17,7 +17,7 @@ use std::rc::Rc;
 use crate::effect::Guard;
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{Mapped, Text, is_hole};
+use crate::text::{Holes, Mapped, Text, is_hole};
 
 /// One script that a task runner runs.
 #[derive(Clone, Debug)]
@@ -132,19 +132,27 @@ impl From<String> for Failure {
     }
 }
 
-/// The scripts that a call runs, dependencies first. None when what is called has no script.
+/// The scripts that a call runs, dependencies first, of those that matter. None when what is called has no
+/// such script. What is found is kept for calls like this one, so it has to be the same that matters to
+/// all of them.
 ///
 /// # Errors
 /// [`Failure`], whose words say what could not be found or resolved.
-pub fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Failure> {
-    match call.runner {
-        Runner::Make => make::recipes(run, call),
+pub fn recipes(run: &JobRun<'_>, call: &Call, matters: Filter) -> Result<Rc<[Recipe]>, Failure> {
+    let mut all = match call.runner {
+        // Programs of a thousand files are compiled by make, a recipe for each.
+        Runner::Make => return make::recipes(run, call, matters),
         Runner::Just => just::recipes(run, call),
         Runner::Task => task::recipes(run, call),
         Runner::Npm => npm::recipes(run, call),
         Runner::Nx => nx::recipes(run, call),
-    }
+    }?;
+    all.retain(|recipe| matters(&run.cx.holes, &recipe.script.text));
+    Ok(all.into())
 }
+
+/// Whether a script, of which a part may be unknown, is worth following.
+pub type Filter = fn(&Holes, &str) -> bool;
 
 /// Whether the Taskfiles of a call of Task have one of these words.
 pub fn taskfiles_mention(run: &JobRun<'_>, call: &Call, words: &[&str]) -> bool {

@@ -56,7 +56,8 @@ pub(super) fn called(
     runner: Runner,
     words: &str,
 ) -> Result<Vec<Recipe>, super::Failure> {
-    recipes(run, &call(run, runner, words))
+    let all = recipes(run, &call(run, runner, words), |_, _| true)?;
+    Ok(all.to_vec())
 }
 
 /// Gives the recipes of a call, or what is said instead, to `look`.

@@ -78,7 +78,7 @@ static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
 /// Whether a command of this name, that is no function, does nothing that counts and prints something
 /// that cannot be known, whatever its arguments are. Most commands of most scripts are such.
 pub(super) fn is_idle(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'+');
     let program = !name.is_empty() && name.bytes().all(plain) && !name.ends_with(".exe");
     program && !KNOWN.contains(name) && !builtins::is_silent(name)
 }
@@ -91,7 +91,7 @@ pub(super) fn is_tool(name: &str) -> bool {
 }
 
 /// Whether a program of this name runs a file that is not read.
-fn interprets(name: &str) -> bool {
+pub(super) fn interprets(name: &str) -> bool {
     matches!(
         name,
         "python"

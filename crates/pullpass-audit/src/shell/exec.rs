@@ -108,8 +108,7 @@ impl Shell {
             run.cwd = before;
             done = Done::known(false);
         }
-        // The condition on which the left side succeeded; `None` while it does not matter.
-        let mut left = self.guard_of_pipeline(run, &item.first);
+        let mut left = Left::Of(&item.first);
         let mut left_matters = done.ok.is_none() && self.is_test_like(&item.first);
         let mut flow = std::mem::replace(&mut done.flow, Flow::Next);
         let mut ok = done.ok;
@@ -127,40 +126,42 @@ impl Shell {
                     let next = self.pipeline(run, pipeline);
                     flow = next.flow;
                     ok = next.ok;
-                    left = self.guard_of_pipeline(run, pipeline);
+                    left = Left::Of(pipeline);
                     left_matters = ok.is_none() && self.is_test_like(pipeline);
                 }
                 None => {
-                    let guard = if runs_if { left.clone() } else { left.not() };
-                    let guarded = left_matters || !runs_if;
-                    let next = if guarded {
-                        self.branch(run, &guard, |shell, run| shell.pipeline(run, pipeline))
-                    } else {
-                        self.pipeline(run, pipeline)
+                    let guard = (left_matters || !runs_if).then(|| {
+                        let left = left.guard(self, run);
+                        if runs_if { left } else { left.not() }
+                    });
+                    let next = match &guard {
+                        Some(guard) => {
+                            self.branch(run, guard, |shell, run| shell.pipeline(run, pipeline))
+                        }
+                        None => self.pipeline(run, pipeline),
                     };
-                    match next.flow {
-                        Flow::Leaves(leave) if guarded => {
-                            flow = Flow::MayLeave(leave, guard.clone());
+                    match (next.flow, guard) {
+                        (Flow::Leaves(leave) | Flow::MayLeave(leave, _), Some(guard)) => {
+                            flow = Flow::MayLeave(leave, guard);
                         }
-                        Flow::MayLeave(leave, _) if guarded => {
-                            flow = Flow::MayLeave(leave, guard.clone());
-                        }
-                        Flow::Next => {}
-                        other => flow = other,
+                        (Flow::Next, _) => {}
+                        (other, _) => flow = other,
                     }
                     let also = self.is_test_like(pipeline) && next.ok.is_none();
                     if runs_if {
                         // `[ a ] && x || y` is an `if`: the test alone decides over `y`.
                         if also && left_matters {
-                            left = both(&left, &self.guard_of_pipeline(run, pipeline));
+                            let right = self.guard_of_pipeline(run, pipeline);
+                            left = Left::Is(both(&left.guard(self, run), &right));
                         } else if also || !left_matters {
-                            left = self.guard_of_pipeline(run, pipeline);
+                            left = Left::Of(pipeline);
                             left_matters = also;
                         }
                         ok = None;
                     } else {
                         ok = (next.ok == Some(true)).then_some(true);
-                        left = either(&left, &self.guard_of_pipeline(run, pipeline));
+                        let right = self.guard_of_pipeline(run, pipeline);
+                        left = Left::Is(either(&left.guard(self, run), &right));
                         left_matters = left_matters && also;
                     }
                 }
@@ -473,6 +474,24 @@ impl Shell {
         run.env = env;
         run.cwd = cwd;
         Done::UNKNOWN
+    }
+}
+
+/// The condition on which what stands left succeeded: put into words when it is asked for, which is before
+/// anything else runs.
+enum Left<'t> {
+    Of(&'t Pipeline),
+    Is(Guard),
+}
+
+impl Left<'_> {
+    fn guard(&mut self, shell: &Shell, run: &JobRun<'_>) -> Guard {
+        let guard = match self {
+            Self::Is(guard) => return guard.clone(),
+            Self::Of(pipeline) => shell.guard_of_pipeline(run, pipeline),
+        };
+        *self = Self::Is(guard.clone());
+        guard
     }
 }
 

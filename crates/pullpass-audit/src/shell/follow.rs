@@ -632,7 +632,7 @@ impl Shell {
                 format!("{shown} {}", targets.join(" "))
             }
         };
-        let found = match recipes::recipes(run, request) {
+        let found = match recipes::recipes(run, request, trigger::recipe_may_matter) {
             Ok(found) => found,
             Err(why) => {
                 if matches!(why, Failure::Elsewhere(_)) || mentions_clients(run, request) {
@@ -642,11 +642,9 @@ impl Shell {
             }
         };
         run.traced(request.span, format!("runs `{shown}`"), |run| {
-            for recipe in &found {
-                if trigger::may_matter(&run.cx.holes.shown(&recipe.script.text)) {
-                    let script = Rc::new(recipe.script.clone());
-                    recipe.enter(run, |run| self.process(run, script, |_| {}));
-                }
+            for recipe in &*found {
+                let script = Rc::new(recipe.script.clone());
+                recipe.enter(run, |run| self.process(run, script, |_| {}));
             }
         });
         true

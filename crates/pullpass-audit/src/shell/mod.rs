@@ -430,15 +430,19 @@ impl Shell {
 
     /// A part of the tree in the words of the file, blanks collapsed.
     fn words_of(&self, run: &JobRun<'_>, range: Range) -> String {
-        let text = run.cx.holes.show(range.of(&self.text.text));
-        let mut out = String::with_capacity(text.len());
-        for word in text.split_whitespace().filter(|word| *word != "\\") {
-            if !out.is_empty() {
-                out.push(' ');
-            }
-            out.push_str(word);
-            if out.len() > 300 {
-                break;
+        let text = range.of(&self.text.text);
+        let mut out = String::with_capacity(text.len().min(300));
+        // Word by word: of a long text only the beginning is shown.
+        for written in text.split_whitespace() {
+            let shown = run.cx.holes.shown(written);
+            for word in shown.split_whitespace().filter(|word| *word != "\\") {
+                if !out.is_empty() {
+                    out.push(' ');
+                }
+                out.push_str(word);
+                if out.len() > 300 {
+                    return out;
+                }
             }
         }
         out

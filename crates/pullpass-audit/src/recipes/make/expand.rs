@@ -35,8 +35,8 @@ pub(super) struct Variable {
 /// Variables by name.
 pub(super) type Variables = BTreeMap<String, Variable>;
 
-/// What makefiles asked of what differs from call to call. A call of which the same would be asked and
-/// answered reads them as this one did.
+/// What makefiles and their recipes asked of what differs from call to call. A call of which the same would
+/// be asked and answered comes to the same.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     /// Variables of the environment, with the values that they had.
@@ -75,8 +75,7 @@ pub(super) struct Scope<'r, 'c> {
     pub(super) overridden: Rc<BTreeSet<String>>,
     /// The targets of the command line, as it names them.
     goals: String,
-    /// Kept while the makefiles are read.
-    asked: RefCell<Option<Asked>>,
+    asked: RefCell<Asked>,
     /// Variables of targets, automatic variables, arguments of `call`; the last one is the strongest.
     pub(super) inner: RefCell<Vec<Variables>>,
     /// Names that are being unfolded.
@@ -102,7 +101,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             variables: Rc::default(),
             overridden: Rc::default(),
             goals,
-            asked: RefCell::new(Some(Asked::default())),
+            asked: RefCell::default(),
             inner: RefCell::default(),
             open: RefCell::default(),
             bounds: Bounds::default(),
@@ -111,10 +110,33 @@ impl<'r, 'c> Scope<'r, 'c> {
         }
     }
 
-    /// Ends the reading of the makefiles: what they asked, and what they left to be done.
+    /// Ends the reading of the makefiles: what they asked, and what they left to be done. What is asked
+    /// from here on, the recipes ask.
     pub(super) fn end_reading(&mut self) -> (Asked, Bounds) {
-        let asked = self.asked.take().unwrap_or_default();
-        (asked, self.bounds.clone())
+        (self.end_asking(), self.bounds.clone())
+    }
+
+    /// What was asked since the last time.
+    pub(super) fn end_asking(&self) -> Asked {
+        self.asked.take()
+    }
+
+    /// Whether this call would be answered what another one was.
+    pub(super) fn answers(&self, asked: &Asked) -> bool {
+        let mut environment = asked.environment.iter();
+        environment.all(|(name, value)| self.run.env.get(name) == value.as_ref())
+            && asked
+                .goals
+                .as_ref()
+                .is_none_or(|goals| *goals == self.goals)
+            && asked
+                .podman
+                .is_none_or(|podman| podman == engine::signed_in_by_podman(self.run))
+    }
+
+    /// Whether a variable is set in the environment that make runs in.
+    pub(super) fn is_in_environment(&self, name: &str) -> bool {
+        self.environment(name).is_some()
     }
 
     /// Goes on where another call had read the same makefiles, if they would read the same for this one.
@@ -125,17 +147,8 @@ impl<'r, 'c> Scope<'r, 'c> {
         variables: &Rc<Variables>,
         overridden: &Rc<BTreeSet<String>>,
     ) -> bool {
-        let mut environment = asked.environment.iter();
-        let same = environment.all(|(name, value)| self.run.env.get(name) == value.as_ref())
-            && asked
-                .goals
-                .as_ref()
-                .is_none_or(|goals| *goals == self.goals)
-            && asked
-                .podman
-                .is_none_or(|podman| podman == engine::signed_in_by_podman(self.run));
+        let same = self.answers(asked);
         if same {
-            self.asked.replace(None);
             self.bounds = bounds.clone();
             self.variables = Rc::clone(variables);
             self.overridden = Rc::clone(overridden);
@@ -146,9 +159,8 @@ impl<'r, 'c> Scope<'r, 'c> {
     /// A variable of the environment that make runs in.
     fn environment(&self, name: &str) -> Option<&'r Text> {
         let value = self.run.env.get(name);
-        if let Some(asked) = self.asked.borrow_mut().as_mut()
-            && !asked.environment.contains_key(name)
-        {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.environment.contains_key(name) {
             asked.environment.insert(name.to_owned(), value.cloned());
         }
         value
@@ -156,18 +168,17 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// The likelier of two values, when both are command lines of a container client.
     pub(super) fn likelier<'t>(&self, a: &'t str, b: &'t str) -> Option<&'t str> {
-        if let Some(asked) = self.asked.borrow_mut().as_mut() {
-            asked
-                .podman
-                .get_or_insert_with(|| engine::signed_in_by_podman(self.run));
-        }
+        let mut asked = self.asked.borrow_mut();
+        asked
+            .podman
+            .get_or_insert_with(|| engine::signed_in_by_podman(self.run));
+        drop(asked);
         engine::likelier(self.run, a, b)
     }
 
     fn goals(&self) -> String {
-        if let Some(asked) = self.asked.borrow_mut().as_mut() {
-            asked.goals.get_or_insert_with(|| self.goals.clone());
-        }
+        let mut asked = self.asked.borrow_mut();
+        asked.goals.get_or_insert_with(|| self.goals.clone());
         self.goals.clone()
     }
 
