@@ -108,8 +108,8 @@ pub(super) fn interprets(name: &str) -> bool {
 }
 
 /// Whether a program of this name pulls or signs in.
-fn pulls(name: &str) -> bool {
-    super::docker::is_client(name) || super::tools::names().any(|tool| tool == name)
+pub(super) fn pulls(name: &str) -> bool {
+    super::docker::is_client(name) || super::tools::is_one(name)
 }
 
 /// What a secret is that comes from a command whose output is not known.

@@ -192,11 +192,12 @@ pub(crate) fn likelier<'t>(run: &JobRun<'_>, a: &'t str, b: &'t str) -> Option<&
     })
 }
 
-/// Whether a variable holds a container client, which a script may run without a word of it.
+/// Whether a variable holds a container client or a tool that pulls, which a script may run without a word
+/// of it.
 pub(super) fn is_in_environment(run: &JobRun<'_>) -> bool {
     let words = |text: &Text| {
         let mut words = text.as_str().split(' ').filter(|word| *word != "sudo");
-        words.next().is_some_and(docker::is_client)
+        words.next().is_some_and(super::commands::pulls)
     };
     run.env.values().any(words)
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::exec::Call;
 use super::flags::{self, Order, Spec};
 use super::redirect::is_name;
-use super::{Arg, Done, Input, Shell, suites, trigger};
+use super::{Arg, Done, Input, Shell, engine, suites, trigger};
 use crate::effect::{By, Effect, Kind};
 use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
@@ -162,7 +162,8 @@ impl Shell {
             unread_program(run, span);
             return Some(Done::UNKNOWN);
         }
-        if !trigger::may_matter(&text.text) {
+        let by_variable = || text.text.contains('$') && engine::is_in_environment(run);
+        if !trigger::may_matter(&text.text) && !by_variable() {
             return Some(Done::UNKNOWN);
         }
         let arguments = arguments_of_script(run, rest);

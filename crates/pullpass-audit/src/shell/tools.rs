@@ -231,6 +231,11 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     index.tools.keys().map(String::as_str)
 }
 
+/// Whether a program of this name is a tool of the table.
+pub(super) fn is_one(name: &str) -> bool {
+    INDEX.tools.contains_key(name)
+}
+
 /// The names of all programs of the table: tools, those that run others, and those that run tests.
 pub(super) fn all_names() -> impl Iterator<Item = &'static str> {
     let index: &'static Index = &INDEX;

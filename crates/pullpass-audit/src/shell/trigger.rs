@@ -10,48 +10,52 @@ use super::commands::{interprets, is_idle};
 use super::tools;
 use crate::text::{Holes, is_hole};
 
-/// Words that may lead to a pull although no tool's name is among them: other scripts, task
-/// runners, and what hands values on to later steps.
-const LEADS: [&str; 25] = [
+/// What may lead to a pull wherever it stands: clients, other scripts, and what hands values on to later
+/// steps. Variables in capitals hold the names of clients: `$DOCKER`.
+const PARTS: [&str; 10] = [
     "docker",
     "podman",
     "nerdctl",
     "finch",
     "compose",
-    "make",
-    "just",
-    "task",
-    "npm",
-    "yarn",
-    "pnpm",
-    "bun",
-    "turbo",
-    "lerna",
-    "nx ",
-    "run-s",
-    "run-p",
     "_ENV",
     ".sh",
-    "source",
-    "eval",
-    "xargs",
     "container_",
     "oci_",
     "get-login",
 ];
 
-static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let words = LEADS
-        .into_iter()
-        .chain(tools::names())
-        .chain(tools::leads_to_suites());
-    // Variables in capitals hold the names of clients: `$DOCKER`.
-    AhoCorasick::builder()
+/// Commands of the shell, which no variable holds.
+const COMMANDS: [&str; 4] = ["source", "eval", "xargs", "parallel"];
+
+/// Words that may lead to a pull although no tool's name is among them.
+const WORDS: [&str; 14] = [
+    "make", "gmake", "just", "task", "npm", "yarn", "yarnpkg", "pnpm", "bun", "turbo", "lerna",
+    "nx", "run-s", "run-p",
+];
+
+struct Leads {
+    automaton: AhoCorasick,
+    /// How many of its patterns count as a part of a word.
+    parts: usize,
+    /// How many are these or commands of the shell.
+    commands: usize,
+}
+
+static LEADS: LazyLock<Option<Leads>> = LazyLock::new(|| {
+    let parts: Vec<&str> = PARTS.into_iter().chain(tools::leads_to_suites()).collect();
+    let words = COMMANDS.into_iter().chain(WORDS).chain(tools::names());
+    let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
         // The faster automaton takes longer to build than the scripts of a repository to search.
         .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(words)
-        .ok()
+        .build(parts.iter().copied().chain(words))
+        .ok()?;
+    Some(Leads {
+        automaton,
+        parts: parts.len(),
+        commands: parts.len() + COMMANDS.len(),
+    })
 });
 
 /// Folders of the system, which hold no script of the repository.
@@ -72,7 +76,24 @@ pub(super) fn recipe_may_matter(holes: &Holes, text: &str) -> bool {
 }
 
 fn has_a_word(text: &str) -> bool {
-    WORDS.as_ref().is_none_or(|words| words.is_match(text))
+    let Some(leads) = LEADS.as_ref() else {
+        return true;
+    };
+    let goes_on = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let is_joined = |byte: Option<&u8>| byte.is_some_and(|b| matches!(b, b'_' | b'-'));
+    let bytes = text.as_bytes();
+    let mut found = leads.automaton.find_overlapping_iter(text);
+    // `act` is a tool; `-DNO_REFACTORING` calls none.
+    found.any(|m| {
+        let before = m.start().checked_sub(1).and_then(|at| bytes.get(at));
+        let after = bytes.get(m.end());
+        match m.pattern().as_usize() {
+            pattern if pattern < leads.parts => true,
+            _ if goes_on(before) || goes_on(after) => false,
+            pattern if pattern < leads.commands => !is_joined(before) && !is_joined(after),
+            _ => true,
+        }
+    })
 }
 
 /// Commands of the shell that do nothing by themselves, where nobody reads what they print.
@@ -165,6 +186,28 @@ fn may_name_a_script(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_of_tools_are_words() {
+        for (text, expected) in [
+            ("act -j test", true),
+            ("$ACT -j test", true),
+            ("./bin/act", true),
+            ("act_cli", true),
+            ("echo refactoring", false),
+            ("cmake --build .", false),
+            ("cmake . && make", true),
+            ("${MAKE}", true),
+            ("g++ -DDOCUMENTED -fdefine", false),
+            ("echo $DOCKERCMD", true),
+            ("echo localhost", false),
+            ("oc get pods", true),
+            ("source env", true),
+            ("g++ -I$BOOST_SOURCE_PATH", false),
+        ] {
+            assert_eq!(has_a_word(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_slash_may_name_a_script() {
