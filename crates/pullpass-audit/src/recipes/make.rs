@@ -43,7 +43,6 @@ const MANY_LINES: usize = 200;
 
 /// What was read for one call.
 struct Reading {
-    given: BTreeMap<String, Text>,
     asked: Asked,
     bounds: Bounds,
     makefile: Makefile,
@@ -85,8 +84,7 @@ fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Rea
     if let Some(known) = cx.makefiles.borrow().by_file.get(&key) {
         for known in known {
             let Reading { asked, bounds, .. } = &**known;
-            let same = known.given == scope.given;
-            if same && scope.take_over(asked, bounds, &known.variables, &known.overridden) {
+            if scope.take_over(asked, bounds, &known.variables, &known.overridden) {
                 return Ok(Rc::clone(known));
             }
         }
@@ -96,7 +94,6 @@ fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Rea
     makefile.read(&source, scope, 0);
     let (asked, bounds) = scope.end_reading();
     let reading = Rc::new(Reading {
-        given: scope.given.clone(),
         asked,
         bounds,
         index: Index::of(&makefile),
@@ -135,7 +132,7 @@ pub(super) fn recipes(
     if let Some(made) = reading.made.borrow().iter().find(same) {
         return Ok(Rc::clone(&made.recipes));
     }
-    let recipes: Rc<[Recipe]> = ordered(&scope, &reading, call, &path, &goals, matters)?.into();
+    let recipes: Rc<[Recipe]> = ordered(&scope, &reading, &path, &goals, matters)?.into();
     let bytes: usize = recipes.iter().map(|recipe| recipe.script.text.len()).sum();
     let mut all = run.cx.makefiles.borrow_mut();
     if all.bytes + bytes <= MAX_KEPT_BYTES && run.cx.spend() {
@@ -153,13 +150,12 @@ pub(super) fn recipes(
 fn ordered(
     scope: &Scope<'_, '_>,
     reading: &Reading,
-    call: &Call,
     path: &RepoPath,
     goals: &[String],
     matters: Filter,
 ) -> Result<Vec<Recipe>, Failure> {
     let (run, makefile) = (scope.run, &reading.makefile);
-    let mut order = Order::new(reading, scope, call, path, matters);
+    let mut order = Order::new(reading, scope, path, matters);
     let default;
     let goals = if goals.is_empty() {
         default = order.default_goal();
@@ -261,7 +257,6 @@ struct Order<'m, 'r, 'c> {
     makefile: &'m Makefile,
     index: &'m Index,
     scope: &'m Scope<'r, 'c>,
-    given: &'m [(String, Text)],
     /// The environment of a recipe that has no variables of its own; many a call has no recipe that needs it.
     env: OnceCell<Rc<[(String, Text)]>>,
     /// Targets that have been made, and under which conditions.
@@ -280,7 +275,6 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     fn new(
         reading: &'m Reading,
         scope: &'m Scope<'r, 'c>,
-        call: &'m Call,
         file: &'m RepoPath,
         matters: Filter,
     ) -> Self {
@@ -288,7 +282,6 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             makefile: &reading.makefile,
             index: &reading.index,
             scope,
-            given: &call.variables,
             env: OnceCell::new(),
             done: HashSet::new(),
             bytes: 0,
@@ -331,7 +324,12 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
                 env.insert(name.to_owned(), Text::new(value));
             }
         }
-        env.extend(self.given.iter().cloned());
+        let given = self.scope.all_given();
+        env.extend(
+            given
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         env.into_iter().collect()
     }
 
@@ -546,7 +544,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             let assignment = &variable.assignment;
             let name = &assignment.name;
             // The command line is stronger.
-            if self.scope.given.contains_key(name) || !self.scope.run.cx.spend() {
+            if self.scope.given(name).is_some() || !self.scope.run.cx.spend() {
                 continue;
             }
             let outer = || {

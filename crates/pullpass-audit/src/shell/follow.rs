@@ -163,7 +163,7 @@ impl Shell {
             return Some(Done::UNKNOWN);
         }
         let by_variable = || text.text.contains('$') && engine::is_in_environment(run);
-        if !trigger::may_matter(&text.text) && !by_variable() {
+        if !trigger::may_matter(&run.cx.holes, &text.text) && !by_variable() {
             return Some(Done::UNKNOWN);
         }
         let arguments = arguments_of_script(run, rest);
@@ -633,7 +633,7 @@ impl Shell {
                 format!("{shown} {}", targets.join(" "))
             }
         };
-        let found = match recipes::recipes(run, request, trigger::recipe_may_matter) {
+        let found = match recipes::recipes(run, request, trigger::may_matter) {
             Ok(found) => found,
             Err(why) => {
                 if matches!(why, Failure::Elsewhere(_)) || mentions_clients(run, request) {

@@ -74,11 +74,7 @@ pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
     // What follows a login may be what it is for.
     let unread = || follow::has_login(run) && follow::names_another_language(&script.text);
-    if trigger::may_matter(&run.cx.holes.shown(&script.text))
-        || by_variable()
-        || gives()
-        || unread()
-    {
+    if trigger::may_matter(&run.cx.holes, &script.text) || by_variable() || gives() || unread() {
         Shell::new(Rc::new(script)).script(run);
     }
 }

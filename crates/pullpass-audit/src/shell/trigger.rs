@@ -34,29 +34,44 @@ const WORDS: [&str; 14] = [
     "nx", "run-s", "run-p",
 ];
 
-struct Leads {
-    automaton: AhoCorasick,
-    /// How many of its patterns count as a part of a word.
-    parts: usize,
-    /// How many are these or commands of the shell.
-    commands: usize,
+/// Finds [`PARTS`], and what leads to tests.
+static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let parts = PARTS.into_iter().chain(tools::leads_to_suites());
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(parts)
+        .ok()
+});
+
+/// A word that is looked for.
+struct Name {
+    text: &'static str,
+    /// Letters and digits that it begins with: `run` of `run-s`.
+    first: usize,
+    /// A part of a longer name that is joined by `_` or `-` counts too.
+    joins: bool,
 }
 
-static LEADS: LazyLock<Option<Leads>> = LazyLock::new(|| {
-    let parts: Vec<&str> = PARTS.into_iter().chain(tools::leads_to_suites()).collect();
-    let words = COMMANDS.into_iter().chain(WORDS).chain(tools::names());
-    let automaton = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        // The faster automaton takes longer to build than the scripts of a repository to search.
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(parts.iter().copied().chain(words))
-        .ok()?;
-    Some(Leads {
-        automaton,
-        parts: parts.len(),
-        commands: parts.len() + COMMANDS.len(),
-    })
+/// All of them by their first letter.
+static NAMES: LazyLock<[Vec<Name>; 26]> = LazyLock::new(|| {
+    let mut all: [Vec<Name>; 26] = Default::default();
+    let words = WORDS.into_iter().chain(tools::names());
+    let words = words.map(|text| (text, true));
+    for (text, joins) in COMMANDS.map(|text| (text, false)).into_iter().chain(words) {
+        if let Some(of) = letter(text.as_bytes()).and_then(|letter| all.get_mut(letter)) {
+            let first = text.bytes().take_while(u8::is_ascii_alphanumeric).count();
+            of.push(Name { text, first, joins });
+        }
+    }
+    all
 });
+
+/// The number of the letter that a word begins with.
+fn letter(word: &[u8]) -> Option<usize> {
+    let letter = word.first()?.to_ascii_lowercase().checked_sub(b'a')?;
+    (letter < 26).then_some(usize::from(letter))
+}
 
 /// Folders of the system, which hold no script of the repository.
 const ELSEWHERE: [&str; 5] = ["/dev/", "/etc/", "/proc/", "/usr/", "/var/"];
@@ -64,35 +79,57 @@ const ELSEWHERE: [&str; 5] = ["/dev/", "/etc/", "/proc/", "/usr/", "/var/"];
 /// How Git's references go on after `refs`.
 const REFERENCES: [&str; 3] = ["/tags/", "/heads/", "/pull/"];
 
-/// Whether executing a script may have an effect that counts.
-pub(super) fn may_matter(text: &str) -> bool {
-    has_a_word(text) || may_name_a_script(text) && !is_all_idle(text)
-}
-
-/// The same of a recipe, of which a part may be unknown.
-pub(super) fn recipe_may_matter(holes: &Holes, text: &str) -> bool {
+/// Whether executing a script, of which a part may be unknown, may have an effect that counts.
+pub(super) fn may_matter(holes: &Holes, text: &str) -> bool {
+    if is_all_idle(holes, text) {
+        return false;
+    }
     let shown = holes.shown(text);
-    has_a_word(&shown) || may_name_a_script(&shown) && !is_all_idle(text)
+    has_a_word(&shown) || may_name_a_script(&shown)
 }
 
 fn has_a_word(text: &str) -> bool {
-    let Some(leads) = LEADS.as_ref() else {
-        return true;
-    };
-    let goes_on = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let is_joined = |byte: Option<&u8>| byte.is_some_and(|b| matches!(b, b'_' | b'-'));
-    let bytes = text.as_bytes();
-    let mut found = leads.automaton.find_overlapping_iter(text);
-    // `act` is a tool; `-DNO_REFACTORING` calls none.
-    found.any(|m| {
-        let before = m.start().checked_sub(1).and_then(|at| bytes.get(at));
-        let after = bytes.get(m.end());
-        match m.pattern().as_usize() {
-            pattern if pattern < leads.parts => true,
-            _ if goes_on(before) || goes_on(after) => false,
-            pattern if pattern < leads.commands => !is_joined(before) && !is_joined(after),
-            _ => true,
+    AUTOMATON.as_ref().is_none_or(|a| a.is_match(text)) || names_a_tool(text)
+}
+
+/// Whether a tool or a runner of tasks is named: `act` is a tool, `-DNO_REFACTORING` calls none.
+fn names_a_tool(text: &str) -> bool {
+    let names = &*NAMES;
+    let mut start = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match start {
+            None if byte.is_ascii_alphanumeric() => start = Some(at),
+            Some(from) if !byte.is_ascii_alphanumeric() => {
+                if is_name(names, text, from, at) {
+                    return true;
+                }
+                start = None;
+            }
+            _ => {}
         }
+    }
+    start.is_some_and(|from| is_name(names, text, from, text.len()))
+}
+
+/// Whether one of the names stands at `start`, where letters and digits go on until `end`.
+fn is_name(names: &[Vec<Name>; 26], text: &str, start: usize, end: usize) -> bool {
+    let bytes = text.as_bytes();
+    let rest = bytes.get(start..).unwrap_or_default();
+    let Some(names) = letter(rest).and_then(|letter| names.get(letter)) else {
+        return false;
+    };
+    let is_joined = |byte: Option<&u8>| byte.is_some_and(|b| matches!(b, b'_' | b'-'));
+    names.iter().any(|name| {
+        let (length, after) = (name.text.len(), rest.get(name.text.len()));
+        name.first == end - start
+            && rest
+                .get(..length)
+                .is_some_and(|word| word.eq_ignore_ascii_case(name.text.as_bytes()))
+            && !after.is_some_and(u8::is_ascii_alphanumeric)
+            && (name.joins || {
+                let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+                !is_joined(before) && !is_joined(after)
+            })
     })
 }
 
@@ -111,30 +148,40 @@ const KEYWORDS: [&str; 14] = [
 /// Whether each command of a script is one that does nothing that counts, whatever its arguments are. Makefiles
 /// that compile name a file in each line. The script is cut where a command may end, in quotes too: what
 /// is not understood is not idle.
-fn is_all_idle(text: &str) -> bool {
-    let mut continued = false;
-    text.split(|c| {
-        let ends = match c {
-            '\n' => !continued,
-            ';' | '&' | '|' | '(' | ')' | '`' => true,
+fn is_all_idle(holes: &Holes, text: &str) -> bool {
+    let mut start = 0;
+    let mut before = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let ends = match byte {
+            b'\n' => before != b'\\',
+            b';' | b'&' | b'|' | b'(' | b')' | b'`' => true,
             _ => false,
         };
-        continued = c == '\\';
-        ends
-    })
-    .all(is_idle_command)
+        before = byte;
+        if ends {
+            if !is_idle_command(holes, text.get(start..at).unwrap_or("")) {
+                return false;
+            }
+            start = at + 1;
+        }
+    }
+    is_idle_command(holes, text.get(start..).unwrap_or(""))
 }
 
-fn is_idle_command(command: &str) -> bool {
+fn is_idle_command(holes: &Holes, command: &str) -> bool {
     // A later command may read what is written.
-    let writes = command.split('>').skip(1).any(|rest| {
-        let target = rest.split_whitespace().next().unwrap_or("");
-        !matches!(target, "" | "/dev/null" | "/dev/stdout" | "/dev/stderr")
+    let moves = memchr::memchr2_iter(b'<', b'>', command.as_bytes());
+    let all_null = moves.into_iter().all(|at| {
+        let target = command.get(at + 1..).unwrap_or("");
+        let target = target.split_ascii_whitespace().next().unwrap_or("");
+        let target = target.trim_start_matches('>');
+        command.as_bytes().get(at) == Some(&b'>')
+            && matches!(target, "" | "/dev/null" | "/dev/stdout" | "/dev/stderr")
     });
-    if writes || command.contains('<') {
+    if !all_null {
         return false;
     }
-    let mut words = command.split_whitespace();
+    let mut words = command.split_ascii_whitespace();
     let assigns = |word: &str| {
         let name = word.split_once('=').map(|(name, _)| name);
         let quotes = word.bytes().filter(|b| matches!(b, b'"' | b'\'' | b'\\'));
@@ -146,7 +193,7 @@ fn is_idle_command(command: &str) -> bool {
             is_idle(name) && !interprets(name) && !matches!(name, "function" | "coproc")
                 || is_silent(name)
                 || HARMLESS.contains(&name)
-                || name.chars().all(is_hole)
+                || name.chars().all(is_hole) && !has_a_word(&holes.shown(name))
         }
     }
 }
@@ -202,6 +249,10 @@ mod tests {
             ("echo $DOCKERCMD", true),
             ("echo localhost", false),
             ("oc get pods", true),
+            ("run-s build", true),
+            ("run build", false),
+            ("aws s3 ls", true),
+            ("s2i build", true),
             ("source env", true),
             ("g++ -I$BOOST_SOURCE_PATH", false),
         ] {
@@ -270,7 +321,7 @@ mod tests {
             ("\u{F0000} -c a/b.cc", true),
             ("\u{F0000}/a/b", false),
         ] {
-            assert_eq!(is_all_idle(text), idle, "{text}");
+            assert_eq!(is_all_idle(&Holes::default(), text), idle, "{text}");
         }
     }
 }

@@ -41,6 +41,10 @@ pub(super) type Variables = BTreeMap<String, Variable>;
 pub(super) struct Asked {
     /// Variables of the environment, with the values that they had.
     environment: BTreeMap<String, Option<Text>>,
+    /// Variables of the command line.
+    given: BTreeMap<String, Option<Text>>,
+    /// All of these.
+    all_given: Option<BTreeMap<String, Text>>,
     /// `$(MAKECMDGOALS)`.
     goals: Option<String>,
     /// Whether the job has signed in by podman alone.
@@ -69,7 +73,7 @@ pub(super) struct Scope<'r, 'c> {
     /// The folder make runs in.
     pub(super) cwd: RepoPath,
     /// `NAME=value` of the command line; stronger than the makefile.
-    pub(super) given: BTreeMap<String, Text>,
+    given: BTreeMap<String, Text>,
     pub(super) variables: Rc<Variables>,
     /// Names set with `override`; stronger than the command line.
     pub(super) overridden: Rc<BTreeSet<String>>,
@@ -124,7 +128,13 @@ impl<'r, 'c> Scope<'r, 'c> {
     /// Whether this call would be answered what another one was.
     pub(super) fn answers(&self, asked: &Asked) -> bool {
         let mut environment = asked.environment.iter();
+        let mut given = asked.given.iter();
         environment.all(|(name, value)| self.run.env.get(name) == value.as_ref())
+            && given.all(|(name, value)| self.given.get(name) == value.as_ref())
+            && asked
+                .all_given
+                .as_ref()
+                .is_none_or(|given| *given == self.given)
             && asked
                 .goals
                 .as_ref()
@@ -132,6 +142,23 @@ impl<'r, 'c> Scope<'r, 'c> {
             && asked
                 .podman
                 .is_none_or(|podman| podman == engine::signed_in_by_podman(self.run))
+    }
+
+    /// A variable of the command line.
+    pub(super) fn given(&self, name: &str) -> Option<&Text> {
+        let value = self.given.get(name);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.given.contains_key(name) {
+            asked.given.insert(name.to_owned(), value.cloned());
+        }
+        value
+    }
+
+    /// All variables of the command line.
+    pub(super) fn all_given(&self) -> &BTreeMap<String, Text> {
+        let mut asked = self.asked.borrow_mut();
+        asked.all_given.get_or_insert_with(|| self.given.clone());
+        &self.given
     }
 
     /// Whether a variable is set in the environment that make runs in.
@@ -209,7 +236,7 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// Whether a name has a value, be it an unknown one.
     pub(super) fn is_set(&self, name: &str) -> bool {
-        self.given.contains_key(name)
+        self.given(name).is_some()
             || self.inner.borrow().iter().any(|v| v.contains_key(name))
             || self.variables.contains_key(name)
             || matches!(name, "CI" | "MAKECMDGOALS")
@@ -300,11 +327,12 @@ impl<'r, 'c> Scope<'r, 'c> {
             .iter()
             .rev()
             .find_map(|v| v.get(name).cloned());
-        let variable = match self.given.get(name) {
-            Some(value) if !self.overridden.contains(name) && inner.is_none() => {
-                return value.as_str().to_owned();
-            }
-            _ => inner.or_else(|| self.variables.get(name).cloned()),
+        let variable = match inner {
+            Some(variable) => Some(variable),
+            None => match self.given(name) {
+                Some(value) if !self.overridden.contains(name) => return value.as_str().to_owned(),
+                _ => self.variables.get(name).cloned(),
+            },
         };
         let Some(variable) = variable else {
             return self.outside(name);
@@ -346,7 +374,7 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// `$(MAKE)`: another make, that takes over the variables of the command line.
     fn make(&self) -> String {
-        let given = self.given.iter().take(100);
+        let given = self.all_given().iter().take(100);
         let given = given.map(|(name, value)| format!(" {name}={}", super::super::quoted(value)));
         format!("make{}", given.collect::<String>())
     }
@@ -626,7 +654,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             "origin" => {
                 let name = tail(0);
                 let name = name.trim();
-                let from = if self.given.contains_key(name) {
+                let from = if self.given(name).is_some() {
                     "command line"
                 } else if self.variables.contains_key(name) {
                     "file"
