@@ -1165,6 +1165,32 @@ workflows: {w: {jobs: [ship: {serial-group: x}]}}
 }
 
 #[test]
+fn a_group_that_names_itself_is_gone_into_once() {
+    let config = "version: 2.1
+jobs:
+  deploy:
+    machine: {image: ubuntu-2404:current}
+    steps: [{run: docker run alpine:3}]
+job-groups:
+  ship:
+    jobs: [again, deploy]
+  again:
+    jobs: [ship, deploy]
+workflows: {w: {jobs: [ship]}}
+";
+    let stories: Vec<String> = audit(config)
+        .pulls
+        .iter()
+        .flat_map(|pull| pull.trace.iter().map(|step| step.note.to_string()))
+        .filter(|note| note.contains("group"))
+        .collect();
+    assert_eq!(
+        stories,
+        ["workflow `w` by its group `ship` by its group `again` runs it"]
+    );
+}
+
+#[test]
 fn an_orbs_job_takes_the_place_of_the_one_that_it_overrides() {
     let config = |with: &str| {
         format!(
