@@ -11,7 +11,7 @@ use crate::effect::{By, Effect, Kind};
 use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Text, is_hole, may_be};
 
 /// Endings of scripts in other languages, which are not read.
 const OTHER_LANGUAGES: [&str; 14] = [
@@ -56,6 +56,10 @@ const PACKAGE_COMMANDS: [&str; 34] = [
     "dedupe",
     "prune",
 ];
+
+/// Folders that are looked at for one of which a part is unknown, and how deep they may stand in each other.
+const MAX_FOLDERS: usize = 256;
+const MAX_FOLDERS_DEEP: usize = 4;
 
 impl Shell {
     /// `bash`, `sh`: a script in an argument, in a file or on standard input.
@@ -737,25 +741,91 @@ fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
         Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
         Runner::Npm | Runner::Nx => return false,
     };
-    let folder = match (&request.directory, &run.cwd) {
-        (Some(folder), _) => run.resolve(folder),
-        (None, Cwd::Inside(folder)) => Some(folder.clone()),
-        (None, Cwd::Above(_) | Cwd::Elsewhere) => None,
-    };
-    let Some(folder) = folder else {
-        return false;
+    let unknown = |folder: &&Text| !folder.is_known();
+    let unknown = request.directory.as_ref().filter(unknown);
+    let folders = match (unknown, &request.directory, &run.cwd) {
+        (Some(folder), ..) => folders_that_may_be(run, folder),
+        (None, Some(folder), _) => run.resolve(folder).into_iter().collect(),
+        (None, None, Cwd::Inside(folder)) => vec![folder.clone()],
+        (None, None, Cwd::Above(_) | Cwd::Elsewhere) => Vec::new(),
     };
     let given = request.file.as_ref().and_then(Text::known);
     let names: Vec<&str> = match given {
         Some(file) => vec![file],
         None => names.to_vec(),
     };
-    names.iter().any(|name| {
-        folder
-            .join(name)
-            .and_then(|path: RepoPath| run.cx.sources.load(&path).ok())
-            .is_some_and(|source| source.text.contains("docker") || source.text.contains("podman"))
-    })
+    // Of many files those count that have what is asked for.
+    let asked: Vec<&str> = match unknown {
+        Some(_) => request.targets.iter().filter_map(Text::known).collect(),
+        None => Vec::new(),
+    };
+    let paths = folders
+        .iter()
+        .flat_map(|folder| names.iter().filter_map(|name| folder.join(name)));
+    paths
+        .filter_map(|path| run.cx.sources.load(&path).ok())
+        .any(|source| {
+            let text = &source.text;
+            let has = |name: &&str| text.contains(name) || text.contains('%');
+            (text.contains("docker") || text.contains("podman")) && asked.iter().all(has)
+        })
+}
+
+/// The folders of the repository that one of which a part is unknown may be, as far as they are looked for. What has to do
+/// with the machine's own folders is none of them.
+fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
+    let shown = run.show(given);
+    if ["mktemp", "TEMP", "TMP", "HOME"]
+        .iter()
+        .any(|of| shown.contains(of))
+    {
+        return Vec::new();
+    }
+    let text = given
+        .as_str()
+        .trim_start_matches("./")
+        .trim_end_matches('/');
+    let known = text.find(is_hole).and_then(|at| text.get(..at));
+    let known = known.unwrap_or_default();
+    // What stands before the unknown part, and below which folder that is.
+    let (before, start) = match known.rfind('/') {
+        _ if known.is_empty() => ("/", Some(RepoPath::root())),
+        Some(at) => {
+            let before = known.get(..=at).unwrap_or_default();
+            (before, run.resolve(&Text::from(before)))
+        }
+        None => ("", run.resolve(&Text::from("."))),
+    };
+    let fits = |name: &str| text.chars().all(is_hole) || may_be(text, name);
+    let mut found = Vec::new();
+    let mut level: Vec<(RepoPath, String)> = start
+        .into_iter()
+        .map(|folder| (folder, before.to_owned()))
+        .collect();
+    let mut left = MAX_FOLDERS;
+    for _ in 0..=MAX_FOLDERS_DEEP {
+        let mut below = Vec::new();
+        for (folder, name) in level {
+            let Some(less) = left.checked_sub(1) else {
+                return found;
+            };
+            left = less;
+            for inner in run.cx.sources.tree().list(&folder) {
+                if inner.ends_with('/')
+                    && !inner.starts_with('.')
+                    && !suites::NOT_OURS.contains(&inner.as_str())
+                    && let Some(path) = folder.join(&inner)
+                {
+                    below.push((path, format!("{name}{inner}")));
+                }
+            }
+            if fits(name.trim_end_matches('/')) {
+                found.push(folder);
+            }
+        }
+        level = below;
+    }
+    found
 }
 
 fn request(runner: Runner, span: Span, targets: Vec<Text>) -> recipes::Call {

@@ -24,7 +24,7 @@ use crate::text::{HoleKind, Text};
 const MAX_FOLDERS: usize = 256;
 
 /// Folders that hold what others wrote, or what a build makes.
-const NOT_OURS: [&str; 6] = [
+pub(super) const NOT_OURS: [&str; 6] = [
     "node_modules/",
     "target/",
     "build/",

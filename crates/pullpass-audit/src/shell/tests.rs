@@ -1738,6 +1738,38 @@ fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
 }
 
 #[test]
+fn make_in_a_folder_that_is_not_known_is_said_where_a_makefile_of_it_may_pull() {
+    let files = [
+        ("apps/web/Makefile", "up:\n\tdocker run alpine\n"),
+        ("lib/Makefile", "lint:\n\techo docker\n"),
+        ("lib/c/Makefile", "all:\n\tcc x.c\n"),
+    ];
+    for (script, expected) in [
+        ("make -C \"$D\" up", Some("$D")),
+        ("make -C apps/$APP up test=1", Some("apps/$APP")),
+        ("make -C ./apps/$APP", Some("./apps/$APP")),
+        ("cd apps; make -C ../apps/$APP/ up", Some("../apps/$APP/")),
+        ("make -C $ROOT/web up", Some("$ROOT/web")),
+        ("make -C \"$D\" up; make -C \"$D\" up", Some("$D")),
+        // Nothing there is of that name, or has to do with containers.
+        ("make -C \"$D\" install", None),
+        ("make -C lib/$D up", None),
+        ("make -C lib/c$D", None),
+        ("make -C /opt/$D up", None),
+        ("make -C $(mktemp -d) up", None),
+    ] {
+        let expected: Vec<String> = expected
+            .map(|folder| {
+                let what = if script.ends_with("$APP") { "make" } else { "make up" };
+                format!("opaque {what}: the folder `{folder}` is not in this repository, or not known before the build runs")
+            })
+            .into_iter()
+            .collect();
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
 fn a_make_target_that_is_known_in_part_is_one_of_those_that_fit() {
     let makefile = "build-%-image:\n\tdocker pull a/$*\nbuild-linux:\n\tgo build\nbuild-docker:\n\tdocker pull c/d\nother:\n\tdocker pull e/f\n";
     let files = [("Makefile", makefile)];
