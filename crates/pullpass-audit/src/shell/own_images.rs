@@ -188,15 +188,12 @@ impl Shell {
         {
             return;
         }
-        let mut images: Vec<(Text, Span)> = Vec::new();
-        let mut own = false;
+        // What the project says for each kind of wheel, `manylinux_x86_64`.
+        let mut chosen: Vec<(String, Text, Span)> = Vec::new();
         for (name, value) in run.env.iter() {
-            let arch = name
-                .strip_prefix("CIBW_")
-                .and_then(|name| name.strip_suffix("_IMAGE"));
-            if let Some(arch) = arch {
-                own |= arch == "MANYLINUX_X86_64";
-                images.push((value.clone(), span));
+            let name = name.strip_prefix("CIBW_").unwrap_or_default();
+            if let Some(wheel) = name.strip_suffix("_IMAGE") {
+                chosen.push((wheel.to_ascii_lowercase(), value.clone(), span));
             }
         }
         let source = run
@@ -204,31 +201,40 @@ impl Shell {
             .and_then(|path| run.cx.sources.load(&path).ok())
             .filter(|source| source.text.contains("tool.cibuildwheel"));
         if let Some(source) = source {
+            let given = chosen.len();
             for entry in entries(run, &source, &["tool.cibuildwheel."]) {
                 let key = entry.key.strip_prefix("linux.").unwrap_or(&entry.key);
-                let arch = key.strip_suffix("-image");
-                let Some(arch) = arch.filter(|arch| arch.contains("linux-")) else {
+                let Some(wheel) = key.strip_suffix("-image").filter(|w| w.contains("linux-"))
+                else {
                     continue;
                 };
-                let name = arch.to_ascii_uppercase().replace('-', "_");
-                if !run.env.contains_key(&format!("CIBW_{name}_IMAGE")) {
-                    own |= arch == "manylinux-x86_64";
-                    images.push((Text::from(entry.value), entry.place));
+                let wheel = wheel.replace('-', "_");
+                let by_variable = chosen.iter().take(given);
+                let name = wheel.strip_prefix("overrides.").unwrap_or(&wheel);
+                if by_variable.into_iter().all(|(known, ..)| known != name) {
+                    chosen.push((wheel, Text::from(entry.value), entry.place));
                 }
             }
         }
-        // `manylinux2014`, `musllinux_1_2`: one of PyPA's.
-        let named = |image: &Text| {
-            image.as_str().contains(['/', ':', '@'])
-                || image.as_str().chars().any(crate::text::is_hole)
-        };
-        images.retain(|(image, _)| named(image));
-        if !own || images.is_empty() {
-            let unknown = run.cx.holes.of("?", HoleKind::Expression);
-            let image = Text::from(format!("quay.io/pypa/manylinux:{}", unknown.as_str()));
-            run.docker_pull(span, image, By::Run, Freshness::Missing);
+        let usual = "manylinux_x86_64";
+        let unknown = run.cx.holes.of("?", HoleKind::Expression);
+        if chosen.iter().all(|(wheel, ..)| wheel != usual) {
+            // `manylinux2014` or `manylinux_2_28`, as its release has it.
+            let default = Text::from(format!("manylinux{}", unknown.as_str()));
+            chosen.insert(0, (usual.to_owned(), default, span));
         }
-        for (image, place) in images {
+        for (wheel, image, place) in chosen {
+            let is_name = image.as_str().contains(['/', ':', '@']) || image.is_one_hole();
+            let image = match is_name {
+                true => image,
+                // One of PyPA's, in the version that the release of cibuildwheel pins. Those for other processors
+                // are asked for only where their wheels are.
+                false if wheel == usual => {
+                    let name = image.as_str();
+                    Text::from(format!("quay.io/pypa/{name}_x86_64:{}", unknown.as_str()))
+                }
+                false => continue,
+            };
             run.docker_pull(place, image, By::Run, Freshness::Missing);
         }
     }

@@ -428,8 +428,12 @@ fn cross_builds_in_the_images_that_a_project_names() {
 #[test]
 fn cibuildwheel_builds_in_the_images_that_a_project_names() {
     let project = "[tool.cibuildwheel]\nmanylinux-x86_64-image = \"me/many:1\"\n[tool.cibuildwheel.linux]\nmusllinux-aarch64-image = \"musllinux_1_2\"\n";
-    let files = [("own/pyproject.toml", project)];
-    let default = "pull quay.io/pypa/manylinux:?";
+    let over = "[tool.cibuildwheel]\nmanylinux-x86_64-image = 'manylinux_2_28'\n[[tool.cibuildwheel.overrides]]\nselect = \"cp38-*\"\nmanylinux-x86_64-image = \"\"\"me/old:1\"\"\"\n";
+    let files = [
+        ("own/pyproject.toml", project),
+        ("over/pyproject.toml", over),
+    ];
+    let default = "pull quay.io/pypa/manylinux?_x86_64:?";
     for (script, expected) in [
         ("cibuildwheel --output-dir w", &[default][..]),
         ("cd own; cibuildwheel", &["pull me/many:1"]),
@@ -439,7 +443,20 @@ fn cibuildwheel_builds_in_the_images_that_a_project_names() {
         ),
         (
             "CIBW_MANYLINUX_X86_64_IMAGE=manylinux2014 cibuildwheel",
-            &[default],
+            &["pull quay.io/pypa/manylinux2014_x86_64:?"],
+        ),
+        (
+            "export CIBW_MANYLINUX_X86_64_IMAGE=manylinux_2_$GLIBC; cibuildwheel",
+            &["pull quay.io/pypa/manylinux_2_$GLIBC_x86_64:?"],
+        ),
+        (
+            "CIBW_MANYLINUX_X86_64_IMAGE=quay.io/pypa/manylinux_2_28_x86_64:$T cibuildwheel",
+            &["pull quay.io/pypa/manylinux_2_28_x86_64:$T"],
+        ),
+        ("CIBW_MANYLINUX_X86_64_IMAGE=$I cibuildwheel", &["pull $I"]),
+        (
+            "cd over; cibuildwheel",
+            &["pull quay.io/pypa/manylinux_2_28_x86_64:?", "pull me/old:1"],
         ),
         (
             "CIBW_MUSLLINUX_AARCH64_IMAGE=me/musl:1 cibuildwheel",
@@ -456,7 +473,16 @@ fn a_clusters_configuration_names_its_images() {
     let kind = "kind: Cluster\nnodes:\n- role: control-plane\n  image: ghcr.io/me/node:1 # own\n- role: worker\n  image: \"ghcr.io/me/node:1\"\n";
     let k3d = "kind: Simple\nimage: me/k3s:1\nregistries:\n  create:\n    image: me/registry:2\n";
     let bare = "kind: Cluster\nnodes:\n- role: worker\n";
-    let files = [("kind.yml", kind), ("k3d.yml", k3d), ("bare.yml", bare)];
+    let flow = "nodes: [{role: control-plane, image: kindest/node:v1.33.1}, {image: 'kindest/node:v1.33.1'}]\n# image: no\nimagePull: no\n";
+    let json = "{\"nodes\": [\n  {\"image\": \"kindest/node:v1.33.1\"}]}\n";
+    let files = [
+        ("kind.yml", kind),
+        ("k3d.yml", k3d),
+        ("bare.yml", bare),
+        ("flow.yml", flow),
+        ("kind.json", json),
+        ("channel.yml", "image: stable\n"),
+    ];
     let proxies = [
         "pull ghcr.io/k3d-io/k3d-proxy:?",
         "pull ghcr.io/k3d-io/k3d-tools:?",
@@ -482,8 +508,26 @@ fn a_clusters_configuration_names_its_images() {
             "kind create cluster --config none.yml",
             &["pull kindest/node:?"],
         ),
+        (
+            "kind create cluster --config flow.yml",
+            &["pull kindest/node:v1.33.1", "pull kindest/node:v1.33.1"],
+        ),
+        (
+            "kind create cluster --config kind.json",
+            &["pull kindest/node:v1.33.1"],
+        ),
     ] {
         assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+    for script in [
+        "k3d cluster create --image +v1.36",
+        "k3d cluster create --image=+$CHANNEL",
+        "k3d cluster create -i latest",
+        "k3d cluster create --config channel.yml",
+    ] {
+        let lines = effects_in(&files, script);
+        let expected = [&["pull docker.io/rancher/k3s:?"], &proxies[..]].concat();
+        assert_eq!(lines, expected, "{script}");
     }
     let lines = effects_in(&files, "k3d cluster create x --config k3d.yml");
     assert_eq!(

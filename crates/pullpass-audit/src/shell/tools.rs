@@ -127,6 +127,9 @@ struct Deed {
     /// Flags that name a YAML file whose `image:`s are pulled, in place of the default of the first one.
     #[serde(default)]
     config: String,
+    /// The image that a text means which is only a channel of releases: `latest`, `stable`, `+v1.33`.
+    #[serde(default)]
+    channel: String,
     /// What is there is not asked for again.
     #[serde(default)]
     missing: bool,
@@ -486,6 +489,7 @@ impl Line<'_> {
                 },
             );
         }
+            let image = self.of_channel(run, image);
         let made = self.made(run);
         let patterns = self.deed.provide.iter().filter(|_| made.is_empty());
         for image in &made {
@@ -526,19 +530,10 @@ impl Line<'_> {
         for line in text.text.split_inclusive('\n') {
             let begin = end;
             end += line.len();
-            let item = line.trim_start().trim_start_matches("- ").trim_start();
-            let Some(value) = item.strip_prefix("image:") else {
-                continue;
-            };
-            let value = value.split(" #").next().unwrap_or_default();
-            let value = value.trim().trim_matches(['"', '\'']);
-            if let Some(at) = line
-                .find(value)
-                .filter(|_| !value.is_empty() && out.len() < 64)
-            {
+            for (at, value) in images_in(line) {
                 let span = text.span(begin + at, begin + at + value.len());
                 let image = (Text::from(value), span);
-                if !out.contains(&image) {
+                if !out.contains(&image) && out.len() < 64 {
                     out.push(image);
                 }
             }
@@ -559,6 +554,18 @@ impl Line<'_> {
         };
         let mut under = false;
         for line in source.text.lines() {
+    /// An image, or the one of the channel that the text names.
+    fn of_channel(&self, run: &JobRun<'_>, image: Text) -> Text {
+        let text = image.as_str();
+        if self.deed.channel.is_empty()
+            || !(text.starts_with('+') || matches!(text, "latest" | "stable"))
+        {
+            return image;
+        }
+        let mut span = self.span;
+        self.render(run, &self.deed.channel, &mut span, 0)
+    }
+
             let line = line.trim();
             match line.strip_prefix("- ") {
                 Some(item) if under && !item.contains(": ") && out.len() < 256 => {
@@ -705,6 +712,45 @@ fn without_templates(run: &JobRun<'_>, text: &str) -> Text {
     while let Some((before, after)) = rest.split_once("{{") {
         let (inner, tail) = after.split_once("}}").unwrap_or((after, ""));
         out.push(before);
+/// The images in a line of YAML, and where they begin: `- image: x # own`, `{role: worker, image: "x"}`.
+fn images_in(line: &str) -> Vec<(usize, &str)> {
+    let comment = line
+        .find(" #")
+        .filter(|_| !line.trim_start().starts_with('#'));
+    let end = match line.trim_start().starts_with('#') {
+        true => 0,
+        false => comment.unwrap_or(line.len()),
+    };
+    let line = line.get(..end).unwrap_or_default();
+    let mut out = Vec::new();
+    for (at, key) in line.match_indices("image") {
+        let before = line.get(..at).unwrap_or_default();
+        let behind = line.get(at + key.len()..).unwrap_or_default();
+        let begins = before.trim_end_matches(['"', '\'']);
+        let Some(value) = behind.trim_start_matches(['"', '\'']).strip_prefix(':') else {
+            continue;
+        };
+        if !begins.is_empty() && !begins.ends_with([' ', '\t', '{', ',']) {
+            continue;
+        }
+        let value = value.trim_start();
+        let start = line.len() - value.len();
+        let (start, value) = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+            Some(quote) => (
+                start + 1,
+                value.get(1..).and_then(|v| v.split(quote).next()),
+            ),
+            None => (start, value.split([',', '}']).next().map(str::trim_end)),
+        };
+        out.extend(
+            value
+                .filter(|value| !value.is_empty())
+                .map(|value| (start, value)),
+        );
+    }
+    out
+}
+
         let written = format!("{{{{{inner}}}}}");
         out.push(run.cx.holes.of(&written, HoleKind::Expression).as_str());
         rest = tail;
