@@ -13,13 +13,16 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 44] = [
+const RUNNERS: [&str; 47] = [
     "bash",
     "sh",
     "dash",
     "ash",
     "zsh",
     "ksh",
+    "pwsh",
+    "powershell",
+    "cmd",
     "source",
     ".",
     "xargs",

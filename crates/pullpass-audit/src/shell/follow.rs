@@ -688,7 +688,7 @@ pub(super) fn has_login(run: &JobRun<'_>) -> bool {
 }
 
 /// A program that is not read may be what a login before it is for.
-fn unread_program(run: &mut JobRun<'_>, span: Span) {
+pub(super) fn unread_program(run: &mut JobRun<'_>, span: Span) {
     if has_login(run) {
         run.emit(span, Kind::Unlisted);
     }

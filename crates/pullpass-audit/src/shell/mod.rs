@@ -92,7 +92,7 @@ pub(crate) fn is_of_windows(shell: &str) -> bool {
 }
 
 /// A script for one of Windows' shells as it would be written for others: there a `\` is nothing but a
-/// part of a path, and a backtick ends a line that goes on.
+/// part of a path, a backtick ends a line that goes on, and a brace needs no `;` before it.
 pub(crate) fn of_windows(mut script: Mapped) -> Mapped {
     if script.text.contains('\\') {
         script.text = script.text.replace('\\', "/");
@@ -105,9 +105,24 @@ pub(crate) fn of_windows(mut script: Mapped) -> Mapped {
 
 /// One process that interprets shell commands, and what it knows beyond the job's state.
 struct Shell {
+    for at in unended(&script.text) {
+        script.text.replace_range(at..=at, ";");
+    }
     /// The text that is being executed; places in the tree are places in it.
     text: Rc<Mapped>,
     /// `$1`, `$2`, ...; `None` when they cannot be known.
+/// Where blanks stand before braces that end a block, behind a command that nothing ends: `{ docker pull x }`.
+fn unended(text: &str) -> Vec<usize> {
+    let ends_a_command = |at: &usize| {
+        let before = text.get(..*at).unwrap_or_default();
+        let before = before.trim_end_matches([' ', '\t']);
+        let behind = text.get(at + " }".len()..).unwrap_or_default();
+        !before.is_empty() && !before.ends_with(['{', ';', '\n']) && !behind.starts_with('}')
+    };
+    let all = text.match_indices(" }").map(|(at, _)| at);
+    all.filter(ends_a_command).collect()
+}
+
     arguments: Option<Rc<Vec<Text>>>,
     /// Where these are written; not of the same length when that is not known.
     argument_places: Rc<[Span]>,

@@ -1782,6 +1782,39 @@ fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
 }
 
 #[test]
+fn shells_of_windows_run_what_they_are_given() {
+    for script in [
+        "cmd /c docker pull alpine",
+        "cmd.exe /S /C \"docker pull alpine\"",
+        "cmd //c 'docker pull alpine'",
+        "pwsh -Command 'docker pull alpine'",
+        "pwsh -NoProfile -c \"docker pull alpine\"",
+        "pwsh -nop -ep Bypass -c docker pull alpine",
+        "pwsh -Command '& docker pull alpine'",
+        "pwsh -c 'Set-Location C:\\x; & { docker pull `\n alpine }'",
+        "powershell.exe -ExecutionPolicy Bypass -WorkingDirectory x -Com \"docker pull alpine\"",
+        "powershell 'docker pull alpine'",
+        "bash -c \"pwsh -c 'docker pull alpine'\"",
+    ] {
+        assert_eq!(effects(script), ["pull alpine always"], "{script}");
+    }
+    for script in [
+        "cmd docker pull alpine",
+        "pwsh -File docker.ps1",
+        "pwsh docker pull alpine",
+        "pwsh -EncodedCommand ZG9ja2Vy",
+        "pwsh -Version; echo docker",
+    ] {
+        assert_eq!(effects(script), [""; 0], "{script}");
+    }
+    let login = "docker login -u u --password-stdin < x; ";
+    for script in ["pwsh ci/x.ps1", "pwsh -NoProfile -File ci/x.ps1 -Tag 1"] {
+        let lines = effects(&format!("{login}{script}"));
+        assert_eq!(lines.last().unwrap(), "unlisted", "{script}");
+    }
+}
+
+#[test]
 fn make_in_a_folder_that_is_not_known_is_said_where_a_makefile_of_it_may_pull() {
     let files = [
         ("apps/web/Makefile", "up:\n\tdocker run alpine\n"),
