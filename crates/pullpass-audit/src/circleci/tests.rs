@@ -835,6 +835,69 @@ fn audit(config: &str) -> crate::finding::Audit {
     )
 }
 
+/// <https://circleci.com/docs/guides/security/env-vars/#parameters-and-bash-environment>
+#[test]
+fn what_a_step_writes_to_bash_env_later_steps_have() {
+    for (written, used, expected) in [
+        (
+            "echo 'export T=1' >> $BASH_ENV",
+            "docker pull a/b:$T",
+            "a/b:1",
+        ),
+        (
+            "echo \"export T=1\" | tee -a \"$BASH_ENV\"",
+            "docker pull a/b:$T",
+            "a/b:1",
+        ),
+        (
+            "printf 'export T=%s\\n' 1 >> ${BASH_ENV}",
+            "docker pull a/b:$T",
+            "a/b:1",
+        ),
+        (
+            "{ echo 'T=1'; echo 'export U=2'; } >> $BASH_ENV",
+            "docker pull a/b:$T-$U",
+            "a/b:1-2",
+        ),
+        (
+            "cat >> $BASH_ENV <<'END'\nexport T=1\nexport I=a/b:$T\nEND",
+            "docker pull $I",
+            "a/b:1",
+        ),
+        (
+            "V=1\ncat \\<<END >> $BASH_ENV\nexport T=$V\nEND",
+            "docker pull a/b:$T",
+            "a/b:1",
+        ),
+        (
+            "echo 'take() { docker pull \"$1\"; }' >> $BASH_ENV",
+            "take a/b:1",
+            "a/b:1",
+        ),
+        (
+            "cat >> \"$BASH_ENV\" <<'END'\nfunction one() {\n  docker pull a/b:$1\n}\ntwo() { one 1; }\nEND",
+            "two",
+            "a/b:1",
+        ),
+    ] {
+        let text = format!("set -e\n{written}");
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| format!("            {line}\n"))
+            .collect();
+        let config = format!(
+            "version: 2.1\njobs:\n  j:\n    machine: true\n    steps:\n      - run:\n          command: |\n{}      - run: echo between\n      - run: {used:?}\n",
+            lines.concat()
+        );
+        let images: Vec<String> = audit(&config)
+            .pulls
+            .iter()
+            .filter_map(|pull| pull.image.clone())
+            .collect();
+        assert_eq!(images, [expected], "{config}");
+    }
+}
+
 #[test]
 fn a_login_does_not_help_who_pulls_as_root() {
     let login = "docker login -u \"$U\" -p \"$T\"";

@@ -72,14 +72,19 @@ thread_local! {
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     let by_variable = || script.text.contains('$') && engine::is_in_environment(run);
     let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
+    let calls = |(name, _): &(String, Function)| script.text.contains(name.as_str());
+    let by_startup = || run.startup.iter().any(calls);
     // What follows a login may be what it is for.
     let unread = || follow::has_login(run) && follow::names_another_language(&script.text);
     if trigger::may_matter(&run.cx.holes.shown(&script.text))
         || by_variable()
         || gives()
+        || by_startup()
         || unread()
     {
-        Shell::new(Rc::new(script)).script(run);
+        let mut shell = Shell::new(Rc::new(script));
+        shell.functions.extend(run.startup.iter().cloned());
+        shell.script(run);
     }
 }
 
@@ -100,17 +105,12 @@ pub(crate) fn of_windows(mut script: Mapped) -> Mapped {
     if script.text.contains("`\n") {
         script.text = script.text.replace("`\n", "\\\n");
     }
-    script
-}
-
-/// One process that interprets shell commands, and what it knows beyond the job's state.
-struct Shell {
     for at in unended(&script.text) {
         script.text.replace_range(at..=at, ";");
     }
-    /// The text that is being executed; places in the tree are places in it.
-    text: Rc<Mapped>,
-    /// `$1`, `$2`, ...; `None` when they cannot be known.
+    script
+}
+
 /// Where blanks stand before braces that end a block, behind a command that nothing ends: `{ docker pull x }`.
 fn unended(text: &str) -> Vec<usize> {
     let ends_a_command = |at: &usize| {
@@ -123,6 +123,11 @@ fn unended(text: &str) -> Vec<usize> {
     all.filter(ends_a_command).collect()
 }
 
+/// One process that interprets shell commands, and what it knows beyond the job's state.
+struct Shell {
+    /// The text that is being executed; places in the tree are places in it.
+    text: Rc<Mapped>,
+    /// `$1`, `$2`, ...; `None` when they cannot be known.
     arguments: Option<Rc<Vec<Text>>>,
     /// Where these are written; not of the same length when that is not known.
     argument_places: Rc<[Span]>,
@@ -156,8 +161,9 @@ fn unended(text: &str) -> Vec<usize> {
     unsure: bool,
 }
 
+/// A function of a script, wherever it is called.
 #[derive(Clone)]
-struct Function {
+pub(crate) struct Function {
     text: Rc<Mapped>,
     file: Option<RepoPath>,
     body: Rc<Command>,

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::syntax::{Fd, Redirect, RedirectOp, RedirectTarget};
-use super::{Input, Shell};
+use super::{Function, Input, Shell};
 use crate::effect::{Kind, Store};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
@@ -30,6 +30,9 @@ impl Target {
         Self { path, append }
     }
 }
+
+/// Functions of `$BASH_ENV` that are kept.
+const MAX_STARTUP: usize = 256;
 
 impl Shell {
     pub(super) fn redirection(
@@ -321,7 +324,15 @@ impl Shell {
     /// Shell text is appended to `$BASH_ENV`: later steps execute it before their own.
     fn export_script(&mut self, run: &mut JobRun<'_>, text: &Rc<Mapped>) {
         let before = self.state(run);
+        let functions = self.functions.clone();
         self.nested_text(run, Rc::clone(text));
+        let with_new = std::mem::replace(&mut self.functions, functions);
+        for (name, function) in with_new {
+            let same = |old: &Function| Rc::ptr_eq(&old.body, &function.body);
+            if !self.functions.get(&name).is_some_and(same) && run.startup.len() < MAX_STARTUP {
+                run.startup.push((name, function));
+            }
+        }
         let changed: Vec<(String, Text)> = run
             .env
             .iter()
