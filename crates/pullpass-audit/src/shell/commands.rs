@@ -90,7 +90,7 @@ pub(super) fn is_idle(name: &str) -> bool {
 pub(super) fn is_tool(name: &str) -> bool {
     pulls(name)
         || matches!(name, "task" | "go-task" | "just")
-        || super::tools::suite(name).is_some()
+        || super::tools::suites(name).next().is_some()
 }
 
 /// Whether a program of this name runs a file that is not read.

@@ -2221,6 +2221,98 @@ fn tests_that_are_left_out_or_start_none_pull_nothing() {
     assert!(said[0].contains("opaque Testcontainers"), "{said:?}");
 }
 
+#[test]
+fn plugins_of_a_build_pull_what_is_not_read() {
+    let plugin = |name: &str, rest: &str| {
+        format!("<plugin>\n<artifactId>{name}</artifactId>\n{rest}</plugin>\n")
+    };
+    let goals =
+        "<executions><execution><goals><goal>build</goal></goals></execution></executions>\n";
+    let fabric8 = plugin("docker-maven-plugin", goals);
+    let profile = format!("<profile>\n{fabric8}</profile>\n");
+    let spotify = plugin("dockerfile-maven-plugin", goals);
+    let jib = plugin("jib-maven-plugin", goals);
+    let spring = plugin(
+        "spring-boot-maven-plugin",
+        "<executions><execution>\n<goals><goal>build-image-no-fork</goal></goals></execution></executions>\n",
+    );
+    let idle = plugin("docker-maven-plugin", "");
+    let managed = format!("<pluginManagement>\n{fabric8}</pluginManagement>\n");
+    let skipped = format!("<!--\n{fabric8}-->\n");
+    let bmuschko = "plugins { id 'com.bmuschko.docker-remote-api' version '9.4.0' }\n";
+    let palantir = "plugins { id(\"com.palantir.docker\") }\n";
+    let files = [
+        ("f/pom.xml", fabric8.as_str()),
+        ("p/pom.xml", profile.as_str()),
+        ("s/pom.xml", spotify.as_str()),
+        ("j/app/pom.xml", jib.as_str()),
+        ("j/pom.xml", ""),
+        ("b/pom.xml", spring.as_str()),
+        ("none/pom.xml", idle.as_str()),
+        ("managed/pom.xml", managed.as_str()),
+        ("skipped/pom.xml", skipped.as_str()),
+        ("g/build.gradle", bmuschko),
+        ("t/build.gradle.kts", palantir),
+    ];
+    for (script, expected) in [
+        ("cd f; mvn -B package", "opaque docker-maven-plugin"),
+        ("cd p; mvn -Pdocker install", "opaque docker-maven-plugin"),
+        ("cd s; ./mvnw deploy", "opaque dockerfile-maven"),
+        ("cd j; mvn package", "opaque Jib"),
+        ("cd b; mvn verify", "opaque spring-boot:build-image"),
+        ("cd none; mvn package docker:build", "opaque mvn"),
+        ("cd f; mvn package docker:build", "opaque mvn"),
+        (
+            "mvn io.fabric8:docker-maven-plugin:0.45.1:build",
+            "opaque mvn",
+        ),
+        (
+            "mvn com.google.cloud.tools:jib-maven-plugin:3.4.4:dockerBuild",
+            "opaque mvn",
+        ),
+        (
+            "mvn com.spotify:dockerfile-maven-plugin:build@x",
+            "opaque mvn",
+        ),
+        ("mvn dockerfile:push", "opaque mvn"),
+        ("./gradlew :app:dockerPushImage", "opaque gradlew"),
+        ("cd t; ./gradlew docker", "opaque gradle-docker"),
+    ] {
+        let login = "docker login -u u --password-stdin < x; ";
+        let lines = effects_in(&files, &format!("{login}{script}"));
+        let said: Vec<&String> = lines.iter().filter(|l| l.starts_with("opaque")).collect();
+        assert!(
+            said.len() == 1 && said[0].starts_with(expected),
+            "{script}: {lines:?}"
+        );
+        let makes = |line: &String| line == "provide ?";
+        assert!(lines.iter().any(makes), "{script}: {lines:?}");
+        assert!(lines.iter().all(|line| !line.starts_with("pull")));
+    }
+    for script in [
+        "cd f; mvn test",
+        "cd f; mvn package -Ddocker.skip",
+        "cd p; mvn package",
+        "cd none; mvn package",
+        "cd managed; mvn package",
+        "cd skipped; mvn package",
+        "cd b; mvn com.acme:x-maven-plugin:1:run",
+        "cd g; ./gradlew publishImages",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    // Whether its tasks are run is not known: a login may be for them.
+    let login = "docker login -u u --password-stdin < x; ";
+    for (script, expected) in [
+        ("cd g; ./gradlew publishImages", 1),
+        ("cd g; ./gradlew tasks", 0),
+    ] {
+        let lines = effects_in(&files, &format!("{login}{script}"));
+        let unlisted = lines.iter().filter(|line| *line == "unlisted");
+        assert_eq!(unlisted.count(), expected, "{script}: {lines:?}");
+    }
+}
+
 /// A project's own `gradlew` brings Gradle, and does nothing that counts.
 #[test]
 fn a_comment_is_no_dependency() {

@@ -194,7 +194,7 @@ struct Index {
     table: Table,
     tools: HashMap<String, usize>,
     wrappers: HashMap<String, Vec<usize>>,
-    suites: HashMap<String, usize>,
+    suites: HashMap<String, Vec<usize>>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
@@ -212,10 +212,10 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
             wrappers.entry(name.clone()).or_default().push(index);
         }
     }
-    let mut suites = HashMap::new();
+    let mut suites: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, suite) in table.suite.iter().enumerate() {
         for name in &suite.names {
-            suites.insert(name.clone(), index);
+            suites.entry(name.clone()).or_default().push(index);
         }
     }
     Index {
@@ -254,11 +254,13 @@ pub(super) fn leads_to_suites() -> impl Iterator<Item = &'static str> {
     all.map(String::as_str)
 }
 
-/// What is known of a program that runs tests, and its number in the table.
-pub(super) fn suite(name: &str) -> Option<(usize, &'static Suite)> {
+/// What is known of a program that runs tests or builds, and their numbers in the table.
+pub(super) fn suites(name: &str) -> impl Iterator<Item = (usize, &'static Suite)> {
     let index: &'static Index = &INDEX;
-    let number = *index.suites.get(name)?;
-    Some((number, index.table.suite.get(number)?))
+    let found = index.suites.get(name).map_or(&[][..], Vec::as_slice);
+    found
+        .iter()
+        .filter_map(|&number| Some((number, index.table.suite.get(number)?)))
 }
 
 /// What a name says of a command that runs another; a name may have several forms.
@@ -327,6 +329,7 @@ impl Deed {
                 let is = |arg: &Arg| {
                     let before = arg.as_str().strip_suffix(first);
                     before.is_some_and(|before| before.is_empty() || before.ends_with(':'))
+                        || goal_in_full(arg.as_str()).as_deref() == Some(first)
                 };
                 return parsed.rest.iter().any(is).then_some(0);
             }
@@ -396,6 +399,16 @@ impl Deed {
         };
         parsed.rest.iter().any(|word| of_word(word) == Some(true))
     }
+}
+
+/// A goal of Maven's that is named in full, by the prefix of its plugin: `io.fabric8:docker-maven-plugin:0.45.0:build` is
+/// `docker:build`. <https://maven.apache.org/guides/introduction/introduction-to-plugin-prefix-mapping.html>
+fn goal_in_full(text: &str) -> Option<String> {
+    let mut parts = text.split(':');
+    let (artifact, goal) = (parts.nth(1)?, parts.next_back()?);
+    let prefix = artifact.strip_suffix("-maven-plugin")?;
+    let goal = goal.split('@').next().unwrap_or(goal);
+    Some(format!("{prefix}:{goal}"))
 }
 
 /// A tool's command line, with the row that describes it.
@@ -476,6 +489,7 @@ impl Line<'_> {
         let written = patterns.flat_map(|pattern| self.images(run, pattern));
         let all: Vec<(Text, Span)> = configured.into_iter().chain(written).collect();
         for (image, span) in all {
+            let image = self.of_channel(run, image);
             let declared = self.declared();
             let puller = Puller::Client(stores.clone());
             run.emit(
@@ -489,7 +503,6 @@ impl Line<'_> {
                 },
             );
         }
-            let image = self.of_channel(run, image);
         let made = self.made(run);
         let patterns = self.deed.provide.iter().filter(|_| made.is_empty());
         for image in &made {
@@ -541,6 +554,18 @@ impl Line<'_> {
         out
     }
 
+    /// An image, or the one of the channel that the text names.
+    fn of_channel(&self, run: &JobRun<'_>, image: Text) -> Text {
+        let text = image.as_str();
+        if self.deed.channel.is_empty()
+            || !(text.starts_with('+') || matches!(text, "latest" | "stable"))
+        {
+            return image;
+        }
+        let mut span = self.span;
+        self.render(run, &self.deed.channel, &mut span, 0)
+    }
+
     /// The images that a configuration file says are made: `- "me/app:{{ .Tag }}"` under one of the keys.
     fn made(&self, run: &JobRun<'_>) -> Vec<Text> {
         let mut out: Vec<Text> = Vec::new();
@@ -554,18 +579,6 @@ impl Line<'_> {
         };
         let mut under = false;
         for line in source.text.lines() {
-    /// An image, or the one of the channel that the text names.
-    fn of_channel(&self, run: &JobRun<'_>, image: Text) -> Text {
-        let text = image.as_str();
-        if self.deed.channel.is_empty()
-            || !(text.starts_with('+') || matches!(text, "latest" | "stable"))
-        {
-            return image;
-        }
-        let mut span = self.span;
-        self.render(run, &self.deed.channel, &mut span, 0)
-    }
-
             let line = line.trim();
             match line.strip_prefix("- ") {
                 Some(item) if under && !item.contains(": ") && out.len() < 256 => {
@@ -699,19 +712,6 @@ impl Line<'_> {
     }
 }
 
-/// Whether an image is a registry for a cluster, and not the cluster.
-fn is_of_a_registry(image: &Text) -> bool {
-    let name = image.as_str().rsplit('/').next().unwrap_or_default();
-    name.starts_with("registry")
-}
-
-/// A name with a hole for each `{{ … }}` in it.
-fn without_templates(run: &JobRun<'_>, text: &str) -> Text {
-    let mut out = Text::default();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let (inner, tail) = after.split_once("}}").unwrap_or((after, ""));
-        out.push(before);
 /// The images in a line of YAML, and where they begin: `- image: x # own`, `{role: worker, image: "x"}`.
 fn images_in(line: &str) -> Vec<(usize, &str)> {
     let comment = line
@@ -751,6 +751,19 @@ fn images_in(line: &str) -> Vec<(usize, &str)> {
     out
 }
 
+/// Whether an image is a registry for a cluster, and not the cluster.
+fn is_of_a_registry(image: &Text) -> bool {
+    let name = image.as_str().rsplit('/').next().unwrap_or_default();
+    name.starts_with("registry")
+}
+
+/// A name with a hole for each `{{ … }}` in it.
+fn without_templates(run: &JobRun<'_>, text: &str) -> Text {
+    let mut out = Text::default();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (inner, tail) = after.split_once("}}").unwrap_or((after, ""));
+        out.push(before);
         let written = format!("{{{{{inner}}}}}");
         out.push(run.cx.holes.of(&written, HoleKind::Expression).as_str());
         rest = tail;
