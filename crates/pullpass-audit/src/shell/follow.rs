@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::exec::Call;
 use super::flags::{self, Order, Spec};
 use super::redirect::is_name;
+use super::suites::go;
 use super::{Arg, Done, Input, Shell, suites, trigger};
 use crate::effect::{By, Effect, Kind};
 use crate::recipes::{self, Failure, Runner};
@@ -324,12 +325,54 @@ impl Shell {
             }
         };
         let found = program == "mage" || named && !module.starts_with('.');
-        if !found || !super::commands::is_tool(program) || is_path && is_of_this_module(run, module)
-        {
+        let is_own = is_path && is_of_this_module(run, module);
+        if !found || !super::commands::is_tool(program) || is_own {
+            if verb.as_str() == "run" {
+                self.own_program(run, rest, &words, call.span);
+            }
             return None;
         }
         *first = Arg::new(Text::from(program), first.span);
         Some(self.recall(run, &words, call.span))
+    }
+
+    /// `go run ./cmd/x`, `go run main.go`: a program of the repository, which is not read but for what it uses.
+    fn own_program(&self, run: &mut JobRun<'_>, args: &[Arg], words: &[Arg], span: Span) {
+        // In another folder.
+        if args.iter().any(|arg| arg.as_str().starts_with("-C")) {
+            return;
+        }
+        let is_file = |arg: &&Arg| arg.as_str().ends_with(".go");
+        let files: Vec<&Arg> = words.iter().take_while(is_file).collect();
+        let Some(first) = words.first().filter(|first| first.text.is_known()) else {
+            return;
+        };
+        let (folder, only) = match files.as_slice() {
+            [] if first.as_str().starts_with('.') => (self.locate(run, &first.text), Vec::new()),
+            [] => {
+                let cwd = match &run.cwd {
+                    Cwd::Inside(cwd) => cwd.clone(),
+                    Cwd::Above(_) | Cwd::Elsewhere => return,
+                };
+                (go::folder_of(run.cx, &cwd, first.as_str()), Vec::new())
+            }
+            files => {
+                let names = files.iter().map(|file| {
+                    let path = file.as_str();
+                    path.rsplit('/').next().unwrap_or(path).to_owned()
+                });
+                let path = self.locate(run, &first.text);
+                (path.map(|path| path.parent()), names.collect())
+            }
+        };
+        let Some(folder) = folder else {
+            return;
+        };
+        if let Some(how) = go::client_of_program(run.cx, &folder, &only) {
+            let what = format!("go run {}", run.show(&first.text));
+            let why = format!("the program's code {how}, and is not read further");
+            run.opaque(span, what, why, By::Run);
+        }
     }
 
     fn package_script(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {

@@ -2039,6 +2039,72 @@ fn a_loop_over_a_pattern_goes_through_the_files_there_are() {
 }
 
 #[test]
+fn a_program_of_the_repository_that_go_runs_may_speak_to_an_engine() {
+    let dagger =
+        "package main\n\nimport (\n\t\"context\"\n\n\t\"dagger.io/dagger\"\n)\n\nfunc main() {}\n";
+    let through = "package main\n\nimport x \"example.com/m/internal/engine\"\n";
+    let engine = "package engine\n\nimport (\n\t\"github.com/docker/docker/client\"\n)\n";
+    let runs = "package main\n\nimport \"os/exec\"\n\nfunc main() {\n\texec.CommandContext(ctx, \"docker\", \"pull\", \"x\")\n}\n";
+    let idle = "package main\n\nimport (\n\t\"github.com/docker/docker/api/types\"\n\t\"os/exec\"\n)\n\n// exec.Command(\"docker\")\nfunc main() { exec.Command(\"git\"); println(\"docker\") }\n";
+    let files = [
+        ("go.mod", "module example.com/m\n"),
+        ("ci/main.go", dagger),
+        ("cmd/x/main.go", through),
+        ("internal/engine/e.go", engine),
+        ("internal/engine/e_test.go", dagger),
+        ("cmd/run/main.go", runs),
+        ("cmd/run/other.go", "package main\n"),
+        ("cmd/idle/main.go", idle),
+        ("cmd/idle/main_test.go", dagger),
+        ("cmd/idle/main_windows.go", dagger),
+        ("tools/go.mod", "module example.com/tools\n"),
+        ("tools/main.go", through),
+    ];
+    for (script, expected) in [
+        (
+            "go run ./ci",
+            "go run ./ci: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "cd ci && go run . --push",
+            "go run .: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "go run ci/main.go build",
+            "go run ci/main.go: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "cd ci; go run main.go",
+            "go run main.go: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "go run -tags x example.com/m/cmd/x",
+            "go run example.com/m/cmd/x: the program's code uses `github.com/docker/docker/client`",
+        ),
+        (
+            "go run ./cmd/run",
+            "go run ./cmd/run: the program's code runs `docker`",
+        ),
+    ] {
+        let lines = effects_in(&files, script);
+        let expected = format!("opaque {expected}, and is not read further");
+        assert_eq!(lines, [expected], "{script}");
+    }
+    for script in [
+        "go run ./cmd/idle",
+        "go run ./cmd/run/other.go",
+        "go run ./none",
+        "go run $X",
+        "go run ../x",
+        "go build ./ci",
+        "cd tools; go run .",
+        "go run example.com/other/cmd/x@latest",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+#[test]
 fn go_tests_start_containers_in_packages_that_come_to_the_library() {
     const LIBRARY: &str = "import \"github.com/testcontainers/testcontainers-go\"\n";
     let helper = format!("package db\n{LIBRARY}");

@@ -9,7 +9,7 @@ use super::tools;
 
 /// Words that may lead to a pull although no tool's name is among them: other scripts, task
 /// runners, and what hands values on to later steps.
-const LEADS: [&str; 24] = [
+const LEADS: [&str; 25] = [
     "docker",
     "podman",
     "nerdctl",
@@ -25,6 +25,7 @@ const LEADS: [&str; 24] = [
     "turbo",
     "lerna",
     "nx ",
+    "go run",
     "run-s",
     "run-p",
     "_ENV",
