@@ -102,6 +102,8 @@ pub struct JobRun<'c> {
     pub first_stores: Vec<Store>,
     /// How deep scripts have called each other.
     pub depth: usize,
+    /// What is followed is only tried: it may not happen at all.
+    pub(crate) is_tried: bool,
     /// Why no credential can be given for what is pulled now, when none can.
     pub no_credential: Option<&'static str>,
     /// Files that stand elsewhere in the repository before the job runs: where to, where from.
@@ -137,6 +139,7 @@ impl<'c> JobRun<'c> {
             container_builder: false,
             first_stores: Vec::new(),
             depth: 0,
+            is_tried: false,
             no_credential: None,
             copies: HashMap::new(),
             replaced: Vec::new(),

@@ -62,6 +62,9 @@ const PACKAGE_COMMANDS: [&str; 34] = [
 const MAX_FOLDERS: usize = 256;
 const MAX_FOLDERS_DEEP: usize = 4;
 
+/// How many of them are tried.
+const MAX_TRIED: usize = 8;
+
 impl Shell {
     /// `bash`, `sh`: a script in an argument, in a file or on standard input.
     pub(super) fn shell_program(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
@@ -682,7 +685,10 @@ impl Shell {
         let found = match recipes::recipes(run, request) {
             Ok(found) => found,
             Err(why) => {
-                if matches!(why, Failure::Elsewhere(_)) || mentions_clients(run, request) {
+                if matches!(why, Failure::Elsewhere(_))
+                    || mentions_clients(run, request)
+                    || self.may_pull_in_a_folder(run, request)
+                {
                     run.opaque(request.span, shown, why.to_string(), By::Run);
                 }
                 return !matches!(why, Failure::NoSuchName(_));
@@ -697,6 +703,55 @@ impl Shell {
             }
         });
         true
+    }
+}
+
+impl Shell {
+    /// Whether what is asked for in a folder of which a part is unknown pulls something in one of the folders of the
+    /// repository that it may be.
+    fn may_pull_in_a_folder(&self, run: &JobRun<'_>, request: &recipes::Call) -> bool {
+        let names: &[&str] = match request.runner {
+            Runner::Make => &MAKEFILES,
+            Runner::Just => &JUSTFILES,
+            Runner::Task | Runner::Npm | Runner::Nx => return false,
+        };
+        let unknown = request.directory.as_ref().filter(|f| !f.is_known());
+        let Some(unknown) = unknown.filter(|_| !run.is_tried) else {
+            return false;
+        };
+        let mut folders = folders_that_may_be(run, unknown);
+        folders.retain(|folder| mentions_clients_in(run, request, names, folder));
+        folders.len() > MAX_TRIED
+            || folders
+                .into_iter()
+                .any(|folder| self.pulls_in(run, request, folder))
+    }
+
+    /// Whether a task runner would pull something if it were called in a folder. Nothing of it stays.
+    fn pulls_in(&self, run: &JobRun<'_>, request: &recipes::Call, folder: RepoPath) -> bool {
+        let mut trial = JobRun::new(run.cx);
+        trial.is_tried = true;
+        trial.env = run.variables();
+        trial.cwd = Cwd::Inside(folder);
+        trial.has_engine = run.has_engine;
+        trial.depth = run.depth;
+        let request = recipes::Call {
+            directory: None,
+            ..request.clone()
+        };
+        let found = match recipes::recipes(&trial, &request) {
+            Ok(found) => found,
+            Err(why) => return !matches!(why, Failure::NoSuchName(_)),
+        };
+        let mut shell = Self::new(Rc::clone(&self.text));
+        shell.nesting = self.nesting;
+        for recipe in &found {
+            let script = Rc::new(recipe.script.clone());
+            recipe.enter(&mut trial, |run| shell.process(run, script, |_| {}));
+        }
+        let counts =
+            |effect: &Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
+        trial.effects().iter().any(counts)
     }
 }
 
@@ -775,43 +830,43 @@ pub(super) fn places(arguments: &[Arg]) -> Rc<[Span]> {
     arguments.iter().map(|arg| arg.span).collect()
 }
 
+const MAKEFILES: [&str; 3] = ["GNUmakefile", "makefile", "Makefile"];
+const JUSTFILES: [&str; 3] = ["justfile", "Justfile", ".justfile"];
+
 /// Whether the file of a task runner that could not be followed says anything of containers. A
 /// Makefile that compiles is nobody's worry.
 fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
     let names: &[&str] = match request.runner {
-        Runner::Make => &["GNUmakefile", "makefile", "Makefile"],
-        Runner::Just => &["justfile", "Justfile", ".justfile"],
+        Runner::Make => &MAKEFILES,
+        Runner::Just => &JUSTFILES,
         Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
         Runner::Npm | Runner::Nx => return false,
     };
-    let unknown = |folder: &&Text| !folder.is_known();
-    let unknown = request.directory.as_ref().filter(unknown);
-    let folders = match (unknown, &request.directory, &run.cwd) {
-        (Some(folder), ..) => folders_that_may_be(run, folder),
-        (None, Some(folder), _) => run.resolve(folder).into_iter().collect(),
-        (None, None, Cwd::Inside(folder)) => vec![folder.clone()],
-        (None, None, Cwd::Above(_) | Cwd::Elsewhere) => Vec::new(),
+    let folder = match (&request.directory, &run.cwd) {
+        (Some(folder), _) => run.resolve(folder),
+        (None, Cwd::Inside(folder)) => Some(folder.clone()),
+        (None, Cwd::Above(_) | Cwd::Elsewhere) => None,
     };
+    folder.is_some_and(|folder| mentions_clients_in(run, request, names, &folder))
+}
+
+fn mentions_clients_in(
+    run: &JobRun<'_>,
+    request: &recipes::Call,
+    names: &[&str],
+    folder: &RepoPath,
+) -> bool {
     let given = request.file.as_ref().and_then(Text::known);
     let names: Vec<&str> = match given {
         Some(file) => vec![file],
         None => names.to_vec(),
     };
-    // Of many files those count that have what is asked for.
-    let asked: Vec<&str> = match unknown {
-        Some(_) => request.targets.iter().filter_map(Text::known).collect(),
-        None => Vec::new(),
-    };
-    let paths = folders
-        .iter()
-        .flat_map(|folder| names.iter().filter_map(|name| folder.join(name)));
-    paths
-        .filter_map(|path| run.cx.sources.load(&path).ok())
-        .any(|source| {
-            let text = &source.text;
-            let has = |name: &&str| text.contains(name) || text.contains('%');
-            (text.contains("docker") || text.contains("podman")) && asked.iter().all(has)
-        })
+    names.iter().any(|name| {
+        folder
+            .join(name)
+            .and_then(|path: RepoPath| run.cx.sources.load(&path).ok())
+            .is_some_and(|source| source.text.contains("docker") || source.text.contains("podman"))
+    })
 }
 
 /// The folders of the repository that one of which a part is unknown may be, as far as they are looked for. What has to do

@@ -1818,7 +1818,7 @@ fn shells_of_windows_run_what_they_are_given() {
 fn make_in_a_folder_that_is_not_known_is_said_where_a_makefile_of_it_may_pull() {
     let files = [
         ("apps/web/Makefile", "up:\n\tdocker run alpine\n"),
-        ("lib/Makefile", "lint:\n\techo docker\n"),
+        ("lib/Makefile", "lint:\n\techo docker\nup: lint\n\tcc x.c\n"),
         ("lib/c/Makefile", "all:\n\tcc x.c\n"),
     ];
     for (script, expected) in [
@@ -1828,7 +1828,7 @@ fn make_in_a_folder_that_is_not_known_is_said_where_a_makefile_of_it_may_pull() 
         ("cd apps; make -C ../apps/$APP/ up", Some("../apps/$APP/")),
         ("make -C $ROOT/web up", Some("$ROOT/web")),
         ("make -C \"$D\" up; make -C \"$D\" up", Some("$D")),
-        // Nothing there is of that name, or has to do with containers.
+        // Nothing there is of that name, or pulls.
         ("make -C \"$D\" install", None),
         ("make -C lib/$D up", None),
         ("make -C lib/c$D", None),
