@@ -20,16 +20,18 @@ const LIBRARY: &str = "github.com/testcontainers/testcontainers-go";
 
 /// What is imported by what asks a container engine or a registry for images. An example for each stands in its
 /// documentation on <https://pkg.go.dev>.
-const CLIENTS: [&str; 10] = [
+const CLIENTS: [&str; 12] = [
     LIBRARY,
     "github.com/docker/docker/client",
     "github.com/moby/moby/client",
-    "github.com/docker/cli",
+    "github.com/docker/cli/cli/command",
     "github.com/docker/compose",
     "github.com/fsouza/go-dockerclient",
     "github.com/ory/dockertest",
     "github.com/containers/podman",
-    "github.com/google/go-containerregistry",
+    "github.com/google/go-containerregistry/pkg/crane",
+    "github.com/google/go-containerregistry/pkg/v1/daemon",
+    "github.com/google/go-containerregistry/pkg/v1/remote",
     "dagger.io/dagger",
 ];
 
