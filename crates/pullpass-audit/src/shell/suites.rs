@@ -95,6 +95,9 @@ pub(super) struct Suite {
     /// command line chooses some.
     #[serde(default)]
     bound: bool,
+    /// How the goals of that plugin begin that count; none where all do that begin something.
+    #[serde(default)]
+    goals: Vec<String>,
     /// Whether the library starts its own helper, too.
     #[serde(default)]
     ryuk: bool,
@@ -125,6 +128,8 @@ pub(crate) struct Mention {
     source_set: Option<EcoString>,
     /// It stands in a profile of Maven's.
     in_profile: bool,
+    /// For a plugin of Maven's, the number of the first phase that a goal of it is bound to.
+    phase: usize,
 }
 
 /// What was found in a folder, by what runs its tests.
@@ -243,10 +248,46 @@ impl Suite {
         if mention.in_profile && !args.iter().any(chooses) {
             return false;
         }
+        if self.bound && !reaches(args, mention.phase) {
+            return false;
+        }
         match &mention.source_set {
             Some(task) => args.iter().any(|arg| is(arg, task)),
             None => self.words.is_empty() || args.iter().any(|arg| self.is_word(arg)),
         }
+    }
+
+    /// The number of the first phase that a goal is bound to of the plugin whose name a text begins with; `None` where none
+    /// is. A goal may have a phase of its own.
+    fn first_phase(&self, text: &str) -> Option<usize> {
+        let mut end = text.len().min(MAX_PLUGIN);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let own = text.get(..end).unwrap_or_default();
+        let own = own.split("</plugin>").next().unwrap_or_default();
+        let values = |text: &'_ str, opens: &str| -> Vec<String> {
+            let all = text.split(opens).skip(1);
+            all.filter_map(|rest| Some(rest.split('<').next()?.trim().to_owned()))
+                .collect()
+        };
+        let executions = own.split("<execution>").skip(1);
+        let phases = executions.filter_map(|execution| {
+            let goals = values(execution, "<goal>");
+            let counts = |goal: &String| match self.goals.is_empty() {
+                true => !ENDS.contains(&goal.as_str()),
+                false => self.goals.iter().any(|begins| goal.starts_with(begins)),
+            };
+            if !goals.iter().any(counts) {
+                return None;
+            }
+            let phase = values(execution, "<phase>").into_iter().next();
+            let phase = phase.unwrap_or_default();
+            // What turns an execution off.
+            let number = PHASES.iter().position(|known| *known == phase);
+            (phase != "none").then_some(number.unwrap_or_default())
+        });
+        phases.min()
     }
 
     fn is_word(&self, arg: &Arg) -> bool {
@@ -290,7 +331,7 @@ impl Suite {
                         self.mentions_in(&source, &mut found);
                     }
                     // Of Gradle's there may be some for other tests.
-                    let is_enough = |mention: &Mention| !mention.in_profile;
+                    let is_enough = |mention: &Mention| mention.phase == 0 && !mention.in_profile;
                     if !self.configurations && found.iter().any(is_enough) {
                         return found;
                     }
@@ -348,12 +389,14 @@ impl Suite {
             let Some(at) = mention else {
                 continue;
             };
+            let own = self.bound.then(|| text.get(begin..).unwrap_or_default());
+            let phase = own.and_then(|own| self.first_phase(own));
             // `<awssdk.testcontainers.version>` is a version, and nothing is used by it.
             let is_version = !self.outside.is_empty() && is_name_of_a_version(line, at);
             if now_inside
                 || now_in_comment
                 || is_version
-                || self.bound && !is_bound(text.get(begin..).unwrap_or_default())
+                || self.bound && phase.is_none()
                 || !self.not_with.is_empty() && line.contains(&self.not_with)
             {
                 continue;
@@ -370,7 +413,9 @@ impl Suite {
                 continue;
             };
             let is_this = |mention: &Mention| {
-                mention.source_set == source_set && mention.in_profile == now_in_profile
+                mention.source_set == source_set
+                    && mention.in_profile == now_in_profile
+                    && mention.phase <= phase.unwrap_or_default()
             };
             if !found.iter().any(is_this) {
                 let place = Span {
@@ -382,6 +427,7 @@ impl Suite {
                     place,
                     source_set,
                     in_profile: now_in_profile,
+                    phase: phase.unwrap_or_default(),
                 });
             }
         }
@@ -405,16 +451,41 @@ fn is_name_of_a_version(line: &str, at: usize) -> bool {
     inside && (name.ends_with("version") || before.contains("version."))
 }
 
-/// Whether the plugin of Maven's whose name a text begins with has a goal that is bound to a phase.
-/// <https://maven.apache.org/guides/introduction/introduction-to-the-lifecycle.html#plugins>
-fn is_bound(text: &str) -> bool {
-    let mut end = text.len().min(MAX_PLUGIN);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let own = text.get(..end).unwrap_or_default();
-    let own = own.split("</plugin>").next().unwrap_or_default();
-    own.contains("<goal>")
+/// Phases of Maven's in order, as far as plugins are bound to them; first what stands for one that is not named.
+/// <https://maven.apache.org/guides/introduction/introduction-to-the-lifecycle.html#lifecycle-reference>
+const PHASES: [&str; 15] = [
+    "",
+    "validate",
+    "initialize",
+    "generate-resources",
+    "process-resources",
+    "compile",
+    "test",
+    "prepare-package",
+    "package",
+    "pre-integration-test",
+    "integration-test",
+    "post-integration-test",
+    "verify",
+    "install",
+    "deploy",
+];
+
+/// Goals that end what others have begun.
+const ENDS: [&str; 4] = ["stop", "remove", "volume-remove", "logs"];
+
+/// Whether a command line leads to a phase. Those around the integration tests are for these.
+fn reaches(args: &[Arg], phase: usize) -> bool {
+    let number = |arg: &Arg| PHASES.iter().position(|known| *known == arg.as_str());
+    let last = args.iter().filter_map(number).max();
+    let of_tests = PHASES
+        .get(phase)
+        .is_some_and(|name| name.ends_with("integration-test"));
+    let leaves_out = |arg: &Arg| {
+        let (name, value) = arg.as_str().split_once('=').unwrap_or((arg.as_str(), ""));
+        matches!(name, "-DskipITs" | "-DskipTests" | "-Dmaven.test.skip") && value != "false"
+    };
+    last.is_some_and(|last| last >= phase) && !(of_tests && args.iter().any(leaves_out))
 }
 
 /// Whether an element is open at the end of a text that begins inside of one, or not.

@@ -2302,6 +2302,14 @@ fn plugins_of_a_build_pull_what_is_not_read() {
         "spring-boot-maven-plugin",
         "<executions><execution>\n<goals><goal>build-image-no-fork</goal></goals></execution></executions>\n",
     );
+    let tests = plugin(
+        "docker-maven-plugin",
+        "<executions><execution><id>a</id><phase>pre-integration-test</phase>\n<goals><goal>start</goal></goals></execution>\n<execution><goals><goal>stop</goal></goals></execution></executions>\n",
+    );
+    let off = plugin(
+        "docker-maven-plugin",
+        "<executions><execution><phase>none</phase><goals><goal>build</goal></goals></execution></executions>\n",
+    );
     let idle = plugin("docker-maven-plugin", "");
     let managed = format!("<pluginManagement>\n{fabric8}</pluginManagement>\n");
     let skipped = format!("<!--\n{fabric8}-->\n");
@@ -2315,6 +2323,8 @@ fn plugins_of_a_build_pull_what_is_not_read() {
         ("j/pom.xml", ""),
         ("b/pom.xml", spring.as_str()),
         ("none/pom.xml", idle.as_str()),
+        ("tests/pom.xml", tests.as_str()),
+        ("off/pom.xml", off.as_str()),
         ("managed/pom.xml", managed.as_str()),
         ("skipped/pom.xml", skipped.as_str()),
         ("g/build.gradle", bmuschko),
@@ -2324,6 +2334,11 @@ fn plugins_of_a_build_pull_what_is_not_read() {
         ("cd f; mvn -B package", "opaque docker-maven-plugin"),
         ("cd p; mvn -Pdocker install", "opaque docker-maven-plugin"),
         ("cd s; ./mvnw deploy", "opaque dockerfile-maven"),
+        ("cd tests; mvn -q verify", "opaque docker-maven-plugin"),
+        (
+            "cd f; mvn install -DskipTests",
+            "opaque docker-maven-plugin",
+        ),
         ("cd j; mvn package", "opaque Jib"),
         ("cd b; mvn verify", "opaque spring-boot:build-image"),
         ("cd none; mvn package docker:build", "opaque mvn"),
@@ -2360,6 +2375,9 @@ fn plugins_of_a_build_pull_what_is_not_read() {
         "cd f; mvn package -Ddocker.skip",
         "cd p; mvn package",
         "cd none; mvn package",
+        "cd tests; mvn package",
+        "cd tests; mvn install -DskipITs",
+        "cd off; mvn install",
         "cd managed; mvn package",
         "cd skipped; mvn package",
         "cd b; mvn com.acme:x-maven-plugin:1:run",
