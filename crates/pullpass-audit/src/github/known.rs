@@ -226,7 +226,15 @@ impl<'a> Inputs<'a> {
             out.push(before);
             let (slot, tail) = after.split_once('}').unwrap_or((after, ""));
             let (name, default) = slot.split_once('|').unwrap_or((slot, ""));
-            let value = self.get(run, name);
+            let (name, is_line) = match name.strip_suffix('~') {
+                Some(name) => (name, true),
+                None => (name, false),
+            };
+            let mut value = self.get(run, name);
+            if is_line {
+                let text = value.as_str().trim();
+                value = Text::from(text.trim_start_matches('v').trim_end_matches('x'));
+            }
             if value.as_str().trim().is_empty() {
                 out.push(default);
             } else {

@@ -1100,7 +1100,7 @@ fn what_an_action_does_depends_on_its_inputs() {
         ),
         (
             "uses: chainguard-dev/actions/setup-kind@main\n    with: {k8s-version: 1.33.x}",
-            "action kindest/node:? client",
+            "action kindest/node:v1.33.? client",
         ),
         (
             "uses: pypa/cibuildwheel@v3\n    env: {CIBW_MANYLINUX_X86_64_IMAGE: 'me/many:1'}",

@@ -214,7 +214,7 @@ impl Shell {
         let special =
             shown.contains("_ENV") || shown.ends_with(".json") || shown.contains("_AUTH_FILE");
         if !special {
-            self.keep(run, target, printed);
+            self.keep(run, target, printed, span);
         } else if shown.contains("GITHUB_ENV") {
             if let Some(text) = printed.known() {
                 for (name, value) in written_lines(&text.text).values {
@@ -235,7 +235,7 @@ impl Shell {
         } else if shown.ends_with("containers/auth.json") || shown.contains("REGISTRY_AUTH_FILE") {
             self.credentials(run, printed, Store::Containers, span);
         } else {
-            self.keep(run, target, printed);
+            self.keep(run, target, printed, span);
         }
     }
 
@@ -253,15 +253,26 @@ impl Shell {
     }
 
     /// What a command prints is kept as the text of a file, for whatever reads it.
-    fn keep(&self, run: &JobRun<'_>, target: &Target, printed: &Input) {
-        if let (Some(path), Some(text)) = (self.locate(run, &target.path), printed.known()) {
-            let mut written = self.written.borrow_mut();
-            if target.append && (written.contains_key(&path) || run.cx.sources.exists(&path)) {
-                // What stood there before counts first; the whole is not worth keeping track of.
-                written.remove(&path);
-            } else if written.len() < 256 && !path.is_root() {
-                written.insert(path, Rc::clone(text));
+    fn keep(&self, run: &JobRun<'_>, target: &Target, printed: &Input, span: Span) {
+        let (Some(path), Some(text)) = (self.locate(run, &target.path), printed.known()) else {
+            return;
+        };
+        let mut written = self.written.borrow_mut();
+        if target.append
+            && let Some(before) = written.get_mut(&path)
+        {
+            if before.text.len() + text.text.len() > super::MAX_VALUE {
+                // It counts as it was.
+            } else if before.file() == text.file() {
+                Rc::make_mut(before).append(text);
+            } else {
+                let whole = format!("{}{}", before.text, text.text);
+                *before = Rc::new(Mapped::at(span, whole));
             }
+        } else if target.append && run.cx.sources.exists(&path) {
+            // What stands there counts, and not what comes behind it.
+        } else if written.len() < 256 && !path.is_root() {
+            written.insert(path, Rc::clone(text));
         }
     }
 

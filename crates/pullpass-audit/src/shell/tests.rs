@@ -537,6 +537,22 @@ fn a_clusters_configuration_names_its_images() {
 }
 
 #[test]
+fn a_file_that_is_written_piece_by_piece_is_read_as_a_whole() {
+    let script = "I=kindest/node:v1.33.4\ncat > kind.yaml <<END\nnodes:\n- role: control-plane\n  image: $I\nEND\nfor i in 1 2; do\ncat >> kind.yaml <<END\n- role: worker\n  image: $I\nEND\ndone\ncat >> kind.yaml <<END\n- |-\n  x = y\nEND\nkind create cluster --config kind.yaml";
+    let lines = effects(script);
+    assert!(!lines.is_empty());
+    assert!(
+        lines.iter().all(|l| l == "pull kindest/node:v1.33.4"),
+        "{lines:?}"
+    );
+    let script = "echo 'docker pull a' > x.sh; echo 'docker pull b' >> x.sh; bash x.sh";
+    assert_eq!(effects(script), ["pull a always", "pull b always"]);
+    let files = [("x.sh", "docker pull c\n")];
+    let script = "echo 'docker pull a' >> x.sh; bash x.sh";
+    assert_eq!(effects_in(&files, script), ["pull c always"]);
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_not_gone_into_again() {
     let files = [("sub/compose.yml", "services:\n  a:\n    image: a/b\n")];
     let script = "for n in a b; do cd sub || true; docker compose -f compose.yml pull; done";
