@@ -599,7 +599,8 @@ impl Shell {
     }
 }
 
-/// Keeps what two branches agree on, and one of two container clients; the rest becomes the hole `$NAME`.
+/// Keeps what two branches agree on, the name of an image whose tag alone differs, and one of two container clients; the
+/// rest becomes the hole `$NAME`.
 fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables) {
     if mine.is_copy_of(other) {
         return;
@@ -614,6 +615,35 @@ fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables) {
     for name in differ {
         run.paths_meet(&name, mine.get(&name), other.get(&name));
         let value = engine::either(run, &name, mine.get(&name), other.get(&name));
+        let image = match (mine.get(&name), other.get(&name)) {
+            (Some(a), Some(b)) if value.is_one_hole() => same_image(a, b),
+            _ => None,
+        };
+        let value = match image {
+            Some(image) => {
+                let tag = format!("${{{name}##*:}}");
+                let tag = run.cx.holes.of(&tag, HoleKind::Variable);
+                Text::from(format!("{image}:{}", tag.as_str()))
+            }
+            None => value,
+        };
         mine.insert(name, value);
     }
+}
+
+/// The name, with a namespace, that two images have of which only the tags differ.
+fn same_image<'t>(a: &'t Text, b: &Text) -> Option<&'t str> {
+    let name_of = |text: &'t str| {
+        text.split('@')
+            .next()?
+            .rsplit_once(':')
+            .map(|(name, _)| name)
+    };
+    let name = name_of(a.as_str())?;
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let is_name =
+        name.contains('/') && !name.starts_with(['/', '.']) && name.chars().all(is_of_name);
+    let rest = b.as_str().strip_prefix(name)?.strip_prefix(':')?;
+    let is_tag = !rest.split('@').next().unwrap_or(rest).contains([':', '/']);
+    (is_name && is_tag).then_some(name)
 }

@@ -537,6 +537,38 @@ fn a_clusters_configuration_names_its_images() {
 }
 
 #[test]
+fn the_name_of_an_image_is_known_where_paths_differ_in_its_tag() {
+    for (script, expected) in [
+        (
+            "case $V in\n1) I=me/app:1@sha256:0;; 2) I=me/app:2;; *) exit 1;; esac\ndocker pull $I",
+            "pull me/app:${I##*:} always",
+        ),
+        (
+            "if [ $X ]; then I=ghcr.io/me/app:1; else I=ghcr.io/me/app:2; fi; docker pull $I",
+            "pull ghcr.io/me/app:${I##*:} always",
+        ),
+        (
+            "I=me/app:0; case $V in 1) I=me/other:1;; *) I=me/other:1;; esac; docker pull $I",
+            "pull me/other:1 always",
+        ),
+        (
+            "if [ $X ]; then I=me/app:1; else I=me/other:1; fi; docker pull $I",
+            "pull $I always",
+        ),
+        (
+            "if [ $X ]; then I=me/app:1; fi; docker pull $I",
+            "pull $I always",
+        ),
+        (
+            "if [ $X ]; then I=http://a/b:1; else I=http://a/b:2; fi; docker pull $I",
+            "pull $I always",
+        ),
+    ] {
+        assert_eq!(effects(script), [expected], "{script}");
+    }
+}
+
+#[test]
 fn a_file_that_is_written_piece_by_piece_is_read_as_a_whole() {
     let script = "I=kindest/node:v1.33.4\ncat > kind.yaml <<END\nnodes:\n- role: control-plane\n  image: $I\nEND\nfor i in 1 2; do\ncat >> kind.yaml <<END\n- role: worker\n  image: $I\nEND\ndone\ncat >> kind.yaml <<END\n- |-\n  x = y\nEND\nkind create cluster --config kind.yaml";
     let lines = effects(script);
