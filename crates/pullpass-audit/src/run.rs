@@ -9,6 +9,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
+use crate::shell::Function;
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Text};
 use crate::variables::Variables;
@@ -81,6 +82,8 @@ pub struct JobRun<'c> {
     /// Variables that the step hands on to later steps (`$BASH_ENV`, `$GITHUB_ENV`). The shell fills
     /// it; the front end merges it into `env` when the step ends.
     pub exported: Variables,
+    /// Functions that a step has written to `$BASH_ENV`, by name: each later step has them.
+    pub(crate) startup: Vec<(String, Function)>,
     /// What the step in hand gives away under its `id`.
     outputs: Outputs,
     /// The working folder.
@@ -99,6 +102,8 @@ pub struct JobRun<'c> {
     pub first_stores: Vec<Store>,
     /// How deep scripts have called each other.
     pub depth: usize,
+    /// What is followed is only tried: it may not happen at all.
+    pub(crate) is_tried: bool,
     /// Why no credential can be given for what is pulled now, when none can.
     pub no_credential: Option<&'static str>,
     /// Files that stand elsewhere in the repository before the job runs: where to, where from.
@@ -124,6 +129,7 @@ impl<'c> JobRun<'c> {
             cx,
             env: Variables::default(),
             exported: Variables::default(),
+            startup: Vec::new(),
             outputs: Outputs::default(),
             cwd: Cwd::Inside(RepoPath::root()),
             checkout: "".into(),
@@ -133,6 +139,7 @@ impl<'c> JobRun<'c> {
             container_builder: false,
             first_stores: Vec::new(),
             depth: 0,
+            is_tried: false,
             no_credential: None,
             copies: HashMap::new(),
             replaced: Vec::new(),

@@ -835,6 +835,69 @@ fn audit(config: &str) -> crate::finding::Audit {
     )
 }
 
+/// <https://circleci.com/docs/guides/security/env-vars/#parameters-and-bash-environment>
+#[test]
+fn what_a_step_writes_to_bash_env_later_steps_have() {
+    for (written, used, expected) in [
+        (
+            "echo 'export T=1' >> $BASH_ENV",
+            "docker pull a/b:$T",
+            "a/b:1",
+        ),
+        (
+            "echo \"export T=1\" | tee -a \"$BASH_ENV\"",
+            "docker pull a/b:$T",
+            "a/b:1",
+        ),
+        (
+            "printf 'export T=%s\\n' 1 >> ${BASH_ENV}",
+            "docker pull a/b:$T",
+            "a/b:1",
+        ),
+        (
+            "{ echo 'T=1'; echo 'export U=2'; } >> $BASH_ENV",
+            "docker pull a/b:$T-$U",
+            "a/b:1-2",
+        ),
+        (
+            "cat >> $BASH_ENV <<'END'\nexport T=1\nexport I=a/b:$T\nEND",
+            "docker pull $I",
+            "a/b:1",
+        ),
+        (
+            "V=1\ncat \\<<END >> $BASH_ENV\nexport T=$V\nEND",
+            "docker pull a/b:$T",
+            "a/b:1",
+        ),
+        (
+            "echo 'take() { docker pull \"$1\"; }' >> $BASH_ENV",
+            "take a/b:1",
+            "a/b:1",
+        ),
+        (
+            "cat >> \"$BASH_ENV\" <<'END'\nfunction one() {\n  docker pull a/b:$1\n}\ntwo() { one 1; }\nEND",
+            "two",
+            "a/b:1",
+        ),
+    ] {
+        let text = format!("set -e\n{written}");
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| format!("            {line}\n"))
+            .collect();
+        let config = format!(
+            "version: 2.1\njobs:\n  j:\n    machine: true\n    steps:\n      - run:\n          command: |\n{}      - run: echo between\n      - run: {used:?}\n",
+            lines.concat()
+        );
+        let images: Vec<String> = audit(&config)
+            .pulls
+            .iter()
+            .filter_map(|pull| pull.image.clone())
+            .collect();
+        assert_eq!(images, [expected], "{config}");
+    }
+}
+
 #[test]
 fn a_login_does_not_help_who_pulls_as_root() {
     let login = "docker login -u \"$U\" -p \"$T\"";
@@ -1161,6 +1224,32 @@ workflows: {w: {jobs: [ship: {serial-group: x}]}}
     assert_eq!(
         &*first.note,
         "workflow `w` by its group `ship` runs it in the context `hub`"
+    );
+}
+
+#[test]
+fn a_group_that_names_itself_is_gone_into_once() {
+    let config = "version: 2.1
+jobs:
+  deploy:
+    machine: {image: ubuntu-2404:current}
+    steps: [{run: docker run alpine:3}]
+job-groups:
+  ship:
+    jobs: [again, deploy]
+  again:
+    jobs: [ship, deploy]
+workflows: {w: {jobs: [ship]}}
+";
+    let stories: Vec<String> = audit(config)
+        .pulls
+        .iter()
+        .flat_map(|pull| pull.trace.iter().map(|step| step.note.to_string()))
+        .filter(|note| note.contains("group"))
+        .collect();
+    assert_eq!(
+        stories,
+        ["workflow `w` by its group `ship` by its group `again` runs it"]
     );
 }
 

@@ -65,6 +65,16 @@ impl Done {
     }
 }
 
+/// How a list of jobs was come to.
+#[derive(Clone)]
+struct Way<'d> {
+    /// The workflow, and the groups in it, for the story.
+    through: String,
+    depth: usize,
+    /// The groups that are open.
+    groups: Vec<&'d str>,
+}
+
 /// One call of a job.
 struct Call<'d> {
     /// The name as called: `build`, `node/test`.
@@ -91,7 +101,12 @@ impl<'c, 'd> Lowering<'c, 'd> {
             if self.never_runs(workflow.value) {
                 continue;
             }
-            self.calls(name, jobs, 0, done);
+            let way = Way {
+                through: name.to_owned(),
+                depth: 0,
+                groups: Vec::new(),
+            };
+            self.calls(&way, jobs, done);
         }
     }
 
@@ -104,47 +119,52 @@ impl<'c, 'd> Lowering<'c, 'd> {
         known("when") == Some(false) || known("unless") == Some(true)
     }
 
-    fn calls(&self, workflow: &str, jobs: Node<'d>, depth: usize, done: &mut Done) {
+    fn calls(&self, way: &Way<'d>, jobs: Node<'d>, done: &mut Done) {
         for entry in jobs.entries() {
-            self.entry(workflow, entry.key, Some(entry.value), depth, done);
+            self.entry(way, entry.key, Some(entry.value), done);
         }
         for item in jobs.items() {
             if !self.cx.spend() {
                 return;
             }
             if item.as_str().is_some() {
-                self.entry(workflow, item, None, depth, done);
-            } else if item.is_sequence() && depth < MAX_DEPTH {
-                self.calls(workflow, item, depth + 1, done);
+                self.entry(way, item, None, done);
+            } else if item.is_sequence() && way.depth < MAX_DEPTH {
+                let way = Way {
+                    depth: way.depth + 1,
+                    ..way.clone()
+                };
+                self.calls(&way, item, done);
             } else {
                 for entry in item.entries() {
-                    self.entry(workflow, entry.key, Some(entry.value), depth, done);
+                    self.entry(way, entry.key, Some(entry.value), done);
                 }
             }
         }
     }
 
-    /// An entry of a workflow: a job, or a group of them.
-    fn entry(
-        &self,
-        workflow: &str,
-        key: Node<'d>,
-        given: Option<Node<'d>>,
-        depth: usize,
-        done: &mut Done,
-    ) {
+    /// An entry of a workflow: a job, or a group of them. A group that is open is not gone into again: CircleCI
+    /// refuses one that needs itself.
+    fn entry(&self, way: &Way<'d>, key: Node<'d>, given: Option<Node<'d>>, done: &mut Done) {
         let root = self.resolver.root.scope.root;
         let named = |section: &str| root.get(section)?.get(key.as_str()?);
-        match named("job-groups").filter(|_| named("jobs").is_none()) {
-            Some(group) if depth < MAX_DEPTH => {
-                let name = key.as_str().unwrap_or_default();
-                let through = format!("{workflow}` by its group `{name}");
-                if let Some(jobs) = group.get("jobs") {
-                    self.calls(&through, jobs, depth + 1, done);
-                }
-            }
-            Some(_) => {}
-            None => self.call_job(workflow, key, given, done),
+        let Some(group) = named("job-groups").filter(|_| named("jobs").is_none()) else {
+            self.call_job(&way.through, key, given, done);
+            return;
+        };
+        let name = key.as_str().unwrap_or_default();
+        if way.depth >= MAX_DEPTH || way.groups.contains(&name) {
+            return;
+        }
+        if let Some(jobs) = group.get("jobs") {
+            let mut groups = way.groups.clone();
+            groups.push(name);
+            let way = Way {
+                through: format!("{}` by its group `{name}", way.through),
+                depth: way.depth + 1,
+                groups,
+            };
+            self.calls(&way, jobs, done);
         }
     }
 

@@ -32,19 +32,36 @@ pub(super) struct Use<'a> {
 /// Does what the table says.
 pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row, used: &Use<'_>) {
     for deed in &row.does {
-        let inputs = Inputs { steps, used, row };
-        if !mentioned(run, deed) {
-            continue;
-        }
-        let Some(guards) = inputs.conditions(run, deed.when.as_deref()) else {
-            continue;
-        };
-        // Actions run in the workspace, whatever the folder of scripts is.
-        let root = steps.folder(&".".into());
-        let before = std::mem::replace(&mut run.cwd, root);
-        steps::under(run, &guards, |run| perform(run, &inputs, deed));
-        run.cwd = before;
+        one_deed(run, steps, row, used, deed);
     }
+}
+
+/// The same for a job of a workflow that is called. Nothing of the caller's signs in there, so what is pulled before the
+/// workflow does it, or where it does not, is out of anybody's reach.
+pub(super) fn follow_workflow(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row, used: &Use<'_>) {
+    for deed in &row.does {
+        let mut effects = run.effects().iter();
+        let signed_in = effects.any(|effect| matches!(effect.kind, Kind::Login { .. }));
+        run.no_credential = (!signed_in).then_some(
+            "the workflow that is called pulls it before it signs in, or without signing in",
+        );
+        one_deed(run, steps, row, used, deed);
+    }
+}
+
+fn one_deed(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row, used: &Use<'_>, deed: &Deed) {
+    let inputs = Inputs { steps, used, row };
+    if !mentioned(run, deed) {
+        return;
+    }
+    let Some(guards) = inputs.conditions(run, deed.when.as_deref()) else {
+        return;
+    };
+    // Actions run in the workspace, whatever the folder of scripts is.
+    let root = steps.folder(&".".into());
+    let before = std::mem::replace(&mut run.cwd, root);
+    steps::under(run, &guards, |run| perform(run, &inputs, deed));
+    run.cwd = before;
 }
 
 /// Whether one of the files that the deed depends on says the word.
@@ -159,7 +176,11 @@ struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     fn node(&self, name: &str) -> Option<Node<'a>> {
-        let with = self.used.step.get("with")?;
+        let (given, name) = match name.strip_prefix("secrets.") {
+            Some(secret) => ("secrets", secret),
+            None => ("with", name),
+        };
+        let with = self.used.step.get(given)?;
         with.get(name).or_else(|| {
             with.entries()
                 .into_iter()
@@ -177,6 +198,11 @@ impl<'a> Inputs<'a> {
             }
             "@path" => return self.used.name.rsplit('/').next().unwrap_or("").into(),
             _ => {}
+        }
+        let passed = self.used.step.get("secrets").and_then(Node::as_str);
+        if name.starts_with("secrets.") && passed == Some("inherit") {
+            let written = format!("${{{{ {name} }}}}");
+            return run.cx.holes.of(&written, HoleKind::Secret);
         }
         self.node(name)
             .map(|node| self.steps.scope(run).text(node))
@@ -200,7 +226,15 @@ impl<'a> Inputs<'a> {
             out.push(before);
             let (slot, tail) = after.split_once('}').unwrap_or((after, ""));
             let (name, default) = slot.split_once('|').unwrap_or((slot, ""));
-            let value = self.get(run, name);
+            let (name, is_line) = match name.strip_suffix('~') {
+                Some(name) => (name, true),
+                None => (name, false),
+            };
+            let mut value = self.get(run, name);
+            if is_line {
+                let text = value.as_str().trim();
+                value = Text::from(text.trim_start_matches('v').trim_end_matches('x'));
+            }
             if value.as_str().trim().is_empty() {
                 out.push(default);
             } else {
@@ -291,8 +325,13 @@ impl<'a> Inputs<'a> {
                     Some(value) => format!("{} == '{value}'", run.show(&text)),
                     None => run.show(&text),
                 };
-                let guard = Guard::when(words);
-                return When::Depends(if wanted { guard } else { guard.not() });
+                let mut guard = Guard::when(words);
+                if !wanted {
+                    return When::Depends(guard.not());
+                }
+                // Where a secret that is passed is missing, nothing could sign in anyway.
+                guard.with_secrets = value.is_none() && name.starts_with("secrets.");
+                return When::Depends(guard);
             }
         };
         if holds == wanted {
@@ -345,11 +384,12 @@ fn use_other(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Uses) {
 }
 
 fn sign_in(run: &mut JobRun<'_>, inputs: &Inputs<'_>, login: &table::Login) {
-    if let Some(list) = &login.list
-        && let Some(node) = inputs.node(list)
-    {
-        sign_in_many(run, inputs, node);
-        return;
+    if let Some(list) = &login.list {
+        let text = inputs.get(run, list);
+        if !text.is_empty() {
+            sign_in_many(run, inputs, &text);
+            return;
+        }
     }
     let registry = inputs.render(run, &login.registry);
     let username = inputs.render(run, &login.username);
@@ -408,8 +448,22 @@ fn sign_in(run: &mut JobRun<'_>, inputs: &Inputs<'_>, login: &table::Login) {
 }
 
 /// `registry-auth`: several registries in one step.
-fn sign_in_many(run: &mut JobRun<'_>, inputs: &Inputs<'_>, node: Node<'_>) {
-    let text = inputs.steps.scope(run).text(node);
+fn sign_in_many(run: &mut JobRun<'_>, inputs: &Inputs<'_>, text: &Text) {
+    let trimmed = Text::from(text.as_str().trim());
+    if trimmed.is_one_hole() {
+        // All of it is a secret: which registries are in it, nobody knows.
+        let store = run.docker_store();
+        let kind = Kind::Login {
+            registry: trimmed.clone(),
+            username: None,
+            password: Some(trimmed),
+            store,
+            how: inputs.used.name.into(),
+            broken: None,
+        };
+        run.emit(inputs.used.span, kind);
+        return;
+    }
     let document = inputs.steps.scope(run).embedded(text.as_str());
     for item in document
         .as_ref()

@@ -35,6 +35,18 @@ pub(super) struct Caller<'a, 'd> {
     pub(super) forks: Forks,
 }
 
+/// What the table says of the workflow of another repository that a job calls, where its files cannot be had.
+pub(super) fn of_table(cx: &Context<'_>, uses: Node<'_>) -> Option<&'static table::Row> {
+    let written = uses.as_str().filter(|uses| !uses.starts_with("./"))?;
+    let table::Known::Does(row) = table::look_up(table::name_and_version(written).0) else {
+        return None;
+    };
+    let source = uses.document().source();
+    elsewhere::find(cx, source, written)
+        .is_none()
+        .then_some(row)
+}
+
 /// Lowers the jobs of the workflow that a job calls, and gives its outputs.
 pub(super) fn lower<'c>(
     cx: &'c Context<'c>,

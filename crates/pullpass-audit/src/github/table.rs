@@ -2,7 +2,8 @@
 //! kept as data because it grows with the field and not with the program.
 //!
 //! Values are patterns: `{image}` is the step's input, `{image|alpine:3}` the same with a default
-//! for when it is missing or empty, `{@ref}` what stands behind the `@` of `uses`, `{@tag}` the same with
+//! for when it is missing or empty, `{version~}` a line of versions (`v1.33.x`) as what all of them begin with
+//! (`1.33.`), `{@ref}` what stands behind the `@` of `uses`, `{@tag}` the same with
 //! `-` for `/`, which no tag of an image can have, and `?` what cannot be known from the step.
 
 use std::borrow::Cow;

@@ -1100,7 +1100,7 @@ fn what_an_action_does_depends_on_its_inputs() {
         ),
         (
             "uses: chainguard-dev/actions/setup-kind@main\n    with: {k8s-version: 1.33.x}",
-            "action kindest/node:? client",
+            "action kindest/node:v1.33.? client",
         ),
         (
             "uses: pypa/cibuildwheel@v3\n    env: {CIBW_MANYLINUX_X86_64_IMAGE: 'me/many:1'}",
@@ -1119,6 +1119,19 @@ fn what_an_action_does_depends_on_its_inputs() {
             "",
         ),
         (
+            "uses: php-actions/composer@v6\n    with: {php_version: '8.2'}",
+            "action php:8.2-cli-alpine client",
+        ),
+        (
+            "uses: php-actions/phpunit@v3\n    with: {php_version: latest}",
+            "action php:cli-alpine client",
+        ),
+        (
+            "uses: php-actions/phpstan@v3",
+            "action php:cli-alpine client",
+        ),
+        ("uses: lima-vm/lima-actions/setup@v1", ""),
+        (
             "uses: uraimo/run-on-arch-action@v2\n    with: {base_image: 'arm64v8/debian'}",
             "action tonistiigi/binfmt:latest client",
         ),
@@ -1130,6 +1143,61 @@ fn what_an_action_does_depends_on_its_inputs() {
     ] {
         let seen = job(&format!("steps:\n  - {step}"));
         assert_eq!(seen.first().map_or("", String::as_str), expected, "{step}");
+    }
+}
+
+#[test]
+fn dockers_own_workflow_signs_in_where_it_pushes() {
+    let judged = |with: &str, secrets: &str| {
+        let text = format!(
+            "on: push\njobs:\n  image:\n    uses: docker/github-builder/.github/workflows/build.yml@v1\n    with: {{output: image, {with}}}\n{secrets}"
+        );
+        let tree = repository(&text, &[("app/Dockerfile", "FROM alpine:3\n")]);
+        let audit = crate::audit(
+            &tree,
+            &Options::default(),
+            &crate::finding::Policy::default(),
+        );
+        assert!(audit.unlisted.is_empty(), "{:?}", audit.unlisted);
+        let lines = audit.pulls.iter().map(|pull| {
+            let image = pull.image.clone().unwrap_or_default();
+            format!("{} {image} {}", pull.job, pull.auth.name())
+        });
+        let rules = audit.findings.iter().map(|f| format!("rule {}", f.rule));
+        lines.chain(rules).collect::<Vec<_>>()
+    };
+    let given = "    secrets:\n      registry-auths: |\n        - registry: docker.io\n          username: ${{ vars.U }}\n          password: ${{ secrets.T }}\n";
+    assert_eq!(
+        judged("push: true, context: app", given),
+        [
+            "image moby/buildkit:? impossible",
+            "image alpine:3 authenticated",
+            "rule cannot-authenticate",
+        ]
+    );
+    assert_eq!(
+        judged("push: false, context: app, setup-qemu: true", given),
+        [
+            "image tonistiigi/binfmt:? impossible",
+            "image moby/buildkit:? impossible",
+            "image alpine:3 impossible",
+            "rule cannot-authenticate",
+            "rule cannot-authenticate",
+            "rule cannot-authenticate",
+        ]
+    );
+    let on_push = "push: \"${{ github.event_name != 'pull_request' }}\", context: app";
+    assert_eq!(
+        judged(on_push, given)[1],
+        "image alpine:3 authenticated",
+        "{on_push}"
+    );
+    for secrets in [
+        "    secrets: inherit\n",
+        "    secrets:\n      registry-auths: ${{ secrets.AUTHS }}\n",
+    ] {
+        let lines = judged("push: true, context: app", secrets);
+        assert_eq!(lines[1], "image alpine:3 unknown", "{secrets}");
     }
 }
 

@@ -16,6 +16,7 @@ use crate::yaml::{Document, Node};
 
 use super::condition::Condition;
 use super::evaluate::{Frame, Given, Inputs, Scope, Secrets, Starter, Value};
+use super::known;
 use super::matrix::{self, Used};
 use super::reusable;
 use super::steps::{self, Steps};
@@ -420,6 +421,12 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
                 }
                 done.push(combination.clone());
                 let frame = with_matrix(&outer, combination);
+                if let Some(row) = reusable::of_table(self.cx, uses) {
+                    let shared: Rc<[Guard]> = guards.as_slice().into();
+                    let effects = self.effects_of_known(row, job, uses, frame, &shared);
+                    out.push(self.made(key, id, Runner::Hosted, forks, &shared, effects));
+                    continue;
+                }
                 let caller = reusable::Caller {
                     id,
                     job,
@@ -434,11 +441,6 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             }
             return;
         }
-        let name: Rc<str> = if self.call.prefix.is_empty() {
-            id.into()
-        } else {
-            format!("{}{id}", self.call.prefix).into()
-        };
         let shared: Rc<[Guard]> = guards.as_slice().into();
         let first = out.len();
         let mut done = Vec::new();
@@ -464,22 +466,64 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             if out.get(first..).unwrap_or_default().iter().any(same) {
                 continue;
             }
-            out.push(Job {
-                provider: Provider::GitHub,
-                file: key.span().file,
-                name: Rc::clone(&name),
-                span: key.span(),
-                runner,
-                forks,
-                platform_credential: false,
-                is_mac: false,
-                guards: Rc::clone(&shared),
-                effects,
-                contexts: Rc::clone(&self.no_contexts),
-                own_contexts: Rc::clone(&self.no_contexts),
-                reached: true,
-            });
+            out.push(self.made(key, id, runner, forks, &shared, effects));
         }
+    }
+
+    /// A job of this workflow, of what it does.
+    fn made(
+        &self,
+        key: Node<'d>,
+        id: &str,
+        runner: Runner,
+        forks: Forks,
+        guards: &Rc<[Guard]>,
+        effects: Vec<Effect>,
+    ) -> Job {
+        Job {
+            provider: Provider::GitHub,
+            file: key.span().file,
+            name: match self.call.prefix.as_str() {
+                "" => id.into(),
+                prefix => format!("{prefix}{id}").into(),
+            },
+            span: key.span(),
+            runner,
+            forks,
+            platform_credential: false,
+            is_mac: false,
+            guards: Rc::clone(guards),
+            effects,
+            contexts: Rc::clone(&self.no_contexts),
+            own_contexts: Rc::clone(&self.no_contexts),
+            reached: true,
+        }
+    }
+
+    /// What a job does that calls a workflow which the table knows.
+    fn effects_of_known(
+        &self,
+        row: &table::Row,
+        job: Node<'d>,
+        uses: Node<'d>,
+        frame: Frame,
+        guards: &Rc<[Guard]>,
+    ) -> Vec<Effect> {
+        let (name, version) = table::name_and_version(uses.as_str().unwrap_or_default());
+        let mut run = JobRun::new(self.cx);
+        run.trace = self
+            .call
+            .trace
+            .then(uses.span(), format!("the job calls the workflow `{name}`"));
+        let mut steps = Steps::of_job(&run, frame, guards, [None, None]);
+        let used = known::Use {
+            step: job,
+            span: uses.span(),
+            name,
+            version,
+        };
+        known::follow_workflow(&mut run, &mut steps, row, &used);
+        run.finish()
     }
 
     /// Whether a pull request from a fork starts this job: its own condition allows it, and so do

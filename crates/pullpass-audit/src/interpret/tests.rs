@@ -5,7 +5,7 @@ use crate::context::Options;
 use crate::effect::{Forks, Provider, Runner};
 use crate::run::JobRun;
 use crate::source::{FileId, MemoryTree, RepoPath};
-use crate::text::HoleKind;
+use crate::text::{HoleKind, Mapped};
 
 /// Runs a made-up job and returns "image verdict cause" lines.
 fn judge(act: impl FnOnce(&mut JobRun<'_>, FileId)) -> Vec<String> {
@@ -185,6 +185,25 @@ fn what_was_built_or_pulled_before_is_not_pulled_again() {
         pull(run, f, "docker.io/library/alpine:latest");
     });
     assert_eq!(seen, ["alpine anonymous NoLogin"]);
+}
+
+#[test]
+fn what_was_given_a_name_is_there_whatever_it_was() {
+    for script in [
+        "docker pull -q a/b:1; docker tag a/b:1 me/app:1; docker run me/app:1",
+        "docker tag \"$X\" me/app:1 && docker run me/app:1",
+        "docker tag $IMAGE_ARGS me/app:1 && docker run me/app:1",
+        "docker image tag $(docker images -q | head -1) me/app:$V; docker run me/app:$V",
+        "docker images -q | xargs -I{} docker tag {} me/app:1; docker run me/app:1",
+        "podman tag $X other me/app:1; podman run me/app:1",
+    ] {
+        let pulled = judge(|run, file| {
+            let script = Mapped::at(Span::new(file, 0, 1), script);
+            crate::shell::run_script(run, script);
+        });
+        let of_app = pulled.iter().filter(|line| line.contains("app"));
+        assert_eq!(of_app.count(), 0, "{script}: {pulled:?}");
+    }
 }
 
 #[test]

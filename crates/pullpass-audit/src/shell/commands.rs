@@ -13,13 +13,16 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 44] = [
+const RUNNERS: [&str; 47] = [
     "bash",
     "sh",
     "dash",
     "ash",
     "zsh",
     "ksh",
+    "pwsh",
+    "powershell",
+    "cmd",
     "source",
     ".",
     "xargs",
@@ -87,7 +90,7 @@ pub(super) fn is_idle(name: &str) -> bool {
 pub(super) fn is_tool(name: &str) -> bool {
     pulls(name)
         || matches!(name, "task" | "go-task" | "just")
-        || super::tools::suite(name).is_some()
+        || super::tools::suites(name).next().is_some()
 }
 
 /// Whether a program of this name runs a file that is not read.

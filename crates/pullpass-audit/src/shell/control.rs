@@ -160,7 +160,7 @@ impl Shell {
         let mut ends: Vec<super::State> = Vec::new();
         let written = self.words_of(run, word.span);
         let mut flow = Flow::Next;
-        let mut decided = false;
+        let (mut decided, mut covered) = (false, false);
         for arm in arms {
             if !run.cx.spend() {
                 break;
@@ -206,13 +206,17 @@ impl Shell {
             }
             self.rewind(run, before);
             if found == Match::Yes {
+                covered = true;
                 break;
             }
         }
-        if !decided {
-            for end in ends {
-                self.merge(run, end);
-            }
+        let mut ends = ends.into_iter().filter(|_| !decided);
+        // One of the arms is taken, `*)` at the latest: what was before is no path of its own.
+        if covered && let Some(first) = ends.next() {
+            self.rewind(run, first);
+        }
+        for end in ends {
+            self.merge(run, end);
         }
         Done { flow, ok: None }
     }

@@ -246,7 +246,10 @@ impl Shell {
             "bake" => self.bake(run, args, span),
             "tag" => {
                 let parsed = other(run);
-                for target in parsed.rest.iter().skip(1) {
+                // Whatever the first one is, it is there, or the command fails. One that may be flags is
+                // not among the words.
+                let named = usize::from(parsed.rest.len() > 1);
+                for target in parsed.rest.iter().skip(named) {
                     self.provides(run, Some(target));
                 }
             }

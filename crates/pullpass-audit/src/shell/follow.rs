@@ -6,12 +6,13 @@ use std::rc::Rc;
 use super::exec::Call;
 use super::flags::{self, Order, Spec};
 use super::redirect::is_name;
+use super::suites::go;
 use super::{Arg, Done, Input, Shell, engine, suites, trigger};
 use crate::effect::{By, Effect, Kind};
 use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Text, is_hole, may_be};
 
 /// Endings of scripts in other languages, which are not read.
 const OTHER_LANGUAGES: [&str; 14] = [
@@ -56,6 +57,13 @@ const PACKAGE_COMMANDS: [&str; 34] = [
     "dedupe",
     "prune",
 ];
+
+/// Folders that are looked at for one of which a part is unknown, and how deep they may stand in each other.
+const MAX_FOLDERS: usize = 256;
+const MAX_FOLDERS_DEEP: usize = 4;
+
+/// How many of them are tried.
+const MAX_TRIED: usize = 8;
 
 impl Shell {
     /// `bash`, `sh`: a script in an argument, in a file or on standard input.
@@ -321,12 +329,54 @@ impl Shell {
             }
         };
         let found = program == "mage" || named && !module.starts_with('.');
-        if !found || !super::commands::is_tool(program) || is_path && is_of_this_module(run, module)
-        {
+        let is_own = is_path && is_of_this_module(run, module);
+        if !found || !super::commands::is_tool(program) || is_own {
+            if verb.as_str() == "run" {
+                self.own_program(run, rest, &words, call.span);
+            }
             return None;
         }
         *first = Arg::new(Text::from(program), first.span);
         Some(self.recall(run, &words, call.span))
+    }
+
+    /// `go run ./cmd/x`, `go run main.go`: a program of the repository, which is not read but for what it uses.
+    fn own_program(&self, run: &mut JobRun<'_>, args: &[Arg], words: &[Arg], span: Span) {
+        // In another folder.
+        if args.iter().any(|arg| arg.as_str().starts_with("-C")) {
+            return;
+        }
+        let is_file = |arg: &&Arg| arg.as_str().ends_with(".go");
+        let files: Vec<&Arg> = words.iter().take_while(is_file).collect();
+        let Some(first) = words.first().filter(|first| first.text.is_known()) else {
+            return;
+        };
+        let (folder, only) = match files.as_slice() {
+            [] if first.as_str().starts_with('.') => (self.locate(run, &first.text), Vec::new()),
+            [] => {
+                let cwd = match &run.cwd {
+                    Cwd::Inside(cwd) => cwd.clone(),
+                    Cwd::Above(_) | Cwd::Elsewhere => return,
+                };
+                (go::folder_of(run.cx, &cwd, first.as_str()), Vec::new())
+            }
+            files => {
+                let names = files.iter().map(|file| {
+                    let path = file.as_str();
+                    path.rsplit('/').next().unwrap_or(path).to_owned()
+                });
+                let path = self.locate(run, &first.text);
+                (path.map(|path| path.parent()), names.collect())
+            }
+        };
+        let Some(folder) = folder else {
+            return;
+        };
+        if let Some(how) = go::client_of_program(run.cx, &folder, &only) {
+            let what = format!("go run {}", run.show(&first.text));
+            let why = format!("the program's code {how}, and is not read further");
+            run.opaque(span, what, why, By::Run);
+        }
     }
 
     fn package_script(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
@@ -636,7 +686,10 @@ impl Shell {
         let found = match recipes::recipes(run, request, trigger::may_matter) {
             Ok(found) => found,
             Err(why) => {
-                if matches!(why, Failure::Elsewhere(_)) || mentions_clients(run, request) {
+                if matches!(why, Failure::Elsewhere(_))
+                    || mentions_clients(run, request)
+                    || self.may_pull_in_a_folder(run, request)
+                {
                     run.opaque(request.span, shown, why.to_string(), By::Run);
                 }
                 return !matches!(why, Failure::NoSuchName(_));
@@ -649,6 +702,55 @@ impl Shell {
             }
         });
         true
+    }
+}
+
+impl Shell {
+    /// Whether what is asked for in a folder of which a part is unknown pulls something in one of the folders of the
+    /// repository that it may be.
+    fn may_pull_in_a_folder(&self, run: &JobRun<'_>, request: &recipes::Call) -> bool {
+        let names: &[&str] = match request.runner {
+            Runner::Make => &MAKEFILES,
+            Runner::Just => &JUSTFILES,
+            Runner::Task | Runner::Npm | Runner::Nx => return false,
+        };
+        let unknown = request.directory.as_ref().filter(|f| !f.is_known());
+        let Some(unknown) = unknown.filter(|_| !run.is_tried) else {
+            return false;
+        };
+        let mut folders = folders_that_may_be(run, unknown);
+        folders.retain(|folder| mentions_clients_in(run, request, names, folder));
+        folders.len() > MAX_TRIED
+            || folders
+                .into_iter()
+                .any(|folder| self.pulls_in(run, request, folder))
+    }
+
+    /// Whether a task runner would pull something if it were called in a folder. Nothing of it stays.
+    fn pulls_in(&self, run: &JobRun<'_>, request: &recipes::Call, folder: RepoPath) -> bool {
+        let mut trial = JobRun::new(run.cx);
+        trial.is_tried = true;
+        trial.env = run.variables();
+        trial.cwd = Cwd::Inside(folder);
+        trial.has_engine = run.has_engine;
+        trial.depth = run.depth;
+        let request = recipes::Call {
+            directory: None,
+            ..request.clone()
+        };
+        let found = match recipes::recipes(&trial, &request, trigger::may_matter) {
+            Ok(found) => found,
+            Err(why) => return !matches!(why, Failure::NoSuchName(_)),
+        };
+        let mut shell = Self::new(Rc::clone(&self.text));
+        shell.nesting = self.nesting;
+        for recipe in &*found {
+            let script = Rc::new(recipe.script.clone());
+            recipe.enter(&mut trial, |run| shell.process(run, script, |_| {}));
+        }
+        let counts =
+            |effect: &Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
+        trial.effects().iter().any(counts)
     }
 }
 
@@ -683,7 +785,7 @@ pub(super) fn has_login(run: &JobRun<'_>) -> bool {
 }
 
 /// A program that is not read may be what a login before it is for.
-fn unread_program(run: &mut JobRun<'_>, span: Span) {
+pub(super) fn unread_program(run: &mut JobRun<'_>, span: Span) {
     if has_login(run) {
         run.emit(span, Kind::Unlisted);
     }
@@ -727,12 +829,15 @@ pub(super) fn places(arguments: &[Arg]) -> Rc<[Span]> {
     arguments.iter().map(|arg| arg.span).collect()
 }
 
+const MAKEFILES: [&str; 3] = ["GNUmakefile", "makefile", "Makefile"];
+const JUSTFILES: [&str; 3] = ["justfile", "Justfile", ".justfile"];
+
 /// Whether the file of a task runner that could not be followed says anything of containers. A
 /// Makefile that compiles is nobody's worry.
 fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
     let names: &[&str] = match request.runner {
-        Runner::Make => &["GNUmakefile", "makefile", "Makefile"],
-        Runner::Just => &["justfile", "Justfile", ".justfile"],
+        Runner::Make => &MAKEFILES,
+        Runner::Just => &JUSTFILES,
         Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
         Runner::Npm | Runner::Nx => return false,
     };
@@ -741,9 +846,15 @@ fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
         (None, Cwd::Inside(folder)) => Some(folder.clone()),
         (None, Cwd::Above(_) | Cwd::Elsewhere) => None,
     };
-    let Some(folder) = folder else {
-        return false;
-    };
+    folder.is_some_and(|folder| mentions_clients_in(run, request, names, &folder))
+}
+
+fn mentions_clients_in(
+    run: &JobRun<'_>,
+    request: &recipes::Call,
+    names: &[&str],
+    folder: &RepoPath,
+) -> bool {
     let given = request.file.as_ref().and_then(Text::known);
     let names: Vec<&str> = match given {
         Some(file) => vec![file],
@@ -755,6 +866,63 @@ fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
             .and_then(|path: RepoPath| run.cx.sources.load(&path).ok())
             .is_some_and(|source| source.text.contains("docker") || source.text.contains("podman"))
     })
+}
+
+/// The folders of the repository that one of which a part is unknown may be, as far as they are looked for. What has to do
+/// with the machine's own folders is none of them.
+fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
+    let shown = run.show(given);
+    if ["mktemp", "TEMP", "TMP", "HOME"]
+        .iter()
+        .any(|of| shown.contains(of))
+    {
+        return Vec::new();
+    }
+    let text = given
+        .as_str()
+        .trim_start_matches("./")
+        .trim_end_matches('/');
+    let known = text.find(is_hole).and_then(|at| text.get(..at));
+    let known = known.unwrap_or_default();
+    // What stands before the unknown part, and below which folder that is.
+    let (before, start) = match known.rfind('/') {
+        _ if known.is_empty() => ("/", Some(RepoPath::root())),
+        Some(at) => {
+            let before = known.get(..=at).unwrap_or_default();
+            (before, run.resolve(&Text::from(before)))
+        }
+        None => ("", run.resolve(&Text::from("."))),
+    };
+    let fits = |name: &str| text.chars().all(is_hole) || may_be(text, name);
+    let mut found = Vec::new();
+    let mut level: Vec<(RepoPath, String)> = start
+        .into_iter()
+        .map(|folder| (folder, before.to_owned()))
+        .collect();
+    let mut left = MAX_FOLDERS;
+    for _ in 0..=MAX_FOLDERS_DEEP {
+        let mut below = Vec::new();
+        for (folder, name) in level {
+            let Some(less) = left.checked_sub(1) else {
+                return found;
+            };
+            left = less;
+            for inner in run.cx.sources.tree().list(&folder) {
+                if inner.ends_with('/')
+                    && !inner.starts_with('.')
+                    && !suites::NOT_OURS.contains(&inner.as_str())
+                    && let Some(path) = folder.join(&inner)
+                {
+                    below.push((path, format!("{name}{inner}")));
+                }
+            }
+            if fits(name.trim_end_matches('/')) {
+                found.push(folder);
+            }
+        }
+        level = below;
+    }
+    found
 }
 
 fn request(runner: Runner, span: Span, targets: Vec<Text>) -> recipes::Call {

@@ -72,10 +72,19 @@ thread_local! {
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     let by_variable = || script.text.contains('$') && engine::is_in_environment(run);
     let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
+    let calls = |(name, _): &(String, Function)| script.text.contains(name.as_str());
+    let by_startup = || run.startup.iter().any(calls);
     // What follows a login may be what it is for.
     let unread = || follow::has_login(run) && follow::names_another_language(&script.text);
-    if trigger::may_matter(&run.cx.holes, &script.text) || by_variable() || gives() || unread() {
-        Shell::new(Rc::new(script)).script(run);
+    if trigger::may_matter(&run.cx.holes, &script.text)
+        || by_variable()
+        || gives()
+        || by_startup()
+        || unread()
+    {
+        let mut shell = Shell::new(Rc::new(script));
+        shell.functions.extend(run.startup.iter().cloned());
+        shell.script(run);
     }
 }
 
@@ -88,7 +97,7 @@ pub(crate) fn is_of_windows(shell: &str) -> bool {
 }
 
 /// A script for one of Windows' shells as it would be written for others: there a `\` is nothing but a
-/// part of a path, and a backtick ends a line that goes on.
+/// part of a path, a backtick ends a line that goes on, and a brace needs no `;` before it.
 pub(crate) fn of_windows(mut script: Mapped) -> Mapped {
     if script.text.contains('\\') {
         script.text = script.text.replace('\\', "/");
@@ -96,7 +105,22 @@ pub(crate) fn of_windows(mut script: Mapped) -> Mapped {
     if script.text.contains("`\n") {
         script.text = script.text.replace("`\n", "\\\n");
     }
+    for at in unended(&script.text) {
+        script.text.replace_range(at..=at, ";");
+    }
     script
+}
+
+/// Where blanks stand before braces that end a block, behind a command that nothing ends: `{ docker pull x }`.
+fn unended(text: &str) -> Vec<usize> {
+    let ends_a_command = |at: &usize| {
+        let before = text.get(..*at).unwrap_or_default();
+        let before = before.trim_end_matches([' ', '\t']);
+        let behind = text.get(at + " }".len()..).unwrap_or_default();
+        !before.is_empty() && !before.ends_with(['{', ';', '\n']) && !behind.starts_with('}')
+    };
+    let all = text.match_indices(" }").map(|(at, _)| at);
+    all.filter(ends_a_command).collect()
 }
 
 /// One process that interprets shell commands, and what it knows beyond the job's state.
@@ -137,8 +161,9 @@ struct Shell {
     unsure: bool,
 }
 
+/// A function of a script, wherever it is called.
 #[derive(Clone)]
-struct Function {
+pub(crate) struct Function {
     text: Rc<Mapped>,
     file: Option<RepoPath>,
     body: Rc<Command>,
@@ -578,7 +603,8 @@ impl Shell {
     }
 }
 
-/// Keeps what two branches agree on, and one of two container clients; the rest becomes the hole `$NAME`.
+/// Keeps what two branches agree on, the name of an image whose tag alone differs, and one of two container clients; the
+/// rest becomes the hole `$NAME`.
 fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables) {
     if mine.is_copy_of(other) {
         return;
@@ -593,6 +619,35 @@ fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables) {
     for name in differ {
         run.paths_meet(&name, mine.get(&name), other.get(&name));
         let value = engine::either(run, &name, mine.get(&name), other.get(&name));
+        let image = match (mine.get(&name), other.get(&name)) {
+            (Some(a), Some(b)) if value.is_one_hole() => same_image(a, b),
+            _ => None,
+        };
+        let value = match image {
+            Some(image) => {
+                let tag = format!("${{{name}##*:}}");
+                let tag = run.cx.holes.of(&tag, HoleKind::Variable);
+                Text::from(format!("{image}:{}", tag.as_str()))
+            }
+            None => value,
+        };
         mine.insert(name, value);
     }
+}
+
+/// The name, with a namespace, that two images have of which only the tags differ.
+fn same_image<'t>(a: &'t Text, b: &Text) -> Option<&'t str> {
+    let name_of = |text: &'t str| {
+        text.split('@')
+            .next()?
+            .rsplit_once(':')
+            .map(|(name, _)| name)
+    };
+    let name = name_of(a.as_str())?;
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let is_name =
+        name.contains('/') && !name.starts_with(['/', '.']) && name.chars().all(is_of_name);
+    let rest = b.as_str().strip_prefix(name)?.strip_prefix(':')?;
+    let is_tag = !rest.split('@').next().unwrap_or(rest).contains([':', '/']);
+    (is_name && is_tag).then_some(name)
 }

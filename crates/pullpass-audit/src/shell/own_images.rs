@@ -1,5 +1,7 @@
 //! Builders in containers whose images a project chooses: cross (`Cross.toml`) and cibuildwheel.
 
+use toml::de::{DeTable, DeValue};
+
 use super::Shell;
 use super::flags::Parsed;
 use crate::dockerfile::{self, Build};
@@ -8,81 +10,77 @@ use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Source, Span};
 use crate::text::{HoleKind, Text};
 
-/// A value of a TOML file, under all of its keys: `target.x86_64-unknown-linux-gnu.image`.
+/// A text of a TOML file, under all of its keys: `target.x86_64-unknown-linux-gnu.image`.
 struct Entry {
     key: String,
     value: String,
     place: Span,
 }
 
-/// The texts in a TOML file, as far as they stand on one line; `name` and `file` of inline tables under
-/// their own keys. Other values are nothing that is asked for here.
-fn entries(source: &Source, prefixes: &[&str]) -> Vec<Entry> {
-    let mut out = Vec::new();
-    let mut table = String::new();
-    let mut end = 0;
-    for line in source.text.split_inclusive('\n') {
-        let begin = end;
-        end += line.len();
-        let text = line.trim();
-        if let Some(header) = text.strip_prefix('[') {
-            let header = header.trim_start_matches('[');
-            table = plain(header.split(']').next().unwrap_or_default());
-            continue;
-        }
-        let Some((key, value)) = text.split_once('=') else {
-            continue;
-        };
-        let key = plain(key);
-        let full = match table.is_empty() {
-            true => key,
-            false => format!("{table}.{key}"),
-        };
-        let Some(full) = prefixes.iter().find_map(|prefix| full.strip_prefix(prefix)) else {
-            continue;
-        };
-        let value = value.trim_start();
-        let mut add = |key: String, value: &str| {
-            let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
-            let inner = quote.and_then(|quote| value.get(1..)?.split(quote).next());
-            let Some(inner) = inner.filter(|inner| !inner.is_empty() && out.len() < 1024) else {
-                return;
-            };
-            let at = begin + line.find(inner).unwrap_or(0);
-            let offset = |at: usize| u32::try_from(at).unwrap_or(0);
-            out.push(Entry {
-                key,
-                value: inner.to_owned(),
-                place: Span {
-                    file: source.id,
-                    start: offset(at),
-                    end: offset(at + inner.len()),
-                },
-            });
-        };
-        match value.strip_prefix('{') {
-            None => add(full.to_owned(), value),
-            Some(inner) => {
-                for name in ["name", "file", "context"] {
-                    let given = inner.split(',').find_map(|pair| {
-                        let (key, value) = pair.split_once('=')?;
-                        (plain(key) == name).then(|| value.trim())
-                    });
-                    if let Some(value) = given {
-                        add(format!("{full}.{name}"), value);
-                    }
-                }
-            }
-        }
+/// Texts of one file that are looked at.
+const MAX_ENTRIES: usize = 1024;
+
+/// The texts in a TOML file whose keys begin with one of `prefixes`, in order and without it. Of a list of tables each
+/// stands under the keys of the list. What is no TOML is said to be unread, and the rest counts.
+fn entries(run: &JobRun<'_>, source: &Source, prefixes: &[&str]) -> Vec<Entry> {
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    if let Some(error) = errors.first() {
+        let at = error.span().map_or(0, |span| span.start);
+        let at = u32::try_from(at).unwrap_or_default();
+        run.cx.note_unread(source, at, error.message());
     }
+    let mut out = Vec::new();
+    of_table(source, "", table.get_ref(), prefixes, &mut out);
+    out.sort_by_key(|entry| entry.place.start);
     out
 }
 
-/// Keys without their quotes and blanks.
-fn plain(key: &str) -> String {
-    key.chars()
-        .filter(|c| !matches!(c, '"' | '\'' | ' ' | '\t'))
-        .collect()
+fn of_table(
+    source: &Source,
+    above: &str,
+    table: &DeTable<'_>,
+    prefixes: &[&str],
+    out: &mut Vec<Entry>,
+) {
+    for (key, value) in table {
+        let key = format!("{above}{}", key.get_ref());
+        let inside = format!("{key}.");
+        match value.get_ref() {
+            DeValue::Table(table) => of_table(source, &inside, table, prefixes, out),
+            DeValue::Array(items) => {
+                for item in items.iter() {
+                    if let DeValue::Table(table) = item.get_ref() {
+                        of_table(source, &inside, table, prefixes, out);
+                    }
+                }
+            }
+            DeValue::String(text) if !text.is_empty() && out.len() < MAX_ENTRIES => {
+                if let Some(key) = prefixes.iter().find_map(|p| key.strip_prefix(p)) {
+                    out.push(Entry {
+                        key: key.to_owned(),
+                        value: text.to_string(),
+                        place: place(source, value.span(), text),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Where a text is written, without its quotes; with an escape in it, all of it.
+fn place(source: &Source, span: std::ops::Range<usize>, text: &str) -> Span {
+    let written = source.text.get(span.clone()).unwrap_or_default();
+    let inner = written
+        .find(text)
+        .map(|at| span.start + at..span.start + at + text.len());
+    let found = inner.unwrap_or(span);
+    let offset = |at: usize| u32::try_from(at).unwrap_or_default();
+    Span {
+        file: source.id,
+        start: offset(found.start),
+        end: offset(found.end),
+    }
 }
 
 /// The value of a key, or of the first of its two forms that is there.
@@ -190,15 +188,12 @@ impl Shell {
         {
             return;
         }
-        let mut images: Vec<(Text, Span)> = Vec::new();
-        let mut own = false;
+        // What the project says for each kind of wheel, `manylinux_x86_64`.
+        let mut chosen: Vec<(String, Text, Span)> = Vec::new();
         for (name, value) in run.env.iter() {
-            let arch = name
-                .strip_prefix("CIBW_")
-                .and_then(|name| name.strip_suffix("_IMAGE"));
-            if let Some(arch) = arch {
-                own |= arch == "MANYLINUX_X86_64";
-                images.push((value.clone(), span));
+            let name = name.strip_prefix("CIBW_").unwrap_or_default();
+            if let Some(wheel) = name.strip_suffix("_IMAGE") {
+                chosen.push((wheel.to_ascii_lowercase(), value.clone(), span));
             }
         }
         let source = run
@@ -206,31 +201,40 @@ impl Shell {
             .and_then(|path| run.cx.sources.load(&path).ok())
             .filter(|source| source.text.contains("tool.cibuildwheel"));
         if let Some(source) = source {
-            for entry in entries(&source, &["tool.cibuildwheel."]) {
+            let given = chosen.len();
+            for entry in entries(run, &source, &["tool.cibuildwheel."]) {
                 let key = entry.key.strip_prefix("linux.").unwrap_or(&entry.key);
-                let arch = key.strip_suffix("-image");
-                let Some(arch) = arch.filter(|arch| arch.contains("linux-")) else {
+                let Some(wheel) = key.strip_suffix("-image").filter(|w| w.contains("linux-"))
+                else {
                     continue;
                 };
-                let name = arch.to_ascii_uppercase().replace('-', "_");
-                if !run.env.contains_key(&format!("CIBW_{name}_IMAGE")) {
-                    own |= arch == "manylinux-x86_64";
-                    images.push((Text::from(entry.value), entry.place));
+                let wheel = wheel.replace('-', "_");
+                let by_variable = chosen.iter().take(given);
+                let name = wheel.strip_prefix("overrides.").unwrap_or(&wheel);
+                if by_variable.into_iter().all(|(known, ..)| known != name) {
+                    chosen.push((wheel, Text::from(entry.value), entry.place));
                 }
             }
         }
-        // `manylinux2014`, `musllinux_1_2`: one of PyPA's.
-        let named = |image: &Text| {
-            image.as_str().contains(['/', ':', '@'])
-                || image.as_str().chars().any(crate::text::is_hole)
-        };
-        images.retain(|(image, _)| named(image));
-        if !own || images.is_empty() {
-            let unknown = run.cx.holes.of("?", HoleKind::Expression);
-            let image = Text::from(format!("quay.io/pypa/manylinux:{}", unknown.as_str()));
-            run.docker_pull(span, image, By::Run, Freshness::Missing);
+        let usual = "manylinux_x86_64";
+        let unknown = run.cx.holes.of("?", HoleKind::Expression);
+        if chosen.iter().all(|(wheel, ..)| wheel != usual) {
+            // `manylinux2014` or `manylinux_2_28`, as its release has it.
+            let default = Text::from(format!("manylinux{}", unknown.as_str()));
+            chosen.insert(0, (usual.to_owned(), default, span));
         }
-        for (image, place) in images {
+        for (wheel, image, place) in chosen {
+            let is_name = image.as_str().contains(['/', ':', '@']) || image.is_one_hole();
+            let image = match is_name {
+                true => image,
+                // One of PyPA's, in the version that the release of cibuildwheel pins. Those for other processors
+                // are asked for only where their wheels are.
+                false if wheel == usual => {
+                    let name = image.as_str();
+                    Text::from(format!("quay.io/pypa/{name}_x86_64:{}", unknown.as_str()))
+                }
+                false => continue,
+            };
             run.docker_pull(place, image, By::Run, Freshness::Missing);
         }
     }
@@ -245,16 +249,16 @@ fn configuration(run: &JobRun<'_>, folder: Option<RepoPath>) -> (Option<RepoPath
     if let Some(given) = run.env.get("CROSS_CONFIG")
         && let Some(source) = load(run.resolve(given))
     {
-        return (folder, entries(&source, &[""]));
+        return (folder, entries(run, &source, &[""]));
     }
     for _ in 0..16 {
         if let Some(source) = load(at.join("Cross.toml")) {
-            return (Some(at), entries(&source, &[""]));
+            return (Some(at), entries(run, &source, &[""]));
         }
         let manifest = load(at.join("Cargo.toml"));
         if let Some(source) = manifest.filter(|source| source.text.contains("metadata.cross")) {
             let prefixes = ["workspace.metadata.cross.", "package.metadata.cross."];
-            return (Some(at), entries(&source, &prefixes));
+            return (Some(at), entries(run, &source, &prefixes));
         }
         if at.is_root() {
             break;

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::syntax::{Fd, Redirect, RedirectOp, RedirectTarget};
-use super::{Input, Shell};
+use super::{Function, Input, Shell};
 use crate::effect::{Kind, Store};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
@@ -30,6 +30,9 @@ impl Target {
         Self { path, append }
     }
 }
+
+/// Functions of `$BASH_ENV` that are kept.
+const MAX_STARTUP: usize = 256;
 
 impl Shell {
     pub(super) fn redirection(
@@ -211,7 +214,7 @@ impl Shell {
         let special =
             shown.contains("_ENV") || shown.ends_with(".json") || shown.contains("_AUTH_FILE");
         if !special {
-            self.keep(run, target, printed);
+            self.keep(run, target, printed, span);
         } else if shown.contains("GITHUB_ENV") {
             if let Some(text) = printed.known() {
                 for (name, value) in written_lines(&text.text).values {
@@ -232,7 +235,7 @@ impl Shell {
         } else if shown.ends_with("containers/auth.json") || shown.contains("REGISTRY_AUTH_FILE") {
             self.credentials(run, printed, Store::Containers, span);
         } else {
-            self.keep(run, target, printed);
+            self.keep(run, target, printed, span);
         }
     }
 
@@ -250,15 +253,26 @@ impl Shell {
     }
 
     /// What a command prints is kept as the text of a file, for whatever reads it.
-    fn keep(&self, run: &JobRun<'_>, target: &Target, printed: &Input) {
-        if let (Some(path), Some(text)) = (self.locate(run, &target.path), printed.known()) {
-            let mut written = self.written.borrow_mut();
-            if target.append && (written.contains_key(&path) || run.cx.sources.exists(&path)) {
-                // What stood there before counts first; the whole is not worth keeping track of.
-                written.remove(&path);
-            } else if written.len() < 256 && !path.is_root() {
-                written.insert(path, Rc::clone(text));
+    fn keep(&self, run: &JobRun<'_>, target: &Target, printed: &Input, span: Span) {
+        let (Some(path), Some(text)) = (self.locate(run, &target.path), printed.known()) else {
+            return;
+        };
+        let mut written = self.written.borrow_mut();
+        if target.append
+            && let Some(before) = written.get_mut(&path)
+        {
+            if before.text.len() + text.text.len() > super::MAX_VALUE {
+                // It counts as it was.
+            } else if before.file() == text.file() {
+                Rc::make_mut(before).append(text);
+            } else {
+                let whole = format!("{}{}", before.text, text.text);
+                *before = Rc::new(Mapped::at(span, whole));
             }
+        } else if target.append && run.cx.sources.exists(&path) {
+            // What stands there counts, and not what comes behind it.
+        } else if written.len() < 256 && !path.is_root() {
+            written.insert(path, Rc::clone(text));
         }
     }
 
@@ -321,7 +335,15 @@ impl Shell {
     /// Shell text is appended to `$BASH_ENV`: later steps execute it before their own.
     fn export_script(&mut self, run: &mut JobRun<'_>, text: &Rc<Mapped>) {
         let before = self.state(run);
+        let functions = self.functions.clone();
         self.nested_text(run, Rc::clone(text));
+        let with_new = std::mem::replace(&mut self.functions, functions);
+        for (name, function) in with_new {
+            let same = |old: &Function| Rc::ptr_eq(&old.body, &function.body);
+            if !self.functions.get(&name).is_some_and(same) && run.startup.len() < MAX_STARTUP {
+                run.startup.push((name, function));
+            }
+        }
         let changed: Vec<(String, Text)> = run
             .env
             .iter()

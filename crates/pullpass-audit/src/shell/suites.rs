@@ -13,9 +13,10 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::exec::Call;
+use super::follow::unread_program;
 use super::{Arg, Shell, tools};
 use crate::context::Context;
-use crate::effect::{By, Freshness};
+use crate::effect::{By, Freshness, Kind};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Source, Span};
 use crate::text::{HoleKind, Text};
@@ -24,7 +25,7 @@ use crate::text::{HoleKind, Text};
 const MAX_FOLDERS: usize = 256;
 
 /// Folders that hold what others wrote, or what a build makes.
-const NOT_OURS: [&str; 6] = [
+pub(super) const NOT_OURS: [&str; 6] = [
     "node_modules/",
     "target/",
     "build/",
@@ -32,6 +33,9 @@ const NOT_OURS: [&str; 6] = [
     "dist/",
     "out/",
 ];
+
+/// Bytes of the description of one plugin that are looked at.
+const MAX_PLUGIN: usize = 16 * 1024;
 
 /// How many lines above a name the declaration may begin that it stands in.
 const ABOVE: usize = 8;
@@ -87,8 +91,33 @@ pub(super) struct Suite {
     /// A line begins with what the dependency is for, as Gradle's `testImplementation`.
     #[serde(default)]
     configurations: bool,
+    /// The mention is of a plugin of Maven's, and counts where a goal of it is bound to a phase; in a profile, where the
+    /// command line chooses some.
+    #[serde(default)]
+    bound: bool,
+    /// How the goals of that plugin begin that count; none where all do that begin something.
+    #[serde(default)]
+    goals: Vec<String>,
     /// Whether the library starts its own helper, too.
+    #[serde(default)]
     ryuk: bool,
+    /// No library that tests use, but a plugin of the build.
+    #[serde(default)]
+    plugin: Option<Plugin>,
+}
+
+/// A plugin of a build that builds images or starts containers.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plugin {
+    name: String,
+    /// What of it is not read. None where the words do not tell that it is run: then it is only what a login may be
+    /// for.
+    #[serde(default)]
+    opaque: String,
+    /// It asks the registries itself.
+    #[serde(default)]
+    without_engine: bool,
 }
 
 /// Where a project is said to depend on what starts containers, and for which of its tests.
@@ -97,59 +126,86 @@ pub(crate) struct Mention {
     place: Span,
     /// A source set of Gradle's other than `test`, which its task is named for.
     source_set: Option<EcoString>,
+    /// It stands in a profile of Maven's.
+    in_profile: bool,
+    /// For a plugin of Maven's, the number of the first phase that a goal of it is bound to.
+    phase: usize,
 }
 
 /// What was found in a folder, by what runs its tests.
 pub(crate) type Mentions = HashMap<(RepoPath, usize), Rc<[Mention]>>;
 
 impl Shell {
-    /// What tests pull, where this command runs some that start containers.
+    /// What tests and plugins of a build pull, where this command runs some that start containers.
     pub(super) fn test_suite(&self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
-        let Some((number, suite)) = tools::suite(name) else {
-            return;
-        };
-        let Cwd::Inside(folder) = &run.cwd else {
-            return;
-        };
-        if !run.has_engine {
+        for (number, suite) in tools::suites(name) {
+            one_suite(run, name, call, number, suite);
+        }
+    }
+}
+
+fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, suite: &Suite) {
+    let Cwd::Inside(folder) = &run.cwd else {
+        return;
+    };
+    let alone = |plugin: &Plugin| plugin.without_engine || plugin.opaque.is_empty();
+    if !run.has_engine && !suite.plugin.as_ref().is_some_and(alone) {
+        return;
+    }
+    let args = call.rest();
+    if !suite.may_be_run_by(args) {
+        return;
+    }
+    let found = run.cx.mentions_of(folder, number, suite);
+    let Some(&Mention { place, .. }) = found.iter().find(|m| suite.runs(args, m)) else {
+        return;
+    };
+    if name == "go" && !go::may_start_containers(run, folder, args) {
+        return;
+    }
+    if let Some(plugin) = &suite.plugin {
+        plugin.emit(run, place, call.span);
+        return;
+    }
+    // Testcontainers Cloud pulls elsewhere.
+    if run.env.get("TC_CLOUD_TOKEN").is_some() {
+        return;
+    }
+    let without = run.env.get("TESTCONTAINERS_RYUK_DISABLED");
+    let has_ryuk = suite.ryuk && without.is_none_or(|text| text.as_str() != "true");
+    let mut image = match run.env.get("TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX") {
+        Some(prefix) => prefix.clone(),
+        None => Text::default(),
+    };
+    run.traced(
+        call.span,
+        "runs the tests of a project that uses Testcontainers",
+        |run| {
+            if has_ryuk {
+                image.push("testcontainers/ryuk:");
+                let version = run.cx.holes.of("?", HoleKind::Expression);
+                image.push(version.as_str());
+                run.docker_pull(place, image, By::Run, Freshness::Missing);
+            } else {
+                let why = "the images that the code of the tests names are not read";
+                run.opaque(place, "Testcontainers", why, By::Run);
+            }
+        },
+    );
+}
+
+impl Plugin {
+    fn emit(&self, run: &mut JobRun<'_>, place: Span, span: Span) {
+        if self.opaque.is_empty() {
+            unread_program(run, span);
             return;
         }
-        let args = call.rest();
-        if !suite.may_be_run_by(args) {
-            return;
-        }
-        let found = run.cx.mentions_of(folder, number, suite);
-        let Some(&Mention { place, .. }) = found.iter().find(|m| suite.runs(args, m)) else {
-            return;
-        };
-        if name == "go" && !go::may_start_containers(run, folder, args) {
-            return;
-        }
-        // Testcontainers Cloud pulls elsewhere.
-        if run.env.get("TC_CLOUD_TOKEN").is_some() {
-            return;
-        }
-        let without = run.env.get("TESTCONTAINERS_RYUK_DISABLED");
-        let has_ryuk = suite.ryuk && without.is_none_or(|text| text.as_str() != "true");
-        let mut image = match run.env.get("TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX") {
-            Some(prefix) => prefix.clone(),
-            None => Text::default(),
-        };
-        run.traced(
-            call.span,
-            "runs the tests of a project that uses Testcontainers",
-            |run| {
-                if has_ryuk {
-                    image.push("testcontainers/ryuk:");
-                    let version = run.cx.holes.of("?", HoleKind::Expression);
-                    image.push(version.as_str());
-                    run.docker_pull(place, image, By::Run, Freshness::Missing);
-                } else {
-                    let why = "the images that the code of the tests names are not read";
-                    run.opaque(place, "Testcontainers", why, By::Run);
-                }
-            },
-        );
+        let note = format!("runs a build that uses {}", self.name);
+        run.traced(span, note, |run| {
+            let image = run.cx.holes.of("?", HoleKind::Expression);
+            run.emit(span, Kind::Provide { image });
+            run.opaque(place, self.name.as_str(), self.opaque.as_str(), By::Run);
+        });
     }
 }
 
@@ -185,10 +241,53 @@ impl Suite {
 
     /// Whether the tests that a mention is about are run.
     fn runs(&self, args: &[Arg], mention: &Mention) -> bool {
+        let chooses = |arg: &Arg| {
+            let text = arg.as_str();
+            text.starts_with("-P") || text.starts_with("-D") || text == "--activate-profiles"
+        };
+        if mention.in_profile && !args.iter().any(chooses) {
+            return false;
+        }
+        if self.bound && !reaches(args, mention.phase) {
+            return false;
+        }
         match &mention.source_set {
             Some(task) => args.iter().any(|arg| is(arg, task)),
             None => self.words.is_empty() || args.iter().any(|arg| self.is_word(arg)),
         }
+    }
+
+    /// The number of the first phase that a goal is bound to of the plugin whose name a text begins with; `None` where none
+    /// is. A goal may have a phase of its own.
+    fn first_phase(&self, text: &str) -> Option<usize> {
+        let mut end = text.len().min(MAX_PLUGIN);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let own = text.get(..end).unwrap_or_default();
+        let own = own.split("</plugin>").next().unwrap_or_default();
+        let values = |text: &'_ str, opens: &str| -> Vec<String> {
+            let all = text.split(opens).skip(1);
+            all.filter_map(|rest| Some(rest.split('<').next()?.trim().to_owned()))
+                .collect()
+        };
+        let executions = own.split("<execution>").skip(1);
+        let phases = executions.filter_map(|execution| {
+            let goals = values(execution, "<goal>");
+            let counts = |goal: &String| match self.goals.is_empty() {
+                true => !ENDS.contains(&goal.as_str()),
+                false => self.goals.iter().any(|begins| goal.starts_with(begins)),
+            };
+            if !goals.iter().any(counts) {
+                return None;
+            }
+            let phase = values(execution, "<phase>").into_iter().next();
+            let phase = phase.unwrap_or_default();
+            // What turns an execution off.
+            let number = PHASES.iter().position(|known| *known == phase);
+            (phase != "none").then_some(number.unwrap_or_default())
+        });
+        phases.min()
     }
 
     fn is_word(&self, arg: &Arg) -> bool {
@@ -232,7 +331,8 @@ impl Suite {
                         self.mentions_in(&source, &mut found);
                     }
                     // Of Gradle's there may be some for other tests.
-                    if !self.configurations && !found.is_empty() {
+                    let is_enough = |mention: &Mention| mention.phase == 0 && !mention.in_profile;
+                    if !self.configurations && found.iter().any(is_enough) {
                         return found;
                     }
                 }
@@ -266,6 +366,7 @@ impl Suite {
             format!("</{}>", self.outside),
         );
         let (mut end, mut inside, mut in_comment) = (0, false, false);
+        let mut in_profile = false;
         let comment: Option<(&str, &str)> = match self.outside.is_empty() {
             false => Some(("<!--", "-->")),
             true => self.configurations.then_some(("/*", "*/")),
@@ -277,6 +378,9 @@ impl Suite {
             let before = line.get(..mention.unwrap_or(line.len())).unwrap_or(line);
             let now_inside = is_inside(before, &opens, &closes, inside);
             inside = is_inside(line, &opens, &closes, inside);
+            let now_in_profile =
+                self.bound && is_inside(before, "<profile>", "</profile>", in_profile);
+            in_profile = is_inside(line, "<profile>", "</profile>", in_profile);
             let mut now_in_comment = self.configurations && before.trim_start().starts_with("//");
             if let Some((opens, closes)) = comment {
                 now_in_comment |= is_inside(before, opens, closes, in_comment);
@@ -285,11 +389,14 @@ impl Suite {
             let Some(at) = mention else {
                 continue;
             };
+            let own = self.bound.then(|| text.get(begin..).unwrap_or_default());
+            let phase = own.and_then(|own| self.first_phase(own));
             // `<awssdk.testcontainers.version>` is a version, and nothing is used by it.
             let is_version = !self.outside.is_empty() && is_name_of_a_version(line, at);
             if now_inside
                 || now_in_comment
                 || is_version
+                || self.bound && phase.is_none()
                 || !self.not_with.is_empty() && line.contains(&self.not_with)
             {
                 continue;
@@ -305,13 +412,23 @@ impl Suite {
             let (Some(start), Some(stop)) = (offset(at), offset(at + self.mentions.len())) else {
                 continue;
             };
-            if found.iter().all(|mention| mention.source_set != source_set) {
+            let is_this = |mention: &Mention| {
+                mention.source_set == source_set
+                    && mention.in_profile == now_in_profile
+                    && mention.phase <= phase.unwrap_or_default()
+            };
+            if !found.iter().any(is_this) {
                 let place = Span {
                     file: source.id,
                     start,
                     end: stop,
                 };
-                found.push(Mention { place, source_set });
+                found.push(Mention {
+                    place,
+                    source_set,
+                    in_profile: now_in_profile,
+                    phase: phase.unwrap_or_default(),
+                });
             }
         }
     }
@@ -332,6 +449,43 @@ fn is_name_of_a_version(line: &str, at: usize) -> bool {
     let rest = line.get(at..).unwrap_or_default();
     let name = rest.split(['>', '}']).next().unwrap_or_default();
     inside && (name.ends_with("version") || before.contains("version."))
+}
+
+/// Phases of Maven's in order, as far as plugins are bound to them; first what stands for one that is not named.
+/// <https://maven.apache.org/guides/introduction/introduction-to-the-lifecycle.html#lifecycle-reference>
+const PHASES: [&str; 15] = [
+    "",
+    "validate",
+    "initialize",
+    "generate-resources",
+    "process-resources",
+    "compile",
+    "test",
+    "prepare-package",
+    "package",
+    "pre-integration-test",
+    "integration-test",
+    "post-integration-test",
+    "verify",
+    "install",
+    "deploy",
+];
+
+/// Goals that end what others have begun.
+const ENDS: [&str; 4] = ["stop", "remove", "volume-remove", "logs"];
+
+/// Whether a command line leads to a phase. Those around the integration tests are for these.
+fn reaches(args: &[Arg], phase: usize) -> bool {
+    let number = |arg: &Arg| PHASES.iter().position(|known| *known == arg.as_str());
+    let last = args.iter().filter_map(number).max();
+    let of_tests = PHASES
+        .get(phase)
+        .is_some_and(|name| name.ends_with("integration-test"));
+    let leaves_out = |arg: &Arg| {
+        let (name, value) = arg.as_str().split_once('=').unwrap_or((arg.as_str(), ""));
+        matches!(name, "-DskipITs" | "-DskipTests" | "-Dmaven.test.skip") && value != "false"
+    };
+    last.is_some_and(|last| last >= phase) && !(of_tests && args.iter().any(leaves_out))
 }
 
 /// Whether an element is open at the end of a text that begins inside of one, or not.

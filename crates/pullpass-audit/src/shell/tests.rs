@@ -428,8 +428,12 @@ fn cross_builds_in_the_images_that_a_project_names() {
 #[test]
 fn cibuildwheel_builds_in_the_images_that_a_project_names() {
     let project = "[tool.cibuildwheel]\nmanylinux-x86_64-image = \"me/many:1\"\n[tool.cibuildwheel.linux]\nmusllinux-aarch64-image = \"musllinux_1_2\"\n";
-    let files = [("own/pyproject.toml", project)];
-    let default = "pull quay.io/pypa/manylinux:?";
+    let over = "[tool.cibuildwheel]\nmanylinux-x86_64-image = 'manylinux_2_28'\n[[tool.cibuildwheel.overrides]]\nselect = \"cp38-*\"\nmanylinux-x86_64-image = \"\"\"me/old:1\"\"\"\n";
+    let files = [
+        ("own/pyproject.toml", project),
+        ("over/pyproject.toml", over),
+    ];
+    let default = "pull quay.io/pypa/manylinux?_x86_64:?";
     for (script, expected) in [
         ("cibuildwheel --output-dir w", &[default][..]),
         ("cd own; cibuildwheel", &["pull me/many:1"]),
@@ -439,7 +443,20 @@ fn cibuildwheel_builds_in_the_images_that_a_project_names() {
         ),
         (
             "CIBW_MANYLINUX_X86_64_IMAGE=manylinux2014 cibuildwheel",
-            &[default],
+            &["pull quay.io/pypa/manylinux2014_x86_64:?"],
+        ),
+        (
+            "export CIBW_MANYLINUX_X86_64_IMAGE=manylinux_2_$GLIBC; cibuildwheel",
+            &["pull quay.io/pypa/manylinux_2_$GLIBC_x86_64:?"],
+        ),
+        (
+            "CIBW_MANYLINUX_X86_64_IMAGE=quay.io/pypa/manylinux_2_28_x86_64:$T cibuildwheel",
+            &["pull quay.io/pypa/manylinux_2_28_x86_64:$T"],
+        ),
+        ("CIBW_MANYLINUX_X86_64_IMAGE=$I cibuildwheel", &["pull $I"]),
+        (
+            "cd over; cibuildwheel",
+            &["pull quay.io/pypa/manylinux_2_28_x86_64:?", "pull me/old:1"],
         ),
         (
             "CIBW_MUSLLINUX_AARCH64_IMAGE=me/musl:1 cibuildwheel",
@@ -456,7 +473,16 @@ fn a_clusters_configuration_names_its_images() {
     let kind = "kind: Cluster\nnodes:\n- role: control-plane\n  image: ghcr.io/me/node:1 # own\n- role: worker\n  image: \"ghcr.io/me/node:1\"\n";
     let k3d = "kind: Simple\nimage: me/k3s:1\nregistries:\n  create:\n    image: me/registry:2\n";
     let bare = "kind: Cluster\nnodes:\n- role: worker\n";
-    let files = [("kind.yml", kind), ("k3d.yml", k3d), ("bare.yml", bare)];
+    let flow = "nodes: [{role: control-plane, image: kindest/node:v1.33.1}, {image: 'kindest/node:v1.33.1'}]\n# image: no\nimagePull: no\n";
+    let json = "{\"nodes\": [\n  {\"image\": \"kindest/node:v1.33.1\"}]}\n";
+    let files = [
+        ("kind.yml", kind),
+        ("k3d.yml", k3d),
+        ("bare.yml", bare),
+        ("flow.yml", flow),
+        ("kind.json", json),
+        ("channel.yml", "image: stable\n"),
+    ];
     let proxies = [
         "pull ghcr.io/k3d-io/k3d-proxy:?",
         "pull ghcr.io/k3d-io/k3d-tools:?",
@@ -482,14 +508,80 @@ fn a_clusters_configuration_names_its_images() {
             "kind create cluster --config none.yml",
             &["pull kindest/node:?"],
         ),
+        (
+            "kind create cluster --config flow.yml",
+            &["pull kindest/node:v1.33.1", "pull kindest/node:v1.33.1"],
+        ),
+        (
+            "kind create cluster --config kind.json",
+            &["pull kindest/node:v1.33.1"],
+        ),
     ] {
         assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+    for script in [
+        "k3d cluster create --image +v1.36",
+        "k3d cluster create --image=+$CHANNEL",
+        "k3d cluster create -i latest",
+        "k3d cluster create --config channel.yml",
+    ] {
+        let lines = effects_in(&files, script);
+        let expected = [&["pull docker.io/rancher/k3s:?"], &proxies[..]].concat();
+        assert_eq!(lines, expected, "{script}");
     }
     let lines = effects_in(&files, "k3d cluster create x --config k3d.yml");
     assert_eq!(
         lines,
         [&["pull me/k3s:1", "pull me/registry:2"], &proxies[..]].concat()
     );
+}
+
+#[test]
+fn the_name_of_an_image_is_known_where_paths_differ_in_its_tag() {
+    for (script, expected) in [
+        (
+            "case $V in\n1) I=me/app:1@sha256:0;; 2) I=me/app:2;; *) exit 1;; esac\ndocker pull $I",
+            "pull me/app:${I##*:} always",
+        ),
+        (
+            "if [ $X ]; then I=ghcr.io/me/app:1; else I=ghcr.io/me/app:2; fi; docker pull $I",
+            "pull ghcr.io/me/app:${I##*:} always",
+        ),
+        (
+            "I=me/app:0; case $V in 1) I=me/other:1;; *) I=me/other:1;; esac; docker pull $I",
+            "pull me/other:1 always",
+        ),
+        (
+            "if [ $X ]; then I=me/app:1; else I=me/other:1; fi; docker pull $I",
+            "pull $I always",
+        ),
+        (
+            "if [ $X ]; then I=me/app:1; fi; docker pull $I",
+            "pull $I always",
+        ),
+        (
+            "if [ $X ]; then I=http://a/b:1; else I=http://a/b:2; fi; docker pull $I",
+            "pull $I always",
+        ),
+    ] {
+        assert_eq!(effects(script), [expected], "{script}");
+    }
+}
+
+#[test]
+fn a_file_that_is_written_piece_by_piece_is_read_as_a_whole() {
+    let script = "I=kindest/node:v1.33.4\ncat > kind.yaml <<END\nnodes:\n- role: control-plane\n  image: $I\nEND\nfor i in 1 2; do\ncat >> kind.yaml <<END\n- role: worker\n  image: $I\nEND\ndone\ncat >> kind.yaml <<END\n- |-\n  x = y\nEND\nkind create cluster --config kind.yaml";
+    let lines = effects(script);
+    assert!(!lines.is_empty());
+    assert!(
+        lines.iter().all(|l| l == "pull kindest/node:v1.33.4"),
+        "{lines:?}"
+    );
+    let script = "echo 'docker pull a' > x.sh; echo 'docker pull b' >> x.sh; bash x.sh";
+    assert_eq!(effects(script), ["pull a always", "pull b always"]);
+    let files = [("x.sh", "docker pull c\n")];
+    let script = "echo 'docker pull a' >> x.sh; bash x.sh";
+    assert_eq!(effects_in(&files, script), ["pull c always"]);
 }
 
 #[test]
@@ -1738,6 +1830,71 @@ fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
 }
 
 #[test]
+fn shells_of_windows_run_what_they_are_given() {
+    for script in [
+        "cmd /c docker pull alpine",
+        "cmd.exe /S /C \"docker pull alpine\"",
+        "cmd //c 'docker pull alpine'",
+        "pwsh -Command 'docker pull alpine'",
+        "pwsh -NoProfile -c \"docker pull alpine\"",
+        "pwsh -nop -ep Bypass -c docker pull alpine",
+        "pwsh -Command '& docker pull alpine'",
+        "pwsh -c 'Set-Location C:\\x; & { docker pull `\n alpine }'",
+        "powershell.exe -ExecutionPolicy Bypass -WorkingDirectory x -Com \"docker pull alpine\"",
+        "powershell 'docker pull alpine'",
+        "bash -c \"pwsh -c 'docker pull alpine'\"",
+    ] {
+        assert_eq!(effects(script), ["pull alpine always"], "{script}");
+    }
+    for script in [
+        "cmd docker pull alpine",
+        "pwsh -File docker.ps1",
+        "pwsh docker pull alpine",
+        "pwsh -EncodedCommand ZG9ja2Vy",
+        "pwsh -Version; echo docker",
+    ] {
+        assert_eq!(effects(script), [""; 0], "{script}");
+    }
+    let login = "docker login -u u --password-stdin < x; ";
+    for script in ["pwsh ci/x.ps1", "pwsh -NoProfile -File ci/x.ps1 -Tag 1"] {
+        let lines = effects(&format!("{login}{script}"));
+        assert_eq!(lines.last().unwrap(), "unlisted", "{script}");
+    }
+}
+
+#[test]
+fn make_in_a_folder_that_is_not_known_is_said_where_a_makefile_of_it_may_pull() {
+    let files = [
+        ("apps/web/Makefile", "up:\n\tdocker run alpine\n"),
+        ("lib/Makefile", "lint:\n\techo docker\nup: lint\n\tcc x.c\n"),
+        ("lib/c/Makefile", "all:\n\tcc x.c\n"),
+    ];
+    for (script, expected) in [
+        ("make -C \"$D\" up", Some("$D")),
+        ("make -C apps/$APP up test=1", Some("apps/$APP")),
+        ("make -C ./apps/$APP", Some("./apps/$APP")),
+        ("cd apps; make -C ../apps/$APP/ up", Some("../apps/$APP/")),
+        ("make -C $ROOT/web up", Some("$ROOT/web")),
+        ("make -C \"$D\" up; make -C \"$D\" up", Some("$D")),
+        // Nothing there is of that name, or pulls.
+        ("make -C \"$D\" install", None),
+        ("make -C lib/$D up", None),
+        ("make -C lib/c$D", None),
+        ("make -C /opt/$D up", None),
+        ("make -C $(mktemp -d) up", None),
+    ] {
+        let expected: Vec<String> = expected
+            .map(|folder| {
+                let what = if script.ends_with("$APP") { "make" } else { "make up" };
+                format!("opaque {what}: the folder `{folder}` is not in this repository, or not known before the build runs")
+            })
+            .into_iter()
+            .collect();
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
 fn a_make_target_that_is_known_in_part_is_one_of_those_that_fit() {
     let makefile = "build-%-image:\n\tdocker pull a/$*\nbuild-linux:\n\tgo build\nbuild-docker:\n\tdocker pull c/d\nother:\n\tdocker pull e/f\n";
     let files = [("Makefile", makefile)];
@@ -1930,6 +2087,72 @@ fn a_loop_over_a_pattern_goes_through_the_files_there_are() {
 }
 
 #[test]
+fn a_program_of_the_repository_that_go_runs_may_speak_to_an_engine() {
+    let dagger =
+        "package main\n\nimport (\n\t\"context\"\n\n\t\"dagger.io/dagger\"\n)\n\nfunc main() {}\n";
+    let through = "package main\n\nimport x \"example.com/m/internal/engine\"\n";
+    let engine = "package engine\n\nimport (\n\t\"github.com/docker/docker/client\"\n)\n";
+    let runs = "package main\n\nimport \"os/exec\"\n\nfunc main() {\n\texec.CommandContext(ctx, \"docker\", \"pull\", \"x\")\n}\n";
+    let idle = "package main\n\nimport (\n\t\"github.com/docker/docker/api/types\"\n\t\"os/exec\"\n)\n\n// exec.Command(\"docker\")\nfunc main() { exec.Command(\"git\"); println(\"docker\") }\n";
+    let files = [
+        ("go.mod", "module example.com/m\n"),
+        ("ci/main.go", dagger),
+        ("cmd/x/main.go", through),
+        ("internal/engine/e.go", engine),
+        ("internal/engine/e_test.go", dagger),
+        ("cmd/run/main.go", runs),
+        ("cmd/run/other.go", "package main\n"),
+        ("cmd/idle/main.go", idle),
+        ("cmd/idle/main_test.go", dagger),
+        ("cmd/idle/main_windows.go", dagger),
+        ("tools/go.mod", "module example.com/tools\n"),
+        ("tools/main.go", through),
+    ];
+    for (script, expected) in [
+        (
+            "go run ./ci",
+            "go run ./ci: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "cd ci && go run . --push",
+            "go run .: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "go run ci/main.go build",
+            "go run ci/main.go: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "cd ci; go run main.go",
+            "go run main.go: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "go run -tags x example.com/m/cmd/x",
+            "go run example.com/m/cmd/x: the program's code uses `github.com/docker/docker/client`",
+        ),
+        (
+            "go run ./cmd/run",
+            "go run ./cmd/run: the program's code runs `docker`",
+        ),
+    ] {
+        let lines = effects_in(&files, script);
+        let expected = format!("opaque {expected}, and is not read further");
+        assert_eq!(lines, [expected], "{script}");
+    }
+    for script in [
+        "go run ./cmd/idle",
+        "go run ./cmd/run/other.go",
+        "go run ./none",
+        "go run $X",
+        "go run ../x",
+        "go build ./ci",
+        "cd tools; go run .",
+        "go run example.com/other/cmd/x@latest",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+#[test]
 fn go_tests_start_containers_in_packages_that_come_to_the_library() {
     const LIBRARY: &str = "import \"github.com/testcontainers/testcontainers-go\"\n";
     let helper = format!("package db\n{LIBRARY}");
@@ -2110,6 +2333,116 @@ fn tests_that_are_left_out_or_start_none_pull_nothing() {
     let without = "TESTCONTAINERS_RYUK_DISABLED=true go test ./...";
     let said = effects_in(&java, without);
     assert!(said[0].contains("opaque Testcontainers"), "{said:?}");
+}
+
+#[test]
+fn plugins_of_a_build_pull_what_is_not_read() {
+    let plugin = |name: &str, rest: &str| {
+        format!("<plugin>\n<artifactId>{name}</artifactId>\n{rest}</plugin>\n")
+    };
+    let goals =
+        "<executions><execution><goals><goal>build</goal></goals></execution></executions>\n";
+    let fabric8 = plugin("docker-maven-plugin", goals);
+    let profile = format!("<profile>\n{fabric8}</profile>\n");
+    let spotify = plugin("dockerfile-maven-plugin", goals);
+    let jib = plugin("jib-maven-plugin", goals);
+    let spring = plugin(
+        "spring-boot-maven-plugin",
+        "<executions><execution>\n<goals><goal>build-image-no-fork</goal></goals></execution></executions>\n",
+    );
+    let tests = plugin(
+        "docker-maven-plugin",
+        "<executions><execution><id>a</id><phase>pre-integration-test</phase>\n<goals><goal>start</goal></goals></execution>\n<execution><goals><goal>stop</goal></goals></execution></executions>\n",
+    );
+    let off = plugin(
+        "docker-maven-plugin",
+        "<executions><execution><phase>none</phase><goals><goal>build</goal></goals></execution></executions>\n",
+    );
+    let idle = plugin("docker-maven-plugin", "");
+    let managed = format!("<pluginManagement>\n{fabric8}</pluginManagement>\n");
+    let skipped = format!("<!--\n{fabric8}-->\n");
+    let bmuschko = "plugins { id 'com.bmuschko.docker-remote-api' version '9.4.0' }\n";
+    let palantir = "plugins { id(\"com.palantir.docker\") }\n";
+    let files = [
+        ("f/pom.xml", fabric8.as_str()),
+        ("p/pom.xml", profile.as_str()),
+        ("s/pom.xml", spotify.as_str()),
+        ("j/app/pom.xml", jib.as_str()),
+        ("j/pom.xml", ""),
+        ("b/pom.xml", spring.as_str()),
+        ("none/pom.xml", idle.as_str()),
+        ("tests/pom.xml", tests.as_str()),
+        ("off/pom.xml", off.as_str()),
+        ("managed/pom.xml", managed.as_str()),
+        ("skipped/pom.xml", skipped.as_str()),
+        ("g/build.gradle", bmuschko),
+        ("t/build.gradle.kts", palantir),
+    ];
+    for (script, expected) in [
+        ("cd f; mvn -B package", "opaque docker-maven-plugin"),
+        ("cd p; mvn -Pdocker install", "opaque docker-maven-plugin"),
+        ("cd s; ./mvnw deploy", "opaque dockerfile-maven"),
+        ("cd tests; mvn -q verify", "opaque docker-maven-plugin"),
+        (
+            "cd f; mvn install -DskipTests",
+            "opaque docker-maven-plugin",
+        ),
+        ("cd j; mvn package", "opaque Jib"),
+        ("cd b; mvn verify", "opaque spring-boot:build-image"),
+        ("cd none; mvn package docker:build", "opaque mvn"),
+        ("cd f; mvn package docker:build", "opaque mvn"),
+        (
+            "mvn io.fabric8:docker-maven-plugin:0.45.1:build",
+            "opaque mvn",
+        ),
+        (
+            "mvn com.google.cloud.tools:jib-maven-plugin:3.4.4:dockerBuild",
+            "opaque mvn",
+        ),
+        (
+            "mvn com.spotify:dockerfile-maven-plugin:build@x",
+            "opaque mvn",
+        ),
+        ("mvn dockerfile:push", "opaque mvn"),
+        ("./gradlew :app:dockerPushImage", "opaque gradlew"),
+        ("cd t; ./gradlew docker", "opaque gradle-docker"),
+    ] {
+        let login = "docker login -u u --password-stdin < x; ";
+        let lines = effects_in(&files, &format!("{login}{script}"));
+        let said: Vec<&String> = lines.iter().filter(|l| l.starts_with("opaque")).collect();
+        assert!(
+            said.len() == 1 && said[0].starts_with(expected),
+            "{script}: {lines:?}"
+        );
+        let makes = |line: &String| line == "provide ?";
+        assert!(lines.iter().any(makes), "{script}: {lines:?}");
+        assert!(lines.iter().all(|line| !line.starts_with("pull")));
+    }
+    for script in [
+        "cd f; mvn test",
+        "cd f; mvn package -Ddocker.skip",
+        "cd p; mvn package",
+        "cd none; mvn package",
+        "cd tests; mvn package",
+        "cd tests; mvn install -DskipITs",
+        "cd off; mvn install",
+        "cd managed; mvn package",
+        "cd skipped; mvn package",
+        "cd b; mvn com.acme:x-maven-plugin:1:run",
+        "cd g; ./gradlew publishImages",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    // Whether its tasks are run is not known: a login may be for them.
+    let login = "docker login -u u --password-stdin < x; ";
+    for (script, expected) in [
+        ("cd g; ./gradlew publishImages", 1),
+        ("cd g; ./gradlew tasks", 0),
+    ] {
+        let lines = effects_in(&files, &format!("{login}{script}"));
+        let unlisted = lines.iter().filter(|line| *line == "unlisted");
+        assert_eq!(unlisted.count(), expected, "{script}: {lines:?}");
+    }
 }
 
 /// A project's own `gradlew` brings Gradle, and does nothing that counts.

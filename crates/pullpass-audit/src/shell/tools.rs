@@ -127,6 +127,9 @@ struct Deed {
     /// Flags that name a YAML file whose `image:`s are pulled, in place of the default of the first one.
     #[serde(default)]
     config: String,
+    /// The image that a text means which is only a channel of releases: `latest`, `stable`, `+v1.33`.
+    #[serde(default)]
+    channel: String,
     /// What is there is not asked for again.
     #[serde(default)]
     missing: bool,
@@ -191,7 +194,7 @@ struct Index {
     table: Table,
     tools: HashMap<String, usize>,
     wrappers: HashMap<String, Vec<usize>>,
-    suites: HashMap<String, usize>,
+    suites: HashMap<String, Vec<usize>>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
@@ -209,10 +212,10 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
             wrappers.entry(name.clone()).or_default().push(index);
         }
     }
-    let mut suites = HashMap::new();
+    let mut suites: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, suite) in table.suite.iter().enumerate() {
         for name in &suite.names {
-            suites.insert(name.clone(), index);
+            suites.entry(name.clone()).or_default().push(index);
         }
     }
     Index {
@@ -256,11 +259,13 @@ pub(super) fn leads_to_suites() -> impl Iterator<Item = &'static str> {
     all.map(String::as_str)
 }
 
-/// What is known of a program that runs tests, and its number in the table.
-pub(super) fn suite(name: &str) -> Option<(usize, &'static Suite)> {
+/// What is known of a program that runs tests or builds, and their numbers in the table.
+pub(super) fn suites(name: &str) -> impl Iterator<Item = (usize, &'static Suite)> {
     let index: &'static Index = &INDEX;
-    let number = *index.suites.get(name)?;
-    Some((number, index.table.suite.get(number)?))
+    let found = index.suites.get(name).map_or(&[][..], Vec::as_slice);
+    found
+        .iter()
+        .filter_map(|&number| Some((number, index.table.suite.get(number)?)))
 }
 
 /// What a name says of a command that runs another; a name may have several forms.
@@ -329,6 +334,7 @@ impl Deed {
                 let is = |arg: &Arg| {
                     let before = arg.as_str().strip_suffix(first);
                     before.is_some_and(|before| before.is_empty() || before.ends_with(':'))
+                        || goal_in_full(arg.as_str()).as_deref() == Some(first)
                 };
                 return parsed.rest.iter().any(is).then_some(0);
             }
@@ -398,6 +404,16 @@ impl Deed {
         };
         parsed.rest.iter().any(|word| of_word(word) == Some(true))
     }
+}
+
+/// A goal of Maven's that is named in full, by the prefix of its plugin: `io.fabric8:docker-maven-plugin:0.45.0:build` is
+/// `docker:build`. <https://maven.apache.org/guides/introduction/introduction-to-plugin-prefix-mapping.html>
+fn goal_in_full(text: &str) -> Option<String> {
+    let mut parts = text.split(':');
+    let (artifact, goal) = (parts.nth(1)?, parts.next_back()?);
+    let prefix = artifact.strip_suffix("-maven-plugin")?;
+    let goal = goal.split('@').next().unwrap_or(goal);
+    Some(format!("{prefix}:{goal}"))
 }
 
 /// A tool's command line, with the row that describes it.
@@ -478,6 +494,7 @@ impl Line<'_> {
         let written = patterns.flat_map(|pattern| self.images(run, pattern));
         let all: Vec<(Text, Span)> = configured.into_iter().chain(written).collect();
         for (image, span) in all {
+            let image = self.of_channel(run, image);
             let declared = self.declared();
             let puller = Puller::Client(stores.clone());
             run.emit(
@@ -531,24 +548,27 @@ impl Line<'_> {
         for line in text.text.split_inclusive('\n') {
             let begin = end;
             end += line.len();
-            let item = line.trim_start().trim_start_matches("- ").trim_start();
-            let Some(value) = item.strip_prefix("image:") else {
-                continue;
-            };
-            let value = value.split(" #").next().unwrap_or_default();
-            let value = value.trim().trim_matches(['"', '\'']);
-            if let Some(at) = line
-                .find(value)
-                .filter(|_| !value.is_empty() && out.len() < 64)
-            {
+            for (at, value) in images_in(line) {
                 let span = text.span(begin + at, begin + at + value.len());
                 let image = (Text::from(value), span);
-                if !out.contains(&image) {
+                if !out.contains(&image) && out.len() < 64 {
                     out.push(image);
                 }
             }
         }
         out
+    }
+
+    /// An image, or the one of the channel that the text names.
+    fn of_channel(&self, run: &JobRun<'_>, image: Text) -> Text {
+        let text = image.as_str();
+        if self.deed.channel.is_empty()
+            || !(text.starts_with('+') || matches!(text, "latest" | "stable"))
+        {
+            return image;
+        }
+        let mut span = self.span;
+        self.render(run, &self.deed.channel, &mut span, 0)
     }
 
     /// The images that a configuration file says are made: `- "me/app:{{ .Tag }}"` under one of the keys.
@@ -695,6 +715,45 @@ impl Line<'_> {
         out.push(rest);
         out
     }
+}
+
+/// The images in a line of YAML, and where they begin: `- image: x # own`, `{role: worker, image: "x"}`.
+fn images_in(line: &str) -> Vec<(usize, &str)> {
+    let comment = line
+        .find(" #")
+        .filter(|_| !line.trim_start().starts_with('#'));
+    let end = match line.trim_start().starts_with('#') {
+        true => 0,
+        false => comment.unwrap_or(line.len()),
+    };
+    let line = line.get(..end).unwrap_or_default();
+    let mut out = Vec::new();
+    for (at, key) in line.match_indices("image") {
+        let before = line.get(..at).unwrap_or_default();
+        let behind = line.get(at + key.len()..).unwrap_or_default();
+        let begins = before.trim_end_matches(['"', '\'']);
+        let Some(value) = behind.trim_start_matches(['"', '\'']).strip_prefix(':') else {
+            continue;
+        };
+        if !begins.is_empty() && !begins.ends_with([' ', '\t', '{', ',']) {
+            continue;
+        }
+        let value = value.trim_start();
+        let start = line.len() - value.len();
+        let (start, value) = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+            Some(quote) => (
+                start + 1,
+                value.get(1..).and_then(|v| v.split(quote).next()),
+            ),
+            None => (start, value.split([',', '}']).next().map(str::trim_end)),
+        };
+        out.extend(
+            value
+                .filter(|value| !value.is_empty())
+                .map(|value| (start, value)),
+        );
+    }
+    out
 }
 
 /// Whether an image is a registry for a cluster, and not the cluster.

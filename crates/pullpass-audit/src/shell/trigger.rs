@@ -12,7 +12,7 @@ use crate::text::{Holes, is_hole};
 
 /// What may lead to a pull wherever it stands: clients, other scripts, and what hands values on to later
 /// steps. Variables in capitals hold the names of clients: `$DOCKER`.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "docker",
     "podman",
     "nerdctl",
@@ -23,6 +23,7 @@ const PARTS: [&str; 10] = [
     "container_",
     "oci_",
     "get-login",
+    "go run",
 ];
 
 /// Commands of the shell, which no variable holds.

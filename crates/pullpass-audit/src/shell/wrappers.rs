@@ -2,6 +2,7 @@
 
 use super::exec::Call;
 use super::flags::{self, Order, tail};
+use super::follow::unread_program;
 use super::redirect::is_name;
 use super::tools::{self, Wrapper};
 use super::{Arg, Done, Input, Shell};
@@ -25,6 +26,8 @@ impl Shell {
             "bash" | "sh" | "dash" | "ash" | "zsh" | "ksh" => {
                 return Some(self.shell_program(run, call));
             }
+            "pwsh" | "powershell" => return Some(self.powershell(run, name, call)),
+            "cmd" => return Some(self.cmd(run, call)),
             "source" | "." => return Some(self.source(run, call)),
             "xargs" => return Some(self.xargs(run, call)),
             "find" => return Some(self.find(run, call)),
@@ -67,6 +70,73 @@ impl Shell {
             }
         }
         known.then_some(Done::UNKNOWN)
+    }
+
+    /// `pwsh -NoProfile -Command "docker pull x"`: all behind `-Command` is the script. One in a file is not read.
+    /// <https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_pwsh>
+    fn powershell(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) -> Done {
+        let mut args = call.rest();
+        while let Some((first, rest)) = args.split_first() {
+            let Some(flag) = first.as_str().strip_prefix('-').filter(|f| !f.is_empty()) else {
+                break;
+            };
+            let flag = flag.to_ascii_lowercase();
+            let is = |name: &str| name.starts_with(&flag);
+            if is("commandwithargs") || flag == "cwa" {
+                return self.script_of_windows(run, rest, call.span);
+            }
+            if is("file") || is("encodedcommand") || flag == "ec" {
+                unread_program(run, call.span);
+                return Done::UNKNOWN;
+            }
+            let takes_value = POWERSHELL_VALUES
+                .iter()
+                .any(|(name, least)| flag.len() >= *least && name.starts_with(&flag));
+            args = match takes_value || ["ep", "wd", "of"].contains(&flag.as_str()) {
+                true => rest.get(1..).unwrap_or_default(),
+                false => rest,
+            };
+        }
+        match name {
+            _ if args.is_empty() => self.script_on_input(run, &[]),
+            "powershell" => self.script_of_windows(run, args, call.span),
+            _ => {
+                unread_program(run, call.span);
+                Done::UNKNOWN
+            }
+        }
+    }
+
+    /// `cmd /s /c "docker pull x"`; in Git's shell the flags have two slashes.
+    /// <https://learn.microsoft.com/windows-server/administration/windows-commands/cmd>
+    fn cmd(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let mut args = call.rest();
+        while let Some((first, rest)) = args.split_first() {
+            let text = first.as_str();
+            if !text.starts_with('/') {
+                break;
+            }
+            let flag = text.trim_start_matches('/');
+            if ["c", "k", "r"].iter().any(|f| flag.eq_ignore_ascii_case(f)) {
+                return self.script_of_windows(run, rest, call.span);
+            }
+            args = rest;
+        }
+        Done::UNKNOWN
+    }
+
+    /// A script for a shell of Windows, in one word or several.
+    fn script_of_windows(&mut self, run: &mut JobRun<'_>, words: &[Arg], span: Span) -> Done {
+        let script = match words {
+            [] => return Done::UNKNOWN,
+            [only] if only.as_str() == "-" => return self.script_on_input(run, &[]),
+            [only] => only.script(),
+            words => {
+                let words: Vec<&str> = words.iter().map(Arg::as_str).collect();
+                Mapped::at(span, words.join(" "))
+            }
+        };
+        self.process(run, super::of_windows(script).into(), |_| {})
     }
 
     /// Does something in the home folder of root.
@@ -410,6 +480,20 @@ impl Shell {
         Done::UNKNOWN
     }
 }
+
+/// Flags of PowerShell that take a value, and how many of their letters tell them from others.
+const POWERSHELL_VALUES: [(&str, usize); 10] = [
+    ("executionpolicy", 2),
+    ("workingdirectory", 2),
+    ("windowstyle", 1),
+    ("inputformat", 3),
+    ("outputformat", 1),
+    ("configurationname", 4),
+    ("configurationfile", 4),
+    ("custompipename", 2),
+    ("settingsfile", 3),
+    ("psconsolefile", 1),
+];
 
 /// Flags of GNU parallel that take a value (its manual, <https://www.gnu.org/software/parallel/man.html>).
 const PARALLEL_VALUES: &str = "-j --jobs -P --max-procs -a --arg-file -n --max-args -N --max-replace-args -L -l --max-lines \

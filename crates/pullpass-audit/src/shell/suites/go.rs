@@ -3,6 +3,9 @@
 //! (<https://pkg.go.dev/cmd/go#hdr-Build_constraints>), and no others.
 //!
 //! Only what stands before a file's first declaration is read: build constraint and imports.
+//!
+//! Of a program that `go run` builds from the repository's own code it is asked whether it speaks to a container
+//! engine or a registry.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -14,6 +17,29 @@ use crate::text::is_hole;
 
 /// What is imported by what starts containers.
 const LIBRARY: &str = "github.com/testcontainers/testcontainers-go";
+
+/// What is imported by what asks a container engine or a registry for images. An example for each stands in its
+/// documentation on <https://pkg.go.dev>.
+const CLIENTS: [&str; 12] = [
+    LIBRARY,
+    "github.com/docker/docker/client",
+    "github.com/moby/moby/client",
+    "github.com/docker/cli/cli/command",
+    "github.com/docker/compose",
+    "github.com/fsouza/go-dockerclient",
+    "github.com/ory/dockertest",
+    "github.com/containers/podman",
+    "github.com/google/go-containerregistry/pkg/crane",
+    "github.com/google/go-containerregistry/pkg/v1/daemon",
+    "github.com/google/go-containerregistry/pkg/v1/remote",
+    "dagger.io/dagger",
+];
+
+/// Programs of that kind which code may run: `exec.Command("docker", "pull", …)`.
+const PROGRAMS: [&str; 3] = ["docker", "podman", "nerdctl"];
+
+/// Files of one program that are looked at.
+const MAX_FILES: usize = 500;
 
 /// Folders, and files, of one module that are looked at; larger ones are taken for any that starts some.
 const MAX_LOOKED_AT: usize = 5_000;
@@ -140,9 +166,7 @@ impl Module {
         let tree = cx.sources.tree();
         let text = tree.read(&root.join("go.mod")?).ok()?;
         let text = String::from_utf8_lossy(&text);
-        let name = text.lines().find_map(|line| line.strip_prefix("module "))?;
-        let name = name.split("//").next().unwrap_or(name);
-        let name = name.trim().trim_matches('"').to_owned();
+        let name = module_name(&text)?;
         if name.starts_with(LIBRARY) {
             return None;
         }
@@ -219,43 +243,146 @@ impl File {
             starts_containers: false,
             imports: Vec::new(),
         };
+        let Header {
+            constraint,
+            imports,
+        } = Header::of(&text);
+        file.constraint = constraint;
+        for path in imports {
+            file.starts_containers |= below(path, LIBRARY).is_some();
+            file.imports.extend(below(path, module).map(str::to_owned));
+        }
+        (file.is_test || file.starts_containers || !file.imports.is_empty()).then_some(file)
+    }
+}
+
+/// What stands before a file's first declaration.
+#[derive(Default)]
+struct Header<'t> {
+    constraint: Option<String>,
+    imports: Vec<&'t str>,
+}
+
+impl<'t> Header<'t> {
+    fn of(text: &'t str) -> Self {
+        let mut out = Self::default();
         let (mut in_comment, mut in_list, mut has_package) = (false, false, false);
         for line in text.lines().map(str::trim) {
             if in_comment || line.starts_with("/*") {
                 in_comment = !line.contains("*/");
             } else if let Some(constraint) = line.strip_prefix("//go:build ") {
                 if !has_package {
-                    file.constraint =
-                        Some(constraint.trim().chars().take(MAX_CONSTRAINT).collect());
+                    let constraint = constraint.trim().chars().take(MAX_CONSTRAINT);
+                    out.constraint = Some(constraint.collect());
                 }
             } else if line.is_empty() || line.starts_with("//") {
             } else if line.starts_with("package ") {
                 has_package = true;
             } else if in_list {
                 in_list = !line.starts_with(')');
-                file.import(line, module);
+                out.imports.extend(line.split(['"', '`']).nth(1));
             } else if let Some(rest) = line.strip_prefix("import") {
                 in_list = rest.trim_start().starts_with('(') && !rest.contains(')');
-                file.import(rest, module);
+                out.imports.extend(rest.split(['"', '`']).nth(1));
             } else {
                 break;
             }
         }
-        (file.is_test || file.starts_containers || !file.imports.is_empty()).then_some(file)
+        out
     }
+}
 
-    fn import(&mut self, line: &str, module: &str) {
-        let Some(path) = line.split(['"', '`']).nth(1) else {
-            return;
-        };
-        let below = |name: &str| {
-            let rest = path.strip_prefix(name)?;
-            (rest.is_empty() || rest.starts_with('/'))
-                .then(|| rest.trim_start_matches('/').to_owned())
-        };
-        self.starts_containers |= below(LIBRARY).is_some();
-        self.imports.extend(below(module));
+/// What is left of a package's path below another.
+fn below<'t>(path: &'t str, above: &str) -> Option<&'t str> {
+    let rest = path.strip_prefix(above)?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
+}
+
+/// How the program in a folder, of these files if some are named, speaks to a container engine or a registry: by an
+/// import, or a program that it runs, in its own code or in what it imports of its module.
+pub(in crate::shell) fn client_of_program(
+    cx: &Context<'_>,
+    folder: &RepoPath,
+    only: &[String],
+) -> Option<String> {
+    let tree = cx.sources.tree();
+    let module = module_above(cx, folder);
+    let mut seen: HashSet<RepoPath> = HashSet::new();
+    seen.insert(folder.clone());
+    let mut open = vec![folder.clone()];
+    let mut left = MAX_FILES;
+    while let Some(at) = open.pop() {
+        for name in tree.list(&at) {
+            let is_code = name.ends_with(".go") && !name.ends_with("_test.go");
+            let is_asked = only.is_empty() || at != *folder || only.contains(&name);
+            if !is_code || !is_asked || is_of_other_system(&name) {
+                continue;
+            }
+            left = left.checked_sub(1)?;
+            let Some(text) = at.join(&name).and_then(|path| tree.read(&path).ok()) else {
+                continue;
+            };
+            let text = String::from_utf8_lossy(&text);
+            for path in Header::of(&text).imports {
+                if let Some(client) = CLIENTS.iter().find(|client| below(path, client).is_some()) {
+                    return Some(format!("uses `{client}`"));
+                }
+                let inside = module.as_ref().and_then(|(root, module)| {
+                    let rest = below(path, module)?;
+                    root.join(rest)
+                });
+                if let Some(inside) = inside
+                    && seen.insert(inside.clone())
+                {
+                    open.push(inside);
+                }
+            }
+            let lines = text.lines().map(str::trim);
+            let code = lines.filter(|line| !line.starts_with("//"));
+            if let Some(program) = code.into_iter().find_map(program_of_call) {
+                return Some(format!("runs `{program}`"));
+            }
+        }
     }
+    None
+}
+
+/// The container client that a line of code runs: `exec.Command("docker", "pull", …)`, `exec.Command("sh", "-c", "docker …")`.
+fn program_of_call(line: &str) -> Option<&'static str> {
+    let at = line.find("exec.Command")?;
+    let call = line.get(at..)?.split(')').next()?;
+    let mut texts = call.split(['"', '`']).skip(1).step_by(2);
+    texts.find_map(|text| PROGRAMS.into_iter().find(|p| text.starts_with(p)))
+}
+
+/// The module that a folder is of: its root, and its name.
+fn module_above(cx: &Context<'_>, folder: &RepoPath) -> Option<(RepoPath, String)> {
+    let mut at = folder.clone();
+    loop {
+        if let Ok(source) = cx.sources.load(&at.join("go.mod")?) {
+            return Some((at, module_name(&source.text)?));
+        }
+        if at.is_root() || !cx.spend() {
+            return None;
+        }
+        at = at.parent();
+    }
+}
+
+/// The folder of a package that is named in full, where it is of the module that is worked in.
+pub(in crate::shell) fn folder_of(
+    cx: &Context<'_>,
+    cwd: &RepoPath,
+    package: &str,
+) -> Option<RepoPath> {
+    let (root, module) = module_above(cx, cwd)?;
+    root.join(below(package, &module)?)
+}
+
+fn module_name(text: &str) -> Option<String> {
+    let name = text.lines().find_map(|line| line.strip_prefix("module "))?;
+    let name = name.split("//").next().unwrap_or(name);
+    Some(name.trim().trim_matches('"').to_owned())
 }
 
 /// `x_windows.go`, `x_arm64_test.go`: files that are for other machines than most runners are.
