@@ -8,11 +8,11 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use super::builtins::is_silent;
 use super::commands::{interprets, is_idle};
 use super::tools;
-use crate::text::{Holes, is_hole};
+use crate::text::{HoleKind, Holes, is_hole};
 
 /// What may lead to a pull wherever it stands: clients, other scripts, and what hands values on to later
 /// steps. Variables in capitals hold the names of clients: `$DOCKER`.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "docker",
     "podman",
     "nerdctl",
@@ -21,6 +21,7 @@ const PARTS: [&str; 11] = [
     "_ENV",
     ".sh",
     "container_",
+    "builder_engine",
     "oci_",
     "get-login",
     "go run",
@@ -194,9 +195,27 @@ fn is_idle_command(holes: &Holes, command: &str) -> bool {
             is_idle(name) && !interprets(name) && !matches!(name, "function" | "coproc")
                 || is_silent(name)
                 || HARMLESS.contains(&name)
-                || name.chars().all(is_hole) && !has_a_word(&holes.shown(name))
+                || is_no_client(holes, name)
+                    && is_variable(name)
+                    && words.next().is_none_or(|next| is_no_client(holes, next))
         }
     }
+}
+
+/// Whether a name is that of a program that a variable holds. It may be `sudo`, and then the program is the next
+/// word.
+fn is_variable(name: &str) -> bool {
+    name.chars().all(is_hole)
+}
+
+/// Whether nothing is known of a word by which it would be a client or a tool.
+fn is_no_client(holes: &Holes, word: &str) -> bool {
+    let unnamed = |c| {
+        holes
+            .get(c)
+            .is_none_or(|hole| hole.kind == HoleKind::Variable)
+    };
+    word.chars().all(unnamed) && !has_a_word(&holes.shown(word))
 }
 
 /// Whether a word with a `/` in it may be the name of a script: an address, a Git reference or a file of
@@ -319,10 +338,27 @@ mod tests {
             ("coproc a/b", false),
             ("time a/b", false),
             ("! a/b", false),
-            ("\u{F0000} -c a/b.cc", true),
-            ("\u{F0000}/a/b", false),
         ] {
             assert_eq!(is_all_idle(&Holes::default(), text), idle, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_a_variable_holds_may_run_the_next_word() {
+        let holes = Holes::default();
+        let variable = holes.of("$CXX", HoleKind::Variable);
+        let printed = holes.of("$(command -v uv)", HoleKind::Output);
+        let (variable, printed) = (variable.as_str(), printed.as_str());
+        for (text, matters) in [
+            (format!("{variable} -c a/b.cc"), false),
+            (format!("{variable}{variable} -c a/b.cc"), false),
+            (format!("{variable} -o make/docker.o a/b.cc"), false),
+            (format!("{variable} docker pull a/b"), true),
+            (format!("{variable} {printed} run a/b"), true),
+            (format!("{variable}/a/b"), true),
+            (format!("{printed} run pytest"), true),
+        ] {
+            assert_eq!(may_matter(&holes, &text), matters, "{text}");
         }
     }
 }
