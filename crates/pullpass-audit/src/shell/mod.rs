@@ -609,14 +609,7 @@ fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables) {
     if mine.is_copy_of(other) {
         return;
     }
-    let differ: Vec<String> = mine
-        .iter()
-        .filter(|(name, value)| other.get(*name) != Some(value))
-        .map(|(name, _)| name)
-        .chain(other.keys().filter(|name| !mine.contains_key(*name)))
-        .cloned()
-        .collect();
-    for name in differ {
+    for name in mine.differing(other) {
         run.paths_meet(&name, mine.get(&name), other.get(&name));
         let value = engine::either(run, &name, mine.get(&name), other.get(&name));
         let image = match (mine.get(&name), other.get(&name)) {
