@@ -1413,6 +1413,21 @@ fn a_docker_action_in_a_local_action_sees_no_login_of_a_job_in_a_container() {
 }
 
 #[test]
+fn a_checkout_of_this_repository_by_its_name_is_a_checkout() {
+    for (name, found) in [
+        ("Acme/x", true),
+        ("${{ github.repository }}", true),
+        ("acme/y", false),
+    ] {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - {{uses: actions/checkout@v4, with: {{repository: '{name}'}}}}\n      - run: ./build.sh\n"
+        );
+        let tree = repository(&text, &[("build.sh", "docker pull alpine:3\n")]).named("acme/x");
+        assert_eq!(lines(&tree).len(), 1 + usize::from(found), "{name}");
+    }
+}
+
+#[test]
 fn an_expression_that_is_a_flag_or_nothing_is_no_image() {
     let seen = job(
         "steps:\n  - run: docker run ${{ github.actor == '-x' && '-q' || '' }} ghcr.io/a/b\n  - run: docker pull ${{ github.actor == '-x' && 'c' || 'd' }}",
