@@ -1428,6 +1428,14 @@ fn a_checkout_of_this_repository_by_its_name_is_a_checkout() {
 }
 
 #[test]
+fn what_may_stand_before_a_command_hides_it_not() {
+    let seen = job(
+        "steps:\n  - run: ${{ vars.COV && 'X=1 ' || '' }}docker pull a\n  - run: ${{ vars.COV && 'sudo ' || '' }}bash -c 'docker pull b'\n  - run: ${{ vars.SUDO }} docker pull c\n  - run: ${{ vars.X }}other pull d",
+    );
+    assert_eq!(seen, ["run a client", "run b client", "run c client"]);
+}
+
+#[test]
 fn an_expression_that_is_a_flag_or_nothing_is_no_image() {
     let seen = job(
         "steps:\n  - run: docker run ${{ github.actor == '-x' && '-q' || '' }} ghcr.io/a/b\n  - run: docker pull ${{ github.actor == '-x' && 'c' || 'd' }}",

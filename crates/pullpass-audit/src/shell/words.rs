@@ -102,7 +102,12 @@ impl Shell {
         ] = word.parts.as_slice()
             && !text.contains('{')
         {
-            out.push(Arg::new(Text::new(text.clone()), self.place(word.span)));
+            // What make or the CI system puts in before the shell reads it may be several words, or none.
+            let bare = !text.is_empty() && text.chars().all(is_hole);
+            out.push(Arg {
+                bare,
+                ..Arg::new(Text::new(text.clone()), self.place(word.span))
+            });
             return true;
         }
         false
