@@ -2519,3 +2519,26 @@ fn the_flags_of_imagetools_are_known() {
         assert_eq!(pulls(&script), ["a/b:2 always"], "{flags}");
     }
 }
+
+#[test]
+fn of_two_values_that_are_printed_one_is_there() {
+    for (value, expected) in [
+        ("case \"$1\" in a) echo x ;; *) echo y ;; esac", "t:$(f)"),
+        ("if [ \"$1\" ]; then echo x; else echo y; fi", "t:$(f)"),
+        ("if [ \"$1\" ]; then echo x; return; fi; echo y", "t:$(f)"),
+        ("[ \"$1\" ] && echo x || echo y", "t:$(f)"),
+        ("if [ \"$1\" ]; then echo x; else echo x; fi", "t:x"),
+        ("if [ \"$1\" ]; then echo x; fi", "t:x"),
+        (
+            "case \"$1\" in a) echo x ;; *) echo wrong; exit 1 ;; esac",
+            "t:x",
+        ),
+    ] {
+        let script = format!("f() {{ {value}; }}\ng() {{ docker pull t:$(f); }}\ng \"$A\"");
+        assert_eq!(
+            pulls(&script.replace("$1", "$A")),
+            [format!("{expected} always")],
+            "{value}"
+        );
+    }
+}

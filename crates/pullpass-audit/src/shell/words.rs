@@ -387,7 +387,7 @@ impl Shell {
 
     /// `$(...)`: executes the commands for their effects, and gives what they print.
     fn substitution(&mut self, run: &mut JobRun<'_>, list: &List, range: Range) -> Text {
-        let (_, printed) = self.capture(run, |shell, run| {
+        let (_, printed) = self.capture_as(run, true, |shell, run| {
             shell.apart(run, |shell, run| {
                 shell
                     .within(|shell| shell.items(run, list))
