@@ -1438,13 +1438,15 @@ fn what_may_stand_before_a_command_hides_it_not() {
 #[test]
 fn an_expression_that_is_a_flag_or_nothing_is_no_image() {
     let seen = job(
-        "steps:\n  - run: docker run ${{ github.actor == '-x' && '-q' || '' }} ghcr.io/a/b\n  - run: docker pull ${{ github.actor == '-x' && 'c' || 'd' }}",
+        "steps:\n  - run: docker run ${{ github.actor == '-x' && '-q' || '' }} ghcr.io/a/b\n  - run: docker pull ${{ github.actor == '-x' && 'c' || 'd' }}\n  - run: docker run ${{ vars.DOCKER_ARGS }} e\n  - run: docker run ${{ env.IT }} -x",
     );
     assert_eq!(
         seen,
         [
             "run ghcr.io/a/b client",
-            "run ${{ github.actor == '-x' && 'c' || 'd' }} client"
+            "run ${{ github.actor == '-x' && 'c' || 'd' }} client",
+            "run e client",
+            "run ${{ env.IT }} client"
         ]
     );
 }

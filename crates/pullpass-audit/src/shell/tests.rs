@@ -2542,3 +2542,15 @@ fn of_two_values_that_are_printed_one_is_there() {
         );
     }
 }
+
+#[test]
+fn what_prints_flags_is_no_image() {
+    for flags in ["$(tty -s && echo -t)", "`test -t 0 && echo '-t'`"] {
+        let script = format!("docker run --rm {flags} -i alpine:3.2");
+        assert_eq!(pulls(&script), ["alpine:3.2"], "{flags}");
+    }
+    assert_eq!(pulls("docker run $(x && y -n a) -i b"), ["$(x && y -n a)"]);
+    let makefile = "TTY := $(shell tty -s && echo \"-t\")\nt:\n\tdocker run -i $(TTY) $(RUN_OPTS) --rm alpine\n";
+    let seen = effects_in(&[("Makefile", makefile)], "make t");
+    assert_eq!(seen, ["pull alpine"]);
+}
