@@ -1436,6 +1436,18 @@ fn what_may_stand_before_a_command_hides_it_not() {
 }
 
 #[test]
+fn a_cluster_of_the_newest_version_is_pulled() {
+    let seen = job("steps:\n  - uses: nolar/setup-k3d-k3s@v1");
+    assert_eq!(
+        seen,
+        [
+            "action rancher/k3s:? client",
+            "action ghcr.io/k3d-io/k3d-tools:latest client"
+        ]
+    );
+}
+
+#[test]
 fn an_expression_that_is_a_flag_or_nothing_is_no_image() {
     let seen = job(
         "steps:\n  - run: docker run ${{ github.actor == '-x' && '-q' || '' }} ghcr.io/a/b\n  - run: docker pull ${{ github.actor == '-x' && 'c' || 'd' }}\n  - run: docker run ${{ vars.DOCKER_ARGS }} e\n  - run: docker run ${{ env.IT }} -x",
