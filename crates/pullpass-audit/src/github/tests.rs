@@ -1436,6 +1436,21 @@ fn what_may_stand_before_a_command_hides_it_not() {
 }
 
 #[test]
+fn the_registry_that_a_login_gives_away_is_no_docker_hub() {
+    let seen = job(
+        "steps:\n  - {id: ecr, uses: aws-actions/amazon-ecr-login@v2}\n  - run: docker pull ${{ steps.ecr.outputs.registry }}/x:1\n  - run: docker pull ${{ steps.ecr.outputs.other }}/x:1",
+    );
+    let seen: Vec<&String> = seen.iter().filter(|line| line.starts_with("run")).collect();
+    assert_eq!(
+        seen,
+        [
+            "run ?.dkr.ecr.?.amazonaws.com/x:1 client",
+            "run ${{ steps.ecr.outputs.other }}/x:1 client"
+        ]
+    );
+}
+
+#[test]
 fn a_cluster_of_the_newest_version_is_pulled() {
     let seen = job("steps:\n  - uses: nolar/setup-k3d-k3s@v1");
     assert_eq!(
