@@ -456,7 +456,13 @@ fn a_clusters_configuration_names_its_images() {
     let kind = "kind: Cluster\nnodes:\n- role: control-plane\n  image: ghcr.io/me/node:1 # own\n- role: worker\n  image: \"ghcr.io/me/node:1\"\n";
     let k3d = "kind: Simple\nimage: me/k3s:1\nregistries:\n  create:\n    image: me/registry:2\n";
     let bare = "kind: Cluster\nnodes:\n- role: worker\n";
-    let files = [("kind.yml", kind), ("k3d.yml", k3d), ("bare.yml", bare)];
+    let anchor = "nodes:\n- {role: control-plane}\n- role: worker\n  image: &node me/node:3\n- {role: worker, image: *node}\n- {image: me/node:4}\n";
+    let files = [
+        ("kind.yml", kind),
+        ("k3d.yml", k3d),
+        ("bare.yml", bare),
+        ("anchor.yml", anchor),
+    ];
     let proxies = [
         "pull ghcr.io/k3d-io/k3d-proxy:?",
         "pull ghcr.io/k3d-io/k3d-tools:?",
@@ -477,6 +483,10 @@ fn a_clusters_configuration_names_its_images() {
         (
             "kind create cluster --config bare.yml",
             &["pull kindest/node:?"],
+        ),
+        (
+            "kind create cluster --config anchor.yml",
+            &["pull me/node:3", "pull me/node:4"],
         ),
         (
             "kind create cluster --config none.yml",
