@@ -2564,3 +2564,32 @@ fn what_prints_flags_is_no_image() {
     let seen = effects_in(&[("Makefile", makefile)], "make t");
     assert_eq!(seen, ["pull alpine"]);
 }
+
+#[test]
+fn charts_and_images_that_are_deleted_are_of_a_registry() {
+    for (script, expected) in [
+        (
+            "skopeo delete docker://docker.io/me/a:1",
+            &["push docker.io/me/a:1"][..],
+        ),
+        (
+            "helm push a-1.tgz oci://registry-1.docker.io/me",
+            &["push registry-1.docker.io/me"],
+        ),
+        (
+            "helm pull oci://registry-1.docker.io/me/a --version 1",
+            &["pull registry-1.docker.io/me/a always"],
+        ),
+        (
+            "helm upgrade --install a oci://docker.io/me/b -f v.yml",
+            &["pull docker.io/me/b always"],
+        ),
+        ("helm install a ./chart && helm repo add x https://x", &[]),
+        (
+            "helm registry login -u me -p $P docker.io",
+            &["login [docker.io] me/$P by helm registry login in ~/.config/helm/registry"],
+        ),
+    ] {
+        assert_eq!(effects(script), expected, "{script}");
+    }
+}
