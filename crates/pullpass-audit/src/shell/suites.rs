@@ -88,6 +88,9 @@ pub(super) struct Suite {
     #[serde(default)]
     configurations: bool,
     /// Whether the library starts its own helper, too.
+    /// Variables that hold more words of the command line.
+    #[serde(default)]
+    words_in: Vec<String>,
     ryuk: bool,
 }
 
@@ -114,7 +117,13 @@ impl Shell {
         if !run.has_engine {
             return;
         }
-        let args = call.rest();
+        let mut args = call.rest().to_vec();
+        for name in &suite.words_in {
+            let value = run.env.get(name.as_str()).map_or("", Text::as_str);
+            let words = value.split_whitespace();
+            args.extend(words.map(|word| Arg::new(Text::from(word), call.span)));
+        }
+        let args = args.as_slice();
         if !suite.may_be_run_by(args) {
             return;
         }

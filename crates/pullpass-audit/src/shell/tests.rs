@@ -2593,3 +2593,15 @@ fn charts_and_images_that_are_deleted_are_of_a_registry() {
         assert_eq!(effects(script), expected, "{script}");
     }
 }
+
+#[test]
+fn variables_of_mavens_leave_tests_out() {
+    let files = [("pom.xml", "<artifactId>testcontainers</artifactId>")];
+    for name in ["MAVEN_ARGS", "MAVEN_CONFIG", "OTHER"] {
+        let seen = effects_in(
+            &files,
+            &format!("export {name}='-q -DskipTests'; ./mvnw verify"),
+        );
+        assert_eq!(seen.is_empty(), name != "OTHER", "{name}");
+    }
+}
