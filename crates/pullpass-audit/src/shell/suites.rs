@@ -5,6 +5,7 @@
 //! (`[[suite]]` in `data/tools.toml`). The code of the tests is not read, but for what Go's imports.
 
 pub(crate) mod go;
+pub(crate) mod gradle;
 
 use std::rc::Rc;
 
@@ -87,10 +88,10 @@ pub(super) struct Suite {
     /// A line begins with what the dependency is for, as Gradle's `testImplementation`.
     #[serde(default)]
     configurations: bool,
-    /// Whether the library starts its own helper, too.
     /// Variables that hold more words of the command line.
     #[serde(default)]
     words_in: Vec<String>,
+    /// Whether the library starts its own helper, too.
     ryuk: bool,
 }
 
@@ -114,6 +115,10 @@ impl Shell {
         let Cwd::Inside(folder) = &run.cwd else {
             return;
         };
+        let folder = &folder.clone();
+        if suite.configurations {
+            gradle::tasks(run, folder, suite, call);
+        }
         if !run.has_engine {
             return;
         }
@@ -128,7 +133,11 @@ impl Shell {
             return;
         }
         let found = run.cx.mentions_of(folder, number, suite);
-        let Some(&Mention { place, .. }) = found.iter().find(|m| suite.runs(args, m)) else {
+        let own = |mention: &Mention| {
+            suite.configurations && run.cx.gradle(folder, suite).tests(run.cx, args, mention)
+        };
+        let mut found = found.iter();
+        let Some(&Mention { place, .. }) = found.find(|m| suite.runs(args, m) || own(m)) else {
             return;
         };
         if name == "go" && !go::may_start_containers(run, folder, args) {
@@ -207,10 +216,25 @@ impl Suite {
     /// What the files in `folder`, and not far below it, say.
     fn mentions(&self, cx: &Context<'_>, folder: &RepoPath) -> Vec<Mention> {
         let mut found = Vec::new();
+        self.each_file(cx, folder, |source| {
+            self.mentions_in(source, &mut found);
+            // Of Gradle's there may be some for other tests.
+            self.configurations || found.is_empty()
+        });
+        found
+    }
+
+    /// Looks at the files in `folder`, and not far below it, as long as the answer is to go on.
+    fn each_file(
+        &self,
+        cx: &Context<'_>,
+        folder: &RepoPath,
+        mut look: impl FnMut(&Source) -> bool,
+    ) {
         if !self.needs.is_empty() {
             let names = cx.sources.tree().list(folder);
             if !self.needs.iter().any(|needed| names.contains(needed)) {
-                return found;
+                return;
             }
         }
         let mut level = vec![folder.clone()];
@@ -219,7 +243,7 @@ impl Suite {
             let mut below = Vec::new();
             for folder in level {
                 let Some(less) = left.checked_sub(1) else {
-                    return found;
+                    return;
                 };
                 left = less;
                 let lists = depth < self.folders || self.files.iter().any(|f| f.contains('*'));
@@ -237,18 +261,14 @@ impl Suite {
                         }
                     } else if self.is_file(&name)
                         && let Ok(source) = cx.sources.load(&path)
+                        && !look(&source)
                     {
-                        self.mentions_in(&source, &mut found);
-                    }
-                    // Of Gradle's there may be some for other tests.
-                    if !self.configurations && !found.is_empty() {
-                        return found;
+                        return;
                     }
                 }
             }
             level = below;
         }
-        found
     }
 
     fn is_file(&self, name: &str) -> bool {
@@ -314,7 +334,8 @@ impl Suite {
             let (Some(start), Some(stop)) = (offset(at), offset(at + self.mentions.len())) else {
                 continue;
             };
-            if found.iter().all(|mention| mention.source_set != source_set) {
+            let other = |m: &Mention| m.place.file != source.id || m.source_set != source_set;
+            if found.iter().all(other) {
                 let place = Span {
                     file: source.id,
                     start,

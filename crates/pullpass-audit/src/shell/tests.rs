@@ -2595,6 +2595,65 @@ fn charts_and_images_that_are_deleted_are_of_a_registry() {
 }
 
 #[test]
+fn tests_of_a_projects_own_start_containers_too() {
+    let module =
+        "dependencies {\n  testFixturesImplementation 'org.testcontainers:testcontainers:1'\n}\n";
+    for declared in [
+        "task containerTests(type: Test) {\n}\n",
+        "subprojects {\n  tasks.register('containerTests', Test) {\n  }\n}\n",
+        "val containerTests by tasks.registering(Test::class)\n",
+        "tasks.register<Test>(\"containerTests\") {}\n",
+    ] {
+        let files = [("build.gradle", declared), ("a/build.gradle", module)];
+        let called = effects_in(&files, "./gradlew :a:containerTests -i");
+        assert_eq!(called, [CONTAINERS], "{declared}");
+        assert!(effects_in(&files, "./gradlew spotlessCheck").is_empty());
+        let beside = [
+            ("settings.gradle", ""),
+            ("b/build.gradle", declared),
+            ("a/build.gradle", module),
+        ];
+        assert!(effects_in(&beside, "./gradlew containerTests").is_empty());
+    }
+}
+
+#[test]
+fn a_task_of_gradles_that_runs_docker_is_unknown() {
+    for (declared, found) in [
+        (
+            "task dist(type: Exec) {\n  executable \"sh\"\n  args \"-c\", \"docker build -t me/x docker\"\n}\n",
+            true,
+        ),
+        (
+            "tasks.register(\"dist\", Exec::class) {\n  commandLine(\"docker\", \"push\", \"me/x\")\n}\n",
+            true,
+        ),
+        (
+            "task dist {\n  doLast {\n    exec { commandLine 'docker', 'run', 'x' }\n  }\n}\n",
+            true,
+        ),
+        (
+            "task dist(type: Exec) {\n  commandLine 'echo'\n}\ntask other(type: Exec) {\n  commandLine 'docker'\n}\n",
+            false,
+        ),
+        ("task dist(type: Copy) {\n  from 'docker'\n}\n", false),
+    ] {
+        let files = [("build.gradle", declared)];
+        let seen = effects_in(&files, "./gradlew dist");
+        let said = seen
+            .iter()
+            .any(|line| line.starts_with("opaque Gradle's task `dist`"));
+        assert_eq!(said, found, "{declared}: {seen:?}");
+    }
+    let files = [(
+        "build.gradle",
+        "task push {\n  dependsOn x\n}\ntask x(type: Exec) {\n  commandLine 'docker'\n}\n",
+    )];
+    let seen = effects_in(&files, "docker login -u me -p $P; ./gradlew push");
+    assert_eq!(seen.last().map(String::as_str), Some("unlisted"));
+}
+
+#[test]
 fn variables_of_mavens_leave_tests_out() {
     let files = [("pom.xml", "<artifactId>testcontainers</artifactId>")];
     for name in ["MAVEN_ARGS", "MAVEN_CONFIG", "OTHER"] {
