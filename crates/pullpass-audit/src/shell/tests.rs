@@ -2664,3 +2664,18 @@ fn variables_of_mavens_leave_tests_out() {
         assert_eq!(seen.is_empty(), name != "OTHER", "{name}");
     }
 }
+
+#[test]
+fn a_target_of_make_that_comes_out_of_a_pipe_is_unknown() {
+    let files = [
+        ("Makefile", "%/publish:\n\t./build.sh $(@D)\n"),
+        ("build.sh", "docker build $1\n"),
+    ];
+    let script = "find . -name Dockerfile | sed 's|/Dockerfile|/publish|g' | xargs -n1 make";
+    let seen = effects_in(&files, script);
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(
+        seen[0].starts_with("opaque make $(xargs): which target"),
+        "{seen:?}"
+    );
+}
