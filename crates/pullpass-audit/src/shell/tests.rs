@@ -2679,3 +2679,32 @@ fn a_target_of_make_that_comes_out_of_a_pipe_is_unknown() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn what_compose_would_build_may_come_out_of_an_archive() {
+    let files = [
+        (
+            "compose.yml",
+            "services:\n  app: {image: me/app, build: .}\n  other: {build: .}\n",
+        ),
+        ("Dockerfile", "FROM alpine:3\n"),
+    ];
+    let seen = effects_in(&files, "docker load -i x.tar; docker compose run app");
+    assert!(
+        seen.iter()
+            .any(|line| line.starts_with("opaque the build of `app`")),
+        "{seen:?}"
+    );
+    assert!(!seen.contains(&"pull alpine:3".to_owned()), "{seen:?}");
+    for script in [
+        "docker load -i x.tar; docker compose up --build app",
+        "docker load -i x.tar; docker compose run other",
+        "docker compose run app; docker load -i x.tar",
+    ] {
+        let seen = effects_in(&files, script);
+        assert!(
+            seen.contains(&"pull alpine:3".to_owned()),
+            "{script}: {seen:?}"
+        );
+    }
+}
