@@ -235,10 +235,10 @@ impl Arg {
         }
         let shown = run.show(&self.text);
         // `$(jq 'map("-t " + .)')` prints flags.
-        let printed = |hole: Hole| hole.kind == HoleKind::Output;
+        let by_ci = |hole: Hole| hole.kind == HoleKind::Expression;
         let quotes_flags = ["\"-", "'-"].iter().any(|quoted| shown.contains(quoted));
         let prints_flags =
-            self.text.holes(&run.cx.holes).any(printed) && (quotes_flags || echoes_flags(&shown));
+            !self.text.holes(&run.cx.holes).any(by_ci) && (quotes_flags || echoes_flags(&shown));
         // The CI system puts its value into the script before the shell reads it.
         if is_choice_of_flags(&shown) {
             return true;
@@ -636,11 +636,13 @@ impl Shell {
         let Some(text) = output.text.as_ref().filter(|_| since < until) else {
             return result;
         };
-        let one = text.text.get(since..until).unwrap_or("");
-        let other = text.text.get(until..).unwrap_or("");
+        let one = text.text.get(since..until).unwrap_or("").trim();
+        let other = text.text.get(until..).unwrap_or("").trim();
+        // `command -v x && echo x || echo ''`
+        let both = !one.is_empty() && !other.is_empty();
         if one == other {
             output.text = Some(text.part(0, until));
-        } else if !other.is_empty() && engine::likelier(run, one.trim(), other.trim()).is_none() {
+        } else if both && engine::likelier(run, one, other).is_none() {
             output.unknown = true;
         }
         result

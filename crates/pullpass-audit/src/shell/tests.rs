@@ -2539,6 +2539,7 @@ fn of_two_values_that_are_printed_one_is_there() {
         ("[ \"$1\" ] && echo x || echo y", "t:$(f)"),
         ("if [ \"$1\" ]; then echo x; else echo x; fi", "t:x"),
         ("if [ \"$1\" ]; then echo x; fi", "t:x"),
+        ("[ \"$1\" ] && echo x || echo ''", "t:x"),
         (
             "case \"$1\" in a) echo x ;; *) echo wrong; exit 1 ;; esac",
             "t:x",
@@ -2560,6 +2561,7 @@ fn what_prints_flags_is_no_image() {
         assert_eq!(pulls(&script), ["alpine:3.2"], "{flags}");
     }
     assert_eq!(pulls("docker run $(x && y -n a) -i b"), ["$(x && y -n a)"]);
+    assert_eq!(pulls("docker run ${S:+\"-eS\"} b"), ["b"]);
     let makefile = "TTY := $(shell tty -s && echo \"-t\")\nt:\n\tdocker run -i $(TTY) $(RUN_OPTS) --rm alpine\n";
     let seen = effects_in(&[("Makefile", makefile)], "make t");
     assert_eq!(seen, ["pull alpine"]);
