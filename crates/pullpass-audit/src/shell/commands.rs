@@ -167,7 +167,7 @@ impl Shell {
         let (Some(first), Some(next)) = (call.args.first(), call.args.get(1)) else {
             return Done::UNKNOWN;
         };
-        let unknown = first.bare && first.text.is_one_hole();
+        let unknown = (first.bare || first.put_in) && first.text.is_one_hole();
         if unknown && (pulls(next.as_str()) || engine::may_be_client(run, &next.text)) {
             return self.recall(run, call.rest(), call.span);
         }

@@ -202,6 +202,8 @@ struct Arg {
     mapped: Option<Rc<Mapped>>,
     /// An unquoted expansion: it may be several words, or none.
     bare: bool,
+    /// An unknown value that was put into the script before the shell reads it.
+    put_in: bool,
     /// An array stands in it, with a blank after each of its words: `local x=(a b)`.
     array: bool,
 }
@@ -213,6 +215,7 @@ impl Arg {
             span,
             mapped: None,
             bare: false,
+            put_in: false,
             array: false,
         }
     }
@@ -246,7 +249,7 @@ impl Arg {
         if is_list(&shown) {
             return !shown.to_ascii_lowercase().contains("image");
         }
-        self.bare && (prints_flags || names_flags(&shown))
+        (self.bare || self.put_in) && (prints_flags || names_flags(&shown))
     }
 
     /// Whether it is an unknown value that may be any number of words.

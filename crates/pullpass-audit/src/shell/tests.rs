@@ -2710,3 +2710,15 @@ fn what_compose_would_build_may_come_out_of_an_archive() {
         );
     }
 }
+
+#[test]
+fn an_argument_that_make_puts_in_is_one_argument() {
+    let files = [
+        ("Makefile", "r:\n\t./x.sh $(shell date) me/b\n"),
+        ("x.sh", "docker pull $2:$1\n"),
+    ];
+    assert_eq!(
+        effects_in(&files, "make r"),
+        ["pull me/b:$(shell date) always"]
+    );
+}

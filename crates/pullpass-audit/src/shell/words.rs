@@ -103,9 +103,9 @@ impl Shell {
             && !text.contains('{')
         {
             // What make or the CI system puts in before the shell reads it may be several words, or none.
-            let bare = !text.is_empty() && text.chars().all(is_hole);
+            let put_in = !text.is_empty() && text.chars().all(is_hole);
             out.push(Arg {
-                bare,
+                put_in,
                 ..Arg::new(Text::new(text.clone()), self.place(word.span))
             });
             return true;
@@ -176,6 +176,7 @@ impl Shell {
                 span: place.unwrap_or(span),
                 mapped: mapped.clone().filter(|_| count == 1),
                 bare,
+                put_in: false,
                 array,
             });
         }
