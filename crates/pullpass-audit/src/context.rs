@@ -12,7 +12,7 @@ use crate::dockerfile::reader::{self, Dockerfile};
 use crate::memory::Memory;
 use crate::recipes::Readings;
 use crate::reference::{self, Image};
-use crate::shell::suites::{Mentions, go};
+use crate::shell::suites::{Mentions, go, gradle};
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::{Holes, Text};
@@ -85,6 +85,8 @@ pub struct Context<'t> {
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
     images: RefCell<HashMap<Text, Rc<Named>>>,
     pub(crate) mentions: RefCell<Mentions>,
+    /// What build files of Gradle declare.
+    pub(crate) gradle_builds: RefCell<gradle::Builds>,
     /// The modules whose tests were asked for, by folder; `None` where they say nothing.
     pub(crate) go_modules: RefCell<HashMap<RepoPath, Option<Rc<go::Module>>>>,
     /// What makefiles said to the calls of make before.
@@ -118,6 +120,7 @@ impl<'t> Context<'t> {
             scripts: RefCell::default(),
             images: RefCell::default(),
             mentions: RefCell::default(),
+            gradle_builds: RefCell::default(),
             go_modules: RefCell::default(),
             makefiles: RefCell::default(),
         }

@@ -201,7 +201,10 @@ pub fn parse(text: &Text) -> Image {
     {
         return Image::Invalid("the name of the image, or a part of it, is missing");
     }
-    if tag.is_some_and(|t| t.is_empty() || t.len() > 128 || t.starts_with(['.', '-'])) {
+    // On another registry it does not matter that the tag is empty unless someone gives one.
+    let elsewhere = host.is_some_and(|host| canonical_registry(host) != DOCKER_HUB);
+    let illegal = |t: &str| t.len() > 128 || t.starts_with(['.', '-']);
+    if tag.is_some_and(|t| illegal(t) || t.is_empty() && !elsewhere) {
         return Image::Invalid("the tag is empty or not a legal one");
     }
     let is_of_name = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/');
@@ -256,8 +259,18 @@ fn is_mirror(registry: &str, repository: &str) -> bool {
 /// and not Docker Hub's, when its known end names another domain.
 fn is_host_with_hole(first: &str) -> bool {
     let after = first.rsplit(is_hole).next().unwrap_or("");
-    after.starts_with('.') && after.matches('.').count() >= 2 && !after.ends_with("docker.io")
-        || after.starts_with(':')
+    if after.starts_with(':') {
+        return true;
+    }
+    // `$LOCATION-docker.pkg.dev`, but no `$NAME-v1.2.3`
+    let mut labels = after.rsplit('.');
+    let domain = labels
+        .next()
+        .is_some_and(|last| last.len() > 1 && last.bytes().all(|b| b.is_ascii_alphabetic()));
+    domain
+        && labels.count() >= 2
+        && !after.ends_with("docker.io")
+        && !HUB_HOSTS.iter().any(|host| host.ends_with(after))
 }
 
 #[cfg(test)]
@@ -342,6 +355,19 @@ mod tests {
             panic!()
         };
         assert!(!ecr.is_hub());
+        for host in ["-docker.pkg.dev", ".azurecr.io", ".registry.example.com"] {
+            let known = host.matches('.').count() >= 2;
+            let image = parse(&format!("{t}{host}/app").into());
+            assert_eq!(
+                matches!(image, Image::Named(r) if !r.is_hub()),
+                known,
+                "{host}"
+            );
+        }
+        for unclear in [".docker.io", "-v1.2.3", ".hub.docker.com", "-x.y"] {
+            let image = parse(&format!("{t}{unclear}/app").into());
+            assert_eq!(image, Image::Unknown, "{unclear}");
+        }
         let Image::Named(node) = parse(&format!("node:{t}-alpine").into()) else {
             panic!()
         };
@@ -361,6 +387,7 @@ mod tests {
         ));
         assert!(matches!(parse(&"a b".into()), Image::Invalid(_)));
         assert!(matches!(parse(&"app:".into()), Image::Invalid(_)));
+        assert!(matches!(parse(&"ghcr.io/me/app:".into()), Image::Named(_)));
         assert!(matches!(parse(&"--detach".into()), Image::Invalid(_)));
         assert!(matches!(parse(&"me/.app".into()), Image::Invalid(_)));
     }

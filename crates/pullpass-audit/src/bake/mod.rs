@@ -13,7 +13,7 @@ use crate::dockerfile;
 use crate::effect::{By, Kind};
 use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
-use crate::text::Text;
+use crate::text::{Hole, Text};
 
 mod definition;
 mod evaluate;
@@ -21,7 +21,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use definition::Definition;
+use definition::{Block, Definition};
 use target::Catalog;
 
 /// Files that `bake` reads when it is given none: all that are there, later ones over earlier ones.
@@ -60,7 +60,7 @@ pub struct Bake {
 /// Adds what the bake pulls and provides.
 pub fn bake(run: &mut JobRun<'_>, bake: &Bake) {
     let baked = run.deeper(|run| match definition(run, bake) {
-        Ok(definition) => targets(run, bake, &definition),
+        Ok(files) => targets(run, bake, &files),
         Err(why) => cannot(run, bake.span, why),
     });
     if baked.is_none() {
@@ -76,15 +76,29 @@ fn is_remote(text: &str) -> bool {
     text.contains("://") && !text.starts_with("cwd://") || text.starts_with("git@")
 }
 
+/// What the files of a bake say.
+#[derive(Default)]
+struct Files {
+    definition: Definition,
+    /// Why others are not known.
+    unknown: Vec<String>,
+    /// The tags, where a file of docker/metadata-action gives them.
+    tags: Option<Text>,
+}
+
+/// What a target is called that docker/metadata-action gives tags and labels.
+const METADATA: &str = "docker-metadata-action";
+
 /// Reads every file of the bake.
-fn definition(run: &JobRun<'_>, bake: &Bake) -> Result<Definition, String> {
+fn definition(run: &JobRun<'_>, bake: &Bake) -> Result<Files, String> {
     if let Some(remote) = bake.targets.first().filter(|t| is_remote(t.as_str())) {
         return Err(format!(
             "its files are in another repository, `{}`",
             run.show(remote)
         ));
     }
-    let mut definition = Definition::default();
+    let mut all = Files::default();
+    let definition = &mut all.definition;
     if bake.files.is_empty() {
         let paths: Vec<RepoPath> = DEFAULT_FILES
             .iter()
@@ -100,31 +114,57 @@ fn definition(run: &JobRun<'_>, bake: &Bake) -> Result<Definition, String> {
             });
         }
         for path in paths {
-            definition::read(run, &path, &mut definition)?;
+            definition::read(run, &path, definition)?;
         }
+        return Ok(all);
     }
+    let mut read = 0;
     for file in &bake.files {
-        let written = Text::new(file.as_str().trim_start_matches("cwd://"));
-        if written.as_str() == "-" {
-            return Err("its file comes from standard input".to_owned());
+        // Its output sets tags, labels and annotations, and nothing that is pulled.
+        let of_metadata = |hole: Hole| hole.written.contains("outputs.bake-file");
+        if file.holes(&run.cx.holes).any(of_metadata) {
+            all.tags = Some(Text::new(file.as_str().trim_start_matches("cwd://")));
+            continue;
         }
-        if is_remote(written.as_str()) {
-            return Err(format!(
-                "its file, `{}`, is in another repository",
-                run.show(&written)
-            ));
+        match path_of(run, file).and_then(|path| definition::read(run, &path, definition)) {
+            Ok(()) => read += 1,
+            Err(why) => all.unknown.push(why),
         }
-        let path = run.resolve(&written).ok_or_else(|| {
-            let shown = run.show(&written);
-            if written.is_known() {
-                format!("its file, `{shown}`, is not in this repository")
-            } else {
-                format!("its file, `{shown}`, is known only when the build runs")
-            }
-        })?;
-        definition::read(run, &path, &mut definition)?;
     }
-    Ok(definition)
+    if read == 0 {
+        let why = all.unknown.into_iter().next();
+        return Err(why.unwrap_or_else(|| {
+            let shown: Vec<String> = bake.files.iter().map(|file| run.show(file)).collect();
+            let shown = shown.join("`, `");
+            format!("its file, `{shown}`, is known only when the build runs")
+        }));
+    }
+    let targets = &mut definition.targets;
+    if all.tags.is_some() && targets.iter().all(|target| target.name != METADATA) {
+        targets.push(Block {
+            name: METADATA.to_owned(),
+            span: bake.span,
+            attributes: Vec::new(),
+        });
+    }
+    Ok(all)
+}
+
+/// Where a file of the bake is.
+fn path_of(run: &JobRun<'_>, file: &Text) -> Result<RepoPath, String> {
+    let written = Text::new(file.as_str().trim_start_matches("cwd://"));
+    if written.as_str() == "-" {
+        return Err("its file comes from standard input".to_owned());
+    }
+    let shown = || run.show(&written);
+    if is_remote(written.as_str()) {
+        return Err(format!("its file, `{}`, is in another repository", shown()));
+    }
+    let found = run.resolve(&written);
+    found.ok_or_else(|| match written.is_known() {
+        true => format!("its file, `{}`, is not in this repository", shown()),
+        false => format!("its file, `{}`, is known only when the build runs", shown()),
+    })
 }
 
 /// One build to make, or why it cannot be known.
@@ -135,15 +175,19 @@ struct Planned {
 }
 
 /// Builds every target that is asked for, what it needs first.
-fn targets(run: &mut JobRun<'_>, bake: &Bake, definition: &Definition) {
-    let (planned, notes) = plan(run, bake, definition);
+fn targets(run: &mut JobRun<'_>, bake: &Bake, files: &Files) {
+    let (planned, notes) = plan(run, bake, files);
+    for why in &files.unknown {
+        cannot(run, bake.span, why.as_str());
+    }
     for (span, note) in notes {
         cannot(run, span, note);
     }
     for Planned { name, span, build } in planned {
         let note = format!("`bake` builds target `{name}`");
         run.traced(bake.span, note, |run| match build {
-            Ok(build) => {
+            Ok(mut build) => {
+                build.tags.extend(files.tags.clone());
                 for image in build.tags.iter().filter(|_| bake.push) {
                     let image = image.clone();
                     run.emit(bake.span, Kind::Push { image });
@@ -155,12 +199,8 @@ fn targets(run: &mut JobRun<'_>, bake: &Bake, definition: &Definition) {
     }
 }
 
-fn plan(
-    run: &JobRun<'_>,
-    bake: &Bake,
-    definition: &Definition,
-) -> (Vec<Planned>, Vec<(Span, String)>) {
-    let mut catalog = Catalog::new(run, definition);
+fn plan(run: &JobRun<'_>, bake: &Bake, files: &Files) -> (Vec<Planned>, Vec<(Span, String)>) {
+    let mut catalog = Catalog::new(run, &files.definition);
     let mut notes = std::mem::take(&mut catalog.notes);
     let mut wanted: Vec<String> = Vec::new();
     let default = [Text::from("default")];
@@ -172,6 +212,8 @@ fn plan(
     for name in asked {
         match name.known().map(|name| catalog.members(name)) {
             Some(Some(members)) => wanted.extend(members),
+            // It may be in one that is not known.
+            Some(None) if !files.unknown.is_empty() => {}
             Some(None) => notes.push((
                 bake.span,
                 format!("its files define no target or group `{}`", name.as_str()),

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use super::Bake;
 use super::definition::{Block, Definition};
 use super::evaluate::{Evaluator, Scope, Value};
-use crate::dockerfile::Build;
 use crate::dockerfile::expand::glob;
+use crate::dockerfile::{self, Build};
 use crate::run::JobRun;
 use crate::source::Span;
 use crate::text::{Mapped, Text};
@@ -329,6 +329,8 @@ impl<'a, 'c> Catalog<'a, 'c> {
         build.args = target.args;
         build.target = target.target;
         build.tags = target.tags;
+        let output = target.output.as_deref().unwrap_or_default();
+        build.tags.extend(dockerfile::names_of_outputs(output));
         build.contexts = target.contexts;
         build.pull = bake.pull || target.pull == Some(true);
         build.load = load;

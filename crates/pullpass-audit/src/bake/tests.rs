@@ -444,3 +444,46 @@ fn the_story_names_the_target() {
         ]]
     );
 }
+
+#[test]
+fn a_file_that_is_not_known_hides_no_other() {
+    let text = "target \"default\" {\n inherits = [\"docker-metadata-action\"]\n dockerfile-inline = \"FROM alpine:3\"\n}\n";
+    let files = [("docker-bake.hcl", text)];
+    let with = |other: &str, target: &str| {
+        effects_of(&tree(&files), |run, span| {
+            let other = run.cx.holes.of(other, crate::text::HoleKind::Expression);
+            let asked = Bake {
+                files: vec!["docker-bake.hcl".into(), other],
+                targets: vec![target.into()],
+                ..of(span)
+            };
+            bake(run, &asked);
+        })
+        .into_iter()
+        .map(|line| line.split(" @").next().unwrap_or("").to_owned())
+        .collect::<Vec<_>>()
+    };
+    let tags = "${{ steps.meta.outputs.bake-file }}";
+    assert_eq!(with(tags, "default")[0], "pull alpine:3");
+    assert!(
+        !with(tags, "default")
+            .iter()
+            .any(|line| line.contains("opaque"))
+    );
+    assert_eq!(
+        with("$OTHER", "x"),
+        ["opaque docker buildx bake: its file, `$OTHER`, is known only when the build runs"]
+    );
+    assert_eq!(with("$OTHER", "default").len(), 2);
+}
+
+#[test]
+fn an_output_names_what_is_made() {
+    let text = "target \"t\" {\n dockerfile-inline = \"FROM alpine:3\"\n}\n";
+    let lines = baked(&[("docker-bake.hcl", text)], |bake| {
+        bake.targets = vec!["t".into()];
+        bake.set = vec!["*.output=type=docker,name=mine".into()];
+        bake.container_builder = true;
+    });
+    assert_eq!(lines, ["pull always alpine:3", "provide mine"]);
+}

@@ -293,7 +293,23 @@ fn build(run: &mut JobRun<'_>, command: &Compose, project: &Project, one: &Chose
         return;
     }
     let pulled_first = starts && !fresh && pulls_despite_build(command, one.service);
-    if pulled_first {
+    let loaded = || run.effects().iter().any(|e| e.kind == Kind::Load);
+    if let Some(named) = &one.service.image
+        && !fresh
+        && loaded()
+    {
+        run.opaque(
+            recipe.span,
+            format!("the build of `{}`", one.name),
+            format!(
+                "an archive was loaded before, and `{}` is built only if it did not come out of it",
+                run.show(&named.text)
+            ),
+            By::Compose,
+        );
+        let image = named.text.clone();
+        run.emit(recipe.span, Kind::Provide { image });
+    } else if pulled_first {
         pull_image(run, command, one);
         let guard = Guard::when(format!("the image of `{}` cannot be pulled", one.name));
         run.guarded(guard, |run| {

@@ -147,6 +147,30 @@ pub fn build(run: &mut JobRun<'_>, build: &Build) {
     }
 }
 
+/// The images that outputs of a build make here: `type=image,name=app`, `type=docker,"name=app,app:1"`.
+pub(crate) fn names_of_outputs(outputs: &[Text]) -> Vec<Text> {
+    let stays = |o: &&Text| !o.as_str().contains("dest=") && !o.as_str().contains("push=true");
+    let all = outputs.iter().filter(stays).filter_map(names_of_output);
+    all.flat_map(|names| names.split(',').map(|name| Text::from(name.trim())))
+        .collect()
+}
+
+/// The names that the output of a build gives to the image; several stand in quotes.
+fn names_of_output(output: &Text) -> Option<&str> {
+    let text = output.as_str();
+    let image = ["type=image", "type=docker"]
+        .iter()
+        .any(|kind| text.contains(kind));
+    if !image {
+        return None;
+    }
+    if let Some((_, quoted)) = text.split_once("\"name=") {
+        return quoted.split('"').next();
+    }
+    text.split(',')
+        .find_map(|part| part.trim().strip_prefix("name="))
+}
+
 /// Whether an output of a build (`type=docker,dest=app.tar`) is an archive that `docker load` takes.
 #[must_use]
 pub fn is_archive(output: &str) -> bool {

@@ -144,6 +144,10 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
     if let Some(other) = &deed.uses {
         use_other(run, inputs, other);
     }
+    if let Some(table::Output { name, value }) = &deed.output {
+        let value = inputs.render(run, value);
+        run.output(name, value, true);
+    }
     if let Some(folder) = &deed.docker_config {
         // Later steps see it as they see what a script writes to `GITHUB_ENV`.
         if !run.env.contains_key("DOCKER_CONFIG") {

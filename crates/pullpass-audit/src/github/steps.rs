@@ -337,9 +337,13 @@ impl Steps {
             return;
         };
         // A repository named by an expression is as a rule this one, or a fork of it.
+        let is_this = |name: &str| {
+            let found = run.cx.sources.tree().repository(name);
+            name.is_empty() || begins(name).is_some() || found.is_some_and(|at| at.is_root())
+        };
         let foreign = get("repository")
             .and_then(Node::as_str)
-            .is_some_and(|name| !name.trim().is_empty() && begins(name).is_none());
+            .is_some_and(|name| !is_this(name.trim()));
         if !foreign {
             self.own.push(path);
         } else {

@@ -86,8 +86,20 @@ pub(super) struct Deed {
     pub(super) uses: Option<Uses>,
     /// Points `DOCKER_CONFIG` of all later steps to a folder of its own.
     pub(super) docker_config: Option<String>,
+    /// Gives this away under the step's `id`.
+    pub(super) output: Option<Output>,
     /// May pull; why that cannot be known.
     pub(super) opaque: Option<String>,
+}
+
+/// An output of an action of which enough is known to tell which registry it names.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Output {
+    /// Its name.
+    pub(super) name: String,
+    /// What is known of it.
+    pub(super) value: String,
 }
 
 impl Deed {
@@ -105,6 +117,7 @@ impl Deed {
             self.command.is_some(),
             self.uses.is_some(),
             self.docker_config.is_some(),
+            self.output.is_some(),
             self.opaque.is_some(),
         ]
         .iter()

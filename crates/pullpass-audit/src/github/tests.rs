@@ -1481,15 +1481,67 @@ fn a_docker_action_in_a_local_action_sees_no_login_of_a_job_in_a_container() {
 }
 
 #[test]
+fn a_checkout_of_this_repository_by_its_name_is_a_checkout() {
+    for (name, found) in [
+        ("Acme/x", true),
+        ("${{ github.repository }}", true),
+        ("acme/y", false),
+    ] {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - {{uses: actions/checkout@v4, with: {{repository: '{name}'}}}}\n      - run: ./build.sh\n"
+        );
+        let tree = repository(&text, &[("build.sh", "docker pull alpine:3\n")]).named("acme/x");
+        assert_eq!(lines(&tree).len(), 1 + usize::from(found), "{name}");
+    }
+}
+
+#[test]
+fn what_may_stand_before_a_command_hides_it_not() {
+    let seen = job(
+        "steps:\n  - run: ${{ vars.COV && 'X=1 ' || '' }}docker pull a\n  - run: ${{ vars.COV && 'sudo ' || '' }}bash -c 'docker pull b'\n  - run: ${{ vars.SUDO }} docker pull c\n  - run: ${{ vars.X }}other pull d",
+    );
+    assert_eq!(seen, ["run a client", "run b client", "run c client"]);
+}
+
+#[test]
+fn the_registry_that_a_login_gives_away_is_no_docker_hub() {
+    let seen = job(
+        "steps:\n  - {id: ecr, uses: aws-actions/amazon-ecr-login@v2}\n  - run: docker pull ${{ steps.ecr.outputs.registry }}/x:1\n  - run: docker pull ${{ steps.ecr.outputs.other }}/x:1",
+    );
+    let seen: Vec<&String> = seen.iter().filter(|line| line.starts_with("run")).collect();
+    assert_eq!(
+        seen,
+        [
+            "run ?.dkr.ecr.?.amazonaws.com/x:1 client",
+            "run ${{ steps.ecr.outputs.other }}/x:1 client"
+        ]
+    );
+}
+
+#[test]
+fn a_cluster_of_the_newest_version_is_pulled() {
+    let seen = job("steps:\n  - uses: nolar/setup-k3d-k3s@v1");
+    assert_eq!(
+        seen,
+        [
+            "action rancher/k3s:? client",
+            "action ghcr.io/k3d-io/k3d-tools:latest client"
+        ]
+    );
+}
+
+#[test]
 fn an_expression_that_is_a_flag_or_nothing_is_no_image() {
     let seen = job(
-        "steps:\n  - run: docker run ${{ github.actor == '-x' && '-q' || '' }} ghcr.io/a/b\n  - run: docker pull ${{ github.actor == '-x' && 'c' || 'd' }}",
+        "steps:\n  - run: docker run ${{ github.actor == '-x' && '-q' || '' }} ghcr.io/a/b\n  - run: docker pull ${{ github.actor == '-x' && 'c' || 'd' }}\n  - run: docker run ${{ vars.DOCKER_ARGS }} e\n  - run: docker run ${{ env.IT }} -x",
     );
     assert_eq!(
         seen,
         [
             "run ghcr.io/a/b client",
-            "run ${{ github.actor == '-x' && 'c' || 'd' }} client"
+            "run ${{ github.actor == '-x' && 'c' || 'd' }} client",
+            "run e client",
+            "run ${{ env.IT }} client"
         ]
     );
 }

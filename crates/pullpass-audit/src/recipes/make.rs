@@ -336,9 +336,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     /// Makes each target that a goal with an unknown part may be, on the condition that it is this one.
     /// `false` when it may be anything.
     fn one_of(&mut self, goal: &str, shown: &str) -> bool {
-        let mut fitting: Vec<&str> = self.index.explicit.keys().map(EcoString::as_str).collect();
-        fitting.retain(|name| may_be(goal, name));
-        fitting.sort_unstable();
+        let fitting = self.fitting(goal);
         if fitting.is_empty() {
             let patterns = self.index.patterns.iter();
             let fits = |pattern: &str| pattern != "%" && stem(pattern, goal).is_some();
@@ -348,7 +346,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             shown.clone_into(&mut self.goal);
             return self.target(goal, &[], 0);
         }
-        for name in fitting.into_iter().take(MAX_FITTING) {
+        for name in fitting {
             let guard = Guard::when(format!("`make {shown}` is `make {name}`"));
             name.clone_into(&mut self.goal);
             self.target(name, &[guard], 0);
@@ -499,7 +497,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         for (index, (need, guards)) in plan.needs.iter().enumerate() {
             let own = plan.implicit.filter(|(_, before)| *before == index);
             self.open.extend(own.map(|(rule, _)| rule));
-            self.target(need, &joined(under, guards), depth + 1);
+            self.need(need, &joined(under, guards), depth + 1);
         }
         self.open.truncate(open);
         let mut names: Vec<&str> = plan.needs.iter().map(|(need, _)| need.as_str()).collect();
@@ -529,6 +527,38 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         }
         self.scope.inner.borrow_mut().pop();
         true
+    }
+
+    /// Makes what a target needs; where a part of its name is unknown, each target that it may be.
+    fn need(&mut self, need: &str, under: &[Guard], depth: usize) {
+        if Text::new(need).is_known() || self.index.explicit.contains_key(plain(need)) {
+            self.target(need, under, depth);
+            return;
+        }
+        let fitting = self.fitting(need);
+        if fitting.is_empty() {
+            self.target(need, under, depth);
+            return;
+        }
+        let shown = self.scope.run.cx.holes.show(need);
+        for name in fitting {
+            let guard = Guard::when(format!("`{shown}` is `{name}`"));
+            self.target(name, &joined(under, &[guard]), depth);
+        }
+    }
+
+    /// The targets that a name with an unknown part may be.
+    fn fitting(&self, name: &str) -> Vec<&'m str> {
+        // A hostile makefile has thousands of either.
+        let share = 0..=self.index.explicit.len() / 64;
+        if !share.into_iter().all(|_| self.scope.run.cx.spend()) {
+            return Vec::new();
+        }
+        let mut fitting: Vec<&str> = self.index.explicit.keys().map(EcoString::as_str).collect();
+        fitting.retain(|target| may_be(name, target));
+        fitting.sort_unstable();
+        fitting.truncate(MAX_FITTING);
+        fitting
     }
 
     /// A target's own variables, and which of them recipes find in their environment.

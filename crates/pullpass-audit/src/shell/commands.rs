@@ -170,9 +170,20 @@ impl Shell {
         let (Some(first), Some(next)) = (call.args.first(), call.args.get(1)) else {
             return Done::UNKNOWN;
         };
-        let unknown = first.bare && first.text.is_one_hole();
+        let unknown = (first.bare || first.put_in) && first.text.is_one_hole();
         if unknown && (pulls(next.as_str()) || engine::may_be_client(run, &next.text)) {
             return self.recall(run, call.rest(), call.span);
+        }
+        // `${{ inputs.x && 'A=1 ' || '' }}docker pull`: put in before the shell reads it.
+        let by_ci = |c: char| {
+            let hole = run.cx.holes.get(c);
+            hole.is_some_and(|hole| hole.kind == HoleKind::Expression)
+        };
+        let program = first.as_str().trim_start_matches(by_ci);
+        if program.len() < first.as_str().len() && (pulls(program) || RUNNERS.contains(&program)) {
+            let mut args = vec![Arg::new(Text::from(program), first.span)];
+            args.extend_from_slice(call.rest());
+            return self.recall(run, &args, call.span);
         }
         let asks_for_images = |arg: &Arg| SUB_COMMANDS.contains(&arg.as_str());
         if engine::may_be_client(run, &first.text)

@@ -115,12 +115,24 @@ impl Shell {
             None => {
                 let guard = self.guard_of_list(run, &branch.cond);
                 let before = self.state(run);
+                let printed = self.printed();
                 let yes = run.guarded(guard.clone(), |run| self.items(run, &branch.body));
+                if yes.flow.fails() {
+                    self.unprint(printed);
+                }
                 let after_yes = self.state(run);
                 self.rewind(run, before);
                 let no = run.guarded(guard.not(), |run| {
-                    self.within(|shell| shell.branches(run, rest, otherwise))
-                        .unwrap_or(Done::UNKNOWN)
+                    self.instead(run, printed, |shell, run| {
+                        let printed = shell.printed();
+                        let no = shell
+                            .within(|shell| shell.branches(run, rest, otherwise))
+                            .unwrap_or(Done::UNKNOWN);
+                        if no.flow.fails() {
+                            shell.unprint(printed);
+                        }
+                        no
+                    })
                 });
                 match (yes.flow.ends_here(), no.flow.ends_here()) {
                     (true, _) => {}
@@ -161,6 +173,7 @@ impl Shell {
         let written = self.words_of(run, word.span);
         let mut flow = Flow::Next;
         let (mut decided, mut covered) = (false, false);
+        let printed = self.printed();
         for arm in arms {
             if !run.cx.spend() {
                 break;
@@ -197,7 +210,16 @@ impl Shell {
                 .collect();
             let guard = Guard::when(format!("case {written} in {})", patterns.join("|")));
             let before = self.state(run);
-            let done = run.guarded(guard.clone(), |run| self.items(run, &arm.body));
+            let done = run.guarded(guard.clone(), |run| {
+                self.instead(run, printed, |shell, run| {
+                    let printed = shell.printed();
+                    let done = shell.items(run, &arm.body);
+                    if done.flow.fails() {
+                        shell.unprint(printed);
+                    }
+                    done
+                })
+            });
             if !done.flow.ends_here() {
                 ends.push(self.state(run));
             }

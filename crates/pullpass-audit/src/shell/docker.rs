@@ -44,22 +44,6 @@ impl Program {
     }
 }
 
-/// The names that the output of a build gives to the image; several stand in quotes.
-fn names_of_output(output: &Text) -> Option<&str> {
-    let text = output.as_str();
-    let image = ["type=image", "type=docker"]
-        .iter()
-        .any(|kind| text.contains(kind));
-    if !image {
-        return None;
-    }
-    if let Some((_, quoted)) = text.split_once("\"name=") {
-        return quoted.split('"').next();
-    }
-    text.split(',')
-        .find_map(|part| part.trim().strip_prefix("name="))
-}
-
 /// The command names of [`client_of`].
 pub(super) const CLIENTS: [&str; 11] = [
     "docker",
@@ -452,13 +436,7 @@ impl Shell {
             text.contains("type=docker") && !text.contains("dest=")
         });
         build.load = !build.container_builder || parsed.has(&["--load"]) || to_docker;
-        // `type=image,name=app`, `type=docker,"name=app,app:1"`
-        let stays = |o: &&Text| !o.as_str().contains("dest=") && !o.as_str().contains("push=true");
-        for written in output.iter().filter(stays).filter_map(names_of_output) {
-            build
-                .tags
-                .extend(written.split(',').map(|name| Text::from(name.trim())));
-        }
+        build.tags.extend(dockerfile::names_of_outputs(&output));
         build.archive = output.iter().any(|o| dockerfile::is_archive(o.as_str()));
         if parsed.has(&["--push"]) || output.iter().any(|o| o.as_str().contains("push=true")) {
             for tag in parsed.all(&["-t", "--tag"]) {

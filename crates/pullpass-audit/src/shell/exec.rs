@@ -59,6 +59,7 @@ impl Shell {
     pub(super) fn list(&mut self, run: &mut JobRun<'_>, items: &[AndOr]) -> Done {
         let mut ok = Some(true);
         for (index, item) in items.iter().enumerate() {
+            let printed = self.printed();
             let done = self
                 .within(|shell| shell.and_or(run, item))
                 .unwrap_or(Done::UNKNOWN);
@@ -71,7 +72,11 @@ impl Shell {
                     let rest = items.get(index + 1..).unwrap_or_default();
                     let goes_on = guard.not();
                     let rest = self
-                        .within(|shell| run.guarded(goes_on, |run| shell.list(run, rest)))
+                        .within(|shell| {
+                            run.guarded(goes_on, |run| {
+                                shell.instead(run, printed, |shell, run| shell.list(run, rest))
+                            })
+                        })
                         .unwrap_or(Done::UNKNOWN);
                     return Done {
                         flow: match rest.flow {
@@ -99,6 +104,7 @@ impl Shell {
             return self.pipeline(run, &item.first);
         }
         let stays = may_stay(item).then(|| run.cwd.clone());
+        let printed = self.printed();
         let mut done = self.pipeline(run, &item.first);
         if let Some(before) = stays
             && let Cwd::Inside(folder) = &run.cwd
@@ -135,9 +141,10 @@ impl Shell {
                         if runs_if { left } else { left.not() }
                     });
                     let next = match &guard {
-                        Some(guard) => {
-                            self.branch(run, guard, |shell, run| shell.pipeline(run, pipeline))
-                        }
+                        Some(guard) => self.branch(run, guard, |shell, run| {
+                            let since = printed.filter(|_| !runs_if);
+                            shell.instead(run, since, |shell, run| shell.pipeline(run, pipeline))
+                        }),
                         None => self.pipeline(run, pipeline),
                     };
                     match (next.flow, guard) {

@@ -864,7 +864,21 @@ fn mentions_clients_in(
         folder
             .join(name)
             .and_then(|path: RepoPath| run.cx.sources.load(&path).ok())
-            .is_some_and(|source| source.text.contains("docker") || source.text.contains("podman"))
+            .is_some_and(|source| {
+                let names = |text: &str| text.contains("docker") || text.contains("podman");
+                let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | '(' | ')');
+                let mut words = source.text.split(ends).filter(|word| word.ends_with(".sh"));
+                let is_run = |word: &str| {
+                    let script = folder.join(word)?;
+                    Some(names(&run.cx.sources.load(&script).ok()?.text))
+                };
+                // `%/publish: ; ./build.sh $(@D)`
+                names(&source.text)
+                    || words
+                        .by_ref()
+                        .take(64)
+                        .any(|word| is_run(word) == Some(true))
+            })
     })
 }
 

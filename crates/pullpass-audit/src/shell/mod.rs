@@ -192,7 +192,13 @@ impl Input {
 struct Output {
     text: Option<Mapped>,
     unknown: bool,
+    /// It is read as one value: what one of two paths prints is not there with what the other prints.
+    one: bool,
 }
+
+/// What was printed up to here: how much, and whether it is known.
+#[derive(Clone, Copy)]
+struct Printed(usize, bool);
 
 impl Output {
     fn add(&mut self, piece: Mapped, at: Span) {
@@ -217,6 +223,8 @@ struct Arg {
     mapped: Option<Rc<Mapped>>,
     /// An unquoted expansion: it may be several words, or none.
     bare: bool,
+    /// An unknown value that was put into the script before the shell reads it.
+    put_in: bool,
     /// An array stands in it, with a blank after each of its words: `local x=(a b)`.
     array: bool,
 }
@@ -228,6 +236,7 @@ impl Arg {
             span,
             mapped: None,
             bare: false,
+            put_in: false,
             array: false,
         }
     }
@@ -250,7 +259,10 @@ impl Arg {
         }
         let shown = run.show(&self.text);
         // `$(jq 'map("-t " + .)')` prints flags.
-        let prints_flags = ["\"-", "'-"].iter().any(|quoted| shown.contains(quoted));
+        let by_ci = |hole: Hole| hole.kind == HoleKind::Expression;
+        let quotes_flags = ["\"-", "'-"].iter().any(|quoted| shown.contains(quoted));
+        let prints_flags =
+            !self.text.holes(&run.cx.holes).any(by_ci) && (quotes_flags || echoes_flags(&shown));
         // The CI system puts its value into the script before the shell reads it.
         if is_choice_of_flags(&shown) {
             return true;
@@ -258,7 +270,7 @@ impl Arg {
         if is_list(&shown) {
             return !shown.to_ascii_lowercase().contains("image");
         }
-        self.bare && (prints_flags || names_flags(&shown))
+        (self.bare || self.put_in) && (prints_flags || names_flags(&shown))
     }
 
     /// Whether it is an unknown value that may be any number of words.
@@ -286,6 +298,16 @@ fn is_list(shown: &str) -> bool {
         .any(|sign| shown.contains(sign))
 }
 
+/// `$(tty -s && echo -t)`
+fn echoes_flags(shown: &str) -> bool {
+    let mut words = shown.split_whitespace().skip_while(|word| *word != "echo");
+    words.next();
+    words.next().is_some_and(|word| {
+        let of_echo = ["-n", "-e", "-E", "-en", "-ne"].contains(&word);
+        word.starts_with('-') && !of_echo
+    })
+}
+
 /// Whether an expression is a flag or nothing: `${{ x && '--push' || '' }}`.
 fn is_choice_of_flags(shown: &str) -> bool {
     let inner = shown.strip_prefix("${{").and_then(|s| s.strip_suffix("}}"));
@@ -304,6 +326,15 @@ fn is_choice_of_flags(shown: &str) -> bool {
 /// Whether a variable's name says that it holds flags: `$BUILD_ARGS` does, `$TARGET_IMAGE` does not.
 fn names_flags(shown: &str) -> bool {
     let shown = shown.to_ascii_lowercase();
+    // Of `${{ env.ARGS }}` and `<< parameters.args >>` the last part is the name.
+    let path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ');
+    let inner = (shown.strip_prefix("${{").and_then(|s| s.strip_suffix("}}")))
+        .or_else(|| shown.strip_prefix("<<").and_then(|s| s.strip_suffix(">>")));
+    let shown = match inner {
+        Some(inner) if inner.chars().all(path) => inner.rsplit('.').next().unwrap_or(inner),
+        Some(_) => return false,
+        None => shown.as_str(),
+    };
     let mut words = shown.split(|c: char| !c.is_ascii_alphanumeric());
     let image = words.clone().any(|word| word.starts_with("image"));
     // `$(cat list | xargs)` prints what the list holds.
@@ -369,6 +400,14 @@ impl Flow {
         matches!(
             self,
             Self::Leaves(Leave::Exit { .. } | Leave::Return { ok: false })
+        )
+    }
+
+    /// Whether the job ends with an error, or the function that this is in.
+    fn fails(&self) -> bool {
+        matches!(
+            self,
+            Self::Leaves(Leave::Exit { ok: false } | Leave::Return { ok: false })
         )
     }
 }
@@ -560,21 +599,77 @@ impl Shell {
         run: &mut JobRun<'_>,
         act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> Done,
     ) -> (Done, Input) {
-        let before = self.output.replace(Output::default());
+        let one = self.output.as_ref().is_some_and(|output| output.one);
+        self.capture_as(run, one, act)
+    }
+
+    /// The same for what is read as one value, if it is.
+    fn capture_as(
+        &mut self,
+        run: &mut JobRun<'_>,
+        one: bool,
+        act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> Done,
+    ) -> (Done, Input) {
+        let fresh = Output {
+            one,
+            ..Output::default()
+        };
+        let before = self.output.replace(fresh);
         let done = act(self, run);
         let output = std::mem::replace(&mut self.output, before).unwrap_or_default();
         let input = match output {
-            Output {
-                unknown: false,
-                text: Some(text),
-            } => Input::Known(Rc::new(text)),
-            Output {
-                unknown: false,
-                text: None,
-            } => Input::Known(Rc::new(Mapped::empty(self.text.file()))),
             Output { unknown: true, .. } => Input::Unknown,
+            Output {
+                text: Some(text), ..
+            } => Input::Known(Rc::new(text)),
+            Output { text: None, .. } => Input::Known(Rc::new(Mapped::empty(self.text.file()))),
         };
         (done, input)
+    }
+
+    /// How much was printed so far, where it is read as one value.
+    fn printed(&self) -> Option<Printed> {
+        let output = self.output.as_ref().filter(|output| output.one)?;
+        let length = output.text.as_ref().map_or(0, |text| text.text.len());
+        Some(Printed(length, output.unknown))
+    }
+
+    /// Takes back what was printed since, on a path that nothing is read from.
+    fn unprint(&mut self, since: Option<Printed>) {
+        if let (Some(Printed(length, unknown)), Some(output)) = (since, &mut self.output) {
+            output.unknown = unknown;
+            output.text = output.text.take().map(|text| text.part(0, length));
+        }
+    }
+
+    /// Does what is done instead of what was done since: of two values that are printed, it is one or the
+    /// other.
+    fn instead<R>(
+        &mut self,
+        run: &mut JobRun<'_>,
+        since: Option<Printed>,
+        act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> R,
+    ) -> R {
+        let (Some(Printed(since, _)), Some(Printed(until, _))) = (since, self.printed()) else {
+            return act(self, run);
+        };
+        let result = act(self, run);
+        let Some(output) = &mut self.output else {
+            return result;
+        };
+        let Some(text) = output.text.as_ref().filter(|_| since < until) else {
+            return result;
+        };
+        let one = text.text.get(since..until).unwrap_or("").trim();
+        let other = text.text.get(until..).unwrap_or("").trim();
+        // `command -v x && echo x || echo ''`
+        let both = !one.is_empty() && !other.is_empty();
+        if one == other {
+            output.text = Some(text.part(0, until));
+        } else if both && engine::likelier(run, one, other).is_none() {
+            output.unknown = true;
+        }
+        result
     }
 
     /// A command prints something known.

@@ -5,6 +5,7 @@
 //! (`[[suite]]` in `data/tools.toml`). The code of the tests is not read, but for what Go's imports.
 
 pub(crate) mod go;
+pub(crate) mod gradle;
 
 use std::rc::Rc;
 
@@ -98,6 +99,9 @@ pub(super) struct Suite {
     /// How the goals of that plugin begin that count; none where all do that begin something.
     #[serde(default)]
     goals: Vec<String>,
+    /// Variables that hold more words of the command line.
+    #[serde(default)]
+    words_in: Vec<String>,
     /// Whether the library starts its own helper, too.
     #[serde(default)]
     ryuk: bool,
@@ -148,16 +152,30 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
     let Cwd::Inside(folder) = &run.cwd else {
         return;
     };
+    let folder = &folder.clone();
+    let by_task = suite.configurations && suite.plugin.is_none();
+    if by_task {
+        gradle::tasks(run, folder, suite, call);
+    }
     let alone = |plugin: &Plugin| plugin.without_engine || plugin.opaque.is_empty();
     if !run.has_engine && !suite.plugin.as_ref().is_some_and(alone) {
         return;
     }
-    let args = call.rest();
+    let mut args = call.rest().to_vec();
+    for name in &suite.words_in {
+        let value = run.env.get(name.as_str()).map_or("", Text::as_str);
+        let words = value.split_whitespace();
+        args.extend(words.map(|word| Arg::new(Text::from(word), call.span)));
+    }
+    let args = args.as_slice();
     if !suite.may_be_run_by(args) {
         return;
     }
     let found = run.cx.mentions_of(folder, number, suite);
-    let Some(&Mention { place, .. }) = found.iter().find(|m| suite.runs(args, m)) else {
+    let own =
+        |mention: &Mention| by_task && run.cx.gradle(folder, suite).tests(run.cx, args, mention);
+    let mut found = found.iter();
+    let Some(&Mention { place, .. }) = found.find(|m| suite.runs(args, m) || own(m)) else {
         return;
     };
     if name == "go" && !go::may_start_containers(run, folder, args) {
@@ -297,10 +315,26 @@ impl Suite {
     /// What the files in `folder`, and not far below it, say.
     fn mentions(&self, cx: &Context<'_>, folder: &RepoPath) -> Vec<Mention> {
         let mut found = Vec::new();
+        self.each_file(cx, folder, |source| {
+            self.mentions_in(source, &mut found);
+            // Of Gradle's there may be some for other tests.
+            let is_enough = |mention: &Mention| mention.phase == 0 && !mention.in_profile;
+            self.configurations || !found.iter().any(is_enough)
+        });
+        found
+    }
+
+    /// Looks at the files in `folder`, and not far below it, as long as the answer is to go on.
+    fn each_file(
+        &self,
+        cx: &Context<'_>,
+        folder: &RepoPath,
+        mut look: impl FnMut(&Source) -> bool,
+    ) {
         if !self.needs.is_empty() {
             let names = cx.sources.tree().list(folder);
             if !self.needs.iter().any(|needed| names.contains(needed)) {
-                return found;
+                return;
             }
         }
         let mut level = vec![folder.clone()];
@@ -309,7 +343,7 @@ impl Suite {
             let mut below = Vec::new();
             for folder in level {
                 let Some(less) = left.checked_sub(1) else {
-                    return found;
+                    return;
                 };
                 left = less;
                 let lists = depth < self.folders || self.files.iter().any(|f| f.contains('*'));
@@ -327,19 +361,14 @@ impl Suite {
                         }
                     } else if self.is_file(&name)
                         && let Ok(source) = cx.sources.load(&path)
+                        && !look(&source)
                     {
-                        self.mentions_in(&source, &mut found);
-                    }
-                    // Of Gradle's there may be some for other tests.
-                    let is_enough = |mention: &Mention| mention.phase == 0 && !mention.in_profile;
-                    if !self.configurations && found.iter().any(is_enough) {
-                        return found;
+                        return;
                     }
                 }
             }
             level = below;
         }
-        found
     }
 
     fn is_file(&self, name: &str) -> bool {
@@ -413,7 +442,8 @@ impl Suite {
                 continue;
             };
             let is_this = |mention: &Mention| {
-                mention.source_set == source_set
+                (!self.configurations || mention.place.file == source.id)
+                    && mention.source_set == source_set
                     && mention.in_profile == now_in_profile
                     && mention.phase <= phase.unwrap_or_default()
             };

@@ -475,6 +475,7 @@ fn a_clusters_configuration_names_its_images() {
     let bare = "kind: Cluster\nnodes:\n- role: worker\n";
     let flow = "nodes: [{role: control-plane, image: kindest/node:v1.33.1}, {image: 'kindest/node:v1.33.1'}]\n# image: no\nimagePull: no\n";
     let json = "{\"nodes\": [\n  {\"image\": \"kindest/node:v1.33.1\"}]}\n";
+    let anchor = "nodes:\n- {role: control-plane}\n- role: worker\n  image: &node me/node:3\n- {role: worker, image: *node}\n- {image: me/node:4}\n";
     let files = [
         ("kind.yml", kind),
         ("k3d.yml", k3d),
@@ -482,6 +483,7 @@ fn a_clusters_configuration_names_its_images() {
         ("flow.yml", flow),
         ("kind.json", json),
         ("channel.yml", "image: stable\n"),
+        ("anchor.yml", anchor),
     ];
     let proxies = [
         "pull ghcr.io/k3d-io/k3d-proxy:?",
@@ -503,6 +505,10 @@ fn a_clusters_configuration_names_its_images() {
         (
             "kind create cluster --config bare.yml",
             &["pull kindest/node:?"],
+        ),
+        (
+            "kind create cluster --config anchor.yml",
+            &["pull me/node:3", "pull me/node:4"],
         ),
         (
             "kind create cluster --config none.yml",
@@ -2851,4 +2857,197 @@ fn the_flags_of_imagetools_are_known() {
         let script = format!("docker buildx imagetools create {flags} -t a/b:1 a/b:2");
         assert_eq!(pulls(&script), ["a/b:2 always"], "{flags}");
     }
+}
+
+#[test]
+fn of_two_values_that_are_printed_one_is_there() {
+    for (value, expected) in [
+        ("case \"$1\" in a) echo x ;; *) echo y ;; esac", "t:$(f)"),
+        ("if [ \"$1\" ]; then echo x; else echo y; fi", "t:$(f)"),
+        ("if [ \"$1\" ]; then echo x; return; fi; echo y", "t:$(f)"),
+        ("[ \"$1\" ] && echo x || echo y", "t:$(f)"),
+        ("if [ \"$1\" ]; then echo x; else echo x; fi", "t:x"),
+        ("if [ \"$1\" ]; then echo x; fi", "t:x"),
+        ("[ \"$1\" ] && echo x || echo ''", "t:x"),
+        (
+            "case \"$1\" in a) echo x ;; *) echo wrong; exit 1 ;; esac",
+            "t:x",
+        ),
+    ] {
+        let script = format!("f() {{ {value}; }}\ng() {{ docker pull t:$(f); }}\ng \"$A\"");
+        assert_eq!(
+            pulls(&script.replace("$1", "$A")),
+            [format!("{expected} always")],
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn what_prints_flags_is_no_image() {
+    for flags in ["$(tty -s && echo -t)", "`test -t 0 && echo '-t'`"] {
+        let script = format!("docker run --rm {flags} -i alpine:3.2");
+        assert_eq!(pulls(&script), ["alpine:3.2"], "{flags}");
+    }
+    assert_eq!(pulls("docker run $(x && y -n a) -i b"), ["$(x && y -n a)"]);
+    assert_eq!(pulls("docker run ${S:+\"-eS\"} b"), ["b"]);
+    let makefile = "TTY := $(shell tty -s && echo \"-t\")\nt:\n\tdocker run -i $(TTY) $(RUN_OPTS) --rm alpine\n";
+    let seen = effects_in(&[("Makefile", makefile)], "make t");
+    assert_eq!(seen, ["pull alpine"]);
+}
+
+#[test]
+fn charts_and_images_that_are_deleted_are_of_a_registry() {
+    for (script, expected) in [
+        (
+            "skopeo delete docker://docker.io/me/a:1",
+            &["push docker.io/me/a:1"][..],
+        ),
+        (
+            "helm push a-1.tgz oci://registry-1.docker.io/me",
+            &["push registry-1.docker.io/me"],
+        ),
+        (
+            "helm pull oci://registry-1.docker.io/me/a --version 1",
+            &["pull registry-1.docker.io/me/a always"],
+        ),
+        (
+            "helm upgrade --install a oci://docker.io/me/b -f v.yml",
+            &["pull docker.io/me/b always"],
+        ),
+        ("helm install a ./chart && helm repo add x https://x", &[]),
+        (
+            "helm registry login -u me -p $P docker.io",
+            &["login [docker.io] me/$P by helm registry login in ~/.config/helm/registry"],
+        ),
+    ] {
+        assert_eq!(effects(script), expected, "{script}");
+    }
+}
+
+#[test]
+fn tests_of_a_projects_own_start_containers_too() {
+    let module =
+        "dependencies {\n  testFixturesImplementation 'org.testcontainers:testcontainers:1'\n}\n";
+    for declared in [
+        "task containerTests(type: Test) {\n}\n",
+        "subprojects {\n  tasks.register('containerTests', Test) {\n  }\n}\n",
+        "val containerTests by tasks.registering(Test::class)\n",
+        "tasks.register<Test>(\"containerTests\") {}\n",
+    ] {
+        let files = [("build.gradle", declared), ("a/build.gradle", module)];
+        let called = effects_in(&files, "./gradlew :a:containerTests -i");
+        assert_eq!(called, [CONTAINERS], "{declared}");
+        assert!(effects_in(&files, "./gradlew spotlessCheck").is_empty());
+        let beside = [
+            ("settings.gradle", ""),
+            ("b/build.gradle", declared),
+            ("a/build.gradle", module),
+        ];
+        assert!(effects_in(&beside, "./gradlew containerTests").is_empty());
+    }
+}
+
+#[test]
+fn a_task_of_gradles_that_runs_docker_is_unknown() {
+    for (declared, found) in [
+        (
+            "task dist(type: Exec) {\n  executable \"sh\"\n  args \"-c\", \"docker build -t me/x docker\"\n}\n",
+            true,
+        ),
+        (
+            "tasks.register(\"dist\", Exec::class) {\n  commandLine(\"docker\", \"push\", \"me/x\")\n}\n",
+            true,
+        ),
+        (
+            "task dist {\n  doLast {\n    exec { commandLine 'docker', 'run', 'x' }\n  }\n}\n",
+            true,
+        ),
+        (
+            "task dist(type: Exec) {\n  commandLine 'echo'\n}\ntask other(type: Exec) {\n  commandLine 'docker'\n}\n",
+            false,
+        ),
+        ("task dist(type: Copy) {\n  from 'docker'\n}\n", false),
+    ] {
+        let files = [("build.gradle", declared)];
+        let seen = effects_in(&files, "./gradlew dist");
+        let said = seen
+            .iter()
+            .any(|line| line.starts_with("opaque Gradle's task `dist`"));
+        assert_eq!(said, found, "{declared}: {seen:?}");
+    }
+    let files = [(
+        "build.gradle",
+        "task push {\n  dependsOn x\n}\ntask x(type: Exec) {\n  commandLine 'docker'\n}\n",
+    )];
+    let seen = effects_in(&files, "docker login -u me -p $P; ./gradlew push");
+    assert_eq!(seen.last().map(String::as_str), Some("unlisted"));
+}
+
+#[test]
+fn variables_of_mavens_leave_tests_out() {
+    let files = [("pom.xml", "<artifactId>testcontainers</artifactId>")];
+    for name in ["MAVEN_ARGS", "MAVEN_CONFIG", "OTHER"] {
+        let seen = effects_in(
+            &files,
+            &format!("export {name}='-q -DskipTests'; ./mvnw verify"),
+        );
+        assert_eq!(seen.is_empty(), name != "OTHER", "{name}");
+    }
+}
+
+#[test]
+fn a_target_of_make_that_comes_out_of_a_pipe_is_unknown() {
+    let files = [
+        ("Makefile", "%/publish:\n\t./build.sh $(@D)\n"),
+        ("build.sh", "docker build $1\n"),
+    ];
+    let script = "find . -name Dockerfile | sed 's|/Dockerfile|/publish|g' | xargs -n1 make";
+    let seen = effects_in(&files, script);
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(
+        seen[0].starts_with("opaque make $(xargs): which target"),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn what_compose_would_build_may_come_out_of_an_archive() {
+    let files = [
+        (
+            "compose.yml",
+            "services:\n  app: {image: me/app, build: .}\n  other: {build: .}\n",
+        ),
+        ("Dockerfile", "FROM alpine:3\n"),
+    ];
+    let seen = effects_in(&files, "docker load -i x.tar; docker compose run app");
+    assert!(
+        seen.iter()
+            .any(|line| line.starts_with("opaque the build of `app`")),
+        "{seen:?}"
+    );
+    assert!(!seen.contains(&"pull alpine:3".to_owned()), "{seen:?}");
+    for script in [
+        "docker load -i x.tar; docker compose up --build app",
+        "docker load -i x.tar; docker compose run other",
+        "docker compose run app; docker load -i x.tar",
+    ] {
+        let seen = effects_in(&files, script);
+        assert!(
+            seen.contains(&"pull alpine:3".to_owned()),
+            "{script}: {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn an_argument_that_make_puts_in_is_one_argument() {
+    let files = [
+        ("Makefile", "r:\n\t./x.sh $(shell date) me/b\n"),
+        ("x.sh", "docker pull $2:$1\n"),
+    ];
+    assert_eq!(
+        effects_in(&files, "make r"),
+        ["pull me/b:$(shell date) always"]
+    );
 }

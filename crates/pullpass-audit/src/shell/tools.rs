@@ -14,7 +14,11 @@ use super::{Arg, Done, Shell};
 use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Mapped, Text};
+use crate::yaml::{Document, Node};
+
+/// Where Helm keeps its logins.
+const HELMS: &str = "~/.config/helm/registry";
 
 const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/tools.json"));
 
@@ -66,6 +70,8 @@ enum Where {
     #[default]
     Docker,
     Containers,
+    /// A file of Helm's own, then Docker's.
+    Helm,
     None,
 }
 
@@ -91,9 +97,9 @@ struct Tool {
     flags: Spec,
     #[serde(default)]
     store: Where,
-    /// Only what begins with `docker://` is an image of a registry.
+    /// Only what begins with this, as `docker://`, is an image of a registry.
     #[serde(default)]
-    transport: bool,
+    transport: Option<String>,
     /// A first word that looks like no image is something else: a folder, an archive.
     #[serde(default)]
     image_like: bool,
@@ -429,6 +435,7 @@ impl Line<'_> {
     fn perform(&self, shell: &Shell, run: &mut JobRun<'_>) {
         let store = match self.tool.store {
             Where::Docker => run.docker_store(),
+            Where::Helm => Store::Docker(Text::from(HELMS)),
             Where::Containers | Where::None => Store::Containers,
         };
         if let Some(login) = &self.deed.login {
@@ -480,6 +487,7 @@ impl Line<'_> {
         }
         let stores = match self.tool.store {
             Where::Docker => vec![run.docker_store()],
+            Where::Helm => vec![Store::Docker(Text::from(HELMS)), run.docker_store()],
             Where::Containers => vec![Store::Containers, run.docker_store()],
             Where::None => Vec::new(),
         };
@@ -543,6 +551,10 @@ impl Line<'_> {
         let Some(text) = input.known() else {
             return Vec::new();
         };
+        if let Some(images) = images_in_yaml(run, text) {
+            return images;
+        }
+        // A template, for one.
         let mut out = Vec::new();
         let mut end = 0;
         for line in text.text.split_inclusive('\n') {
@@ -625,8 +637,8 @@ impl Line<'_> {
         let all = self.values(run, pattern).into_iter();
         all.filter_map(|(text, span)| {
             let written = text.as_str();
-            if self.tool.transport {
-                let image = written.strip_prefix("docker://")?;
+            if let Some(transport) = &self.tool.transport {
+                let image = written.strip_prefix(transport.as_str())?;
                 return Some((Text::from(image), span));
             }
             // grype's and syft's, for where the image comes from.
@@ -754,6 +766,36 @@ fn images_in(line: &str) -> Vec<(usize, &str)> {
         );
     }
     out
+}
+
+/// The values of every key `image` in a text, one for each place; `None` where it is not YAML.
+fn images_in_yaml(run: &JobRun<'_>, text: &Mapped) -> Option<Vec<(Text, Span)>> {
+    let source = run.cx.sources.add(RepoPath::root(), text.text.clone());
+    let document = Document::parse(&source).ok()?;
+    let mut out: Vec<(Text, Span)> = Vec::new();
+    let mut open: Vec<Node<'_>> = document.roots().collect();
+    open.reverse();
+    while let Some(node) = open.pop() {
+        if out.len() >= 64 || open.len() > 10_000 || !run.cx.spend() {
+            break;
+        }
+        let mut inner: Vec<Node<'_>> = node.items().collect();
+        for entry in node.entries() {
+            let image = entry.value.as_str().filter(|image| !image.is_empty());
+            match image.filter(|_| entry.key.as_str() == Some("image")) {
+                Some(image) => {
+                    let Span { start, end, .. } = entry.value.value_span();
+                    let image = (Text::from(image), text.span(start as usize, end as usize));
+                    if !out.contains(&image) {
+                        out.push(image);
+                    }
+                }
+                None => inner.push(entry.value),
+            }
+        }
+        open.extend(inner.into_iter().rev());
+    }
+    Some(out)
 }
 
 /// Whether an image is a registry for a cluster, and not the cluster.

@@ -102,7 +102,12 @@ impl Shell {
         ] = word.parts.as_slice()
             && !text.contains('{')
         {
-            out.push(Arg::new(Text::new(text.clone()), self.place(word.span)));
+            // What make or the CI system puts in before the shell reads it may be several words, or none.
+            let put_in = !text.is_empty() && text.chars().all(is_hole);
+            out.push(Arg {
+                put_in,
+                ..Arg::new(Text::new(text.clone()), self.place(word.span))
+            });
             return true;
         }
         false
@@ -171,6 +176,7 @@ impl Shell {
                 span: place.unwrap_or(span),
                 mapped: mapped.clone().filter(|_| count == 1),
                 bare,
+                put_in: false,
                 array,
             });
         }
@@ -382,7 +388,7 @@ impl Shell {
 
     /// `$(...)`: executes the commands for their effects, and gives what they print.
     fn substitution(&mut self, run: &mut JobRun<'_>, list: &List, range: Range) -> Text {
-        let (_, printed) = self.capture(run, |shell, run| {
+        let (_, printed) = self.capture_as(run, true, |shell, run| {
             shell.apart(run, |shell, run| {
                 shell
                     .within(|shell| shell.items(run, list))

@@ -779,3 +779,14 @@ r:
     // Without `TAG` and with it, with `KIND`, with `TAG` given.
     assert_eq!(kept, [4]);
 }
+
+#[test]
+fn a_prerequisite_of_which_a_part_is_unknown_is_one_of_the_targets() {
+    let text = "env := $(shell git branch)\nd: d-$(env) $(env)\nd-main: b\nd-pr:\n\tpr\nb:\n\tb\n";
+    assert_eq!(
+        make(text, "d"),
+        "[if `d-$(shell git branch)` is `d-main`] b\n[if `d-$(shell git branch)` is `d-pr`] pr"
+    );
+    let pattern = "d: d-$(env)\nd-%:\n\tp\n";
+    assert_eq!(make(pattern, "d"), "p");
+}
