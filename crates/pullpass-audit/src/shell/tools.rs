@@ -768,8 +768,14 @@ fn images_in(line: &str) -> Vec<(usize, &str)> {
     out
 }
 
+/// Largest configuration of a cluster that is read as YAML, in bytes; real ones have a hundred lines.
+const MAX_CONFIGURATION: usize = 64 * 1024;
+
 /// The values of every key `image` in a text, one for each place; `None` where it is not YAML.
 fn images_in_yaml(run: &JobRun<'_>, text: &Mapped) -> Option<Vec<(Text, Span)>> {
+    if text.text.len() > MAX_CONFIGURATION || !run.cx.spend_shell(text.text.len()) {
+        return None;
+    }
     let source = run.cx.sources.add(RepoPath::root(), text.text.clone());
     let document = Document::parse(&source).ok()?;
     let mut out: Vec<(Text, Span)> = Vec::new();
