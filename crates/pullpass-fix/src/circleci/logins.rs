@@ -21,12 +21,13 @@ use crate::meaning::{Intent, Value};
 use crate::names::Names;
 use crate::put::{self, Step};
 use crate::repo::{Repo, is_as_root};
+use crate::script::{self, is_one_command, only_signs_in};
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
 
 use super::file::{Files, Runs, runs_of, variable};
 use super::mend;
-use super::outline::{Outline, Scope, script, step_name, underscores};
+use super::outline::{Outline, Scope, script as script_of, step_name, underscores};
 
 /// The version that is imported where no orb of the file says another.
 const ORB_VERSION: &str = "4.0.1";
@@ -367,7 +368,7 @@ impl<'a> Writer<'a, '_> {
         {
             return false;
         }
-        if let Some(script) = script(item) {
+        if let Some(script) = script_of(item) {
             return is_one_command(script) || only_signs_in(script);
         }
         let Some(name) = step_name(item) else {
@@ -551,6 +552,7 @@ impl<'a> Writer<'a, '_> {
                         && self.is_wished(item)
                         && !self.is_inside_login_command(list)
                         && self.signs_in_only(job, item)
+                        && self.works_there(effect, need, names)
                     {
                         found = Some(item);
                     }
@@ -569,15 +571,16 @@ impl<'a> Writer<'a, '_> {
                 .value
                 .get("parameters")
                 .is_some_and(|p| p.entries().iter().any(|p| p.value.get("default").is_none()));
-            let fits =
-                !required && is_login_command(entry.value) && self.signs_in(entry.value, names);
+            let fits = !required
+                && is_login_command(entry.value)
+                && self.signs_in(entry.value, need, names);
             fits.then(|| Step::New(Yaml::text(name)))
         })
     }
 
     /// Whether a command signs in to Docker Hub with the names that are to be used, in the form that was
     /// asked for.
-    fn signs_in(&self, definition: Node<'a>, names: &Names) -> bool {
+    fn signs_in(&self, definition: Node<'a>, need: &Need<'a>, names: &Names) -> bool {
         let cx = &self.repo.survey.cx;
         let effects = circleci::command(cx, &self.path, definition.use_span());
         effects.iter().filter(|e| is_hub_login(e)).any(|effect| {
@@ -586,8 +589,42 @@ impl<'a> Writer<'a, '_> {
                 .last()
                 .and_then(|&span| self.outline.item(span))
                 .and_then(|(list, index)| list.items().nth(index));
-            self.uses_names(effect, names) && item.is_some_and(|item| self.is_wished(item))
+            self.uses_names(effect, names)
+                && item.is_some_and(|item| self.is_wished(item))
+                && self.works_there(effect, need, names)
         })
+    }
+
+    /// Whether a login of another job works before the first pull of this one. Where it is a program of the
+    /// repository, that must be there by then, and so must every variable that it reads.
+    fn works_there(&self, effect: &Effect, need: &Need<'a>, names: &Names) -> bool {
+        let Some(file) = self.jobs.first().map(|job| job.file) else {
+            return false;
+        };
+        let files = script::others(self.repo, effect, file);
+        if files.is_empty() {
+            return true;
+        }
+        let is_checked_out = need
+            .list
+            .items()
+            .take(need.index)
+            .any(|item| step_name(item) == Some("checkout"));
+        // What one job or one step is given, another has not.
+        let mut set = Vec::new();
+        if let Some(root) = self.outline.scopes.first().map(|scope| scope.root) {
+            put::walk(root, 0, &mut |node| {
+                let given = node.get("environment").map(Node::entries);
+                let keys = given.unwrap_or_default().into_iter();
+                set.extend(keys.filter_map(|entry| entry.key.as_str()));
+            });
+        }
+        let is_carried = |name: &str| {
+            name == names.user
+                || name == names.token
+                || !set.contains(&name) && !self.style.text.contains("BASH_ENV")
+        };
+        is_checked_out && script::sign_in_anywhere(&files, is_carried, &set)
     }
 
     /// Whether a login is of the form that was asked for, if one was.
@@ -955,7 +992,7 @@ fn is_login_command(definition: Node<'_>) -> bool {
     let mut signs_in = false;
     for item in steps.items() {
         let name = step_name(item).unwrap_or("").replace('_', "-");
-        let login = script(item).map_or(name.ends_with("/check"), |s| {
+        let login = script_of(item).map_or(name.ends_with("/check"), |s| {
             s.contains("login") && (is_one_command(s) || only_signs_in(s))
         });
         if !login && !name.ends_with("/install-docker-credential-helper") {
@@ -964,45 +1001,6 @@ fn is_login_command(definition: Node<'_>) -> bool {
         signs_in |= login;
     }
     signs_in
-}
-
-/// A script of one line, a pipe at most.
-fn is_one_command(script: &str) -> bool {
-    let joined = script.trim().replace("\\\n", " ");
-    !joined.contains(['\n', ';']) && !joined.contains("&&") && !joined.contains("||")
-}
-
-/// A script that signs in where there is what to sign in with, and says so where there is not.
-fn only_signs_in(script: &str) -> bool {
-    let mut script = script.replace("\\\n", " ");
-    for (sign, becomes) in [("2>&1", ""), ("&&", "\n"), ("||", "\n"), (";", "\n")] {
-        script = script.replace(sign, becomes);
-    }
-    let mut statements = script
-        .lines()
-        .map(|s| {
-            s.trim()
-                .trim_start_matches("then ")
-                .trim_start_matches("else ")
-                .trim()
-        })
-        .map(|s| s.trim_start_matches('(').trim_end_matches(')').trim())
-        .filter(|s| !s.is_empty() && !s.starts_with('#'));
-    statements.all(|statement| {
-        let word = statement.split_whitespace().next().unwrap_or("");
-        let acts = ["$(", "`", "> ", ">> ", "&"];
-        let sets = word.split_once('=').is_some_and(|(name, _)| {
-            word == statement && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
-        });
-        let is_login = |part: &str| part.trim().starts_with("docker login");
-        matches!(word, "if" | "elif" | "then" | "else" | "fi")
-            || statement == "exit 0"
-            || !acts.iter().any(|sign| statement.contains(sign))
-                && statement.split('|').skip(1).all(is_login)
-                && (sets
-                    || matches!(word, "echo" | "printf" | "test" | "[" | "[[")
-                    || is_login(statement))
-    })
 }
 
 /// Whether the docker orb's credential helper can be installed: it needs Debian's packages and `sudo`.

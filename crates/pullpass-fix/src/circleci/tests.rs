@@ -1129,3 +1129,47 @@ fn a_login_asks_whether_there_is_what_to_sign_in_with_where_the_files_own_does()
     let new = "      - run:\n          name: Sign in to Docker Hub\n          command: if [ -n \"$P\" ]; then printf '%s' \"$P\" | docker login --username \"$U\" --password-stdin; fi\n";
     edited(&config(&more, ""), &config(&more, new), &wishes());
 }
+
+#[test]
+fn a_script_of_the_repository_is_called_only_where_it_is_and_has_its_variables() {
+    let config = |job: &str, other: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    machine: true\n{job}    steps:\n      - checkout\n      - run: ./login.sh\n      - run: docker run alpine:3.20 true\n  b:\n    machine: true\n    steps:\n{other}      - run: docker run alpine:3.20 true\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let script = "echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin\n";
+    let more = format!("{script}echo $LEVEL\n");
+    let checkout = "      - checkout\n";
+    for (job, other, script, is_called) in [
+        ("", checkout, script, true),
+        ("", checkout, &*more, true),
+        ("", "", script, false),
+        ("    environment: {LEVEL: 1}\n", checkout, &*more, false),
+        (
+            "",
+            checkout,
+            &*format!("{script}apt-get install -y jq\n"),
+            false,
+        ),
+    ] {
+        let text = config(job, other);
+        let tree = MemoryTree::new()
+            .with(PATH, text.as_str())
+            .with("login.sh", script);
+        let plan = fix(
+            &tree,
+            Scope::Repository,
+            &Options::default(),
+            &Policy::default(),
+            &wishes(),
+        );
+        assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+        let after = plan.files.first().map_or("", |f| f.after.as_str());
+        assert!(after.len() > text.len(), "{plan:#?}");
+        assert_eq!(
+            after.matches("./login.sh").count(),
+            1 + usize::from(is_called),
+            "{after}"
+        );
+    }
+}

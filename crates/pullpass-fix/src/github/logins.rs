@@ -437,8 +437,15 @@ fn into_job(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>, draft: &mut Draft) -> 
     }
     draft.needs = desk.names.needs();
     pass::secrets(desk, file, &desk.names.secrets(), &mut draft.parts)?;
-    let copy = own_way(desk.repo, desk.files, file, desk.names).filter(|item| {
-        condition.is_none() && (uses(*item).is_none() || is_checked_out(need)) && {
+    let copy = own_way(
+        desk.repo,
+        desk.files,
+        file,
+        desk.names,
+        is_checked_out(need),
+    )
+    .filter(|item| {
+        condition.is_none() && {
             // An alias or a copy of what stands further down reads as well as one of what stands above.
             !item.is_alias()
         }
@@ -457,12 +464,19 @@ fn into_job(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>, draft: &mut Draft) -> 
     insert(need, &step, draft)
 }
 
-/// Whether the repository is checked out before the place.
-fn is_checked_out(need: &Need<'_, '_>) -> bool {
-    need.list
-        .items()
-        .take(need.index)
-        .any(|item| uses(item) == Some("actions/checkout"))
+/// Whether the repository itself is checked out before the place, where its scripts are looked for.
+pub(super) fn is_checked_out(need: &Need<'_, '_>) -> bool {
+    let elsewhere = |item: Node<'_>| {
+        let given = |key: &str| item.get("with").is_some_and(|w| w.get(key).is_some());
+        item.get("if").is_some() || given("repository") || given("path")
+    };
+    let jobs = need.jobs();
+    jobs.iter().all(|job| job.node.get("defaults").is_none())
+        && need
+            .list
+            .items()
+            .take(need.index)
+            .any(|item| uses(item) == Some("actions/checkout") && !elsewhere(item))
 }
 
 pub(super) fn insert(

@@ -11,6 +11,7 @@ use pullpass_audit::yaml::Node;
 use crate::names;
 use crate::put;
 use crate::repo::Repo;
+use crate::script;
 use crate::{FixOptions, Needs};
 
 use super::files::{File, Files, JobNode, expression, named};
@@ -309,6 +310,7 @@ pub(super) fn own_way<'d>(
     files: &Files<'d>,
     file: &File<'d>,
     names: &Names,
+    checked_out: bool,
 ) -> Option<Node<'d>> {
     if !names.known || !hub_logins(repo, files).is_empty() {
         return None;
@@ -340,13 +342,67 @@ pub(super) fn own_way<'d>(
             };
             let text = put::text_of(file.style.text, item);
             let shorter = found.is_none_or(|f| text.len() < put::text_of(file.style.text, f).len());
-            if shorter && item.get("if").is_none() && signs_in_only(job, item) && stands_alone(item)
+            if shorter
+                && item.get("if").is_none()
+                && signs_in_only(job, item)
+                && stands_alone(item)
+                && (!needs_checkout(repo, effect, item)
+                    || checked_out && is_carried(repo, effect, file, list, item, names))
             {
                 found = Some(item);
             }
         }
     }
     found
+}
+
+/// Whether a step signs in by what stands in another file of the repository.
+pub(super) fn needs_checkout(repo: &Repo<'_, '_>, effect: &Effect, item: Node<'_>) -> bool {
+    !script::others(repo, effect, item.use_span().file).is_empty()
+}
+
+/// Whether a step that runs a program of the repository brings along all that this signs in with, and all else
+/// that it reads.
+fn is_carried(
+    repo: &Repo<'_, '_>,
+    effect: &Effect,
+    file: &File<'_>,
+    list: Node<'_>,
+    item: Node<'_>,
+    names: &Names,
+) -> bool {
+    let of_file = file.root.get("env");
+    let written = put::text_of(file.style.text, item);
+    let is_given = |secret: &str| {
+        let by_file = of_file.map(Node::entries).unwrap_or_default();
+        written.contains(secret)
+            || by_file
+                .iter()
+                .any(|e| e.value.as_str().is_some_and(|v| v.contains(secret)))
+    };
+    let user = match &names.user {
+        User::Secret(name) | User::Variable(name) => is_given(name),
+        User::Written(_) => true,
+    };
+    let files = script::others(repo, effect, item.use_span().file);
+    let jobs = file.jobs_of(list);
+    let set_here: Vec<&str> = jobs
+        .iter()
+        .filter_map(|job| job.node.get("env"))
+        .flat_map(Node::entries)
+        .filter_map(|entry| entry.key.as_str())
+        .collect();
+    let own = item.get("env");
+    let is_carried = |name: &str| {
+        let has = |env: Option<Node<'_>>| env.is_some_and(|env| env.get(name).is_some());
+        has(own)
+            || has(of_file) && !set_here.contains(&name)
+            || ["GITHUB_", "RUNNER_"].iter().any(|p| name.starts_with(p))
+            || matches!(name, "HOME" | "PATH" | "PWD" | "USER")
+    };
+    user && is_given(&names.token)
+        && jobs.iter().all(|job| job.node.get("defaults").is_none())
+        && script::sign_in_anywhere(&files, is_carried, &set_here)
 }
 
 /// Whether all that an item does in this job is to sign in.
@@ -359,10 +415,10 @@ pub(super) fn signs_in_only(job: &Job, item: Node<'_>) -> bool {
         .peekable();
     effects.peek().is_some()
         && effects.all(|e| matches!(e.kind, Kind::Login { .. }))
-        && item.get("run").and_then(Node::as_str).is_none_or(|script| {
-            let joined = script.trim().replace("\\\n", " ");
-            !joined.contains(['\n', ';']) && !joined.contains("&&") && !joined.contains("||")
-        })
+        && item
+            .get("run")
+            .and_then(Node::as_str)
+            .is_none_or(script::is_one_command)
 }
 
 /// Whether a step means the same wherever it stands: it uses no step before it, and no variable that it

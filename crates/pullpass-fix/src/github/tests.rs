@@ -204,6 +204,74 @@ fn a_script_that_signs_in_is_the_repositorys_own_way() {
 }
 
 #[test]
+fn a_script_of_the_repository_is_called_only_where_it_is_and_has_its_variables() {
+    let script = "#!/bin/sh\nset -eu\necho \"${HUB_PASS}\" | docker login --username \"${HUB_USER}\" --password-stdin\n";
+    let given = "HUB_USER: '${{ secrets.HUB_USER }}', HUB_PASS: '${{ secrets.HUB_PASS }}'";
+    let workflow = |head: &str, job: &str, step: &str, other: &str| {
+        format!(
+            "on: push\n{head}jobs:\n  a:\n    runs-on: ubuntu-latest\n{job}    steps:\n{CHECKOUT}      - run: ./setup.sh\n{step}{PULL}  b:\n    runs-on: ubuntu-latest\n    steps:\n{other}{PULL}"
+        )
+    };
+    let of_job = format!("    env: {{{given}}}\n");
+    let of_step = format!("        env: {{{given}}}\n");
+    let of_file = format!("env: {{{given}}}\n");
+    for (head, job, step, other, script, is_called) in [
+        ("", "", &*of_step, CHECKOUT, script, true),
+        (&*of_file, "", "", CHECKOUT, script, true),
+        // Not there.
+        ("", "", &*of_step, "", script, false),
+        (
+            "",
+            "",
+            &*of_step,
+            "      - uses: actions/checkout@v4\n        with: {repository: x/y}\n",
+            script,
+            false,
+        ),
+        // There, without what it signs in with.
+        ("", &*of_job, "", CHECKOUT, script, false),
+        ("", &*of_job, "", "", script, false),
+        // It does more, and reads more.
+        (
+            "",
+            "",
+            &*of_step,
+            CHECKOUT,
+            &*format!("{script}apt-get install -y jq\n"),
+            false,
+        ),
+        (
+            "",
+            "",
+            &*of_step,
+            CHECKOUT,
+            &*format!("{script}echo \"$LEVEL\"\n"),
+            false,
+        ),
+    ] {
+        let text = workflow(head, job, step, other);
+        let plan = plan_of(&[(PATH, &text), ("setup.sh", script)], &wishes());
+        assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+        let after = plan.files.first().map_or("", |f| f.after.as_str());
+        assert_eq!(
+            after.matches("./setup.sh").count(),
+            1 + usize::from(is_called),
+            "{text}{after}"
+        );
+        assert_eq!(after.contains("docker/login-action"), !is_called, "{after}");
+    }
+    // Where the script would stand before the checkout, it is not moved.
+    let late = job(
+        "push",
+        "",
+        &format!("{PULL}{CHECKOUT}      - run: ./setup.sh\n{of_step}"),
+    );
+    let plan = plan_of(&[(PATH, &late), ("setup.sh", script)], &review());
+    let after = plan.files.first().map_or("", |f| f.after.as_str());
+    assert!(after.contains("docker/login-action"), "{after}");
+}
+
+#[test]
 fn a_run_without_secrets_skips_the_login() {
     let before = job("[push, pull_request]", "", &format!("{CHECKOUT}{PULL}"));
     edited(
