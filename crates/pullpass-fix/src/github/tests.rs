@@ -454,6 +454,33 @@ fn where_docker_may_not_be_there_a_person_looks() {
         "      - run: |\n          if command -v docker; then docker pull alpine; fi\n",
     );
     assert_eq!(plan(&text, &wishes()).done.len(), 1);
+    // A login that has the condition of all that pulls happens only where `docker` is needed anyway.
+    let matrix = |condition: &str, run: &str| {
+        job(
+            "push",
+            "    strategy: {matrix: {os: [ubuntu-latest, windows-latest]}}\n",
+            &format!("      - if: {condition}\n        run: {run}\n"),
+        )
+        .replace("runs-on: ubuntu-latest", "runs-on: ${{ matrix.os }}")
+    };
+    for condition in [
+        "runner.os == 'Linux'",
+        "matrix.os == 'ubuntu-latest'",
+        "vars.X == 'y'",
+    ] {
+        let plan = plan(&matrix(condition, "docker run alpine:3 true"), &wishes());
+        assert_eq!((plan.done.len(), plan.withheld.len()), (1, 0), "{plan:#?}");
+        assert!(
+            plan.files[0]
+                .after
+                .contains(&format!("if: {condition}\n        with:"))
+        );
+    }
+    let asks = matrix(
+        "vars.X == 'y'",
+        "if command -v docker; then docker pull alpine; fi",
+    );
+    assert_eq!(plan(&asks, &wishes()).withheld.len(), 1);
     let elsewhere = text.replace("ubuntu-latest", "macos-latest");
     assert_eq!(plan(&elsewhere, &wishes()).withheld.len(), 1);
     let own = job("push", "", PULL).replace("ubuntu-latest", "[self-hosted, linux]");
