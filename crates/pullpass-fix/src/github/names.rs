@@ -98,7 +98,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn find(repo: &Repo<'_, '_>, files: &Files<'_>, wishes: &FixOptions) -> Self {
-        let own = own_pair(repo);
+        let own = own_pair(repo).or_else(|| written_pair(files));
         let known = own.is_some();
         let (user, token) = own.unwrap_or_else(|| {
             (
@@ -170,7 +170,11 @@ impl Names {
 
     fn learn_form(&mut self, repo: &Repo<'_, '_>, files: &Files<'_>) {
         let mut titles: BTreeMap<&str, usize> = BTreeMap::new();
-        for known in hub_logins(repo, files) {
+        let mut logins = hub_logins(repo, files);
+        if logins.is_empty() {
+            logins = written_logins(files);
+        }
+        for known in logins {
             if let Some(title) = known.item.get("name").and_then(Node::as_str)
                 && !title.contains("${{")
             {
@@ -185,9 +189,12 @@ impl Names {
                     .or_else(|| plain.then(|| written.to_owned()));
             }
         }
-        let most = titles
-            .into_iter()
-            .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)));
+        // What is named for a purpose of its own is no name for the others.
+        let plain = |title: &str| is_plain(title);
+        let most = titles.into_iter().max_by(|(a, n), (b, m)| {
+            let by_count = n.cmp(m).then_with(|| b.cmp(a));
+            plain(a).cmp(&plain(b)).then(by_count)
+        });
         if let Some((title, _)) = most {
             self.title = title.to_owned();
         }
@@ -226,6 +233,41 @@ impl Names {
     }
 }
 
+/// Whether the title of a login says that it signs in to Docker Hub, and nothing else.
+fn is_plain(title: &str) -> bool {
+    let words = [
+        "authenticate",
+        "authentication",
+        "auth",
+        "container",
+        "credentials",
+        "docker",
+        "dockerhub",
+        "hub",
+        "image",
+        "images",
+        "in",
+        "into",
+        "io",
+        "log",
+        "logging",
+        "login",
+        "on",
+        "onto",
+        "registry",
+        "sign",
+        "signin",
+        "the",
+        "to",
+        "with",
+    ];
+    let title = title.to_ascii_lowercase();
+    title
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.is_ascii() && !word.is_empty())
+        .all(|word| words.contains(&word))
+}
+
 fn environment(job: Node<'_>) -> Option<String> {
     let environment = job.get("environment")?;
     let name = environment
@@ -261,6 +303,47 @@ fn own_pair(repo: &Repo<'_, '_>) -> Option<(User, String)> {
         .into_iter()
         .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)))
         .map(|(pair, _)| pair)
+}
+
+/// The pair that most of the written logins name, also those that no run makes.
+fn written_pair(files: &Files<'_>) -> Option<(User, String)> {
+    let mut counted: BTreeMap<(User, String), usize> = BTreeMap::new();
+    for known in written_logins(files) {
+        let text = |key: &str| known.item.get("with")?.get(key)?.as_str();
+        let pair = || {
+            let token = named(text("password")?, "secrets")?;
+            let plain = !token.eq_ignore_ascii_case("GITHUB_TOKEN");
+            plain.then_some((User::of(text("username")?)?, token.to_owned()))
+        };
+        if let Some(pair) = pair() {
+            *counted.entry(pair).or_default() += 1;
+        }
+    }
+    counted
+        .into_iter()
+        .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)))
+        .map(|(pair, _)| pair)
+}
+
+/// The steps of workflows that sign in to Docker Hub by the login action, whether they are ever run or not.
+fn written_logins<'f, 'd>(files: &'f Files<'d>) -> Vec<Known<'f, 'd>> {
+    let mut out = Vec::new();
+    for file in files.all() {
+        for job in file.jobs() {
+            let steps = job.node.get("steps").into_iter().flat_map(Node::items);
+            out.extend(
+                steps
+                    .filter(|item| uses(*item) == Some(LOGIN_ACTION))
+                    .filter(|item| {
+                        let registry = item.get("with").and_then(|with| with.get("registry"));
+                        let registry = registry.and_then(Node::as_str).unwrap_or("");
+                        canonical_registry(registry) == DOCKER_HUB
+                    })
+                    .map(|item| Known { file, item }),
+            );
+        }
+    }
+    out
 }
 
 /// Whether an effect signs in to Docker Hub, under whatever condition and however well.

@@ -188,6 +188,59 @@ fn the_repositorys_own_names_registry_title_and_pin_are_used() {
 }
 
 #[test]
+fn a_login_that_no_run_makes_lends_its_names_too() {
+    let login = "      - name: Login to Docker Hub\n        uses: docker/login-action@v3\n        with:\n          username: ${{ vars.HUB_NAME }}\n          password: ${{ secrets.HUB_TOKEN }}\n";
+    for (env, condition) in [("env: {P: false}\n", "env.P == 'true'"), ("", "false")] {
+        let never = login.replace(
+            "        uses:",
+            &format!("        if: {condition}\n        uses:"),
+        );
+        let file = |first: &str| {
+            format!(
+                "{env}{}",
+                job(
+                    "push",
+                    "",
+                    &format!("{first}      - name: Test\n        run: docker pull alpine\n{never}")
+                )
+            )
+        };
+        edited(&file(""), &file(login), &wishes());
+    }
+}
+
+#[test]
+fn the_title_of_a_login_with_a_purpose_of_its_own_is_not_taken() {
+    let login = |title: &str| {
+        format!(
+            "      - name: {title}\n        uses: docker/login-action@v3\n        with:\n          username: ${{{{ secrets.U }}}}\n          password: ${{{{ secrets.T }}}}\n"
+        )
+    };
+    let push = "      - name: Push\n        run: docker push me/app\n";
+    let scout = login("DockerHub Login for Docker Scout");
+    let others = job(
+        "push",
+        "",
+        &format!(
+            "{scout}{push}{scout}{push}{}{push}",
+            login("DockerHub Login")
+        ),
+    );
+    let steps = "      - name: Test\n        run: docker pull alpine\n";
+    edited_files(
+        &[
+            (PATH, &job("push", "", steps)),
+            (".github/workflows/push.yml", &others),
+        ],
+        &[(
+            PATH,
+            &job("push", "", &format!("{}{steps}", login("DockerHub Login"))),
+        )],
+        &wishes(),
+    );
+}
+
+#[test]
 fn a_script_that_signs_in_is_the_repositorys_own_way() {
     let file = |login: &str| {
         format!(
