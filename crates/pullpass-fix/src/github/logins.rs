@@ -468,7 +468,7 @@ fn into_job(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>, draft: &mut Draft) -> 
         return by_oidc(desk, need, condition, draft);
     }
     draft.needs = desk.names.needs();
-    pass::secrets(desk, file, &desk.names.secrets(), &mut draft.parts)?;
+    pass::secrets_for(desk, file, need, &mut draft.parts)?;
     let copy = own_way(
         desk.repo,
         desk.files,

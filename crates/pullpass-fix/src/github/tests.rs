@@ -950,6 +950,29 @@ fn a_called_workflow_declares_the_secrets_however_it_says_that_it_can_be_called(
 }
 
 #[test]
+fn a_caller_whose_run_pulls_nothing_passes_no_secrets() {
+    let called = "on:\n  workflow_call:\n    inputs:\n      file: {type: string, required: true}\njobs:\n  build:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - run: docker build -f ${{ inputs.file }} .\n";
+    let caller = "on: push\njobs:\n  hub:\n    uses: ./.github/workflows/called.yml\n    with: {file: Dockerfile.hub}\n  other:\n    uses: ./.github/workflows/called.yml\n    with: {file: Dockerfile.ghcr}\n";
+    let passed = "    secrets:\n      DOCKER_USER: ${{ secrets.DOCKER_USER }}\n      DOCKER_ACCESS_TOKEN: ${{ secrets.DOCKER_ACCESS_TOKEN }}\n";
+    let files = [
+        (PATH, caller),
+        (CALLED, called),
+        ("Dockerfile.hub", "FROM alpine:3\n"),
+        ("Dockerfile.ghcr", "FROM ghcr.io/x/y:1\n"),
+    ];
+    let plan = plan_of(&files, &wishes());
+    assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+    let after = plan.files.iter().find(|f| f.path.as_str() == PATH);
+    let hub = "    with: {file: Dockerfile.hub}\n";
+    let expected = caller.replace(hub, &format!("{hub}{passed}"));
+    assert_eq!(
+        after.map(|f| f.after.as_str()),
+        Some(expected.as_str()),
+        "{plan:#?}"
+    );
+}
+
+#[test]
 fn secrets_go_through_workflows_that_call_each_other() {
     let middle = ".github/workflows/middle.yml";
     let inner = format!(
