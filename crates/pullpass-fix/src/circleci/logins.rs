@@ -49,8 +49,8 @@ struct Need<'d> {
     /// Some pull happens whenever the login does, so that `docker` is surely there.
     certain: bool,
     review: Option<String>,
-    /// A login that stands after the pull, as an item of the same list.
-    later: Option<usize>,
+    /// A login that stands after the pull, as an item of the same list; whether it can surely stand before.
+    later: Option<(usize, bool)>,
 }
 
 pub(super) fn propose(
@@ -334,15 +334,59 @@ impl<'a> Writer<'a, '_> {
         }
     }
 
-    /// An item after `index` in the same list that signs in to Docker Hub and does nothing else.
-    fn later(&self, job: &Job, list: Node<'a>, index: usize, depth: usize) -> Option<usize> {
+    /// An item after `index` in the same list that signs in to Docker Hub and does nothing else; and whether all that
+    /// it needs is there from the beginning of the job.
+    fn later(
+        &self,
+        job: &Job,
+        list: Node<'a>,
+        index: usize,
+        depth: usize,
+    ) -> Option<(usize, bool)> {
         job.effects.iter().find_map(|effect| {
             let span = *effect.within.get(depth).filter(|_| is_hub_login(effect))?;
             let (of, number) = self.outline.item(span)?;
             let item = of.items().nth(number)?;
             (of.identity() == list.identity() && number > index && self.signs_in_only(job, item))
-                .then_some(number)
+                .then(|| (number, self.needs_no_step(job, effect)))
         })
+    }
+
+    /// Whether a login needs nothing that another step makes: it is written in this file, and signs in with what the
+    /// project or a context holds.
+    fn needs_no_step(&self, job: &Job, effect: &Effect) -> bool {
+        let Kind::Login {
+            username, password, ..
+        } = &effect.kind
+        else {
+            return false;
+        };
+        let cx = &self.repo.survey.cx;
+        let set = self.set_in_steps();
+        let is_held = |text: &pullpass_audit::text::Text| {
+            let shown = cx.holes.show(text.as_str());
+            match variable(&shown) {
+                Some(name) => !set.contains(&name),
+                None => !shown.contains(['$', '<', '`']),
+            }
+        };
+        password.as_ref().is_some_and(is_held)
+            && username.as_ref().is_none_or(is_held)
+            && script::others(self.repo, effect, job.file).is_empty()
+            && !self.style.text.contains("BASH_ENV")
+    }
+
+    /// The variables that the file gives to some job, image or step.
+    fn set_in_steps(&self) -> Vec<&'a str> {
+        let mut set = Vec::new();
+        if let Some(root) = self.outline.scopes.first().map(|scope| scope.root) {
+            put::walk(root, 0, &mut |node| {
+                let given = node.get("environment").map(Node::entries);
+                let keys = given.unwrap_or_default().into_iter();
+                set.extend(keys.filter_map(|entry| entry.key.as_str()));
+            });
+        }
+        set
     }
 
     /// Whether all that an item does in this job is to sign in to Docker Hub.
@@ -434,14 +478,16 @@ impl<'a> Writer<'a, '_> {
         let moved = need
             .later
             .filter(|_| self.wishes.user_var.is_none() && self.wishes.token_var.is_none())
-            .and_then(|later| self.move_up(need, later));
-        if let Some(moved) = moved {
+            .and_then(|(later, sure)| Some((self.move_up(need, later)?, sure)));
+        if let Some((moved, sure)) = moved {
             part = moved;
             summary = "move the login before the first pull";
             credential.clear();
-            review.get_or_insert_with(|| {
-                "the login moves up: what it needs must be there by then".to_owned()
-            });
+            if !sure {
+                review.get_or_insert_with(|| {
+                    "the login moves up: what it needs must be there by then".to_owned()
+                });
+            }
         } else {
             review = review.or(guess);
             let step = if !need.powershell.contains(&true) {
@@ -611,14 +657,7 @@ impl<'a> Writer<'a, '_> {
             .take(need.index)
             .any(|item| step_name(item) == Some("checkout"));
         // What one job or one step is given, another has not.
-        let mut set = Vec::new();
-        if let Some(root) = self.outline.scopes.first().map(|scope| scope.root) {
-            put::walk(root, 0, &mut |node| {
-                let given = node.get("environment").map(Node::entries);
-                let keys = given.unwrap_or_default().into_iter();
-                set.extend(keys.filter_map(|entry| entry.key.as_str()));
-            });
-        }
+        let set = self.set_in_steps();
         let is_carried = |name: &str| {
             name == names.user
                 || name == names.token
@@ -914,7 +953,7 @@ impl<'a> Writer<'a, '_> {
         if !alone(dash) || !alone(target) || login.is_alias() && !self.is_above(login, need) {
             return None;
         }
-        let from = style::above(text, dash);
+        let from = put::above_login(text, dash, need.list.items().count() == later + 1);
         let end = style::line_end(text, style::value_end(text, login));
         let to = end + text.get(end..)?.find('\n')? + 1;
         let moved = text.get(from..to)?;

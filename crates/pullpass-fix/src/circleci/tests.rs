@@ -466,23 +466,43 @@ fn a_login_command_with_a_name_that_cannot_be_called_is_not_called() {
 }
 
 #[test]
-fn a_login_after_the_pull_is_moved_up_when_that_was_asked_for() {
+fn a_login_after_the_pull_is_moved_up() {
     let pull = "      - run: docker pull alpine:3.20\n";
     let login = "      - run:\n          name: Login\n          command: echo \"$P\" | docker login -u \"$U\" --password-stdin\n";
+    let push = "      - run: docker push me/app\n";
+    for (above, moves) in [
+        ("", ""),
+        ("      # Sign in to push.\n", "      # Sign in to push.\n"),
+        ("      # Upload to both registries.\n", ""),
+    ] {
+        let stays = if moves.is_empty() { above } else { "" };
+        edited(
+            &machine("", &format!("      - checkout\n{pull}{above}{login}{push}")),
+            &machine(
+                "",
+                &format!("      - checkout\n{moves}{login}{pull}{stays}{push}"),
+            ),
+            &wishes(),
+        );
+    }
+}
+
+#[test]
+fn a_login_that_may_need_a_step_is_moved_up_when_that_was_asked_for() {
+    let pull = "      - run: docker pull alpine:3.20\n";
+    let login = "      - run: echo \"$P\" | docker login -u \"$U\" --password-stdin\n";
+    let make = "      - run: echo export P=$(vault read x) >> $BASH_ENV\n";
     let before = machine(
         "",
-        &format!("      - checkout\n{pull}{login}      - run: docker push me/app\n"),
+        &format!("{pull}{make}{login}      - run: docker push me/app\n"),
     );
     edited(&before, &before, &wishes());
     assert_eq!(plan(&before, &wishes()).withheld.len(), 1);
-    edited(
-        &before,
-        &machine(
-            "",
-            &format!("      - checkout\n{login}{pull}      - run: docker push me/app\n"),
-        ),
-        &review(),
+    let expected = machine(
+        "",
+        &format!("{login}{pull}{make}      - run: docker push me/app\n"),
     );
+    edited(&before, &expected, &review());
 }
 
 #[test]
