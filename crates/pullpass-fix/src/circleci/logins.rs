@@ -27,10 +27,13 @@ use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
 
 use super::file::{Files, Runs, runs_of, variable};
 use super::mend;
-use super::outline::{Outline, Scope, script as script_of, step_name, underscores};
+use super::outline::{Outline, Scope, arguments, script as script_of, step_name, underscores};
 
 /// The version that is imported where no orb of the file says another.
 const ORB_VERSION: &str = "4.0.1";
+
+/// The last version whose parameters are spelled with hyphens.
+const HYPHENS_VERSION: &str = "2.8.2";
 
 /// From how many places on the same plain step is a command that each of them calls.
 const WORTH_A_COMMAND: usize = 3;
@@ -49,6 +52,8 @@ struct Need<'d> {
     /// Some pull happens whenever the login does, so that `docker` is surely there.
     certain: bool,
     review: Option<String>,
+    /// A login stands before it and cannot work; why a person should look.
+    broken: Option<String>,
     /// A login that stands after the pull, as an item of the same list; whether it can surely stand before.
     later: Option<(usize, bool)>,
 }
@@ -298,6 +303,7 @@ impl<'a> Writer<'a, '_> {
             powershell: BTreeSet::new(),
             certain: false,
             review: None,
+            broken: None,
             later: None,
         });
         need.index = need.index.min(index);
@@ -325,7 +331,7 @@ impl<'a> Writer<'a, '_> {
                     need.review.get_or_insert_with(|| format!("a login is there already and depends on a condition, perhaps for builds that have no credential: {}", pull.reason));
                 }
                 Cause::LoginBroken => {
-                    need.review.get_or_insert_with(|| {
+                    need.broken.get_or_insert_with(|| {
                         format!("a login is there already and cannot work: {}", pull.reason)
                     });
                 }
@@ -479,7 +485,33 @@ impl<'a> Writer<'a, '_> {
             .later
             .filter(|_| self.wishes.user_var.is_none() && self.wishes.token_var.is_none())
             .and_then(|(later, sure)| Some((self.move_up(need, later)?, sure)));
-        if let Some((moved, sure)) = moved {
+        let call = self.undeclared_call(need, scope);
+        let stray = self.stray(need, scope);
+        if stray.is_none() {
+            review = review.or_else(|| need.broken.clone());
+        }
+        if let Some((orb, version)) = call {
+            let Some(version) = version else {
+                return leave(
+                    &format!(
+                        "a step before it calls the orb `{orb}`, which is not declared, with parameters that the version of the docker orb here does not have: declare it at a version that has them"
+                    ),
+                    out,
+                );
+            };
+            let import = Yaml::text(format!("circleci/docker@{version}"));
+            if self
+                .add_to_section(scope, "orbs", orb, &import, &mut part)
+                .is_none()
+            {
+                return leave("the orbs are written in a way that is not edited", out);
+            }
+            summary = "declare the orb of the login before the first pull";
+            credential.clear();
+            review = Some(format!(
+                "the orb `{orb}` is called and not declared; that `circleci/docker@{version}` is meant is a guess"
+            ));
+        } else if let Some((moved, sure)) = moved {
             part = moved;
             summary = "move the login before the first pull";
             credential.clear();
@@ -504,7 +536,6 @@ impl<'a> Writer<'a, '_> {
             let Some(step) = step else {
                 return leave("the file is written in a way that is not edited", out);
             };
-            let stray = self.stray(need, scope);
             let place = stray.map_or(need.index, |(index, _)| index);
             let style = self.style.inside(need.list);
             let edit = match stray {
@@ -733,7 +764,9 @@ impl<'a> Writer<'a, '_> {
         let orbs = root.root.get("version").and_then(Node::as_str) == Some("2.1");
         let form = self.wishes.login.unwrap_or_else(|| {
             let by_hand = self.repo.audit.logins.iter().any(|l| {
-                l.provider == Provider::CircleCi && l.registry.as_deref() == Some(DOCKER_HUB)
+                l.provider == Provider::CircleCi
+                    && l.registry.as_deref() == Some(DOCKER_HUB)
+                    && l.broken.is_none()
             });
             if by_hand && self.outline.docker_version().is_none() {
                 Login::Run
@@ -803,7 +836,7 @@ impl<'a> Writer<'a, '_> {
             None => {
                 let free = ["docker", "circleci-docker", "docker-orb"]
                     .into_iter()
-                    .find(|name| !scope.declares_orb(name))?;
+                    .find(|name| !scope.declares_orb(name) && !self.outline.gives_to_orb(name))?;
                 let import = Yaml::text(format!("circleci/docker@{version}"));
                 self.add_to_section(scope, "orbs", free, &import, part)?;
                 free.to_owned()
@@ -932,9 +965,41 @@ impl<'a> Writer<'a, '_> {
                     Some((orb, _)) => scope.declares_orb(orb),
                 };
                 let name = name.to_ascii_lowercase();
-                let meant = name.contains("docker") && name.contains("login");
+                let signs_in = name.contains("login") || name.ends_with("/check");
+                let meant = name.contains("docker") && signs_in;
                 meant && !declared
             })
+    }
+
+    /// The orb of a step before the pull that signs in with arguments, as `docker/check` does, where the orb is not
+    /// declared; and the version of the docker orb that has such parameters, if there can be one here.
+    fn undeclared_call(
+        &self,
+        need: &Need<'a>,
+        scope: &Scope<'a>,
+    ) -> Option<(&'a str, Option<&'a str>)> {
+        need.list.items().take(need.index).find_map(|item| {
+            let (orb, inner) = step_name(item)
+                .filter(|_| item.is_mapping())?
+                .split_once('/')?;
+            let meant = orb.to_ascii_lowercase().contains("docker") && inner == "check";
+            if !meant || scope.declares_orb(orb) {
+                return None;
+            }
+            let given = arguments(item).map(Node::entries).unwrap_or_default();
+            let has = |sign: char| {
+                let mut keys = given.iter().filter_map(|entry| entry.key.as_str());
+                keys.any(|key| key.contains(sign))
+            };
+            let fits = |version: &str| !has(if underscores(version) { '-' } else { '_' });
+            let known = scope.docker_orb().map(|(_, version)| version);
+            let known = known.or_else(|| self.outline.docker_version());
+            let version = match known {
+                Some(version) => Some(version).filter(|v| fits(v)),
+                None => [ORB_VERSION, HYPHENS_VERSION].into_iter().find(|v| fits(v)),
+            };
+            Some((orb, version))
+        })
     }
 
     /// Takes the login at `later` out and puts it, as it is, before item `need.index`.

@@ -1193,3 +1193,69 @@ fn a_script_of_the_repository_is_called_only_where_it_is_and_has_its_variables()
         );
     }
 }
+
+/// A job `build` with these steps before its pull, alone and in an inline orb.
+fn undeclared(steps: &str) -> [String; 2] {
+    let indented = steps
+        .replace("      -", "          -")
+        .replace("\n          d", "\n              d");
+    [
+        format!(
+            "version: 2.1\njobs:\n  build:\n    machine: true\n    steps:\n{steps}      - run: docker run alpine:3.20 true\nworkflows: {{w: {{jobs: [build]}}}}\n"
+        ),
+        format!(
+            "version: 2.1\norbs:\n  one:\n    jobs:\n      build:\n        machine: true\n        steps:\n{indented}          - run: docker run alpine:3.20 true\nworkflows: {{w: {{jobs: [one/build]}}}}\n"
+        ),
+    ]
+}
+
+#[test]
+fn the_orb_of_a_call_with_arguments_is_declared_where_it_is_not() {
+    let call = |user: &str, password: &str| {
+        format!(
+            "      - docker/check:\n          {user}: HUB_USER\n          {password}: HUB_TOKEN\n"
+        )
+    };
+    for (steps, version) in [
+        (call("docker-username", "docker-password"), "2.8.2"),
+        (call("docker_username", "docker_password"), "4.0.1"),
+    ] {
+        for text in undeclared(&steps) {
+            assert_eq!(after(&text, &wishes()), text);
+            let withheld = plan(&text, &wishes()).withheld;
+            assert!(withheld[0].why.contains("is a guess"), "{withheld:#?}");
+            let after = after(&text, &review());
+            assert!(
+                after.contains(&format!("docker: circleci/docker@{version}\n")),
+                "{after}"
+            );
+            assert_eq!(after.matches("/check").count(), 1, "{after}");
+            assert!(!after.contains("dockerhub_login"), "{after}");
+        }
+    }
+    // Another version is imported, which spells them otherwise.
+    let [text, _] = undeclared(&call("docker-username", "docker-password"));
+    let text = text.replace(
+        "jobs:\n  build",
+        "orbs:\n  other: circleci/docker@4.0.1\njobs:\n  build",
+    );
+    let plan = plan(&text, &review());
+    assert!(plan.files.is_empty(), "{plan:#?}");
+    assert!(
+        plan.left[0].reason.contains("declare it at a version"),
+        "{plan:#?}"
+    );
+}
+
+#[test]
+fn a_call_of_what_is_not_declared_gives_way_to_a_login_with_the_names_that_there_are() {
+    let [text, _] = undeclared("      - docker/check\n");
+    let found = after(&text, &wishes());
+    assert_eq!(found.matches("/check").count(), 1, "{found}");
+    assert!(found.contains("docker_username: DOCKER_USER"), "{found}");
+    let orbs = "version: 2.1\norbs:\n  common:\n    commands:\n      dockerhub_login:\n        steps:\n          - run: echo \"$HUB_TOKEN\" | docker login --username $HUB_USER --password-stdin\n  one:\n    jobs:\n      build:\n        machine: true\n        steps:\n          - common/dockerhub_login\n          - run: docker run alpine:3.20 true\nworkflows: {w: {jobs: [one/build]}}\n";
+    let found = after(orbs, &wishes());
+    assert!(found.contains("docker_username: HUB_USER"), "{found}");
+    assert!(found.contains("docker_password: HUB_TOKEN"), "{found}");
+    assert!(!found.contains("- common/dockerhub_login"), "{found}");
+}
