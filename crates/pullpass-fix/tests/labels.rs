@@ -14,7 +14,7 @@ const GITHUB: &str = ".github/workflows/ci.yml";
 fn said_and_done(files: &[(&str, &str)], rule: &str) -> (Vec<Fixable>, [usize; 2]) {
     let mut tree = MemoryTree::new();
     for (path, text) in files {
-        tree = tree.with(*path, *text);
+        tree = tree.with(path, *text);
     }
     let (options, policy) = (Options::default(), Policy::default());
     let found = audit(&tree, &options, &policy).findings;
