@@ -43,6 +43,16 @@ pub enum Fixable {
 }
 
 impl Fixable {
+    /// What is true of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, _) | (_, Self::None) => Self::None,
+            (Self::Review, _) | (_, Self::Review) => Self::Review,
+            (Self::Safe, Self::Safe) => Self::Safe,
+        }
+    }
+
     /// Its name in reports.
     #[must_use]
     pub fn name(self) -> &'static str {

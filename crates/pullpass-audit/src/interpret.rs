@@ -951,11 +951,13 @@ impl<'j> Walk<'_, 'j> {
                 Cause::OtherRegistry,
                 &|l| {
                     let registry = l.registry.as_deref().unwrap_or_default();
-                    format!(
-                        "{} signs in to `{}`, not to Docker Hub",
-                        l.how,
-                        self.cx.holes.show(registry)
-                    )
+                    let registry = self.cx.holes.show(registry);
+                    // What is told in words is no name of a host.
+                    let registry = match registry.split_once("'s .") {
+                        Some((whose, host)) => format!("{whose}'s registry at `{host}`"),
+                        None => format!("`{registry}`"),
+                    };
+                    format!("{} signs in to {registry}, not to Docker Hub", l.how)
                 },
             )
         });

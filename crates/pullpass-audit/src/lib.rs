@@ -13,6 +13,7 @@ pub mod circleci;
 pub mod compose;
 pub mod context;
 pub mod dockerfile;
+pub mod editable;
 pub mod effect;
 pub mod finding;
 pub mod github;

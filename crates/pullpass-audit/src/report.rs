@@ -8,8 +8,9 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::archive::Archives;
 use crate::context::Context;
+use crate::editable;
 use crate::effect::{Effect, Job, Kind};
-use crate::finding::{Audit, Finding, Literal, Policy};
+use crate::finding::{Audit, Finding, Fixable, Literal, Policy};
 use crate::interpret::{Judged, RawCredential, interpret};
 use crate::rules::{self, Seen};
 use crate::silence;
@@ -50,11 +51,12 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
     }
     let Build {
         mut places,
-        pulls,
+        mut pulls,
         logins,
         literals,
         ..
     } = build;
+    editable::judge(cx, jobs, &mut pulls, &logins);
     let unused = cx
         .take_unused()
         .into_iter()
@@ -257,6 +259,7 @@ impl Build<'_> {
                 broken: broken.as_deref().map(Into::into),
                 forks: job.forks,
                 conditional: !effect.guards.is_empty(),
+                by_event: editable::is_about_events(&effect.guards),
                 secret,
             };
             match self.logins.iter_mut().rev().find(|l| {
@@ -316,6 +319,11 @@ impl Places<'_> {
             runner: job.runner,
             by_host: judged.by_host,
             has_slot: effect.is_some_and(|e| e.slot.is_some()),
+            edit: match effect {
+                Some(effect) if !judged.by_host => editable::of_effect(cx, job, effect),
+                _ => Fixable::Safe,
+            },
+            certain: effect.is_some_and(editable::is_certain),
             reach: effect.map_or(Reach::Job, Reach::of),
             forks: job.forks,
             reached: job.reached,
@@ -361,6 +369,12 @@ fn credential(
 
 /// Puts together what two runs of one job say of the same pull.
 fn combine(pull: &mut Pull, other: Pull) {
+    let edit = pull.edit.and(other.edit);
+    combine_verdicts(pull, other);
+    pull.edit = edit;
+}
+
+fn combine_verdicts(pull: &mut Pull, other: Pull) {
     if pull.auth == other.auth {
         return;
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::effect::{By, Effect, Forks, Kind, Provider, Puller, Runner, Store};
+use crate::finding::Fixable;
 
 /// As whom a pull is made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -202,6 +203,10 @@ pub struct Pull {
     /// Whether the repository has a place where a credential for it can be written beside the image;
     /// for one that an orb chooses there is none.
     pub has_slot: bool,
+    /// How far an edit of the repository can authenticate it, as its step and its job tell.
+    pub edit: Fixable,
+    /// Whether it happens under no condition.
+    pub certain: bool,
     /// Which logins help, where it is the job that pulls.
     pub reach: Reach,
     /// Whether a fork's pull request can start the job.
@@ -239,6 +244,8 @@ pub struct Login {
     pub forks: Forks,
     /// Whether it happens under a condition.
     pub conditional: bool,
+    /// Whether its conditions ask for nothing but what started the run.
+    pub by_event: bool,
     /// Whether its credential comes from the CI system's secrets, which forks do not get.
     pub secret: bool,
 }

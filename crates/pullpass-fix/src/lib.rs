@@ -33,6 +33,7 @@ pub mod names;
 pub mod plan;
 pub mod put;
 pub mod repo;
+mod script;
 pub mod style;
 
 use pullpass_audit::effect::Provider;

@@ -401,3 +401,27 @@ pub fn nothing(path: &pullpass_audit::source::RepoPath) -> Part {
         intents: Vec::new(),
     }
 }
+
+/// Where a login begins that is moved: with the comments above it that are about it. Others are about what comes
+/// after it as well, and stay, unless it is the last of its list.
+#[must_use]
+pub fn above_login(text: &str, dash: usize, is_last: bool) -> usize {
+    let (above, line) = (style::above(text, dash), style::line_start(text, dash));
+    let comments = text.get(above..line).unwrap_or("").to_ascii_lowercase();
+    let about = [
+        "log in",
+        "login",
+        "logs in",
+        "logged in",
+        "logging in",
+        "sign",
+        "auth",
+        "credential",
+        "limit",
+    ];
+    if is_last || about.iter().any(|word| comments.contains(word)) {
+        above
+    } else {
+        line
+    }
+}

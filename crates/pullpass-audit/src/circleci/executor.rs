@@ -248,10 +248,17 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 .map(|v| self.resolver.with_variables(&v))
                 .unwrap_or_default()
         };
+        let password = part("password");
+        // One that is written out is written there, whatever merges it.
+        let is_written = !password.is_empty() && !password.is_one_hole();
+        let span = match auth.get("password").filter(|_| is_written) {
+            Some(written) => written.span(),
+            None => auth.span(),
+        };
         Declared::Credential {
             username: part("username"),
-            password: part("password"),
-            span: auth.span(),
+            password,
+            span,
             sometimes_empty: false,
         }
     }

@@ -49,8 +49,8 @@ struct Lowering<'c, 'd> {
     resolver: Resolver<'c, 'd>,
     /// The root's jobs by name, for the places of their names.
     job_keys: OnceCell<HashMap<&'d str, Node<'d>>>,
-    /// The root's commands that were called, by name.
-    called: RefCell<HashSet<String>>,
+    /// The commands that were called, by the places of their definitions.
+    called: RefCell<HashSet<Span>>,
 }
 
 impl<'c, 'd> Lowering<'c, 'd> {

@@ -37,6 +37,13 @@ const HARMLESS: [&str; 12] = [
 /// Shells that run something other than shell commands.
 const OTHER_LANGUAGES: [&str; 5] = ["python", "node", "ruby", "perl", "php"];
 
+/// Whether a step that nothing declares was meant to sign in to Docker Hub: `dockerhub_login`, `docker/check`.
+fn is_meant_to_sign_in(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let signs_in = name.contains("login") || name.ends_with("/check");
+    name.contains("docker") && signs_in
+}
+
 /// What the steps of one job share beside the run itself.
 pub(super) struct Walk {
     /// Where things are on the job's machine.
@@ -167,8 +174,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
             .find(self.cx, self.shelf, "commands", name);
         match found {
             Found::Here(node, scope) => {
-                if Rc::ptr_eq(&scope, &self.resolver.root.scope) {
-                    self.called.borrow_mut().insert(name.to_owned());
+                if matches!(scope.origin, Origin::Written) {
+                    self.called.borrow_mut().insert(node.use_span());
                 }
                 let span = named.use_span();
                 let command = (std::ptr::from_ref(node.document()), node.identity());
@@ -208,6 +215,24 @@ impl<'c, 'd> Lowering<'c, 'd> {
             }
             Found::Undeclared => {
                 self.undeclared(named, "command", &shown);
+                if is_meant_to_sign_in(&shown) && named.frame.pin.is_none() {
+                    let (kind, what) = match shown.split_once('/') {
+                        Some((orb, _)) if !named.frame.scope.declares_orb(orb) => ("orb", orb),
+                        _ => ("command", shown.as_str()),
+                    };
+                    let kind = Kind::Login {
+                        registry: Text::default(),
+                        username: None,
+                        password: None,
+                        store: run.docker_store(),
+                        how: format!("`{shown}`").into(),
+                        broken: Some(
+                            format!("the {kind} `{what}` is not declared where it is called")
+                                .into(),
+                        ),
+                    };
+                    run.emit(named.use_span(), kind);
+                }
                 self.given_steps(run, walk, arguments);
             }
         }
@@ -328,20 +353,22 @@ impl<'c, 'd> Lowering<'c, 'd> {
         }
     }
 
-    /// Notes the commands of the root that sign in to Docker Hub and that nothing calls.
+    /// Notes the commands that sign in to Docker Hub and that nothing calls: of the file, and of its inline orbs.
     pub(super) fn note_unused_logins(&self) {
-        let root = &self.resolver.root;
-        let commands = root.scope.root.get("commands").map(Node::entries);
-        for entry in commands.unwrap_or_default() {
+        self.note_unused_in(&self.resolver.root.scope, "", 0);
+    }
+
+    fn note_unused_in(&self, scope: &Rc<Scope<'d>>, prefix: &str, depth: usize) {
+        let section = |name: &str| scope.root.get(name).map(Node::entries).unwrap_or_default();
+        for entry in section("commands") {
             let Some(name) = entry.key.as_str() else {
                 continue;
             };
-            if self.called.borrow().contains(name) || !entry.value.is_mapping() {
+            let is_called = self.called.borrow().contains(&entry.value.use_span());
+            if is_called || !entry.value.is_mapping() || !self.cx.spend() {
                 continue;
             }
-            let frame = self
-                .resolver
-                .bind(entry.value, &root.scope, None, &[], None);
+            let frame = self.resolver.bind(entry.value, scope, None, &[], None);
             let body = Value::new(entry.value, &Rc::new(frame));
             let Some(steps) = body.get("steps") else {
                 continue;
@@ -349,11 +376,21 @@ impl<'c, 'd> Lowering<'c, 'd> {
             let mut run = JobRun::new(self.cx);
             self.steps(&mut run, &mut Walk::alone(), &steps);
             let signs_in = run.effects().iter().any(|effect| {
-                matches!(&effect.kind, Kind::Login { registry, .. }
+                matches!(&effect.kind, Kind::Login { registry, broken: None, .. }
                     if registry.known().is_some_and(|r| canonical_registry(r) == DOCKER_HUB))
             });
             if signs_in {
-                self.cx.note_unused(entry.key.use_span(), name);
+                let name = format!("{prefix}{name}");
+                self.cx.note_unused(entry.key.use_span(), &name);
+            }
+        }
+        for entry in section("orbs") {
+            if depth < MAX_DEPTH
+                && entry.value.is_mapping()
+                && let Some(name) = entry.key.as_str()
+                && let Some(inner) = scope.written_orb(self.cx, self.shelf, name)
+            {
+                self.note_unused_in(&inner, &format!("{prefix}{name}/"), depth + 1);
             }
         }
     }

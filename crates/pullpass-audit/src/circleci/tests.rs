@@ -474,6 +474,7 @@ workflows: {w: {jobs: [mine/a, mine/b]}}
             "  login docker.io $DOCKER_LOGIN/$DOCKER_PASSWORD by docker/check :10",
             "mine/b",
             "  executor inner/x :8",
+            "  login  / by `docker/check` BROKEN the orb `docker` is not declared where it is called :13",
         ]
     );
     assert_eq!(
@@ -1481,4 +1482,80 @@ workflows:
         ]
     );
     assert_eq!(audit.pulls[2].cause, Cause::LoginLater);
+}
+
+#[test]
+fn a_login_that_nothing_declares_cannot_work_in_each_job_that_calls_it() {
+    let rules = |text: &str| -> Vec<(String, u32, String)> {
+        let tree = crate::source::MemoryTree::new().with(".circleci/config.yml", text);
+        let audit = crate::audit(&tree, &Default::default(), &Default::default());
+        let found = audit.findings.into_iter();
+        let named = |f: crate::finding::Finding| (f.rule.to_owned(), f.place.line, f.message);
+        found.map(named).collect()
+    };
+    let in_orbs = "version: 2.1\norbs:\n  common:\n    commands:\n      dockerhub_login:\n        steps:\n          - run: echo \"$T\" | docker login --username $U --password-stdin\n  one:\n    jobs:\n      build: {machine: true, steps: [common/dockerhub_login, {run: docker run alpine:3.20 true}]}\n  two:\n    jobs:\n      build: {machine: true, steps: [common/dockerhub_login, {run: docker run alpine:3.21 true}]}\nworkflows: {w: {jobs: [one/build, two/build]}}\n";
+    let found = rules(in_orbs);
+    let of = |rule: &str| found.iter().filter(|(of, ..)| of == rule).count();
+    assert_eq!(
+        (of("login-cannot-work"), of("login-never-used"), found.len()),
+        (2, 1, 3),
+        "{found:#?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|f| f.2.contains("`common/dockerhub_login` signs in")),
+        "{found:#?}"
+    );
+    assert!(
+        found.iter().any(|f| f
+            .2
+            .contains("the orb `common` is not declared where it is called")),
+        "{found:#?}"
+    );
+    for step in [
+        "dockerhub_login",
+        "docker/check",
+        "{docker/check: {docker-username: U}}",
+    ] {
+        let text = format!(
+            "version: 2.1\njobs:\n  a: {{machine: true, steps: [{step}, {{run: docker run alpine:3.20 true}}]}}\n  b: {{machine: true, steps: [{step}, {{run: docker run alpine:3.21 true}}]}}\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        );
+        let found = rules(&text);
+        assert!(
+            found.iter().all(|f| f.0 == "login-cannot-work") && found.len() == 2,
+            "{found:#?}"
+        );
+    }
+    let unused = "version: 2.1\norbs:\n  mine:\n    orbs: {docker: circleci/docker@1.4.0}\n    commands:\n      dockerhub_login:\n        steps: [{docker/check: {docker-password: T, docker-username: U}}]\n    jobs:\n      build: {machine: true, steps: [{run: docker run alpine:3.20 true}]}\nworkflows: {w: {jobs: [mine/build]}}\n";
+    let found = rules(unused);
+    assert!(
+        found.iter().any(|f| f.0 == "login-never-used" && f.1 == 6),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_registry_that_is_told_in_words_is_no_host() {
+    let text = "version: 2.1\njobs:\n  b:\n    machine: true\n    steps:\n      - run: eval $(aws ecr get-login --region $R --no-include-email)\n      - run: docker run alpine:3.20 true\nworkflows: {w: {jobs: [b]}}\n";
+    let tree = crate::source::MemoryTree::new().with(".circleci/config.yml", text);
+    let audit = crate::audit(&tree, &Default::default(), &Default::default());
+    let reason = &audit.pulls[0].reason;
+    assert!(
+        reason.contains("signs in to the account's registry at `amazonaws.com`, not"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_password_is_told_of_where_it_is_written_and_once() {
+    let text = "version: 2.1\nexecutors:\n  a:\n    docker:\n      - image: cimg/base:2024.01\n        auth: &hub\n          username: someone\n          password: not-a-real-password-1\n  b:\n    docker:\n      - image: cimg/go:1.23\n        auth:\n          <<: *hub\njobs:\n  x: {executor: a, steps: [checkout]}\n  y: {executor: b, steps: [checkout]}\nworkflows: {w: {jobs: [x, y]}}\n";
+    let tree = crate::source::MemoryTree::new().with(".circleci/config.yml", text);
+    let audit = crate::audit(&tree, &Default::default(), &Default::default());
+    let found = audit
+        .findings
+        .iter()
+        .filter(|f| f.rule == "literal-credential");
+    let found: Vec<(u32, &[String])> = found.map(|f| (f.place.line, &*f.jobs)).collect();
+    assert_eq!(found, [(8, &["x".to_owned(), "y".to_owned()][..])]);
 }

@@ -66,7 +66,7 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             pull.reason
         ));
         let fix = if pull.cause == Cause::LoggedOut || pull.cause == Cause::OtherStore {
-            Fixable::Review
+            Fixable::None
         } else {
             login_fix(pull)
         };

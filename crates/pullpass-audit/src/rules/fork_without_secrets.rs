@@ -65,7 +65,7 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
                 "{} in {{jobs}} fails in a fork's pull request, which gets no secrets",
                 login.how
             );
-            out.push(Draft::of_login(login, message, help, Fixable::Review));
+            out.push(Draft::of_login(login, message, help, Fixable::None));
         }
     }
     for pull in seen

@@ -1,10 +1,12 @@
 //! A password in the file is a password for everybody who can read the file.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Draft, Rule, Seen};
 use crate::finding::{Fixable, Severity};
 use crate::verdict::Login;
+use crate::verdict::Place;
 
 pub(super) const RULE: Rule = Rule {
     id: "literal-credential",
@@ -74,16 +76,22 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
         );
         out.push(Draft::of_login(login, message, help, Fixable::None));
     }
+    // One password may be for several images, and is written once.
+    let mut messages: BTreeMap<&Place, String> = BTreeMap::new();
     for pull in seen.pulls {
         let literal = pull
             .credential
             .as_ref()
             .is_some_and(|c| c.password.as_deref() == Some(crate::verdict::Credential::REDACTED));
         if literal && pull.by_host {
-            let message = format!(
-                "the password for {} is written in the file",
-                super::name(pull)
-            );
+            let place = pull.decided_by.as_ref().unwrap_or(&pull.place);
+            let message = messages.entry(place).or_insert_with(|| {
+                format!(
+                    "the password for {} is written in the file",
+                    super::name(pull)
+                )
+            });
+            let message = message.clone();
             let mut draft = Draft::of_pull(pull, message, help, Fixable::None);
             // It can be read, whether CI uses it or not.
             draft.reached = true;

@@ -1,6 +1,7 @@
 //! The login is there, and comes too late.
 
-use super::{Draft, Rule, Seen, anonymous_severity, name};
+use super::{Draft, Rule, Seen, anonymous_severity, login_fix, login_of, name};
+use crate::effect::Provider;
 use crate::finding::{Fixable, Severity};
 use crate::verdict::{Auth, Cause};
 
@@ -59,12 +60,21 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             name(pull),
             pull.reason
         );
+        // What another step may have made by then cannot be seen, nor what a condition is for.
+        let by_script = pull.provider == Provider::GitHub
+            && login_of(seen, pull)
+                .is_none_or(|login| &*login.how != "docker/login-action" || !login.by_event);
+        let fix = if by_script {
+            login_fix(pull).and(Fixable::Review)
+        } else {
+            login_fix(pull)
+        };
         out.push(
             Draft::of_pull(
                 pull,
                 message,
                 "move the login before the first step that pulls",
-                Fixable::Review,
+                fix,
             )
             .at(anonymous_severity(pull)),
         );

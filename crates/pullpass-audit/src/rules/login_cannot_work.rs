@@ -1,6 +1,6 @@
 //! A login stands in the right place and can never succeed.
 
-use super::{Draft, Rule, Seen, anonymous_severity, name};
+use super::{Draft, Rule, Seen, anonymous_severity, login_fix, name};
 use crate::finding::{Fixable, Severity};
 use crate::verdict::{Auth, Cause};
 
@@ -66,8 +66,13 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             pull.reason
         );
         out.push(
-            Draft::of_pull(pull, message, "mend the login before it", Fixable::Review)
-                .at(anonymous_severity(pull)),
+            Draft::of_pull(
+                pull,
+                message,
+                "mend the login before it",
+                login_fix(pull).and(Fixable::Review),
+            )
+            .at(anonymous_severity(pull)),
         );
     }
 }

@@ -1,8 +1,9 @@
 //! The login happens on some paths only.
 
-use super::{Draft, Rule, Seen, name};
+use super::{Draft, Rule, Seen, login_fix, login_of, name};
+use crate::effect::Provider;
 use crate::finding::{Fixable, Severity};
-use crate::verdict::Auth;
+use crate::verdict::{Auth, Cause};
 
 pub(super) const RULE: Rule = Rule {
     id: "login-conditional",
@@ -56,11 +57,19 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             name(pull),
             pull.reason
         );
+        let by_event = pull.cause == Cause::LoginConditional
+            && pull.provider == Provider::GitHub
+            && login_of(seen, pull).is_some_and(|l| l.by_event && &*l.how == "docker/login-action");
+        let fix = if by_event {
+            login_fix(pull)
+        } else {
+            login_fix(pull).and(Fixable::Review)
+        };
         out.push(Draft::of_pull(
             pull,
             message,
             "sign in under no condition that the pull does not have",
-            Fixable::Review,
+            fix,
         ));
     }
 }

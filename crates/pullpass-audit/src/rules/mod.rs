@@ -191,10 +191,19 @@ fn login_fix(pull: &Pull) -> Fixable {
     if pull.by_host && !pull.has_slot || !is_within_reach(pull) {
         Fixable::None
     } else if pull.by_host && pull.forks == Forks::WithoutSecrets {
-        Fixable::Review
+        pull.edit.and(Fixable::Review)
     } else {
-        Fixable::Safe
+        pull.edit
     }
+}
+
+/// The login that decided the verdict.
+fn login_of<'s>(seen: &'s Seen<'_>, pull: &Pull) -> Option<&'s Login> {
+    let place = pull.decided_by.as_ref()?;
+    let same = |login: &&Login| {
+        login.place == *place && login.job == pull.job && login.job_file == pull.job_file
+    };
+    seen.logins.iter().find(same)
 }
 
 /// Whether a login step of the job can authenticate it.
@@ -278,8 +287,9 @@ fn collect(rule: &Rule, chosen: Option<Severity>, drafts: Vec<Draft>, out: &mut 
                 .job
                 .filter(|job| !known.jobs.iter().any(|name| **name == **job));
             known.jobs.extend(new.map(|job| job.to_string()));
-            if known.fix == Fixable::Safe {
-                known.fix = draft.fix;
+            // Of some of its jobs it holds, and of others not.
+            if known.fix != draft.fix {
+                known.fix = Fixable::Review;
             }
             continue;
         }

@@ -58,7 +58,7 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             name(pull)
         ));
         let fix = if pull.has_slot {
-            Fixable::Safe
+            pull.edit
         } else {
             Fixable::None
         };

@@ -1,11 +1,13 @@
 //! What is known of a configuration beside its jobs: the workflow entries that a context can be
 //! named on, and the scopes that its names live in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use hashbrown::HashMap;
+use pullpass_audit::circleci;
 use pullpass_audit::effect::{Declared, Effect, Job, Kind, Provider};
+use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::text::Text;
 use pullpass_audit::yaml::{Document, Node, Style as Written};
@@ -13,9 +15,12 @@ use pullpass_audit::yaml::{Document, Node, Style as Written};
 use crate::edit::Edit;
 use crate::meaning::{Intent, Value};
 use crate::names::Names;
+use crate::put;
 use crate::repo::Repo;
 use crate::style::{self, Style, Yaml};
 use crate::{FixOptions, Part};
+
+use super::outline::Outline;
 
 /// The name in `$NAME` and `${NAME}`.
 pub(crate) fn variable(reference: &str) -> Option<&str> {
@@ -82,6 +87,48 @@ impl Files {
             files.holders = Self::holders(repo, names);
         }
         files
+    }
+
+    /// The variables that most of the commands that sign in to Docker Hub do it with, whether they are called or not.
+    pub(super) fn declared_pair(&self, repo: &Repo<'_, '_>) -> Option<(String, String)> {
+        let cx = &repo.survey.cx;
+        let mut counted: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for (path, document) in &self.documents {
+            let Some(outline) = Outline::of(document) else {
+                continue;
+            };
+            let commands = outline.scopes.iter().filter_map(|s| s.root.get("commands"));
+            for command in commands.flat_map(Node::entries) {
+                let text = put::text_of(Style::of(document).text, command.value);
+                if !text.contains("login") && !text.contains("/check") {
+                    continue;
+                }
+                for effect in circleci::command(cx, path, command.value.use_span()) {
+                    let Kind::Login {
+                        registry,
+                        username: Some(user),
+                        password: Some(token),
+                        broken: None,
+                        ..
+                    } = &effect.kind
+                    else {
+                        continue;
+                    };
+                    let (user, token) =
+                        (cx.holes.show(user.as_str()), cx.holes.show(token.as_str()));
+                    if canonical_registry(registry.as_str()) == DOCKER_HUB
+                        && let (Some(user), Some(token)) = (variable(&user), variable(&token))
+                    {
+                        let pair = (user.to_owned(), token.to_owned());
+                        *counted.entry(pair).or_default() += 1;
+                    }
+                }
+            }
+        }
+        counted
+            .into_iter()
+            .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)))
+            .map(|(pair, _)| pair)
     }
 
     fn holders(repo: &Repo<'_, '_>, names: &Names) -> BTreeSet<Contexts> {

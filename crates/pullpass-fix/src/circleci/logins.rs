@@ -21,15 +21,19 @@ use crate::meaning::{Intent, Value};
 use crate::names::Names;
 use crate::put::{self, Step};
 use crate::repo::{Repo, is_as_root};
+use crate::script::{self, is_one_command, only_signs_in};
 use crate::style::{self, Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Login, Part, Proposal, Safety};
 
 use super::file::{Files, Runs, runs_of, variable};
 use super::mend;
-use super::outline::{Outline, Scope, script, step_name, underscores};
+use super::outline::{Outline, Scope, arguments, script as script_of, step_name, underscores};
 
 /// The version that is imported where no orb of the file says another.
 const ORB_VERSION: &str = "4.0.1";
+
+/// The last version whose parameters are spelled with hyphens.
+const HYPHENS_VERSION: &str = "2.8.2";
 
 /// From how many places on the same plain step is a command that each of them calls.
 const WORTH_A_COMMAND: usize = 3;
@@ -48,8 +52,10 @@ struct Need<'d> {
     /// Some pull happens whenever the login does, so that `docker` is surely there.
     certain: bool,
     review: Option<String>,
-    /// A login that stands after the pull, as an item of the same list.
-    later: Option<usize>,
+    /// A login stands before it and cannot work; why a person should look.
+    broken: Option<String>,
+    /// A login that stands after the pull, as an item of the same list; whether it can surely stand before.
+    later: Option<(usize, bool)>,
 }
 
 pub(super) fn propose(
@@ -297,6 +303,7 @@ impl<'a> Writer<'a, '_> {
             powershell: BTreeSet::new(),
             certain: false,
             review: None,
+            broken: None,
             later: None,
         });
         need.index = need.index.min(index);
@@ -324,7 +331,7 @@ impl<'a> Writer<'a, '_> {
                     need.review.get_or_insert_with(|| format!("a login is there already and depends on a condition, perhaps for builds that have no credential: {}", pull.reason));
                 }
                 Cause::LoginBroken => {
-                    need.review.get_or_insert_with(|| {
+                    need.broken.get_or_insert_with(|| {
                         format!("a login is there already and cannot work: {}", pull.reason)
                     });
                 }
@@ -333,15 +340,59 @@ impl<'a> Writer<'a, '_> {
         }
     }
 
-    /// An item after `index` in the same list that signs in to Docker Hub and does nothing else.
-    fn later(&self, job: &Job, list: Node<'a>, index: usize, depth: usize) -> Option<usize> {
+    /// An item after `index` in the same list that signs in to Docker Hub and does nothing else; and whether all that
+    /// it needs is there from the beginning of the job.
+    fn later(
+        &self,
+        job: &Job,
+        list: Node<'a>,
+        index: usize,
+        depth: usize,
+    ) -> Option<(usize, bool)> {
         job.effects.iter().find_map(|effect| {
             let span = *effect.within.get(depth).filter(|_| is_hub_login(effect))?;
             let (of, number) = self.outline.item(span)?;
             let item = of.items().nth(number)?;
             (of.identity() == list.identity() && number > index && self.signs_in_only(job, item))
-                .then_some(number)
+                .then(|| (number, self.needs_no_step(job, effect)))
         })
+    }
+
+    /// Whether a login needs nothing that another step makes: it is written in this file, and signs in with what the
+    /// project or a context holds.
+    fn needs_no_step(&self, job: &Job, effect: &Effect) -> bool {
+        let Kind::Login {
+            username, password, ..
+        } = &effect.kind
+        else {
+            return false;
+        };
+        let cx = &self.repo.survey.cx;
+        let set = self.set_in_steps();
+        let is_held = |text: &pullpass_audit::text::Text| {
+            let shown = cx.holes.show(text.as_str());
+            match variable(&shown) {
+                Some(name) => !set.contains(&name),
+                None => !shown.contains(['$', '<', '`']),
+            }
+        };
+        password.as_ref().is_some_and(is_held)
+            && username.as_ref().is_none_or(is_held)
+            && script::others(self.repo, effect, job.file).is_empty()
+            && !self.style.text.contains("BASH_ENV")
+    }
+
+    /// The variables that the file gives to some job, image or step.
+    fn set_in_steps(&self) -> Vec<&'a str> {
+        let mut set = Vec::new();
+        if let Some(root) = self.outline.scopes.first().map(|scope| scope.root) {
+            put::walk(root, 0, &mut |node| {
+                let given = node.get("environment").map(Node::entries);
+                let keys = given.unwrap_or_default().into_iter();
+                set.extend(keys.filter_map(|entry| entry.key.as_str()));
+            });
+        }
+        set
     }
 
     /// Whether all that an item does in this job is to sign in to Docker Hub.
@@ -367,7 +418,7 @@ impl<'a> Writer<'a, '_> {
         {
             return false;
         }
-        if let Some(script) = script(item) {
+        if let Some(script) = script_of(item) {
             return is_one_command(script) || only_signs_in(script);
         }
         let Some(name) = step_name(item) else {
@@ -433,14 +484,42 @@ impl<'a> Writer<'a, '_> {
         let moved = need
             .later
             .filter(|_| self.wishes.user_var.is_none() && self.wishes.token_var.is_none())
-            .and_then(|later| self.move_up(need, later));
-        if let Some(moved) = moved {
+            .and_then(|(later, sure)| Some((self.move_up(need, later)?, sure)));
+        let call = self.undeclared_call(need, scope);
+        let stray = self.stray(need, scope);
+        if stray.is_none() {
+            review = review.or_else(|| need.broken.clone());
+        }
+        if let Some((orb, version)) = call {
+            let Some(version) = version else {
+                return leave(
+                    &format!(
+                        "a step before it calls the orb `{orb}`, which is not declared, with parameters that the version of the docker orb here does not have: declare it at a version that has them"
+                    ),
+                    out,
+                );
+            };
+            let import = Yaml::text(format!("circleci/docker@{version}"));
+            if self
+                .add_to_section(scope, "orbs", orb, &import, &mut part)
+                .is_none()
+            {
+                return leave("the orbs are written in a way that is not edited", out);
+            }
+            summary = "declare the orb of the login before the first pull";
+            credential.clear();
+            review = Some(format!(
+                "the orb `{orb}` is called and not declared; that `circleci/docker@{version}` is meant is a guess"
+            ));
+        } else if let Some((moved, sure)) = moved {
             part = moved;
             summary = "move the login before the first pull";
             credential.clear();
-            review.get_or_insert_with(|| {
-                "the login moves up: what it needs must be there by then".to_owned()
-            });
+            if !sure {
+                review.get_or_insert_with(|| {
+                    "the login moves up: what it needs must be there by then".to_owned()
+                });
+            }
         } else {
             review = review.or(guess);
             let step = if !need.powershell.contains(&true) {
@@ -457,7 +536,6 @@ impl<'a> Writer<'a, '_> {
             let Some(step) = step else {
                 return leave("the file is written in a way that is not edited", out);
             };
-            let stray = self.stray(need, scope);
             let place = stray.map_or(need.index, |(index, _)| index);
             let style = self.style.inside(need.list);
             let edit = match stray {
@@ -551,6 +629,7 @@ impl<'a> Writer<'a, '_> {
                         && self.is_wished(item)
                         && !self.is_inside_login_command(list)
                         && self.signs_in_only(job, item)
+                        && self.works_there(effect, need, names)
                     {
                         found = Some(item);
                     }
@@ -569,15 +648,16 @@ impl<'a> Writer<'a, '_> {
                 .value
                 .get("parameters")
                 .is_some_and(|p| p.entries().iter().any(|p| p.value.get("default").is_none()));
-            let fits =
-                !required && is_login_command(entry.value) && self.signs_in(entry.value, names);
+            let fits = !required
+                && is_login_command(entry.value)
+                && self.signs_in(entry.value, need, names);
             fits.then(|| Step::New(Yaml::text(name)))
         })
     }
 
     /// Whether a command signs in to Docker Hub with the names that are to be used, in the form that was
     /// asked for.
-    fn signs_in(&self, definition: Node<'a>, names: &Names) -> bool {
+    fn signs_in(&self, definition: Node<'a>, need: &Need<'a>, names: &Names) -> bool {
         let cx = &self.repo.survey.cx;
         let effects = circleci::command(cx, &self.path, definition.use_span());
         effects.iter().filter(|e| is_hub_login(e)).any(|effect| {
@@ -586,8 +666,35 @@ impl<'a> Writer<'a, '_> {
                 .last()
                 .and_then(|&span| self.outline.item(span))
                 .and_then(|(list, index)| list.items().nth(index));
-            self.uses_names(effect, names) && item.is_some_and(|item| self.is_wished(item))
+            self.uses_names(effect, names)
+                && item.is_some_and(|item| self.is_wished(item))
+                && self.works_there(effect, need, names)
         })
+    }
+
+    /// Whether a login of another job works before the first pull of this one. Where it is a program of the
+    /// repository, that must be there by then, and so must every variable that it reads.
+    fn works_there(&self, effect: &Effect, need: &Need<'a>, names: &Names) -> bool {
+        let Some(file) = self.jobs.first().map(|job| job.file) else {
+            return false;
+        };
+        let files = script::others(self.repo, effect, file);
+        if files.is_empty() {
+            return true;
+        }
+        let is_checked_out = need
+            .list
+            .items()
+            .take(need.index)
+            .any(|item| step_name(item) == Some("checkout"));
+        // What one job or one step is given, another has not.
+        let set = self.set_in_steps();
+        let is_carried = |name: &str| {
+            name == names.user
+                || name == names.token
+                || !set.contains(&name) && !self.style.text.contains("BASH_ENV")
+        };
+        is_checked_out && script::sign_in_anywhere(&files, is_carried, &set)
     }
 
     /// Whether a login is of the form that was asked for, if one was.
@@ -657,7 +764,9 @@ impl<'a> Writer<'a, '_> {
         let orbs = root.root.get("version").and_then(Node::as_str) == Some("2.1");
         let form = self.wishes.login.unwrap_or_else(|| {
             let by_hand = self.repo.audit.logins.iter().any(|l| {
-                l.provider == Provider::CircleCi && l.registry.as_deref() == Some(DOCKER_HUB)
+                l.provider == Provider::CircleCi
+                    && l.registry.as_deref() == Some(DOCKER_HUB)
+                    && l.broken.is_none()
             });
             if by_hand && self.outline.docker_version().is_none() {
                 Login::Run
@@ -727,7 +836,7 @@ impl<'a> Writer<'a, '_> {
             None => {
                 let free = ["docker", "circleci-docker", "docker-orb"]
                     .into_iter()
-                    .find(|name| !scope.declares_orb(name))?;
+                    .find(|name| !scope.declares_orb(name) && !self.outline.gives_to_orb(name))?;
                 let import = Yaml::text(format!("circleci/docker@{version}"));
                 self.add_to_section(scope, "orbs", free, &import, part)?;
                 free.to_owned()
@@ -856,9 +965,41 @@ impl<'a> Writer<'a, '_> {
                     Some((orb, _)) => scope.declares_orb(orb),
                 };
                 let name = name.to_ascii_lowercase();
-                let meant = name.contains("docker") && name.contains("login");
+                let signs_in = name.contains("login") || name.ends_with("/check");
+                let meant = name.contains("docker") && signs_in;
                 meant && !declared
             })
+    }
+
+    /// The orb of a step before the pull that signs in with arguments, as `docker/check` does, where the orb is not
+    /// declared; and the version of the docker orb that has such parameters, if there can be one here.
+    fn undeclared_call(
+        &self,
+        need: &Need<'a>,
+        scope: &Scope<'a>,
+    ) -> Option<(&'a str, Option<&'a str>)> {
+        need.list.items().take(need.index).find_map(|item| {
+            let (orb, inner) = step_name(item)
+                .filter(|_| item.is_mapping())?
+                .split_once('/')?;
+            let meant = orb.to_ascii_lowercase().contains("docker") && inner == "check";
+            if !meant || scope.declares_orb(orb) {
+                return None;
+            }
+            let given = arguments(item).map(Node::entries).unwrap_or_default();
+            let has = |sign: char| {
+                let mut keys = given.iter().filter_map(|entry| entry.key.as_str());
+                keys.any(|key| key.contains(sign))
+            };
+            let fits = |version: &str| !has(if underscores(version) { '-' } else { '_' });
+            let known = scope.docker_orb().map(|(_, version)| version);
+            let known = known.or_else(|| self.outline.docker_version());
+            let version = match known {
+                Some(version) => Some(version).filter(|v| fits(v)),
+                None => [ORB_VERSION, HYPHENS_VERSION].into_iter().find(|v| fits(v)),
+            };
+            Some((orb, version))
+        })
     }
 
     /// Takes the login at `later` out and puts it, as it is, before item `need.index`.
@@ -877,7 +1018,7 @@ impl<'a> Writer<'a, '_> {
         if !alone(dash) || !alone(target) || login.is_alias() && !self.is_above(login, need) {
             return None;
         }
-        let from = style::above(text, dash);
+        let from = put::above_login(text, dash, need.list.items().count() == later + 1);
         let end = style::line_end(text, style::value_end(text, login));
         let to = end + text.get(end..)?.find('\n')? + 1;
         let moved = text.get(from..to)?;
@@ -955,7 +1096,7 @@ fn is_login_command(definition: Node<'_>) -> bool {
     let mut signs_in = false;
     for item in steps.items() {
         let name = step_name(item).unwrap_or("").replace('_', "-");
-        let login = script(item).map_or(name.ends_with("/check"), |s| {
+        let login = script_of(item).map_or(name.ends_with("/check"), |s| {
             s.contains("login") && (is_one_command(s) || only_signs_in(s))
         });
         if !login && !name.ends_with("/install-docker-credential-helper") {
@@ -964,45 +1105,6 @@ fn is_login_command(definition: Node<'_>) -> bool {
         signs_in |= login;
     }
     signs_in
-}
-
-/// A script of one line, a pipe at most.
-fn is_one_command(script: &str) -> bool {
-    let joined = script.trim().replace("\\\n", " ");
-    !joined.contains(['\n', ';']) && !joined.contains("&&") && !joined.contains("||")
-}
-
-/// A script that signs in where there is what to sign in with, and says so where there is not.
-fn only_signs_in(script: &str) -> bool {
-    let mut script = script.replace("\\\n", " ");
-    for (sign, becomes) in [("2>&1", ""), ("&&", "\n"), ("||", "\n"), (";", "\n")] {
-        script = script.replace(sign, becomes);
-    }
-    let mut statements = script
-        .lines()
-        .map(|s| {
-            s.trim()
-                .trim_start_matches("then ")
-                .trim_start_matches("else ")
-                .trim()
-        })
-        .map(|s| s.trim_start_matches('(').trim_end_matches(')').trim())
-        .filter(|s| !s.is_empty() && !s.starts_with('#'));
-    statements.all(|statement| {
-        let word = statement.split_whitespace().next().unwrap_or("");
-        let acts = ["$(", "`", "> ", ">> ", "&"];
-        let sets = word.split_once('=').is_some_and(|(name, _)| {
-            word == statement && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
-        });
-        let is_login = |part: &str| part.trim().starts_with("docker login");
-        matches!(word, "if" | "elif" | "then" | "else" | "fi")
-            || statement == "exit 0"
-            || !acts.iter().any(|sign| statement.contains(sign))
-                && statement.split('|').skip(1).all(is_login)
-                && (sets
-                    || matches!(word, "echo" | "printf" | "test" | "[" | "[[")
-                    || is_login(statement))
-    })
 }
 
 /// Whether the docker orb's credential helper can be installed: it needs Debian's packages and `sudo`.

@@ -128,6 +128,17 @@ impl<'d> Outline<'d> {
             .collect()
     }
 
+    /// Whether a step gives arguments to something of an orb by this name.
+    pub(super) fn gives_to_orb(&self, orb: &str) -> bool {
+        let lists = self.items.values().filter(|(_, index)| *index == 0);
+        let mut items = lists.flat_map(|(list, _)| list.items());
+        items.any(|item| {
+            let name = step_name(item).filter(|_| item.is_mapping());
+            name.and_then(|name| name.split_once('/'))
+                .is_some_and(|(of, _)| of == orb)
+        })
+    }
+
     /// The scope of a list of steps; that of the file where a workflow gives it.
     pub(super) fn scope_of(&self, list: Node<'d>) -> usize {
         self.lists.get(&list.identity()).copied().unwrap_or(0)

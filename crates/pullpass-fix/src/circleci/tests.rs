@@ -466,23 +466,43 @@ fn a_login_command_with_a_name_that_cannot_be_called_is_not_called() {
 }
 
 #[test]
-fn a_login_after_the_pull_is_moved_up_when_that_was_asked_for() {
+fn a_login_after_the_pull_is_moved_up() {
     let pull = "      - run: docker pull alpine:3.20\n";
     let login = "      - run:\n          name: Login\n          command: echo \"$P\" | docker login -u \"$U\" --password-stdin\n";
+    let push = "      - run: docker push me/app\n";
+    for (above, moves) in [
+        ("", ""),
+        ("      # Sign in to push.\n", "      # Sign in to push.\n"),
+        ("      # Upload to both registries.\n", ""),
+    ] {
+        let stays = if moves.is_empty() { above } else { "" };
+        edited(
+            &machine("", &format!("      - checkout\n{pull}{above}{login}{push}")),
+            &machine(
+                "",
+                &format!("      - checkout\n{moves}{login}{pull}{stays}{push}"),
+            ),
+            &wishes(),
+        );
+    }
+}
+
+#[test]
+fn a_login_that_may_need_a_step_is_moved_up_when_that_was_asked_for() {
+    let pull = "      - run: docker pull alpine:3.20\n";
+    let login = "      - run: echo \"$P\" | docker login -u \"$U\" --password-stdin\n";
+    let make = "      - run: echo export P=$(vault read x) >> $BASH_ENV\n";
     let before = machine(
         "",
-        &format!("      - checkout\n{pull}{login}      - run: docker push me/app\n"),
+        &format!("{pull}{make}{login}      - run: docker push me/app\n"),
     );
     edited(&before, &before, &wishes());
     assert_eq!(plan(&before, &wishes()).withheld.len(), 1);
-    edited(
-        &before,
-        &machine(
-            "",
-            &format!("      - checkout\n{login}{pull}      - run: docker push me/app\n"),
-        ),
-        &review(),
+    let expected = machine(
+        "",
+        &format!("{login}{pull}{make}      - run: docker push me/app\n"),
     );
+    edited(&before, &expected, &review());
 }
 
 #[test]
@@ -1128,4 +1148,114 @@ fn a_login_asks_whether_there_is_what_to_sign_in_with_where_the_files_own_does()
     );
     let new = "      - run:\n          name: Sign in to Docker Hub\n          command: if [ -n \"$P\" ]; then printf '%s' \"$P\" | docker login --username \"$U\" --password-stdin; fi\n";
     edited(&config(&more, ""), &config(&more, new), &wishes());
+}
+
+#[test]
+fn a_script_of_the_repository_is_called_only_where_it_is_and_has_its_variables() {
+    let config = |job: &str, other: &str| {
+        format!(
+            "version: 2.1\njobs:\n  a:\n    machine: true\n{job}    steps:\n      - checkout\n      - run: ./login.sh\n      - run: docker run alpine:3.20 true\n  b:\n    machine: true\n    steps:\n{other}      - run: docker run alpine:3.20 true\nworkflows: {{w: {{jobs: [a, b]}}}}\n"
+        )
+    };
+    let script = "echo \"$HUB_PASS\" | docker login -u \"$HUB_USER\" --password-stdin\n";
+    let more = format!("{script}echo $LEVEL\n");
+    let checkout = "      - checkout\n";
+    for (job, other, script, is_called) in [
+        ("", checkout, script, true),
+        ("", checkout, &*more, true),
+        ("", "", script, false),
+        ("    environment: {LEVEL: 1}\n", checkout, &*more, false),
+        (
+            "",
+            checkout,
+            &*format!("{script}apt-get install -y jq\n"),
+            false,
+        ),
+    ] {
+        let text = config(job, other);
+        let tree = MemoryTree::new()
+            .with(PATH, text.as_str())
+            .with("login.sh", script);
+        let plan = fix(
+            &tree,
+            Scope::Repository,
+            &Options::default(),
+            &Policy::default(),
+            &wishes(),
+        );
+        assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+        let after = plan.files.first().map_or("", |f| f.after.as_str());
+        assert!(after.len() > text.len(), "{plan:#?}");
+        assert_eq!(
+            after.matches("./login.sh").count(),
+            1 + usize::from(is_called),
+            "{after}"
+        );
+    }
+}
+
+/// A job `build` with these steps before its pull, alone and in an inline orb.
+fn undeclared(steps: &str) -> [String; 2] {
+    let indented = steps
+        .replace("      -", "          -")
+        .replace("\n          d", "\n              d");
+    [
+        format!(
+            "version: 2.1\njobs:\n  build:\n    machine: true\n    steps:\n{steps}      - run: docker run alpine:3.20 true\nworkflows: {{w: {{jobs: [build]}}}}\n"
+        ),
+        format!(
+            "version: 2.1\norbs:\n  one:\n    jobs:\n      build:\n        machine: true\n        steps:\n{indented}          - run: docker run alpine:3.20 true\nworkflows: {{w: {{jobs: [one/build]}}}}\n"
+        ),
+    ]
+}
+
+#[test]
+fn the_orb_of_a_call_with_arguments_is_declared_where_it_is_not() {
+    let call = |user: &str, password: &str| {
+        format!(
+            "      - docker/check:\n          {user}: HUB_USER\n          {password}: HUB_TOKEN\n"
+        )
+    };
+    for (steps, version) in [
+        (call("docker-username", "docker-password"), "2.8.2"),
+        (call("docker_username", "docker_password"), "4.0.1"),
+    ] {
+        for text in undeclared(&steps) {
+            assert_eq!(after(&text, &wishes()), text);
+            let withheld = plan(&text, &wishes()).withheld;
+            assert!(withheld[0].why.contains("is a guess"), "{withheld:#?}");
+            let after = after(&text, &review());
+            assert!(
+                after.contains(&format!("docker: circleci/docker@{version}\n")),
+                "{after}"
+            );
+            assert_eq!(after.matches("/check").count(), 1, "{after}");
+            assert!(!after.contains("dockerhub_login"), "{after}");
+        }
+    }
+    // Another version is imported, which spells them otherwise.
+    let [text, _] = undeclared(&call("docker-username", "docker-password"));
+    let text = text.replace(
+        "jobs:\n  build",
+        "orbs:\n  other: circleci/docker@4.0.1\njobs:\n  build",
+    );
+    let plan = plan(&text, &review());
+    assert!(plan.files.is_empty(), "{plan:#?}");
+    assert!(
+        plan.left[0].reason.contains("declare it at a version"),
+        "{plan:#?}"
+    );
+}
+
+#[test]
+fn a_call_of_what_is_not_declared_gives_way_to_a_login_with_the_names_that_there_are() {
+    let [text, _] = undeclared("      - docker/check\n");
+    let found = after(&text, &wishes());
+    assert_eq!(found.matches("/check").count(), 1, "{found}");
+    assert!(found.contains("docker_username: DOCKER_USER"), "{found}");
+    let orbs = "version: 2.1\norbs:\n  common:\n    commands:\n      dockerhub_login:\n        steps:\n          - run: echo \"$HUB_TOKEN\" | docker login --username $HUB_USER --password-stdin\n  one:\n    jobs:\n      build:\n        machine: true\n        steps:\n          - common/dockerhub_login\n          - run: docker run alpine:3.20 true\nworkflows: {w: {jobs: [one/build]}}\n";
+    let found = after(orbs, &wishes());
+    assert!(found.contains("docker_username: HUB_USER"), "{found}");
+    assert!(found.contains("docker_password: HUB_TOKEN"), "{found}");
+    assert!(!found.contains("- common/dockerhub_login"), "{found}");
 }

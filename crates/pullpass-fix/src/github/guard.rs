@@ -4,6 +4,7 @@
 //! `secrets` is not allowed in a step's `if`; a variable of the job that says whether the secret is
 //! there is. It holds for Dependabot too, which no condition on forks does.
 
+pub(super) use pullpass_audit::editable::asks_for_events_only as is_about_events;
 use pullpass_audit::effect::{Effect, Forks, Job};
 use pullpass_audit::yaml::Node;
 
@@ -227,21 +228,4 @@ pub(super) fn is_for_forks(effect: &Effect) -> bool {
         let named = text.as_str() == fork || text == format!("{fork} == true");
         named && guard.holds || (text == own || text == format!("{fork} == false")) && !guard.holds
     })
-}
-
-/// Whether a condition asks for nothing but what started the run.
-pub(super) fn is_about_events(condition: &str) -> bool {
-    let contexts = [
-        "matrix",
-        "inputs",
-        "steps",
-        "needs",
-        "runner",
-        "env.",
-        "vars",
-        "job.",
-        "strategy",
-        "hashFiles",
-    ];
-    !contexts.iter().any(|context| condition.contains(context))
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pullpass_audit::effect::{Effect, Job, Kind, Provider, Runner};
+use pullpass_audit::effect::{Effect, Guard, Job, Kind, Provider, Runner};
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::{Auth, Cause, Reach};
 use pullpass_audit::yaml::Node;
@@ -56,6 +56,8 @@ pub(super) struct Need<'a, 'd> {
     pub(super) has_docker: bool,
     /// Some pull happens whenever the login does, so that `docker` is surely there.
     certain: bool,
+    /// So it is where a new login takes over the condition that all of its steps have.
+    certain_under_condition: bool,
 }
 
 impl<'d> Need<'_, 'd> {
@@ -222,6 +224,7 @@ fn place<'a, 'd>(
             calls: Vec::new(),
             has_docker: depth == 0 && has_docker(&file.jobs_of(list)),
             certain: false,
+            certain_under_condition: false,
         });
     for (effect, number) in wanted {
         let Some((_, _, index)) = item(effect, depth) else {
@@ -235,6 +238,23 @@ fn place<'a, 'd>(
         let is_action = step.is_some_and(|step| step.get("uses").is_some());
         let unguarded = effect.guards.iter().all(|guard| guard.with_secrets);
         need.certain |= need.has_docker || !conditional && unguarded || conditional && is_action;
+        // The conditions of the steps on the way, which are the login's as well.
+        let on_the_way: Vec<String> = (0..=depth)
+            .filter_map(|depth| item(effect, depth))
+            .filter_map(|(_, list, index)| list.items().nth(index)?.get("if")?.as_str())
+            .map(one_line)
+            .collect();
+        let is_the_logins_own = |guard: &Guard| {
+            let text = one_line(&guard.text);
+            guard.with_secrets
+                || on_the_way
+                    .iter()
+                    .any(|on_the_way| on_the_way.contains(&text))
+        };
+        if effect.guards.iter().all(is_the_logins_own) {
+            need.certain |= !conditional;
+            need.certain_under_condition = true;
+        }
     }
     need.runs.push(job);
     if depth > 0
@@ -248,6 +268,11 @@ fn place<'a, 'd>(
             need.calls.push((outer, call));
         }
     }
+}
+
+/// A text without what its lines are made of.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The local actions that pull wherever they are used. One that pulls in some places only (it runs what it
@@ -315,13 +340,20 @@ fn has_docker(jobs: &[JobNode<'_>]) -> bool {
 
 fn offer(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>) -> Result<Change, String> {
     let mut draft = Draft::default();
+    let mut certain = need.certain;
     match mend::existing(desk, need) {
         Found::Mendable(login) => mend::mend(desk, need, &login, &mut draft)?,
         Found::Stuck(reason) => return Err(reason),
-        Found::None if need.is_action() => into_action(desk, need, &mut draft)?,
-        Found::None => into_job(desk, need, &mut draft)?,
+        Found::None => {
+            certain |= need.certain_under_condition && need.condition().is_some();
+            if need.is_action() {
+                into_action(desk, need, &mut draft)?;
+            } else {
+                into_job(desk, need, &mut draft)?;
+            }
+        }
     }
-    if !need.certain {
+    if !certain {
         draft.review.get_or_insert_with(|| NO_DOCKER.to_owned());
     }
     if need.runs.iter().any(|run| run.runner == Runner::SelfHosted) {
@@ -436,9 +468,16 @@ fn into_job(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>, draft: &mut Draft) -> 
         return by_oidc(desk, need, condition, draft);
     }
     draft.needs = desk.names.needs();
-    pass::secrets(desk, file, &desk.names.secrets(), &mut draft.parts)?;
-    let copy = own_way(desk.repo, desk.files, file, desk.names).filter(|item| {
-        condition.is_none() && (uses(*item).is_none() || is_checked_out(need)) && {
+    pass::secrets_for(desk, file, need, &mut draft.parts)?;
+    let copy = own_way(
+        desk.repo,
+        desk.files,
+        file,
+        desk.names,
+        is_checked_out(need),
+    )
+    .filter(|item| {
+        condition.is_none() && {
             // An alias or a copy of what stands further down reads as well as one of what stands above.
             !item.is_alias()
         }
@@ -457,12 +496,19 @@ fn into_job(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>, draft: &mut Draft) -> 
     insert(need, &step, draft)
 }
 
-/// Whether the repository is checked out before the place.
-fn is_checked_out(need: &Need<'_, '_>) -> bool {
-    need.list
-        .items()
-        .take(need.index)
-        .any(|item| uses(item) == Some("actions/checkout"))
+/// Whether the repository itself is checked out before the place, where its scripts are looked for.
+pub(super) fn is_checked_out(need: &Need<'_, '_>) -> bool {
+    let elsewhere = |item: Node<'_>| {
+        let given = |key: &str| item.get("with").is_some_and(|w| w.get(key).is_some());
+        item.get("if").is_some() || given("repository") || given("path")
+    };
+    let jobs = need.jobs();
+    jobs.iter().all(|job| job.node.get("defaults").is_none())
+        && need
+            .list
+            .items()
+            .take(need.index)
+            .any(|item| uses(item) == Some("actions/checkout") && !elsewhere(item))
 }
 
 pub(super) fn insert(

@@ -13,8 +13,8 @@ use crate::style::{self, Yaml};
 
 use super::files::named;
 use super::guard;
-use super::logins::{Desk, Draft, NO_DOCKER, Need, hand_over, question};
-use super::names::{LOGIN_ACTION, is_hub_login, signs_in_only, stands_alone, uses};
+use super::logins::{Desk, Draft, NO_DOCKER, Need, hand_over, is_checked_out, question};
+use super::names::{LOGIN_ACTION, is_hub_login, needs_checkout, signs_in_only, stands_alone, uses};
 use super::pass;
 
 /// A login among the steps that the pulls are in.
@@ -83,7 +83,11 @@ pub(super) fn existing<'d>(desk: &Desk<'_, '_, 'd>, need: &Need<'_, 'd>) -> Foun
                 } else if is_step {
                     before = Some(login);
                 }
-            } else if index > need.index && signs_in_only(run, item) && moves(item) {
+            } else if index > need.index
+                && signs_in_only(run, item)
+                && moves(item)
+                && (!needs_checkout(desk.repo, effect, item) || is_checked_out(need))
+            {
                 if broken.is_some() {
                     broken_after = broken_after.or(broken);
                 } else if after.as_ref().is_none_or(|a| index < a.index) {

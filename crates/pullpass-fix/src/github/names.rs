@@ -11,6 +11,7 @@ use pullpass_audit::yaml::Node;
 use crate::names;
 use crate::put;
 use crate::repo::Repo;
+use crate::script;
 use crate::{FixOptions, Needs};
 
 use super::files::{File, Files, JobNode, expression, named};
@@ -97,7 +98,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn find(repo: &Repo<'_, '_>, files: &Files<'_>, wishes: &FixOptions) -> Self {
-        let own = own_pair(repo);
+        let own = own_pair(repo).or_else(|| written_pair(files));
         let known = own.is_some();
         let (user, token) = own.unwrap_or_else(|| {
             (
@@ -169,7 +170,11 @@ impl Names {
 
     fn learn_form(&mut self, repo: &Repo<'_, '_>, files: &Files<'_>) {
         let mut titles: BTreeMap<&str, usize> = BTreeMap::new();
-        for known in hub_logins(repo, files) {
+        let mut logins = hub_logins(repo, files);
+        if logins.is_empty() {
+            logins = written_logins(files);
+        }
+        for known in logins {
             if let Some(title) = known.item.get("name").and_then(Node::as_str)
                 && !title.contains("${{")
             {
@@ -184,9 +189,12 @@ impl Names {
                     .or_else(|| plain.then(|| written.to_owned()));
             }
         }
-        let most = titles
-            .into_iter()
-            .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)));
+        // What is named for a purpose of its own is no name for the others.
+        let plain = |title: &str| is_plain(title);
+        let most = titles.into_iter().max_by(|(a, n), (b, m)| {
+            let by_count = n.cmp(m).then_with(|| b.cmp(a));
+            plain(a).cmp(&plain(b)).then(by_count)
+        });
         if let Some((title, _)) = most {
             self.title = title.to_owned();
         }
@@ -225,6 +233,41 @@ impl Names {
     }
 }
 
+/// Whether the title of a login says that it signs in to Docker Hub, and nothing else.
+fn is_plain(title: &str) -> bool {
+    let words = [
+        "authenticate",
+        "authentication",
+        "auth",
+        "container",
+        "credentials",
+        "docker",
+        "dockerhub",
+        "hub",
+        "image",
+        "images",
+        "in",
+        "into",
+        "io",
+        "log",
+        "logging",
+        "login",
+        "on",
+        "onto",
+        "registry",
+        "sign",
+        "signin",
+        "the",
+        "to",
+        "with",
+    ];
+    let title = title.to_ascii_lowercase();
+    title
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.is_ascii() && !word.is_empty())
+        .all(|word| words.contains(&word))
+}
+
 fn environment(job: Node<'_>) -> Option<String> {
     let environment = job.get("environment")?;
     let name = environment
@@ -260,6 +303,47 @@ fn own_pair(repo: &Repo<'_, '_>) -> Option<(User, String)> {
         .into_iter()
         .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)))
         .map(|(pair, _)| pair)
+}
+
+/// The pair that most of the written logins name, also those that no run makes.
+fn written_pair(files: &Files<'_>) -> Option<(User, String)> {
+    let mut counted: BTreeMap<(User, String), usize> = BTreeMap::new();
+    for known in written_logins(files) {
+        let text = |key: &str| known.item.get("with")?.get(key)?.as_str();
+        let pair = || {
+            let token = named(text("password")?, "secrets")?;
+            let plain = !token.eq_ignore_ascii_case("GITHUB_TOKEN");
+            plain.then_some((User::of(text("username")?)?, token.to_owned()))
+        };
+        if let Some(pair) = pair() {
+            *counted.entry(pair).or_default() += 1;
+        }
+    }
+    counted
+        .into_iter()
+        .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)))
+        .map(|(pair, _)| pair)
+}
+
+/// The steps of workflows that sign in to Docker Hub by the login action, whether they are ever run or not.
+fn written_logins<'f, 'd>(files: &'f Files<'d>) -> Vec<Known<'f, 'd>> {
+    let mut out = Vec::new();
+    for file in files.all() {
+        for job in file.jobs() {
+            let steps = job.node.get("steps").into_iter().flat_map(Node::items);
+            out.extend(
+                steps
+                    .filter(|item| uses(*item) == Some(LOGIN_ACTION))
+                    .filter(|item| {
+                        let registry = item.get("with").and_then(|with| with.get("registry"));
+                        let registry = registry.and_then(Node::as_str).unwrap_or("");
+                        canonical_registry(registry) == DOCKER_HUB
+                    })
+                    .map(|item| Known { file, item }),
+            );
+        }
+    }
+    out
 }
 
 /// Whether an effect signs in to Docker Hub, under whatever condition and however well.
@@ -309,6 +393,7 @@ pub(super) fn own_way<'d>(
     files: &Files<'d>,
     file: &File<'d>,
     names: &Names,
+    checked_out: bool,
 ) -> Option<Node<'d>> {
     if !names.known || !hub_logins(repo, files).is_empty() {
         return None;
@@ -340,13 +425,67 @@ pub(super) fn own_way<'d>(
             };
             let text = put::text_of(file.style.text, item);
             let shorter = found.is_none_or(|f| text.len() < put::text_of(file.style.text, f).len());
-            if shorter && item.get("if").is_none() && signs_in_only(job, item) && stands_alone(item)
+            if shorter
+                && item.get("if").is_none()
+                && signs_in_only(job, item)
+                && stands_alone(item)
+                && (!needs_checkout(repo, effect, item)
+                    || checked_out && is_carried(repo, effect, file, list, item, names))
             {
                 found = Some(item);
             }
         }
     }
     found
+}
+
+/// Whether a step signs in by what stands in another file of the repository.
+pub(super) fn needs_checkout(repo: &Repo<'_, '_>, effect: &Effect, item: Node<'_>) -> bool {
+    !script::others(repo, effect, item.use_span().file).is_empty()
+}
+
+/// Whether a step that runs a program of the repository brings along all that this signs in with, and all else
+/// that it reads.
+fn is_carried(
+    repo: &Repo<'_, '_>,
+    effect: &Effect,
+    file: &File<'_>,
+    list: Node<'_>,
+    item: Node<'_>,
+    names: &Names,
+) -> bool {
+    let of_file = file.root.get("env");
+    let written = put::text_of(file.style.text, item);
+    let is_given = |secret: &str| {
+        let by_file = of_file.map(Node::entries).unwrap_or_default();
+        written.contains(secret)
+            || by_file
+                .iter()
+                .any(|e| e.value.as_str().is_some_and(|v| v.contains(secret)))
+    };
+    let user = match &names.user {
+        User::Secret(name) | User::Variable(name) => is_given(name),
+        User::Written(_) => true,
+    };
+    let files = script::others(repo, effect, item.use_span().file);
+    let jobs = file.jobs_of(list);
+    let set_here: Vec<&str> = jobs
+        .iter()
+        .filter_map(|job| job.node.get("env"))
+        .flat_map(Node::entries)
+        .filter_map(|entry| entry.key.as_str())
+        .collect();
+    let own = item.get("env");
+    let is_carried = |name: &str| {
+        let has = |env: Option<Node<'_>>| env.is_some_and(|env| env.get(name).is_some());
+        has(own)
+            || has(of_file) && !set_here.contains(&name)
+            || ["GITHUB_", "RUNNER_"].iter().any(|p| name.starts_with(p))
+            || matches!(name, "HOME" | "PATH" | "PWD" | "USER")
+    };
+    user && is_given(&names.token)
+        && jobs.iter().all(|job| job.node.get("defaults").is_none())
+        && script::sign_in_anywhere(&files, is_carried, &set_here)
 }
 
 /// Whether all that an item does in this job is to sign in.
@@ -359,10 +498,10 @@ pub(super) fn signs_in_only(job: &Job, item: Node<'_>) -> bool {
         .peekable();
     effects.peek().is_some()
         && effects.all(|e| matches!(e.kind, Kind::Login { .. }))
-        && item.get("run").and_then(Node::as_str).is_none_or(|script| {
-            let joined = script.trim().replace("\\\n", " ");
-            !joined.contains(['\n', ';']) && !joined.contains("&&") && !joined.contains("||")
-        })
+        && item
+            .get("run")
+            .and_then(Node::as_str)
+            .is_none_or(script::is_one_command)
 }
 
 /// Whether a step means the same wherever it stands: it uses no step before it, and no variable that it

@@ -12,8 +12,8 @@ use crate::meaning::Intent;
 use crate::put::{self, Beside};
 use crate::style::{self, Yaml};
 
-use super::files::{File, Files, expression, named};
-use super::logins::Desk;
+use super::files::{Caller, File, Files, expression, named};
+use super::logins::{Desk, Need};
 use super::names::User;
 
 /// How many workflows may call each other; GitHub's own limit is ten.
@@ -103,13 +103,56 @@ pub(super) fn secrets(
     names: &[&str],
     parts: &mut Parts,
 ) -> Result<(), String> {
-    secrets_at(desk, file, names, parts, 0)
+    secrets_at(desk, file, names, &|_| true, parts, 0)
+}
+
+/// The same for a login that asks whether there are any: only the callers in whose runs it is for something pass
+/// them, and the others do not sign in.
+///
+/// # Errors
+/// Why they cannot be passed there.
+pub(super) fn secrets_for(
+    desk: &Desk<'_, '_, '_>,
+    file: &File<'_>,
+    need: &Need<'_, '_>,
+    parts: &mut Parts,
+) -> Result<(), String> {
+    let mut places = Vec::new();
+    for run in &need.runs {
+        for effect in &run.effects {
+            let ours = desk.repo.pull(run, effect);
+            if ours.is_some_and(|number| need.pulls.contains(&number)) {
+                places.extend(effect.trace.steps().into_iter().map(|(span, _)| span));
+            }
+        }
+    }
+    places.sort_unstable_by_key(|span| (span.file, span.start));
+    places.dedup();
+    let calls = |caller: &Caller<'_, '_>| {
+        let (from, to) = (
+            caller.job.key.use_span().start,
+            caller.job.node.use_span().end,
+        );
+        places.iter().any(|span| {
+            let inside = from <= span.start && span.start < to;
+            inside
+                && desk
+                    .files
+                    .at(desk.repo, span.file)
+                    .is_some_and(|file| file.path == caller.file.path)
+        })
+    };
+    // Where the story of a pull does not name its caller, every one may be it.
+    let known = desk.files.callers(file.path).iter().any(calls);
+    let concerned = |caller: &Caller<'_, '_>| !known || calls(caller);
+    secrets_at(desk, file, &desk.names.secrets(), &concerned, parts, 0)
 }
 
 fn secrets_at(
     desk: &Desk<'_, '_, '_>,
     file: &File<'_>,
     names: &[&str],
+    concerned: &dyn Fn(&Caller<'_, '_>) -> bool,
     parts: &mut Parts,
     depth: usize,
 ) -> Result<(), String> {
@@ -135,7 +178,7 @@ fn secrets_at(
     if explicit || callers.is_empty() || declared(file).is_some() {
         declare(desk.files, file, names, parts)?;
     }
-    for caller in callers {
+    for caller in callers.into_iter().filter(concerned) {
         if !inherits(caller.job.node) {
             let job = caller.job;
             let mut entries = Vec::new();
@@ -180,7 +223,7 @@ fn secrets_at(
                 ));
             }
         }
-        secrets_at(desk, caller.file, names, parts, depth + 1)?;
+        secrets_at(desk, caller.file, names, concerned, parts, depth + 1)?;
     }
     Ok(())
 }

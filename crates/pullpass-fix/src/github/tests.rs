@@ -188,6 +188,59 @@ fn the_repositorys_own_names_registry_title_and_pin_are_used() {
 }
 
 #[test]
+fn a_login_that_no_run_makes_lends_its_names_too() {
+    let login = "      - name: Login to Docker Hub\n        uses: docker/login-action@v3\n        with:\n          username: ${{ vars.HUB_NAME }}\n          password: ${{ secrets.HUB_TOKEN }}\n";
+    for (env, condition) in [("env: {P: false}\n", "env.P == 'true'"), ("", "false")] {
+        let never = login.replace(
+            "        uses:",
+            &format!("        if: {condition}\n        uses:"),
+        );
+        let file = |first: &str| {
+            format!(
+                "{env}{}",
+                job(
+                    "push",
+                    "",
+                    &format!("{first}      - name: Test\n        run: docker pull alpine\n{never}")
+                )
+            )
+        };
+        edited(&file(""), &file(login), &wishes());
+    }
+}
+
+#[test]
+fn the_title_of_a_login_with_a_purpose_of_its_own_is_not_taken() {
+    let login = |title: &str| {
+        format!(
+            "      - name: {title}\n        uses: docker/login-action@v3\n        with:\n          username: ${{{{ secrets.U }}}}\n          password: ${{{{ secrets.T }}}}\n"
+        )
+    };
+    let push = "      - name: Push\n        run: docker push me/app\n";
+    let scout = login("DockerHub Login for Docker Scout");
+    let others = job(
+        "push",
+        "",
+        &format!(
+            "{scout}{push}{scout}{push}{}{push}",
+            login("DockerHub Login")
+        ),
+    );
+    let steps = "      - name: Test\n        run: docker pull alpine\n";
+    edited_files(
+        &[
+            (PATH, &job("push", "", steps)),
+            (".github/workflows/push.yml", &others),
+        ],
+        &[(
+            PATH,
+            &job("push", "", &format!("{}{steps}", login("DockerHub Login"))),
+        )],
+        &wishes(),
+    );
+}
+
+#[test]
 fn a_script_that_signs_in_is_the_repositorys_own_way() {
     let file = |login: &str| {
         format!(
@@ -201,6 +254,74 @@ fn a_script_that_signs_in_is_the_repositorys_own_way() {
         ),
         &wishes(),
     );
+}
+
+#[test]
+fn a_script_of_the_repository_is_called_only_where_it_is_and_has_its_variables() {
+    let script = "#!/bin/sh\nset -eu\necho \"${HUB_PASS}\" | docker login --username \"${HUB_USER}\" --password-stdin\n";
+    let given = "HUB_USER: '${{ secrets.HUB_USER }}', HUB_PASS: '${{ secrets.HUB_PASS }}'";
+    let workflow = |head: &str, job: &str, step: &str, other: &str| {
+        format!(
+            "on: push\n{head}jobs:\n  a:\n    runs-on: ubuntu-latest\n{job}    steps:\n{CHECKOUT}      - run: ./setup.sh\n{step}{PULL}  b:\n    runs-on: ubuntu-latest\n    steps:\n{other}{PULL}"
+        )
+    };
+    let of_job = format!("    env: {{{given}}}\n");
+    let of_step = format!("        env: {{{given}}}\n");
+    let of_file = format!("env: {{{given}}}\n");
+    for (head, job, step, other, script, is_called) in [
+        ("", "", &*of_step, CHECKOUT, script, true),
+        (&*of_file, "", "", CHECKOUT, script, true),
+        // Not there.
+        ("", "", &*of_step, "", script, false),
+        (
+            "",
+            "",
+            &*of_step,
+            "      - uses: actions/checkout@v4\n        with: {repository: x/y}\n",
+            script,
+            false,
+        ),
+        // There, without what it signs in with.
+        ("", &*of_job, "", CHECKOUT, script, false),
+        ("", &*of_job, "", "", script, false),
+        // It does more, and reads more.
+        (
+            "",
+            "",
+            &*of_step,
+            CHECKOUT,
+            &*format!("{script}apt-get install -y jq\n"),
+            false,
+        ),
+        (
+            "",
+            "",
+            &*of_step,
+            CHECKOUT,
+            &*format!("{script}echo \"$LEVEL\"\n"),
+            false,
+        ),
+    ] {
+        let text = workflow(head, job, step, other);
+        let plan = plan_of(&[(PATH, &text), ("setup.sh", script)], &wishes());
+        assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+        let after = plan.files.first().map_or("", |f| f.after.as_str());
+        assert_eq!(
+            after.matches("./setup.sh").count(),
+            1 + usize::from(is_called),
+            "{text}{after}"
+        );
+        assert_eq!(after.contains("docker/login-action"), !is_called, "{after}");
+    }
+    // Where the script would stand before the checkout, it is not moved.
+    let late = job(
+        "push",
+        "",
+        &format!("{PULL}{CHECKOUT}      - run: ./setup.sh\n{of_step}"),
+    );
+    let plan = plan_of(&[(PATH, &late), ("setup.sh", script)], &review());
+    let after = plan.files.first().map_or("", |f| f.after.as_str());
+    assert!(after.contains("docker/login-action"), "{after}");
 }
 
 #[test]
@@ -386,6 +507,33 @@ fn where_docker_may_not_be_there_a_person_looks() {
         "      - run: |\n          if command -v docker; then docker pull alpine; fi\n",
     );
     assert_eq!(plan(&text, &wishes()).done.len(), 1);
+    // A login that has the condition of all that pulls happens only where `docker` is needed anyway.
+    let matrix = |condition: &str, run: &str| {
+        job(
+            "push",
+            "    strategy: {matrix: {os: [ubuntu-latest, windows-latest]}}\n",
+            &format!("      - if: {condition}\n        run: {run}\n"),
+        )
+        .replace("runs-on: ubuntu-latest", "runs-on: ${{ matrix.os }}")
+    };
+    for condition in [
+        "runner.os == 'Linux'",
+        "matrix.os == 'ubuntu-latest'",
+        "vars.X == 'y'",
+    ] {
+        let plan = plan(&matrix(condition, "docker run alpine:3 true"), &wishes());
+        assert_eq!((plan.done.len(), plan.withheld.len()), (1, 0), "{plan:#?}");
+        assert!(
+            plan.files[0]
+                .after
+                .contains(&format!("if: {condition}\n        with:"))
+        );
+    }
+    let asks = matrix(
+        "vars.X == 'y'",
+        "if command -v docker; then docker pull alpine; fi",
+    );
+    assert_eq!(plan(&asks, &wishes()).withheld.len(), 1);
     let elsewhere = text.replace("ubuntu-latest", "macos-latest");
     assert_eq!(plan(&elsewhere, &wishes()).withheld.len(), 1);
     let own = job("push", "", PULL).replace("ubuntu-latest", "[self-hosted, linux]");
@@ -799,6 +947,29 @@ fn a_called_workflow_declares_the_secrets_however_it_says_that_it_can_be_called(
             &wishes(),
         );
     }
+}
+
+#[test]
+fn a_caller_whose_run_pulls_nothing_passes_no_secrets() {
+    let called = "on:\n  workflow_call:\n    inputs:\n      file: {type: string, required: true}\njobs:\n  build:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - run: docker build -f ${{ inputs.file }} .\n";
+    let caller = "on: push\njobs:\n  hub:\n    uses: ./.github/workflows/called.yml\n    with: {file: Dockerfile.hub}\n  other:\n    uses: ./.github/workflows/called.yml\n    with: {file: Dockerfile.ghcr}\n";
+    let passed = "    secrets:\n      DOCKER_USER: ${{ secrets.DOCKER_USER }}\n      DOCKER_ACCESS_TOKEN: ${{ secrets.DOCKER_ACCESS_TOKEN }}\n";
+    let files = [
+        (PATH, caller),
+        (CALLED, called),
+        ("Dockerfile.hub", "FROM alpine:3\n"),
+        ("Dockerfile.ghcr", "FROM ghcr.io/x/y:1\n"),
+    ];
+    let plan = plan_of(&files, &wishes());
+    assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+    let after = plan.files.iter().find(|f| f.path.as_str() == PATH);
+    let hub = "    with: {file: Dockerfile.hub}\n";
+    let expected = caller.replace(hub, &format!("{hub}{passed}"));
+    assert_eq!(
+        after.map(|f| f.after.as_str()),
+        Some(expected.as_str()),
+        "{plan:#?}"
+    );
 }
 
 #[test]

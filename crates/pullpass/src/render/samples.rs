@@ -47,6 +47,8 @@ fn pull(place: Place, image: &str, auth: Auth) -> Pull {
         runner: Runner::Hosted,
         by_host: false,
         has_slot: false,
+        edit: Fixable::Safe,
+        certain: true,
         reach: Reach::Job,
         forks: Forks::No,
         reached: true,
