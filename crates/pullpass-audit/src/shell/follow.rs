@@ -786,7 +786,8 @@ pub(super) fn has_login(run: &JobRun<'_>) -> bool {
 
 /// A program that is not read may be what a login before it is for.
 pub(super) fn unread_program(run: &mut JobRun<'_>, span: Span) {
-    if has_login(run) {
+    let said = |effect: &Effect| matches!(effect.kind, Kind::Unlisted) && effect.span == span;
+    if has_login(run) && !run.effects().last().is_some_and(said) {
         run.emit(span, Kind::Unlisted);
     }
 }
