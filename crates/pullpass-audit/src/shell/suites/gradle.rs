@@ -7,7 +7,7 @@ use ecow::EcoString;
 use hashbrown::HashMap;
 
 use super::super::exec::Call;
-use super::super::follow::has_login;
+use super::super::follow::unread_program;
 use super::super::{Arg, docker};
 use super::{Mention, Suite, is};
 use crate::context::Context;
@@ -121,11 +121,25 @@ pub(super) fn tasks(run: &mut JobRun<'_>, folder: &RepoPath, suite: &Suite, call
         let image = run.cx.holes.of("?", HoleKind::Expression);
         run.emit(call.span, Kind::Provide { image });
     }
-    if !found && build.names_client && has_login(run) {
+    let tells = |arg: &Arg| arg.as_str().starts_with('-') || TELL.contains(&arg.as_str());
+    if !found && build.names_client && !call.rest().iter().all(tells) {
         // Another task may lead to it.
-        run.emit(call.span, Kind::Unlisted);
+        unread_program(run, call.span);
     }
 }
+
+/// Tasks that tell something of a build and do nothing
+/// (<https://docs.gradle.org/current/userguide/command_line_interface.html>).
+const TELL: [&str; 8] = [
+    "tasks",
+    "help",
+    "projects",
+    "properties",
+    "dependencies",
+    "dependencyInsight",
+    "buildEnvironment",
+    "wrapper",
+];
 
 /// The task that a line declares: `task x(type: Exec)`, `tasks.register("x", Exec::class)`,
 /// `val x by tasks.registering(Exec::class)`.
