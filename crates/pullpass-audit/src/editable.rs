@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
 use crate::effect::{Effect, Guard, Job, Provider, Runner};
@@ -91,15 +92,15 @@ pub(crate) fn judge(cx: &Context<'_>, jobs: &[Job], pulls: &mut [Pull], logins: 
         return;
     }
     let looker = Looker::new(cx, jobs, pulls, logins);
-    let mut of_job: HashMap<(Rc<str>, FileId), Fixable> = HashMap::new();
+    let mut of_job: HashMap<(Rc<str>, FileId), Says> = HashMap::new();
     let mut names: HashMap<&str, Vec<&Job>> = HashMap::new();
     for job in jobs {
         names.entry(&job.name).or_default().push(job);
     }
     // A login stands where a pull of the job is surely made, or asks a person.
-    let mut certain: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut certain: HashSet<(Arc<str>, Arc<str>)> = HashSet::new();
     for pull in pulls.iter().filter(|p| is_bad(p.auth) && p.certain) {
-        certain.insert((pull.job_file.to_string(), pull.job.to_string()));
+        certain.insert((Arc::clone(&pull.job_file), Arc::clone(&pull.job)));
     }
     for pull in pulls {
         if !is_bad(pull.auth) || pull.edit != Fixable::Safe {
@@ -113,18 +114,31 @@ pub(crate) fn judge(cx: &Context<'_>, jobs: &[Job], pulls: &mut [Pull], logins: 
             continue;
         };
         let key = (Rc::clone(&job.name), job.file);
-        let found = *of_job.entry(key).or_insert_with(|| looker.job(job));
-        pull.edit = pull.edit.and(found);
-        if pull.by_host && looker.is_for_dependabot(job) {
-            pull.edit = pull.edit.and(Fixable::Review);
-        }
-        if !pull.by_host
-            && !certain.contains(&(pull.job_file.to_string(), pull.job.to_string()))
-            && !looker.has_docker(job)
-        {
+        let says = *of_job.entry(key).or_insert_with(|| Says {
+            edit: looker.job(job),
+            dependabot: looker.is_for_dependabot(job),
+            docker: looker.has_docker(job),
+        });
+        pull.edit = pull.edit.and(says.edit);
+        let certain = || certain.contains(&(Arc::clone(&pull.job_file), Arc::clone(&pull.job)));
+        let asks = match pull.by_host {
+            true => says.dependabot,
+            false => !says.docker && !certain(),
+        };
+        if asks {
             pull.edit = pull.edit.and(Fixable::Review);
         }
     }
+}
+
+/// What a job tells of all of its pulls.
+#[derive(Clone, Copy)]
+struct Says {
+    edit: Fixable,
+    /// Dependabot may start it.
+    dependabot: bool,
+    /// `docker` is there before any step runs.
+    docker: bool,
 }
 
 type Contexts = BTreeSet<String>;
