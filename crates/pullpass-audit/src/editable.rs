@@ -242,8 +242,11 @@ impl<'c, 't> Looker<'c, 't> {
                 .unwrap_or_default();
             let files = story.iter().map(|(span, _)| span.file).chain([job.file]);
             for file in files {
+                let path = cx.sources.get(file).path.clone();
+                // Scripts and makefiles are parts of a story, too.
                 if seen.insert(file)
-                    && let Some(document) = cx.yaml(&cx.sources.get(file).path.clone())
+                    && path.as_str().starts_with(".github/workflows/")
+                    && let Some(document) = cx.yaml(&path)
                 {
                     looker
                         .at_a_version
@@ -314,23 +317,24 @@ impl<'c, 't> Looker<'c, 't> {
             |path: &str| RepoPath::new(path).is_some_and(|path| self.cx.sources.exists(&path));
         let asked = job.provider == Provider::GitHub
             && (there(".github/dependabot.yml") || there(".github/dependabot.yaml"));
+        if !asked {
+            return false;
+        }
         let document = self.cx.yaml(&self.cx.sources.get(job.file).path.clone());
-        asked
-            && document.as_deref().and_then(on).is_some_and(|on| {
-                let push = on.get("push");
-                let all =
-                    |push: Node<'_>| push.get("branches").is_none() && push.get("tags").is_none();
-                let named = |name: &str| {
-                    let mut names = on.one_or_many().into_iter().filter_map(Node::as_str);
-                    !on.is_mapping() && names.any(|n| n == name)
-                };
-                on.get("pull_request").is_some()
-                    || on.get("workflow_call").is_some()
-                    || push.is_some_and(all)
-                    || ["pull_request", "push", "workflow_call"]
-                        .into_iter()
-                        .any(named)
-            })
+        document.as_deref().and_then(on).is_some_and(|on| {
+            let push = on.get("push");
+            let all = |push: Node<'_>| push.get("branches").is_none() && push.get("tags").is_none();
+            let named = |name: &str| {
+                let mut names = on.one_or_many().into_iter().filter_map(Node::as_str);
+                !on.is_mapping() && names.any(|n| n == name)
+            };
+            on.get("pull_request").is_some()
+                || on.get("workflow_call").is_some()
+                || push.is_some_and(all)
+                || ["pull_request", "push", "workflow_call"]
+                    .into_iter()
+                    .any(named)
+        })
     }
 
     /// Whether `docker` is there before any step runs: on GitHub's own Ubuntu machines, outside of a container.
