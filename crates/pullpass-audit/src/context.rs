@@ -87,6 +87,8 @@ pub struct Context<'t> {
     pub(crate) mentions: RefCell<Mentions>,
     /// What build files of Gradle declare.
     pub(crate) gradle_builds: RefCell<gradle::Builds>,
+    /// How programs of Go speak to an engine, for those that were looked at.
+    pub(crate) go_programs: RefCell<go::Programs>,
     /// The modules whose tests were asked for, by folder; `None` where they say nothing.
     pub(crate) go_modules: RefCell<HashMap<RepoPath, Option<Rc<go::Module>>>>,
     /// What makefiles said to the calls of make before.
@@ -121,6 +123,7 @@ impl<'t> Context<'t> {
             images: RefCell::default(),
             mentions: RefCell::default(),
             gradle_builds: RefCell::default(),
+            go_programs: RefCell::default(),
             go_modules: RefCell::default(),
             makefiles: RefCell::default(),
         }

@@ -305,6 +305,19 @@ pub(in crate::shell) fn client_of_program(
     folder: &RepoPath,
     only: &[String],
 ) -> Option<String> {
+    let key = (folder.clone(), only.to_vec());
+    if let Some(known) = cx.go_programs.borrow().get(&key) {
+        return known.clone();
+    }
+    let found = client_in_code(cx, folder, only);
+    cx.go_programs.borrow_mut().insert(key, found.clone());
+    found
+}
+
+/// What was found of programs, by their folders and files.
+pub(crate) type Programs = HashMap<(RepoPath, Vec<String>), Option<String>>;
+
+fn client_in_code(cx: &Context<'_>, folder: &RepoPath, only: &[String]) -> Option<String> {
     let tree = cx.sources.tree();
     let module = module_above(cx, folder);
     let mut seen: HashSet<RepoPath> = HashSet::new();
@@ -336,6 +349,9 @@ pub(in crate::shell) fn client_of_program(
                 {
                     open.push(inside);
                 }
+            }
+            if !text.contains("exec.Command") {
+                continue;
             }
             let lines = text.lines().map(str::trim);
             let code = lines.filter(|line| !line.starts_with("//"));
