@@ -357,7 +357,9 @@ fn job_node<'d>(document: &'d Document, name: &str) -> Option<Node<'d>> {
     document.root()?.get("jobs")?.get(id)
 }
 
-fn environment(job: Node<'_>) -> Option<String> {
+/// The environment that a job of GitHub's names, by whose name its secrets are kept.
+#[must_use]
+pub fn environment(job: Node<'_>) -> Option<String> {
     let environment = job.get("environment")?;
     let name = environment
         .as_str()

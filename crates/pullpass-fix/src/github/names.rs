@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pullpass_audit::editable::environment;
 use pullpass_audit::effect::{Effect, Job, Kind, Provider};
 use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
 use pullpass_audit::verdict::Credential;
@@ -266,14 +267,6 @@ fn is_plain(title: &str) -> bool {
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| word.is_ascii() && !word.is_empty())
         .all(|word| words.contains(&word))
-}
-
-fn environment(job: Node<'_>) -> Option<String> {
-    let environment = job.get("environment")?;
-    let name = environment
-        .as_str()
-        .or_else(|| environment.get("name")?.as_str())?;
-    Some(name.to_owned()).filter(|n| !n.is_empty())
 }
 
 /// The pair that most of the repository's pulls and logins use.
