@@ -1,5 +1,7 @@
 //! What scripts do, as lines: the shell's own language first, then the clients.
 
+mod make;
+
 use crate::context::{Context, Options};
 use crate::effect::{Effect, Freshness, Kind, Puller, Store};
 use crate::run::JobRun;
