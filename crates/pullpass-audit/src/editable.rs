@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::effect::{Effect, Guard, Job, Provider, Runner};
 use crate::finding::Fixable;
 use crate::reference::DOCKER_HUB;
-use crate::source::{FileId, RepoPath, Tree};
+use crate::source::{FileId, RepoPath, Source, Tree};
 use crate::verdict::{Auth, Credential, Login, Pull};
 use crate::yaml::{Document, Node};
 
@@ -114,11 +114,7 @@ pub(crate) fn judge(cx: &Context<'_>, jobs: &[Job], pulls: &mut [Pull], logins: 
             continue;
         };
         let key = (Rc::clone(&job.name), job.file);
-        let says = *of_job.entry(key).or_insert_with(|| Says {
-            edit: looker.job(job),
-            dependabot: looker.is_for_dependabot(job),
-            docker: looker.has_docker(job),
-        });
+        let says = *of_job.entry(key).or_insert_with(|| looker.says(job));
         pull.edit = pull.edit.and(says.edit);
         let certain = || certain.contains(&(Arc::clone(&pull.job_file), Arc::clone(&pull.job)));
         let asks = match pull.by_host {
@@ -153,6 +149,8 @@ struct Looker<'c, 't> {
     pairs: Option<BTreeSet<(String, String)>>,
     /// Workflows that jobs call at a version, with what they take.
     at_a_version: BTreeSet<RepoPath>,
+    /// The repository has Dependabot update it.
+    dependabot: bool,
 }
 
 impl<'c, 't> Looker<'c, 't> {
@@ -188,6 +186,10 @@ impl<'c, 't> Looker<'c, 't> {
             holders: BTreeSet::new(),
             pairs: None,
             at_a_version: BTreeSet::new(),
+            dependabot: [".github/dependabot.yml", ".github/dependabot.yaml"]
+                .into_iter()
+                .filter_map(RepoPath::new)
+                .any(|path| cx.sources.exists(&path)),
         };
         for (_, file, job, ..) in by_jobs(Provider::GitHub) {
             let document = RepoPath::new(file).and_then(|path| cx.yaml(&path));
@@ -258,11 +260,35 @@ impl<'c, 't> Looker<'c, 't> {
     }
 
     /// What a job tells.
-    fn job(&self, job: &Job) -> Fixable {
-        let cx = self.cx;
-        let path = cx.sources.get(job.file).path.clone();
+    fn says(&self, job: &Job) -> Says {
+        let source = self.cx.sources.get(job.file);
+        let (document, node) = match job.provider {
+            Provider::GitHub => {
+                let document = self.cx.yaml(&source.path);
+                (document, &*job.name)
+            }
+            Provider::CircleCi => (None, ""),
+        };
+        let document = document.as_deref();
+        let node = document.and_then(|d| job_node(d, node));
+        Says {
+            edit: self.edit(job, &source, document, node),
+            dependabot: self.dependabot && document.and_then(on).is_some_and(is_for_dependabot),
+            docker: node.is_some_and(has_docker),
+        }
+    }
+
+    /// How far an edit of a job, which is `node` of `document` at GitHub, can help it.
+    fn edit(
+        &self,
+        job: &Job,
+        source: &Source,
+        document: Option<&Document>,
+        node: Option<Node<'_>>,
+    ) -> Fixable {
+        let path = &source.path;
         let mut found = Fixable::Safe;
-        if is_made(&cx.sources.get(job.file).text).is_some() {
+        if is_made(&source.text).is_some() {
             found = Fixable::Review;
         }
         match job.provider {
@@ -273,24 +299,22 @@ impl<'c, 't> Looker<'c, 't> {
                 }
             }
             Provider::GitHub => {
-                let document = cx.yaml(&path);
-                let node = document.as_deref().and_then(|d| job_node(d, &job.name));
-                let environment = node.and_then(environment);
                 let holds = self.environments.is_empty()
-                    || environment.is_some_and(|e| self.environments.contains(&e));
+                    || node
+                        .and_then(environment)
+                        .is_some_and(|e| self.environments.contains(&e));
                 if !holds {
                     found = found.and(Fixable::Review);
                 }
-                if self.at_a_version.contains(&path) {
-                    let takes = document.as_deref().is_some_and(takes_secrets);
+                if self.at_a_version.contains(path) {
+                    let takes = document.is_some_and(takes_secrets);
                     found = found.and(if takes {
                         Fixable::Review
                     } else {
                         Fixable::None
                     });
                 }
-                if !job.name.contains(" / ") && document.as_deref().is_some_and(is_for_callers_only)
-                {
+                if !job.name.contains(" / ") && document.is_some_and(is_for_callers_only) {
                     found = found.and(Fixable::Review);
                 }
             }
@@ -310,45 +334,28 @@ impl<'c, 't> Looker<'c, 't> {
                 || self.holders.iter().any(|held| held.is_subset(&call))
         })
     }
+}
 
-    /// Whether Dependabot may start a job, which then has no secrets.
-    fn is_for_dependabot(&self, job: &Job) -> bool {
-        let there =
-            |path: &str| RepoPath::new(path).is_some_and(|path| self.cx.sources.exists(&path));
-        let asked = job.provider == Provider::GitHub
-            && (there(".github/dependabot.yml") || there(".github/dependabot.yaml"));
-        if !asked {
-            return false;
-        }
-        let document = self.cx.yaml(&self.cx.sources.get(job.file).path.clone());
-        document.as_deref().and_then(on).is_some_and(|on| {
-            let push = on.get("push");
-            let all = |push: Node<'_>| push.get("branches").is_none() && push.get("tags").is_none();
-            let named = |name: &str| {
-                let mut names = on.one_or_many().into_iter().filter_map(Node::as_str);
-                !on.is_mapping() && names.any(|n| n == name)
-            };
-            on.get("pull_request").is_some()
-                || on.get("workflow_call").is_some()
-                || push.is_some_and(all)
-                || ["pull_request", "push", "workflow_call"]
-                    .into_iter()
-                    .any(named)
-        })
-    }
+/// Whether Dependabot may start a job, which then has no secrets, by the events that start its workflow.
+fn is_for_dependabot(on: Node<'_>) -> bool {
+    let push = on.get("push");
+    let all = |push: Node<'_>| push.get("branches").is_none() && push.get("tags").is_none();
+    let named = |name: &str| {
+        let mut names = on.one_or_many().into_iter().filter_map(Node::as_str);
+        !on.is_mapping() && names.any(|n| n == name)
+    };
+    on.get("pull_request").is_some()
+        || on.get("workflow_call").is_some()
+        || push.is_some_and(all)
+        || ["pull_request", "push", "workflow_call"]
+            .into_iter()
+            .any(named)
+}
 
-    /// Whether `docker` is there before any step runs: on GitHub's own Ubuntu machines, outside of a container.
-    fn has_docker(&self, job: &Job) -> bool {
-        if job.provider != Provider::GitHub {
-            return false;
-        }
-        let document = self.cx.yaml(&self.cx.sources.get(job.file).path.clone());
-        let node = document.as_deref().and_then(|d| job_node(d, &job.name));
-        node.is_some_and(|node| {
-            let label = node.get("runs-on").and_then(Node::as_str);
-            node.get("container").is_none() && label.is_some_and(|l| l.starts_with("ubuntu-"))
-        })
-    }
+/// Whether `docker` is there before any step of a job runs: on GitHub's own Ubuntu machines, outside of a container.
+fn has_docker(job: Node<'_>) -> bool {
+    let label = job.get("runs-on").and_then(Node::as_str);
+    job.get("container").is_none() && label.is_some_and(|l| l.starts_with("ubuntu-"))
 }
 
 /// A job of a workflow. That of a called one is named after its caller: `call / job`.
@@ -398,6 +405,9 @@ fn is_for_callers_only(document: &Document) -> bool {
 /// The workflows of this repository that jobs of a workflow call by the repository's name, without handing on all
 /// secrets.
 fn called_at_a_version(tree: &dyn Tree, document: &Document) -> Vec<RepoPath> {
+    if !document.source().text.contains("/.github/") {
+        return Vec::new();
+    }
     let jobs = document.root().and_then(|root| root.get("jobs"));
     let jobs = jobs.map(Node::entries).unwrap_or_default();
     jobs.iter()

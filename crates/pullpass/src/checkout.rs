@@ -7,12 +7,12 @@
 //! where the folder has been listed.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use hashbrown::HashMap;
 use pullpass_audit::context::Unread;
 use pullpass_audit::source::{ELSEWHERE, MAX_FILE_BYTES, ReadError, RepoPath, Tree};
 

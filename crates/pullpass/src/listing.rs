@@ -51,10 +51,14 @@ impl Listing {
 
     /// What a name is; `None` when nothing is called so.
     pub(crate) fn kind(&self, name: &str) -> Option<Kind> {
-        let after = |entry: &str| entry.strip_prefix(name)?.strip_prefix('/')?.chars().next();
-        Some(match self.entries.split('\0').find_map(after)? {
-            'd' => Kind::Folder,
-            'f' => Kind::File,
+        let entries = self.entries.as_bytes();
+        let after = |at: usize| {
+            let entry = entries.get(at + 1..)?.strip_prefix(name.as_bytes())?;
+            entry.strip_prefix(b"/")?.first()
+        };
+        Some(match memchr::memchr_iter(0, entries).find_map(after)? {
+            b'd' => Kind::Folder,
+            b'f' => Kind::File,
             _ => Kind::Other,
         })
     }

@@ -1,9 +1,11 @@
 //! Repositories whose files can be had beside the one in hand: given by name on the command line, or
 //! audited in the same run. Actions and workflows that name them are read there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+use hashbrown::HashMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::remote::Remote;

@@ -185,7 +185,7 @@ impl Planner<'_, '_> {
                             .or_else(|| platform(holes, name))
                             .map_or(Value::Unset, Value::Set)
                     });
-                    let note = format!("`ARG {name}` has this default");
+                    let note = ["`ARG ", name, "` has this default"].concat();
                     (value, Some((self.span(default), note.into())))
                 }
                 (None, None) => continue,

@@ -35,7 +35,12 @@ impl Use<'_, '_> {
 
     fn name(&self) -> String {
         let local = if self.is_local() { "local " } else { "" };
-        format!("the {local}action `{}`", self.uses)
+        ["the ", local, "action `", self.uses, "`"].concat()
+    }
+
+    /// How a story goes on when it is used.
+    fn story(&self) -> String {
+        ["the step uses ", &self.name()].concat()
     }
 
     fn note(&self, run: &JobRun<'_>, message: &str) {
@@ -138,7 +143,7 @@ pub(super) fn set_up(run: &mut JobRun<'_>, used: &Use<'_, '_>, preparation: &mut
             (Some(runs), "composite") => {
                 if let Some(list) = runs.get("steps") {
                     preparation.nested += 1;
-                    run.traced(used.span, format!("the step uses {}", used.name()), |run| {
+                    run.traced(used.span, used.story(), |run| {
                         steps::prepare_list(run, list, preparation);
                     });
                     preparation.nested -= 1;
@@ -189,7 +194,7 @@ fn defined(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>, document
             let root = run.cx.holes.of("$PWD", HoleKind::Variable);
             let path = format!("{}/{}", root.as_str(), slashed(used.folder).as_str());
             run.env.insert("GITHUB_ACTION_PATH".to_owned(), path.into());
-            run.traced(used.span, format!("the step uses {}", used.name()), |run| {
+            run.traced(used.span, used.story(), |run| {
                 if let Some(list) = runs.get("steps") {
                     if used.is_local() {
                         steps::prepare(run, &inner, list);
@@ -215,7 +220,7 @@ fn docker(run: &mut JobRun<'_>, used: &Use<'_, '_>, runs: Node<'_>) {
     match image.strip_prefix("docker://") {
         Some(name) => {
             let at = runs.get("image").map_or(used.span, Node::span);
-            run.traced(used.span, format!("the step uses {}", used.name()), |run| {
+            run.traced(used.span, used.story(), |run| {
                 run.docker_pull(at, Text::from(name), By::Action, Freshness::Missing);
             });
         }

@@ -128,7 +128,7 @@ impl Scope<'_> {
                 } else {
                     (left, right)
                 };
-                let text = format!("{} == {}", self.side(a), self.side(b));
+                let text = [&*self.side(a), " == ", &*self.side(b)].concat();
                 let guard = Guard::when(text);
                 Condition::When(vec![if *op == Op::Eq { guard } else { guard.not() }])
             }

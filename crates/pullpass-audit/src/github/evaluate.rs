@@ -279,8 +279,14 @@ impl Scope<'_> {
 
     /// The hole for an expression in words.
     pub(super) fn unknown(&self, words: &str, kind: HoleKind) -> Value {
+        self.unknown_in("", words, kind)
+    }
+
+    /// The hole for what a context does not tell; `context` ends with a dot.
+    fn unknown_in(&self, context: &str, words: &str, kind: HoleKind) -> Value {
         let write = |out: &mut String| {
             out.push_str("${{ ");
+            out.push_str(context);
             out.push_str(words);
             out.push_str(" }}");
         };
@@ -430,7 +436,7 @@ impl Scope<'_> {
         match path {
             ["env", name] => Some(match self.env.get(*name) {
                 Some(text) => Value::Text(text.clone()),
-                None => self.unknown(&format!("env.{name}"), HoleKind::Expression),
+                None => self.unknown_in("env.", name, HoleKind::Expression),
             }),
             ["secrets", name] => Some(self.secret(name)),
             ["github", "token"] => Some(self.unknown("github.token", HoleKind::Secret)),
@@ -550,13 +556,12 @@ impl Scope<'_> {
     }
 
     fn secret(&self, name: &str) -> Value {
-        let upper = name.to_ascii_uppercase();
         match &*self.frame.secrets {
-            Secrets::Passed(passed) if upper != "GITHUB_TOKEN" => passed
-                .get(&upper)
+            Secrets::Passed(passed) if !name.eq_ignore_ascii_case("GITHUB_TOKEN") => passed
+                .get(&name.to_ascii_uppercase())
                 .cloned()
                 .unwrap_or_else(|| Value::text("")),
-            _ => self.unknown(&format!("secrets.{name}"), HoleKind::Secret),
+            _ => self.unknown_in("secrets.", name, HoleKind::Secret),
         }
     }
 

@@ -96,7 +96,7 @@ impl Package {
             let file = &self.document.source().path;
             let hooks = self.has_hooks(run, root);
             let hook = |when: &str| {
-                let name = format!("{when}{target}");
+                let name = [when, &*target].concat();
                 let script = self.script(&name).filter(|_| hooks)?;
                 Some((name, script))
             };
@@ -128,7 +128,7 @@ impl Package {
         let mut env = vec![("npm_lifecycle_event".to_owned(), Text::from(event))];
         for name in ["name", "version"] {
             if let Some(value) = self.field(name).and_then(Node::as_str) {
-                env.push((format!("npm_package_{name}"), Text::from(value)));
+                env.push((["npm_package_", name].concat(), Text::from(value)));
             }
         }
         let config = self.field("config").map(Node::entries).unwrap_or_default();

@@ -680,7 +680,7 @@ impl Shell {
             [] => shown.to_owned(),
             targets => {
                 let targets: Vec<String> = targets.iter().map(|t| run.show(t)).collect();
-                format!("{shown} {}", targets.join(" "))
+                [shown, " ", &targets.join(" ")].concat()
             }
         };
         let found = match recipes::recipes(run, request, trigger::may_matter) {
@@ -695,7 +695,7 @@ impl Shell {
                 return !matches!(why, Failure::NoSuchName(_));
             }
         };
-        run.traced(request.span, format!("runs `{shown}`"), |run| {
+        run.traced(request.span, ["runs `", &*shown, "`"].concat(), |run| {
             for recipe in &*found {
                 let script = Rc::new(recipe.script.clone());
                 recipe.enter(run, |run| self.process(run, script, |_| {}));

@@ -1,9 +1,9 @@
 //! The table of command-line tools (`data/tools.toml`): flags, wrappers, and what well-known tools
 //! pull on their own. It is data because it grows with the field and not with the program.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::condition::emit_login;
@@ -26,7 +26,7 @@ const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/tools.json"));
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    flags: HashMap<String, Spec>,
+    flags: std::collections::HashMap<String, Spec>,
     wrapper: Vec<Wrapper>,
     tool: Vec<Tool>,
     suite: Vec<Suite>,
@@ -106,20 +106,43 @@ struct Tool {
     does: Vec<Deed>,
 }
 
+/// Words that stand one behind the other, or flags of which one is meant.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "String")]
+struct Words(Vec<String>);
+
+impl From<String> for Words {
+    fn from(text: String) -> Self {
+        Self(text.split_ascii_whitespace().map(str::to_owned).collect())
+    }
+}
+
+/// The words that each of the sub-commands is called by: `a b|c`. Without any of them it is the tool itself.
+#[derive(Debug, Deserialize)]
+#[serde(from = "String")]
+struct SubCommands(Vec<Words>);
+
+impl From<String> for SubCommands {
+    fn from(text: String) -> Self {
+        let words = |one: &str| Words::from(one.to_owned());
+        Self(text.split('|').map(words).collect())
+    }
+}
+
 /// What a sub-command does.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Deed {
-    words: String,
+    words: SubCommands,
     /// The words may stand behind others.
     #[serde(default)]
     anywhere: bool,
     /// Not when one of these flags is given.
     #[serde(default)]
-    unless: String,
+    unless: Words,
     /// Only when one of these flags is given.
     #[serde(default)]
-    only: String,
+    only: Words,
     /// Files, or flags that name one; one of them must contain `mentions`.
     #[serde(default)]
     files: Vec<String>,
@@ -325,18 +348,16 @@ impl Deed {
             Some((name, value)) => parsed.value(&[name]).is_some_and(|v| v.as_str() == value),
             None => parsed.has(&[flag]),
         };
-        if self.unless.split_whitespace().any(has)
-            || !self.only.is_empty() && !self.only.split_whitespace().any(has)
-        {
+        let any = |flags: &Words| flags.0.iter().any(|flag| has(flag));
+        if any(&self.unless) || !self.only.0.is_empty() && !any(&self.only) {
             return None;
         }
         if !self.mentions.is_empty() && !self.any_mentions(run, parsed) {
             return None;
         }
-        self.words.split('|').find_map(|words| {
-            let mut words = words.split_ascii_whitespace();
+        self.words.0.iter().find_map(|Words(words)| {
             if self.anywhere {
-                let first = words.next()?;
+                let first = words.first()?.as_str();
                 let is = |arg: &Arg| {
                     let before = arg.as_str().strip_suffix(first);
                     before.is_some_and(|before| before.is_empty() || before.ends_with(':'))
@@ -344,14 +365,9 @@ impl Deed {
                 };
                 return parsed.rest.iter().any(is).then_some(0);
             }
-            let mut count = 0;
-            for word in words {
-                if parsed.word(count) != word {
-                    return None;
-                }
-                count += 1;
-            }
-            Some(count)
+            let mut all = words.iter().enumerate();
+            all.all(|(at, word)| parsed.word(at) == word)
+                .then_some(words.len())
         })
     }
 }
@@ -432,6 +448,14 @@ struct Line<'l> {
 }
 
 impl Line<'_> {
+    /// The tool with the sub-command, as people know it.
+    fn called(&self) -> String {
+        let words = self.deed.words.0.first().map(|words| words.0.as_slice());
+        let words = words.unwrap_or_default().iter().map(String::as_str);
+        let all: Vec<&str> = std::iter::once(self.name).chain(words).collect();
+        all.join(" ")
+    }
+
     fn perform(&self, shell: &Shell, run: &mut JobRun<'_>) {
         let store = match self.tool.store {
             Where::Docker => run.docker_store(),
@@ -467,13 +491,7 @@ impl Line<'_> {
                     username,
                     password,
                     store,
-                    how: format!(
-                        "{} {}",
-                        self.name,
-                        self.deed.words.split('|').next().unwrap_or("")
-                    )
-                    .trim_end()
-                    .into(),
+                    how: self.called().into(),
                     broken: None,
                 },
             );

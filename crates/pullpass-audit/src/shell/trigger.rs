@@ -1,6 +1,7 @@
 //! Most scripts of a CI compile and test and pull nothing. Telling them apart without parsing them
 //! is what keeps the audit of a thousand repositories under a second.
 
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -8,7 +9,13 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use super::builtins::is_silent;
 use super::commands::{interprets, is_idle};
 use super::tools;
-use crate::text::{HoleKind, Holes, is_hole};
+use crate::memory::Memory;
+use crate::text::{HoleKind, Holes, has_hole, is_hole};
+
+thread_local! {
+    /// What is known of scripts that other repositories run too.
+    static KNOWN: RefCell<Memory<bool>> = RefCell::default();
+}
 
 /// What may lead to a pull wherever it stands: clients, other scripts, and what hands values on to later
 /// steps. Variables in capitals hold the names of clients: `$DOCKER`.
@@ -83,6 +90,15 @@ const REFERENCES: [&str; 3] = ["/tags/", "/heads/", "/pull/"];
 
 /// Whether executing a script, of which a part may be unknown, may have an effect that counts.
 pub(super) fn may_matter(holes: &Holes, text: &str) -> bool {
+    // What stands in a hole, the repository says.
+    if !has_hole(text) {
+        KNOWN.with_borrow_mut(|known| *known.get(text, |text| look(holes, text)))
+    } else {
+        look(holes, text)
+    }
+}
+
+fn look(holes: &Holes, text: &str) -> bool {
     if is_all_idle(holes, text) {
         return false;
     }
