@@ -197,8 +197,12 @@ pub struct Text(EcoString);
 impl Text {
     /// Text that is known to the last character (or that already carries holes).
     #[must_use]
-    pub fn new(text: impl Into<EcoString>) -> Self {
-        Self(text.into())
+    pub fn new(text: impl AsRef<str>) -> Self {
+        let text = text.as_ref();
+        // In one go; a conversion would copy byte by byte.
+        let mut out = EcoString::with_capacity(text.len());
+        out.push_str(text);
+        Self(out)
     }
 
     /// Whether nothing in it is unknown.
@@ -245,13 +249,19 @@ impl Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Self::new(text)
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(text.into())
+        Self::new(text)
+    }
+}
+
+impl From<EcoString> for Text {
+    fn from(text: EcoString) -> Self {
+        Self(text)
     }
 }
 

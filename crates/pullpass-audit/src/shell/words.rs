@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use ecow::EcoString;
+
 use super::pattern::Pattern;
 use super::syntax::{
     List, ParamOp, Part, PartKind, ProcessDir, Span as Range, Word, expand_braces,
@@ -25,8 +27,8 @@ pub(super) enum Value {
 /// Words as they come out of splitting.
 #[derive(Default)]
 struct Fields {
-    done: Vec<String>,
-    current: Option<String>,
+    done: Vec<EcoString>,
+    current: Option<EcoString>,
 }
 
 impl Fields {
@@ -106,7 +108,7 @@ impl Shell {
             let put_in = !text.is_empty() && text.chars().all(is_hole);
             out.push(Arg {
                 put_in,
-                ..Arg::new(Text::new(text.clone()), self.place(word.span))
+                ..Arg::new(Text::from(text.clone()), self.place(word.span))
             });
             return true;
         }
@@ -172,7 +174,7 @@ impl Shell {
         for (index, text) in fields.done.into_iter().enumerate() {
             let place = places.and_then(|places| places.get(index)).copied();
             out.push(Arg {
-                text: Text::new(text),
+                text: Text::from(text),
                 span: place.unwrap_or(span),
                 mapped: mapped.clone().filter(|_| count == 1),
                 bare,
@@ -328,8 +330,8 @@ impl Shell {
             PartKind::Literal(text)
             | PartKind::SingleQuoted(text)
             | PartKind::AnsiQuoted(text)
-            | PartKind::ExtGlob(text) => Text::new(text.clone()),
-            PartKind::Escaped(c) | PartKind::Glob(c) => Text::new(*c),
+            | PartKind::ExtGlob(text) => Text::from(text.clone()),
+            PartKind::Escaped(c) | PartKind::Glob(c) => Text::new(c.encode_utf8(&mut [0; 4])),
             PartKind::DoubleQuoted(inner) => {
                 let mut out = Text::default();
                 for part in inner {
