@@ -98,8 +98,8 @@ fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Rea
         bounds,
         index: Index::of(&makefile),
         makefile,
-        variables: Rc::clone(&scope.variables),
-        overridden: Rc::clone(&scope.overridden),
+        variables: Rc::clone(scope.variables()),
+        overridden: Rc::clone(scope.overridden()),
         made: RefCell::default(),
     });
     // Where the share of work ended, the rest was not read; the next CI file has a share of its own.
@@ -314,11 +314,11 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };
         let from_outside = |name: &&String| makefile.exports_all || scope.is_in_environment(name);
-        let own = scope.variables.keys().filter(from_outside);
+        let own = scope.variables().keys().filter(from_outside);
         let names = makefile.exported.iter().chain(own).map(String::as_str);
         for name in names.chain(also.iter().copied()).take(1_000) {
             let hidden = makefile.not_exported.iter().any(|n| n == name);
-            let set = scope.variables.contains_key(name) || also.contains(&name);
+            let set = scope.variables().contains_key(name) || also.contains(&name);
             if is_name(name) && set && !hidden && !env.contains_key(name) && scope.run.cx.spend() {
                 let value = scope.expand(&format!("$({name})"));
                 env.insert(name.to_owned(), Text::new(value));
@@ -355,7 +355,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     }
 
     fn default_goal(&self) -> Option<String> {
-        if self.scope.variables.contains_key(".DEFAULT_GOAL") {
+        if self.scope.variables().contains_key(".DEFAULT_GOAL") {
             let goal = self.scope.expand("$(.DEFAULT_GOAL)");
             let goal = goal.split_whitespace().next().map(str::to_owned);
             if goal.is_some() {
@@ -586,7 +586,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
                     .find_map(|v| v.get(name).cloned())
             };
             let old = own.get(name).cloned().or_else(outer);
-            let old = old.or_else(|| self.scope.variables.get(name).cloned());
+            let old = old.or_else(|| self.scope.variables().get(name).cloned());
             if let Some(new) = assigned(self.scope, old.as_ref(), assignment) {
                 own.insert(name.clone(), new);
             }

@@ -7,6 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use hashbrown::HashMap;
+
 use crate::run::JobRun;
 use crate::shell::{engine, is_name, is_set_by_ci};
 use crate::source::RepoPath;
@@ -20,6 +22,9 @@ const FUEL: u32 = 200_000;
 
 /// Bytes that all values of one call may have together, those in between counted.
 const MAX_WORK: usize = 32 * 1024 * 1024;
+
+/// Bytes of values that are kept for the next reference to the same variable.
+const MAX_KEPT: usize = 1024 * 1024;
 
 /// How deep references may stand in each other.
 const MAX_NESTING: usize = 64;
@@ -51,6 +56,14 @@ pub(super) struct Asked {
     podman: Option<bool>,
 }
 
+/// Values of variables that are unfolded at each use.
+#[derive(Default)]
+struct Unfolded {
+    values: HashMap<String, String>,
+    /// Bytes of these.
+    size: usize,
+}
+
 /// Where references may still lead; what is left of it after the makefiles is for the recipes.
 #[derive(Clone, Debug)]
 pub(super) struct Bounds {
@@ -74,9 +87,11 @@ pub(super) struct Scope<'r, 'c> {
     pub(super) cwd: RepoPath,
     /// `NAME=value` of the command line; stronger than the makefile.
     given: BTreeMap<String, Text>,
-    pub(super) variables: Rc<Variables>,
+    variables: Rc<Variables>,
+    /// What variables unfolded to since one was last set: rules name the same few.
+    unfolded: RefCell<Unfolded>,
     /// Names set with `override`; stronger than the command line.
-    pub(super) overridden: Rc<BTreeSet<String>>,
+    overridden: Rc<BTreeSet<String>>,
     /// The targets of the command line, as it names them.
     goals: String,
     asked: RefCell<Asked>,
@@ -103,6 +118,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             cwd,
             given: given.iter().cloned().collect(),
             variables: Rc::default(),
+            unfolded: RefCell::default(),
             overridden: Rc::default(),
             goals,
             asked: RefCell::default(),
@@ -122,6 +138,8 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// What was asked since the last time.
     pub(super) fn end_asking(&self) -> Asked {
+        // Who asks next has to ask for itself.
+        self.unfolded.take();
         self.asked.take()
     }
 
@@ -177,10 +195,33 @@ impl<'r, 'c> Scope<'r, 'c> {
         let same = self.answers(asked);
         if same {
             self.bounds = bounds.clone();
+            self.unfolded.take();
             self.variables = Rc::clone(variables);
             self.overridden = Rc::clone(overridden);
         }
         same
+    }
+
+    /// The variables that makefiles set so far.
+    pub(super) fn variables(&self) -> &Rc<Variables> {
+        &self.variables
+    }
+
+    /// The same, to set one.
+    pub(super) fn variables_mut(&mut self) -> &mut Variables {
+        self.unfolded.take();
+        Rc::make_mut(&mut self.variables)
+    }
+
+    /// The names that are set with `override`.
+    pub(super) fn overridden(&self) -> &Rc<BTreeSet<String>> {
+        &self.overridden
+    }
+
+    /// Notes a name that is set with `override`.
+    pub(super) fn override_with(&mut self, name: &str) {
+        self.unfolded.take();
+        Rc::make_mut(&mut self.overridden).insert(name.to_owned());
     }
 
     /// A variable of the environment that make runs in.
@@ -223,7 +264,7 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// Adds a file to `MAKEFILE_LIST`, by the name that it is included by.
     pub(super) fn note_file(&mut self, name: &str) {
-        let variables = Rc::make_mut(&mut self.variables);
+        let variables = self.variables_mut();
         let list = variables.entry("MAKEFILE_LIST".to_owned());
         let list = list.or_insert_with(|| Variable {
             value: String::new(),
@@ -343,9 +384,25 @@ impl<'r, 'c> Scope<'r, 'c> {
         if self.open.borrow().iter().any(|n| n == name) {
             return self.output(&format!("$({name})")).as_str().to_owned();
         }
+        // Where nothing is around it, it unfolds to the same until a variable is set.
+        let alone =
+            self.open.borrow().is_empty() && self.inner.borrow().is_empty() && !self.asks.get();
+        if alone && let Some(known) = self.unfolded.borrow().values.get(name) {
+            return known.clone();
+        }
+        let evaluated = self.evaluated.borrow().len();
         self.open.borrow_mut().push(name.to_owned());
         let value = self.unfold(&variable.value, depth + 1);
         self.open.borrow_mut().pop();
+        // What `$(eval …)` does, it does each time.
+        if alone && self.evaluated.borrow().len() == evaluated {
+            let mut unfolded = self.unfolded.borrow_mut();
+            unfolded.size += value.len();
+            if unfolded.size > MAX_KEPT {
+                *unfolded = Unfolded::default();
+            }
+            unfolded.values.insert(name.to_owned(), value.clone());
+        }
         value
     }
 

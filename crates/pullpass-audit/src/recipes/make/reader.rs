@@ -352,7 +352,7 @@ impl Makefile {
                 }
                 "undefine" => {
                     let name = scope.expand(rest.trim());
-                    Rc::make_mut(&mut scope.variables).remove(&name);
+                    scope.variables_mut().remove(&name);
                     return;
                 }
                 "vpath" => return,
@@ -369,7 +369,7 @@ impl Makefile {
                 self.exported.push(name.clone());
             }
             if overrides {
-                Rc::make_mut(&mut scope.overridden).insert(name.clone());
+                scope.override_with(&name);
             }
             let assignment = Assignment { name, ..assignment };
             self.set(scope, &assignment);
@@ -493,7 +493,7 @@ impl Makefile {
     /// Sets a variable. Under a condition that cannot be decided it has either of two values.
     fn set(&self, scope: &mut Scope<'_, '_>, assignment: &Assignment) {
         let name = &assignment.name;
-        let old = scope.variables.get(name);
+        let old = scope.variables().get(name);
         let Some(mut new) = assigned(scope, old, assignment) else {
             return;
         };
@@ -506,7 +506,7 @@ impl Makefile {
         {
             new = either(scope, name, old, new, self.likely());
         }
-        Rc::make_mut(&mut scope.variables).insert(name.clone(), new);
+        scope.variables_mut().insert(name.clone(), new);
     }
 }
 
@@ -778,7 +778,7 @@ fn outside_references(line: &str, marks: &[u8]) -> Option<usize> {
 }
 
 fn recipe_prefix(scope: &Scope<'_, '_>) -> char {
-    let set = scope.variables.get(".RECIPEPREFIX");
+    let set = scope.variables().get(".RECIPEPREFIX");
     set.and_then(|v| v.value.chars().next()).unwrap_or('\t')
 }
 
