@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::effect::{Effect, Guard, Job, Provider, Runner};
 use crate::finding::Fixable;
 use crate::reference::DOCKER_HUB;
+use crate::report::is_yaml;
 use crate::source::{FileId, RepoPath, Source, Tree};
 use crate::verdict::{Auth, Credential, Login, Pull};
 use crate::yaml::{Document, Node};
@@ -248,6 +249,7 @@ impl<'c, 't> Looker<'c, 't> {
                 // Scripts and makefiles are parts of a story, too.
                 if seen.insert(file)
                     && path.as_str().starts_with(".github/workflows/")
+                    && is_yaml(&path)
                     && let Some(document) = cx.yaml(&path)
                 {
                     looker

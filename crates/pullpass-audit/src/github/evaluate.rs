@@ -148,6 +148,8 @@ pub(super) struct Frame {
     pub(super) os: Option<&'static str>,
     /// `github.workspace` and `github.action_path` as paths relative to the working folder.
     pub(super) workspace: Rc<str>,
+    /// The id of the job.
+    pub(super) job: Option<Rc<str>>,
     /// Folder of the composite action, relative to the workspace.
     pub(super) action: Option<Rc<str>>,
     /// What the steps so far have given away.
@@ -471,11 +473,16 @@ impl Scope<'_> {
                 .action
                 .as_ref()
                 .map(|action| Value::text(&format!("{}/{action}", frame.workspace))),
+            ["github", "job"] => frame.job.as_deref().map(Value::text),
             ["github", "server_url"] => Some(Value::text("https://github.com")),
             ["github", rest @ ..] if self.starter == Starter::Fork => self.of_a_fork(rest),
             ["github", "event", "pull_request", "head", "repo", "fork"]
                 if matches!(self.starter, Starter::Insider | Starter::Event) =>
             {
+                Some(Value::Bool(false))
+            }
+            // A repository that is a fork has none of the secrets of the one that it was forked from.
+            ["github", "event", "repository", "fork"] if self.starter.has_secrets() => {
                 Some(Value::Bool(false))
             }
             ["github", "event", "pull_request", ..] if self.starter == Starter::Event => {

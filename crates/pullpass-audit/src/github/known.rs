@@ -101,6 +101,11 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
         let image = inputs.render(run, pattern);
         run.emit(span, Kind::Provide { image });
     }
+    if let Some(pattern) = &deed.push {
+        for image in inputs.list(run, pattern) {
+            run.emit(span, Kind::Push { image });
+        }
+    }
     if let Some(login) = &deed.login {
         sign_in(run, inputs, login);
     }
@@ -200,6 +205,8 @@ impl<'a> Inputs<'a> {
                 let tag = steps::of_version(run, self.used.version);
                 return tag.replace('/', "-").into();
             }
+            // Whose registry it is, no file says.
+            "@account" => return run.cx.holes.of("the account's ", HoleKind::Expression),
             "@path" => return self.used.name.rsplit('/').next().unwrap_or("").into(),
             _ => {}
         }
@@ -548,16 +555,21 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
         Some(sub) => sub,
         None => local(run, inputs, &context),
     };
-    let file = inputs.render(run, &spec.file);
     let mut build = Build::of(span, context);
-    if !file.is_empty() {
-        let base = build.context.as_str().trim_end_matches('/');
-        build.dockerfile = Some(if in_context && base != "." {
+    let base = build.context.as_str().trim_end_matches('/').to_owned();
+    let dockerfile = |file: &Text| {
+        if in_context && base != "." {
             Text::new(format!("{base}/{}", file.as_str()))
         } else {
-            local(run, inputs, &file)
-        });
-    }
+            local(run, inputs, file)
+        }
+    };
+    // Several files are parts of one.
+    let files: Vec<Text> = inputs
+        .lines(run, &spec.file)
+        .iter()
+        .map(dockerfile)
+        .collect();
     let args = if spec.args_by_comma {
         inputs.list(run, &spec.args)
     } else {
@@ -586,7 +598,13 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
         let image = image.clone();
         run.emit(span, Kind::Push { image });
     }
+    let mut files = files.into_iter();
+    build.dockerfile = files.next();
     dockerfile::build(run, &build);
+    for file in files {
+        build.dockerfile = Some(file);
+        dockerfile::build(run, &build);
+    }
 }
 
 /// A path of the workspace as a path of the repository, where a checkout put it in a folder.

@@ -66,6 +66,8 @@ pub(super) struct Deed {
     pub(super) always: bool,
     /// Leaves this image in the local store.
     pub(super) provide: Option<String>,
+    /// Pushes these images.
+    pub(super) push: Option<String>,
     /// Signs in.
     pub(super) login: Option<Login>,
     /// Makes a builder.
@@ -108,6 +110,7 @@ impl Deed {
         [
             self.pull.is_some(),
             self.provide.is_some(),
+            self.push.is_some(),
             self.login.is_some(),
             self.builder.is_some(),
             self.build.is_some(),

@@ -1015,6 +1015,71 @@ fn a_script_for_windows_has_paths_with_backslashes() {
 }
 
 #[test]
+fn what_follows_an_exit_of_powershell_under_a_condition_is_run() {
+    for (script, expected) in [
+        (
+            "docker version\nif ($LASTEXITCODE -ne 0) { exit 1 }\ndocker pull of/a",
+            "of/a",
+        ),
+        (
+            "try { docker pull of/a } catch { exit 1 }\ndocker pull of/b",
+            "of/a of/b",
+        ),
+        (
+            "for ($i=0; $i -lt 3; $i++) { docker pull of/a }\ndocker pull of/b",
+            "of/a of/b",
+        ),
+        (
+            "$a = $b.Split(\"`n\")\ndocker pull of/a\nif (-not $?) { throw 'x' }",
+            "of/a",
+        ),
+        (
+            "$x = docker pull of/a\n$tag = 'of/b'\ndocker pull $tag",
+            "of/a of/b",
+        ),
+        ("docker pull of/a\nexit 0\ndocker pull of/b", "of/a"),
+    ] {
+        let script = script.replace('\n', "\n          ");
+        let text = format!(
+            "on: push\njobs:\n  j:\n    runs-on: windows-2022\n    steps:\n      - run: |\n          {script}\n"
+        );
+        let seen = lines(&repository(&text, &[]));
+        let names: Vec<&str> = seen
+            .iter()
+            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
+            .collect();
+        assert_eq!(names.join(" "), expected, "{script}: {seen:?}");
+    }
+}
+
+#[test]
+fn the_id_of_a_job_and_several_files_name_what_is_built() {
+    let files = [
+        ("of/j/Dockerfile", "FROM of/j\n"),
+        ("b/Dockerfile", "FROM of/b\n"),
+    ];
+    for (step, expected) in [
+        (
+            "{uses: docker/build-push-action@v6, with: {context: ., file: 'of/${{ github.job }}/Dockerfile'}}",
+            "of/j",
+        ),
+        (
+            "{uses: redhat-actions/buildah-build@v2, with: {image: x, containerfiles: \"./b/Dockerfile\\n./of/j/Dockerfile\\n\"}}",
+            "of/b of/j",
+        ),
+    ] {
+        let text =
+            format!("on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps: [{step}]\n");
+        let seen = lines(&repository(&text, &files));
+        let names: Vec<&str> = seen
+            .iter()
+            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
+            .collect();
+        assert_eq!(names.join(" "), expected, "{step}: {seen:?}");
+    }
+}
+
+#[test]
 fn an_action_that_cannot_be_read_is_not_said_to_be_absent() {
     let text = "on: push\njobs:\n  a: {steps: [{uses: ./x}, {uses: ./y}]}\n";
     let tree = repository(text, &[("x/action.yml", "runs: {using: [\n")]);

@@ -176,6 +176,7 @@ pub(super) fn bare_frame() -> Frame {
         secrets: Rc::new(Secrets::All),
         os: None,
         workspace: ".".into(),
+        job: None,
         action: None,
         steps: Rc::default(),
         needs: Rc::default(),
@@ -389,6 +390,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         }
         let outer = Frame {
             needs: self.needs_of(job, depth),
+            job: Some(id.into()),
             ..self.frame.clone()
         };
         let mut guards = self.call.guards.clone();

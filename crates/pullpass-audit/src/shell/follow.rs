@@ -75,7 +75,10 @@ impl Shell {
                 "-o" | "+o" | "-O" | "+O" | "--rcfile" | "--init-file" => {
                     args = rest.get(1..).unwrap_or_default();
                 }
-                "-s" => return self.script_on_input(run, rest),
+                "-s" => {
+                    self.unread_input(run, call.span);
+                    return self.script_on_input(run, rest);
+                }
                 "-" | "--" => {
                     return self.file_of_shell(run, rest, call.span);
                 }
@@ -103,12 +106,23 @@ impl Shell {
                 _ => return self.file_of_shell(run, args, call.span),
             }
         }
+        self.unread_input(run, call.span);
         self.script_on_input(run, &[])
+    }
+
+    /// A script that comes out of a pipe and is not known may be what a login before it is for.
+    fn unread_input(&self, run: &mut JobRun<'_>, span: Span) {
+        if matches!(self.input, Input::Unknown) {
+            unread_program(run, span);
+        }
     }
 
     fn file_of_shell(&mut self, run: &mut JobRun<'_>, args: &[Arg], span: Span) -> Done {
         match args.first() {
-            None => self.script_on_input(run, &[]),
+            None => {
+                self.unread_input(run, span);
+                self.script_on_input(run, &[])
+            }
             Some(file) => {
                 // `bash <(printf ...)`
                 if let Some(Input::Known(text)) = self.processes.get(&file.text).cloned() {
@@ -149,6 +163,8 @@ impl Shell {
                 let what = format!("the script `{}`", run.show(&file.text));
                 let why = "which one it is, is known only when the job runs";
                 run.opaque(span, what, why, By::Run);
+            } else {
+                unread_path(run, file, span);
             }
             return None;
         };
@@ -162,6 +178,8 @@ impl Shell {
                     "it is not in this repository; it may be made while the job runs",
                     By::Run,
                 );
+            } else {
+                unread_path(run, file, span);
             }
             return None;
         };
@@ -789,6 +807,16 @@ pub(super) fn unread_program(run: &mut JobRun<'_>, span: Span) {
     let said = |effect: &Effect| matches!(effect.kind, Kind::Unlisted) && effect.span == span;
     if has_login(run) && !run.effects().last().is_some_and(said) {
         run.emit(span, Kind::Unlisted);
+    }
+}
+
+/// The same of a program that is named by its path, and is no part of the system.
+fn unread_path(run: &mut JobRun<'_>, file: &Arg, span: Span) {
+    let path = file.as_str();
+    let of_system = ["/bin/", "/sbin/", "/usr/", "/opt/"];
+    let suits = suites::brings_a_build_tool(path);
+    if path.contains('/') && !suits && !of_system.iter().any(|folder| path.starts_with(folder)) {
+        unread_program(run, span);
     }
 }
 

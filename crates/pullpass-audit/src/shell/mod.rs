@@ -35,6 +35,7 @@ pub(crate) mod suites;
 mod tools;
 mod trigger;
 mod unread;
+mod windows;
 mod words;
 mod wrappers;
 
@@ -44,6 +45,7 @@ mod tests;
 pub(crate) use commands::UNKNOWN_INPUT;
 pub(crate) use param::is_set_by_ci;
 pub(crate) use redirect::is_name;
+pub(crate) use windows::{is_of_windows, of_windows};
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -86,41 +88,6 @@ pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
         shell.functions.extend(run.startup.iter().cloned());
         shell.script(run);
     }
-}
-
-/// Whether a `shell` is one of Windows, of which no more is understood than plain commands.
-pub(crate) fn is_of_windows(shell: &str) -> bool {
-    let program = shell.rsplit(['/', '\\']).next().unwrap_or(shell);
-    ["pwsh", "powershell", "cmd"]
-        .iter()
-        .any(|other| program.starts_with(other))
-}
-
-/// A script for one of Windows' shells as it would be written for others: there a `\` is nothing but a
-/// part of a path, a backtick ends a line that goes on, and a brace needs no `;` before it.
-pub(crate) fn of_windows(mut script: Mapped) -> Mapped {
-    if script.text.contains('\\') {
-        script.text = script.text.replace('\\', "/");
-    }
-    if script.text.contains("`\n") {
-        script.text = script.text.replace("`\n", "\\\n");
-    }
-    for at in unended(&script.text) {
-        script.text.replace_range(at..=at, ";");
-    }
-    script
-}
-
-/// Where blanks stand before braces that end a block, behind a command that nothing ends: `{ docker pull x }`.
-fn unended(text: &str) -> Vec<usize> {
-    let ends_a_command = |at: &usize| {
-        let before = text.get(..*at).unwrap_or_default();
-        let before = before.trim_end_matches([' ', '\t']);
-        let behind = text.get(at + " }".len()..).unwrap_or_default();
-        !before.is_empty() && !before.ends_with(['{', ';', '\n']) && !behind.starts_with('}')
-    };
-    let all = text.match_indices(" }").map(|(at, _)| at);
-    all.filter(ends_a_command).collect()
 }
 
 /// One process that interprets shell commands, and what it knows beyond the job's state.
