@@ -416,6 +416,8 @@ fn a_condition_that_only_leaves_out_runs_without_secrets_is_known() {
             "github.repository == 'me/app' && github.repository_owner == 'me'",
             true,
         ),
+        (both, "\"!github.event.repository.fork\"", true),
+        (both, "github.event.repository.fork", false),
         (both, "github.event_name != 'pull_request'", false),
         (both, "github.actor != 'me'", false),
         (both, "env.LOOP == 'x'", false),

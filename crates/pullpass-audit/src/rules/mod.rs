@@ -484,6 +484,10 @@ mod tests {
             "    - uses: who/knows@v1\n",
             "    - uses: devcontainers/ci@v0.3\n",
             "    - run: ko build .\n",
+            "    - run: ./result/bin/tool push\n",
+            "    - run: $HOME/bin/tool -o x\n",
+            "    - run: curl -fsS https://example.com/x.sh | bash -s -- push\n",
+            "    - uses: redhat-actions/push-to-registry@v2\n      with: {tags: 'docker.io/me/app:1'}\n",
         ] {
             assert!(
                 !in_steps("push", &format!("{LOGIN}{step}")).contains(&rule),
