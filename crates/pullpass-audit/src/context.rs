@@ -22,6 +22,10 @@ use crate::yaml::Document;
 /// what was built to never end, and leaves the repository's other files their share.
 const BUDGET: u64 = 2_000_000;
 
+/// Work of reading makefiles that one CI file may cause: references that are unfolded, and rules. RocksDB's CI files
+/// take less than that together; makefiles that call each other in each of a hundred folders would take minutes.
+const MAKEFILES: u64 = 500_000;
+
 /// Bytes of shell that may be parsed before what was parsed is forgotten, loops and calls unrolled.
 const SHELL_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -81,6 +85,7 @@ pub struct Context<'t> {
     /// The CI file that is being lowered.
     current: RefCell<RepoPath>,
     budget: Cell<u64>,
+    makefile_work: Cell<u64>,
     shell: Cell<u64>,
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
     images: RefCell<HashMap<Text, Rc<Named>>>,
@@ -118,6 +123,7 @@ impl<'t> Context<'t> {
             continuations: RefCell::default(),
             current: RefCell::default(),
             budget: Cell::new(BUDGET),
+            makefile_work: Cell::new(MAKEFILES),
             shell: Cell::new(SHELL_BYTES),
             scripts: RefCell::default(),
             images: RefCell::default(),
@@ -133,6 +139,7 @@ impl<'t> Context<'t> {
     pub fn begin(&self, path: &RepoPath) {
         self.current.replace(path.clone());
         self.budget.set(BUDGET);
+        self.makefile_work.set(MAKEFILES);
         // Parsed scripts are kept from file to file, for they run the same ones, but not without bound.
         if self.shell.get() < SHELL_BYTES / 2 {
             self.scripts.borrow_mut().clear();
@@ -144,6 +151,14 @@ impl<'t> Context<'t> {
     #[must_use]
     pub fn spend(&self) -> bool {
         self.take(&self.budget, 1)
+    }
+
+    /// Takes the work of reading makefiles. `false` when this file has had its share of that; whatever else it does
+    /// is followed all the same.
+    pub(crate) fn spend_on_makefiles(&self, work: u64) -> bool {
+        let left = self.makefile_work.get().saturating_sub(work);
+        self.makefile_work.set(left);
+        left > 0
     }
 
     /// Takes the work of parsing `bytes` of shell.

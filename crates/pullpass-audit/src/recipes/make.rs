@@ -89,10 +89,15 @@ fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Rea
             }
         }
     }
+    if !cx.spend_on_makefiles(0) {
+        let why = "the makefiles that this CI file calls come to more work than is followed";
+        return Err(Failure::Unresolved(why.to_owned()));
+    }
     let mut makefile = Makefile::default();
     scope.note_file(name);
     makefile.read(&source, scope, 0);
     let (asked, bounds) = scope.end_reading();
+    cx.spend_on_makefiles(u64::from(bounds.unfolded()) + 4 * makefile.rules.len() as u64);
     let reading = Rc::new(Reading {
         asked,
         bounds,

@@ -71,6 +71,13 @@ pub(super) struct Bounds {
     work: Cell<usize>,
 }
 
+impl Bounds {
+    /// References that were unfolded.
+    pub(super) fn unfolded(&self) -> u32 {
+        FUEL - self.fuel.get()
+    }
+}
+
 impl Default for Bounds {
     fn default() -> Self {
         Self {

@@ -37,3 +37,25 @@ own:
     let expected: Vec<String> = pulls.map(|pull| format!("{pull} always")).collect();
     assert_eq!(effects_in(&files, &script), expected);
 }
+
+#[test]
+fn what_follows_more_makefiles_than_are_read_is_followed() {
+    let mut makefile = "up:\n\tdocker pull me/a:$(X)\n".to_owned();
+    for number in 0..5_000 {
+        makefile.push_str(&format!("t{number}-$(X):\n"));
+    }
+    let files = [("Makefile", makefile.as_str())];
+    let mut script: String = (0..40).map(|x| format!("make up X={x}\n")).collect();
+    script.push_str("docker pull me/b\n");
+    let seen = effects_in(&files, &script);
+    assert_eq!(seen.first().unwrap(), "pull me/a:0 always");
+    assert_eq!(seen.last().unwrap(), "pull me/b always");
+    let pulls = seen
+        .iter()
+        .filter(|line| line.starts_with("pull me/a"))
+        .count();
+    let why = "the makefiles that this CI file calls come to more work than is followed";
+    // It is said once for all of these.
+    let unknown = seen.iter().filter(|line| line.ends_with(why)).count();
+    assert!((10..40).contains(&pulls) && unknown == 1, "{seen:?}");
+}
