@@ -836,7 +836,7 @@ impl<'j> Walk<'_, 'j> {
             } else {
                 ""
             };
-            judged.reason = [&*login.how, " signs in to Docker Hub before it", rest].concat();
+            judged.reason = [login.how, " signs in to Docker Hub before it", rest].concat();
             judged.decided_by = Some(login.effect.span);
             judged.credential = Some(login.credential.clone());
         } else if let Some(login) = in_force
