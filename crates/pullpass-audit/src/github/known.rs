@@ -557,7 +557,7 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
     };
     let mut build = Build::of(span, context);
     let base = build.context.as_str().trim_end_matches('/').to_owned();
-    let dockerfile = |file: &Text| {
+    let path_of = |file: &Text| {
         if in_context && base != "." {
             Text::new(format!("{base}/{}", file.as_str()))
         } else {
@@ -565,11 +565,7 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
         }
     };
     // Several files are parts of one.
-    let files: Vec<Text> = inputs
-        .lines(run, &spec.file)
-        .iter()
-        .map(dockerfile)
-        .collect();
+    let files: Vec<Text> = inputs.lines(run, &spec.file).iter().map(path_of).collect();
     let args = if spec.args_by_comma {
         inputs.list(run, &spec.args)
     } else {

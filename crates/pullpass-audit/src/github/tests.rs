@@ -977,12 +977,17 @@ fn a_checkout_in_a_folder_is_followed_there() {
     ] {
         let text = format!("on: push\njobs:\n  j:\n    steps:\n{steps}      - {step}\n");
         let seen = lines(&repository(&text, &files));
-        let names: Vec<&str> = seen
-            .iter()
-            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
-            .collect();
+        let names = named(&seen);
         assert_eq!(names.join(" "), expected, "{step}: {seen:?}");
     }
+}
+
+/// The images below `of/` that lines name.
+fn named(lines: &[String]) -> Vec<&str> {
+    lines
+        .iter()
+        .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
+        .collect()
 }
 
 #[test]
@@ -1008,10 +1013,7 @@ fn a_script_for_windows_has_paths_with_backslashes() {
             "on: push\njobs:\n  j:\n    runs-on: {os}\n    steps:\n      - run: |\n          {step}\n"
         );
         let seen = lines(&repository(&text, &files));
-        let names: Vec<&str> = seen
-            .iter()
-            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
-            .collect();
+        let names = named(&seen);
         assert_eq!(names, [expected], "{step}: {seen:?}");
     }
 }
@@ -1046,10 +1048,7 @@ fn what_follows_an_exit_of_powershell_under_a_condition_is_run() {
             "on: push\njobs:\n  j:\n    runs-on: windows-2022\n    steps:\n      - run: |\n          {script}\n"
         );
         let seen = lines(&repository(&text, &[]));
-        let names: Vec<&str> = seen
-            .iter()
-            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
-            .collect();
+        let names = named(&seen);
         assert_eq!(names.join(" "), expected, "{script}: {seen:?}");
     }
 }
@@ -1073,10 +1072,7 @@ fn the_id_of_a_job_and_several_files_name_what_is_built() {
         let text =
             format!("on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps: [{step}]\n");
         let seen = lines(&repository(&text, &files));
-        let names: Vec<&str> = seen
-            .iter()
-            .filter_map(|line| line.split(' ').find(|word| word.starts_with("of/")))
-            .collect();
+        let names = named(&seen);
         assert_eq!(names.join(" "), expected, "{step}: {seen:?}");
     }
 }

@@ -814,8 +814,9 @@ pub(super) fn unread_program(run: &mut JobRun<'_>, span: Span) {
 fn unread_path(run: &mut JobRun<'_>, file: &Arg, span: Span) {
     let path = file.as_str();
     let of_system = ["/bin/", "/sbin/", "/usr/", "/opt/"];
-    let suits = suites::brings_a_build_tool(path);
-    if path.contains('/') && !suits && !of_system.iter().any(|folder| path.starts_with(folder)) {
+    let is_known = suites::brings_a_build_tool(path)
+        || of_system.iter().any(|folder| path.starts_with(folder));
+    if path.contains('/') && !is_known {
         unread_program(run, span);
     }
 }

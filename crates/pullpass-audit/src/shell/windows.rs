@@ -53,6 +53,7 @@ fn plain(text: &str) -> Option<String> {
     let mut writer = Writer {
         out: text.as_bytes().to_vec(),
         at: 0,
+        line_end: 0,
     };
     writer.statements();
     String::from_utf8(writer.out).ok()
@@ -61,7 +62,12 @@ fn plain(text: &str) -> Option<String> {
 struct Writer {
     out: Vec<u8>,
     at: usize,
+    /// Where the line ends that was asked for last: a line may hold very many statements.
+    line_end: usize,
 }
+
+/// Bytes of a value that are looked at to tell whether it goes on in the next line.
+const LOOKED_AT: usize = 4096;
 
 impl Writer {
     fn byte(&self, at: usize) -> u8 {
@@ -75,9 +81,12 @@ impl Writer {
         at
     }
 
-    /// Where the line ends.
-    fn line_end(&self, at: usize) -> usize {
-        self.skip(at, |b| b != b'\n')
+    /// Where the line ends that a place is in; places are asked for from first to last.
+    fn line_end(&mut self, at: usize) -> usize {
+        if at >= self.line_end {
+            self.line_end = self.skip(at, |b| b != b'\n');
+        }
+        self.line_end
     }
 
     /// Writes `text` at the end of a range, and blanks before it.
@@ -108,6 +117,14 @@ impl Writer {
                 b' ' | b'\t' | b'\r' => {}
                 b'#' if at == 0 || self.byte(at - 1).is_ascii_whitespace() => {
                     self.at = self.line_end(at);
+                    continue;
+                }
+                b'<' if self.byte(at + 1) == b'#' => {
+                    let rest = self.out.get(at..).unwrap_or_default();
+                    let end = memchr::memmem::find(rest, b"#>");
+                    let end = end.map_or(self.out.len(), |end| at + end + "#>".len());
+                    self.write(at..end, "");
+                    self.at = end;
                     continue;
                 }
                 b'{' => {
@@ -183,7 +200,8 @@ impl Writer {
         }
         let value = self.skip(equals + 1, |b| matches!(b, b' ' | b'\t'));
         let line_end = self.line_end(value);
-        let line = self.out.get(value..line_end).unwrap_or_default().to_vec();
+        let looked_at = value..line_end.min(value + LOOKED_AT);
+        let line = self.out.get(looked_at).unwrap_or_default();
         let value_end = match self.byte(value) {
             quote @ (b'"' | b'\'') => self.string_end(value, quote),
             b'$' => self.skip(value + 1, is_name),
@@ -204,7 +222,7 @@ impl Writer {
         let goes_on = line
             .iter()
             .any(|b| matches!(b, b'{' | b'}' | b'@' | b'`' | b'"'))
-            && !is_balanced(&line);
+            && !is_balanced(line);
         if is_command || goes_on {
             self.write(start..value, "");
             self.at = value;
@@ -287,6 +305,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_of_very_many_statements_is_read_once() {
+        for piece in [
+            "$a={", "$a=$b;", "{exit ", "try{", "for (", "catch {", "$a=(\"",
+        ] {
+            let text = piece.repeat(200_000);
+            assert_eq!(plain(&text).unwrap().len(), text.len(), "{piece}");
+        }
+    }
+
+    #[test]
     fn what_stands_around_commands_is_taken_away() {
         for (text, expected) in [
             ("if ($x) { exit 1 }\na", "if ($x) { : }\na"),
@@ -309,6 +337,7 @@ mod tests {
             ("a # it's\nif ($x) { exit }", "a # it's\nif ($x) { : }"),
             ("$x = @\"\n{ exit }\n\"@\n", "@\"\n{ exit }\n\"@\n"),
             ("exit.exe", "exit.exe"),
+            ("<# it's\n{ #> a", "\n a"),
             ("é; if (1) { exit }", "é; if (1) { : }"),
         ] {
             let found = plain(text).unwrap();

@@ -14,6 +14,44 @@ fn after(lines: &str, recipe: &str) -> String {
 }
 
 #[test]
+fn what_a_variable_unfolded_to_is_forgotten_when_one_is_set() {
+    for (lines, recipe, expected) in [
+        // The same reference, before and after what it depends on is set.
+        (
+            "A = $(B)\nB = 1\nX := $(A)\nY := $(A)\nB = 2\nZ := $(A)",
+            "$(X) $(Y) $(Z)",
+            "1 1 2",
+        ),
+        (
+            "A = $(B)\nB = 1\nX := $(A)\nundefine B\nY := $(A)",
+            "$(X) $(Y)",
+            "1 $B",
+        ),
+        (
+            "A = $(B)\nB = 1\nX := $(A)\noverride B = 3\nY := $(A)",
+            "$(X) $(Y)",
+            "1 3",
+        ),
+        // In a call it has other arguments each time.
+        (
+            "A = $(1)x\nX := $(A)\nY := $(call A,1)\nZ := $(call A,2)",
+            "$(Y) $(Z)",
+            "1x 2x",
+        ),
+        // What `eval` does, it does each time.
+        (
+            "N :=\nA = $(eval N += n)a\nX := $(A)\nY := $(A)",
+            "$(X) $(Y) $(strip $(N))",
+            "a a n n",
+        ),
+        // A target's own value is none of another one's.
+        ("A = $(B)\nB = 1\nX := $(A)\nr: B = 4", "$(X) $(A)", "1 4"),
+    ] {
+        assert_eq!(after(lines, recipe), expected, "{lines}");
+    }
+}
+
+#[test]
 fn variables_have_the_values_that_make_gives_them() {
     for (lines, recipe, expected) in [
         ("A = 1\nB := $(A)\nA = 2", "$(A) ${B} $A", "2 1 2"),
