@@ -1,0 +1,294 @@
+//! The shell's own language.
+
+use super::{effects_in, pulls};
+
+#[test]
+fn associative_arrays_give_what_stands_under_a_key() {
+    let map = "declare -A M=([x]=a/b:1 [\"y\"]=\"c/d:2\")\n";
+    for (script, expected) in [
+        ("docker pull \"${M[x]}\"", &["a/b:1 always"][..]),
+        ("k=y; docker pull ${M[$k]}", &["c/d:2 always"]),
+        (
+            "for k in \"${!M[@]}\"; do docker pull \"${M[$k]}\"; done",
+            &["a/b:1 always", "c/d:2 always"],
+        ),
+        (
+            "for i in \"${M[@]}\"; do docker pull \"$i\"; done",
+            &["a/b:1 always", "c/d:2 always"],
+        ),
+        ("M[x]=e/f; docker pull ${M[x]}", &["e/f always"]),
+        ("M+=([z]=e/f)\ndocker pull ${M[z]}", &["e/f always"]),
+        (
+            "if [ -n \"$Q\" ]; then M[x]=e/f; fi; docker pull ${M[x]}",
+            &["${M[x]} always"],
+        ),
+        ("docker pull ${M[$K]}", &["${M[$K]} always"]),
+    ] {
+        assert_eq!(pulls(&format!("{map}{script}")), expected, "{script}");
+    }
+    for script in [
+        "declare -A M\nM=([x]=a/b)\ndocker pull ${M[x]}",
+        "f() { local -A M; M[x]=a/b; docker pull ${M[x]}; }; f",
+        "declare -A M=( [x]=a/b # one\n [y]=\"two words\"\n)\ndocker pull ${M[x]}",
+        "A=(a/b)\nfor i in \"${!A[@]}\"; do docker pull \"${A[$i]}\"; done",
+    ] {
+        assert_eq!(pulls(script), ["a/b always"], "{script}");
+    }
+}
+
+#[test]
+fn a_test_for_what_may_be_unset_leaves_both_ways_open() {
+    for test in [
+        "[ -z \"${TOKEN:-}\" ]",
+        "[[ -z ${TOKEN-} ]]",
+        "test ! \"${TOKEN:-}\"",
+    ] {
+        let script = format!("if {test}; then\n  exit 0\nfi\ndocker pull a/b");
+        assert_eq!(pulls(&script).len(), 1, "{script}");
+    }
+    // What the script has set is known, and what is no question takes its default.
+    let script = "TOKEN=\n[ -z \"${TOKEN:-}\" ] && exit 0\ndocker pull a/b";
+    assert!(pulls(script).is_empty());
+    assert_eq!(pulls("docker pull a/b${SUFFIX:-}"), ["a/b always"]);
+}
+
+#[test]
+fn a_variable_is_taken_for_flags_by_whole_words_of_its_name() {
+    for image in ["$TARGET_IMAGE", "$ENV_IMAGE", "$OPTIMISED", "$ENVIRONMENT"] {
+        assert_eq!(
+            pulls(&format!("docker pull {image}")),
+            [format!("{image} always")]
+        );
+    }
+    for flags in [
+        "$BUILD_ARGS",
+        "$DOCKER_OPTS",
+        "$dockerflags",
+        "$EXTRA",
+        "\"${options[@]}\"",
+    ] {
+        let script = format!("docker pull {flags} a/b");
+        let last = pulls(&script).pop();
+        assert_eq!(last.as_deref(), Some("a/b always"), "{script}");
+    }
+    let script = "docker buildx imagetools create $(jq -cr '.tags | map(\"-t \" + .) | join(\" \")' <<< \"$META\") a/b";
+    assert_eq!(pulls(script), ["a/b always"]);
+}
+
+#[test]
+fn a_list_is_read_into_an_array() {
+    let script = "LIST='a/b c/d'\nIFS=' ' read -ra NAMES <<< \"$LIST\"\n\
+                  for name in \"${NAMES[@]}\"; do docker pull \"$name:1\"; done";
+    assert_eq!(pulls(script), ["a/b:1 always", "c/d:1 always"]);
+    let script = "IFS=, read -r -a NAMES <<< \"a/b,c/d\"\ndocker pull \"${NAMES[1]}\"";
+    assert_eq!(pulls(script), ["c/d always"]);
+    let script = "IFS=, read -ra NAMES <<< \"$LIST\"\ndocker pull \"${NAMES[1]}\"";
+    assert_eq!(pulls(script).len(), 1, "{:?}", pulls(script));
+}
+
+#[test]
+fn what_is_set_only_where_nothing_else_sets_it_is_a_default() {
+    for script in [
+        "if [ -z \"$FROM\" ]; then FROM=a/b; fi\ndocker pull \"$FROM\"",
+        "if [[ -z ${FROM:-} ]]; then\n  FROM=a/b\nfi\ndocker pull $FROM",
+        "if test -z \"$FROM\"; then FROM=a/b; else echo $FROM; fi; docker pull \"$FROM\"",
+    ] {
+        assert_eq!(pulls(script), ["a/b always"], "{script}");
+    }
+    let other = "if [ -z \"$OTHER\" ]; then FROM=a/b; fi\ndocker pull \"$FROM\"";
+    assert_eq!(pulls(other), ["$FROM always"]);
+    let set_by_ci = "if [ -z \"$CIRCLE_TAG\" ]; then CIRCLE_TAG=b; fi\ndocker pull a:$CIRCLE_TAG";
+    assert_eq!(pulls(set_by_ci), ["a:$CIRCLE_TAG always"]);
+}
+
+#[test]
+fn a_list_of_flags_hides_no_image() {
+    for script in [
+        "docker run \"${ARGS[@]}\" a/b x y",
+        "docker run $@ a/b x",
+        "ARGS=(--rm); if [ -t 0 ]; then ARGS+=(-it); fi; ARGS+=(-e A=b)\ndocker run \"${ARGS[@]}\" a/b x",
+        "ARGS=(-q); [ -n \"$X\" ] && ARGS+=(-it); docker run \"${ARGS[@]}\" a/b x",
+    ] {
+        assert_eq!(pulls(script), ["a/b"], "{script}");
+    }
+    assert_eq!(pulls("docker run \"${IMAGES[@]}\""), ["${IMAGES[@]}"]);
+    let script = "if [ -n \"$CI\" ]; then WHERE=--rm; else WHERE=\"\"; fi\ndocker run $WHERE a/b x";
+    assert_eq!(pulls(script), ["a/b"]);
+    let files = [("run.sh", "docker run \"$@\"\n")];
+    assert_eq!(effects_in(&files, "./run.sh $X"), ["pull $X"]);
+    assert_eq!(effects_in(&files, "./run.sh $FLAGS"), ["pull $@"]);
+    let files = [("own/Dockerfile", "FROM a/b\n")];
+    assert_eq!(
+        effects_in(
+            &files,
+            "docker build -f own/Dockerfile -t \"${TAGS[@]}\" -t app ."
+        ),
+        ["pull a/b", "provide app"]
+    );
+    let script = "ARGS=(--pull -f own/Dockerfile)\nif [ -n \"$A\" ]; then ARGS+=(--label \"$A\"); fi\n\
+                  ARGS+=(-t app)\ndocker build \"${ARGS[@]}\" .\n[ ${#ARGS[@]} = 5 ] && docker pull c/d";
+    assert_eq!(
+        effects_in(&files, script)[..2],
+        ["pull a/b always", "provide app"]
+    );
+}
+
+#[test]
+fn an_argument_without_quotes_is_one_unless_it_may_be_flags() {
+    let files = [(
+        "ci/deploy.sh",
+        "PART=${1:-all}\ncase \"$PART\" in\n  up) docker pull app:$2 ;;\n  *) docker pull other ;;\nesac\n",
+    )];
+    assert_eq!(
+        effects_in(&files, "./ci/deploy.sh up $PR"),
+        ["pull app:$PR always"]
+    );
+    let either = [
+        "pull app:$2 always [if case \"$PART\" in up)]",
+        "pull other always [if case \"$PART\" in *)]",
+    ];
+    for script in ["./ci/deploy.sh $FLAGS up", "./ci/deploy.sh $(next) up"] {
+        assert_eq!(effects_in(&files, script), either, "{script}");
+    }
+    assert_eq!(effects_in(&files, "./ci/deploy.sh"), ["pull other always"]);
+}
+
+#[test]
+fn what_is_set_before_a_break_is_set_behind_the_loop() {
+    for ask in [
+        "[ $READY -eq 1 ] || exit 1",
+        "if [[ \"$READY\" -ne 1 ]]; then exit 1; fi",
+    ] {
+        for body in [
+            "if curl x; then READY=1; break; fi; sleep 1",
+            "curl x && { READY=1; break; }; sleep 1",
+            "case $(state) in up) READY=1; break ;; esac; sleep 1",
+        ] {
+            for head in [
+                "for i in 1 2 3; do",
+                "for i in $(seq 9); do",
+                "while true; do",
+            ] {
+                let script = format!("READY=0\n{head} {body}; done\n{ask}\ndocker pull a/b");
+                assert_eq!(pulls(&script), ["a/b always"], "{script}");
+            }
+        }
+    }
+    let function = "UP=0\nup() { if curl x; then UP=1; return 0; fi; sleep 1; }\nup\n[ $UP -eq 1 ] || exit 1\ndocker pull a/b";
+    assert_eq!(pulls(function), ["a/b always"]);
+    // Nothing sets it, so nothing is pulled.
+    let never =
+        "READY=0\nfor i in 1 2; do curl x; done\n[ $READY -eq 1 ] || exit 1\ndocker pull a/b";
+    assert_eq!(pulls(never), [""; 0]);
+}
+
+#[test]
+fn a_loop_over_a_pattern_goes_through_the_files_there_are() {
+    let files = [
+        ("svc/a/Dockerfile", "FROM debian\n"),
+        ("svc/b/Dockerfile", "FROM alpine\n"),
+        ("svc/.hidden/Dockerfile", "FROM busybox\n"),
+        ("svc/README", ""),
+    ];
+    let pulls_of = |script: &str| -> Vec<String> {
+        let all = effects_in(&files, script);
+        all.iter()
+            .filter_map(|line| line.strip_prefix("pull ").map(str::to_owned))
+            .collect()
+    };
+    for script in [
+        "for d in svc/*/; do docker build $d; done",
+        "for d in ./svc/?; do (cd $d && docker build .); done",
+        "for f in svc/*/Dockerfile; do docker build -f $f .; done",
+        "cd svc && for d in ../svc/*/; do docker build -t app-$(basename $d) $d; done",
+    ] {
+        assert_eq!(pulls_of(script), ["debian", "alpine"], "{script}");
+    }
+    assert!(pulls_of("for d in 'svc/*/'; do docker build $d; done").is_empty());
+    assert!(pulls_of("for d in other/*/; do docker build $d; done").is_empty());
+}
+
+#[test]
+fn a_loop_over_a_folder_knows_files_from_folders() {
+    let files = [
+        ("examples/BUILD", ""),
+        ("examples/a/Dockerfile", "FROM debian:12\n"),
+    ];
+    let build = "docker build $d";
+    for script in [
+        format!("for d in examples/*; do if [[ ! -d \"$d\" ]]; then continue; fi; {build}; done"),
+        format!("for d in examples/*; do [ -d $d ] || continue; {build}; done"),
+        format!("for d in examples/*; do if test -f $d; then continue; fi; {build}; done"),
+    ] {
+        assert_eq!(effects_in(&files, &script), ["pull debian:12"], "{script}");
+    }
+    // What is not there may be made by the build.
+    assert_eq!(
+        effects_in(
+            &files,
+            "if [ -e examples ]; then if [ -d out ]; then docker pull a/b; fi; fi"
+        ),
+        ["pull a/b always [if [ -d out ]]"]
+    );
+}
+
+#[test]
+fn an_array_that_may_be_empty_stands_for_options() {
+    let one = "while getopts 'c:d:lt:' opt; do\n\
+                 case $opt in\n    c) NAME=$OPTARG;;\n    d) DIR=$OPTARG;;\n    l) LOCAL=1;;\n  esac\n\
+               done\n\
+               shift $((OPTIND - 1))\n\
+               docker build -t $NAME $DIR\n";
+    let files = [("one.sh", one), ("dir/Dockerfile", "FROM debian:12\n")];
+    for before in [
+        "x=(); [ \"$L\" ] && x=(-l)",
+        "x=(-t); [ \"$L\" ] && x=(-l)",
+        "f() { local x=(); g; }; g() { :; }; f; declare -a x=(); if [ $L = 1 ]; then x+=(-l); fi",
+        "local x=()",
+    ] {
+        let script = format!("{before}\nbash one.sh \"${{x[@]}}\" -c q -d dir");
+        let all = effects_in(&files, &script);
+        assert_eq!(all, ["pull debian:12", "provide q"], "{script}");
+    }
+}
+
+#[test]
+fn of_an_array_what_both_branches_begin_and_end_with_stays() {
+    for (branch, expected) in [
+        ("A=(--x \"${A[@]}\")", "alpine:3"),
+        ("A=(--init -v a:b \"${A[@]}\")", "alpine:3"),
+        ("A+=(sh)", "alpine:3"),
+        ("A=(--rm -it alpine:3)", "alpine:3"),
+    ] {
+        let script = format!(
+            "A=(--rm alpine:3)\nif [ \"$X\" ]; then {branch}; fi\ndocker run \"${{A[@]}}\""
+        );
+        assert_eq!(pulls(&script), [expected], "{script}");
+    }
+    let separator = "local SEP=' '\ndocker pull a${SEP}b";
+    assert_eq!(pulls(separator), ["a always", "b always"]);
+}
+
+#[test]
+fn of_two_values_that_are_printed_one_is_there() {
+    for (value, expected) in [
+        ("case \"$1\" in a) echo x ;; *) echo y ;; esac", "t:$(f)"),
+        ("if [ \"$1\" ]; then echo x; else echo y; fi", "t:$(f)"),
+        ("if [ \"$1\" ]; then echo x; return; fi; echo y", "t:$(f)"),
+        ("[ \"$1\" ] && echo x || echo y", "t:$(f)"),
+        ("if [ \"$1\" ]; then echo x; else echo x; fi", "t:x"),
+        ("if [ \"$1\" ]; then echo x; fi", "t:x"),
+        ("[ \"$1\" ] && echo x || echo ''", "t:x"),
+        (
+            "case \"$1\" in a) echo x ;; *) echo wrong; exit 1 ;; esac",
+            "t:x",
+        ),
+    ] {
+        let script = format!("f() {{ {value}; }}\ng() {{ docker pull t:$(f); }}\ng \"$A\"");
+        assert_eq!(
+            pulls(&script.replace("$1", "$A")),
+            [format!("{expected} always")],
+            "{value}"
+        );
+    }
+}

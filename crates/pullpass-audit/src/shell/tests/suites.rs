@@ -1,0 +1,501 @@
+//! Tests and builds that start containers.
+
+use super::effects_in;
+
+#[test]
+fn a_program_of_the_repository_that_go_runs_may_speak_to_an_engine() {
+    let dagger =
+        "package main\n\nimport (\n\t\"context\"\n\n\t\"dagger.io/dagger\"\n)\n\nfunc main() {}\n";
+    let through = "package main\n\nimport x \"example.com/m/internal/engine\"\n";
+    let engine = "package engine\n\nimport (\n\t\"github.com/docker/docker/client\"\n)\n";
+    let runs = "package main\n\nimport \"os/exec\"\n\nfunc main() {\n\texec.CommandContext(ctx, \"docker\", \"pull\", \"x\")\n}\n";
+    let idle = "package main\n\nimport (\n\t\"github.com/docker/docker/api/types\"\n\t\"os/exec\"\n)\n\n// exec.Command(\"docker\")\nfunc main() { exec.Command(\"git\"); println(\"docker\") }\n";
+    let files = [
+        ("go.mod", "module example.com/m\n"),
+        ("ci/main.go", dagger),
+        ("cmd/x/main.go", through),
+        ("internal/engine/e.go", engine),
+        ("internal/engine/e_test.go", dagger),
+        ("cmd/run/main.go", runs),
+        ("cmd/run/other.go", "package main\n"),
+        ("cmd/idle/main.go", idle),
+        ("cmd/idle/main_test.go", dagger),
+        ("cmd/idle/main_windows.go", dagger),
+        ("tools/go.mod", "module example.com/tools\n"),
+        ("tools/main.go", through),
+    ];
+    for (script, expected) in [
+        (
+            "go run ./ci",
+            "go run ./ci: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "cd ci && go run . --push",
+            "go run .: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "go run ci/main.go build",
+            "go run ci/main.go: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "cd ci; go run main.go",
+            "go run main.go: the program's code uses `dagger.io/dagger`",
+        ),
+        (
+            "go run -tags x example.com/m/cmd/x",
+            "go run example.com/m/cmd/x: the program's code uses `github.com/docker/docker/client`",
+        ),
+        (
+            "go run ./cmd/run",
+            "go run ./cmd/run: the program's code runs `docker`",
+        ),
+    ] {
+        let lines = effects_in(&files, script);
+        let expected = format!("opaque {expected}, and is not read further");
+        assert_eq!(lines, [expected], "{script}");
+    }
+    for script in [
+        "go run ./cmd/idle",
+        "go run ./cmd/run/other.go",
+        "go run ./none",
+        "go run $X",
+        "go run ../x",
+        "go build ./ci",
+        "cd tools; go run .",
+        "go run example.com/other/cmd/x@latest",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+#[test]
+fn go_tests_start_containers_in_packages_that_come_to_the_library() {
+    const LIBRARY: &str = "import \"github.com/testcontainers/testcontainers-go\"\n";
+    let helper = format!("package db\n{LIBRARY}");
+    let tagged = format!("//go:build integration\n\npackage it\n{LIBRARY}");
+    let files = [
+        (
+            "go.mod",
+            "module acme.example/shop // shop\nrequire github.com/testcontainers/testcontainers-go v1\n",
+        ),
+        ("main_test.go", "package main\n"),
+        ("internal/db/db.go", &helper),
+        ("store/store.go", "package store\n"),
+        (
+            "store/store_test.go",
+            "package store\nimport \"acme.example/shop/internal/db\"\n",
+        ),
+        ("web/web.go", "package web\n"),
+        ("web/web_test.go", "package web\n"),
+        ("web/testdata/x_test.go", &helper),
+        ("it/it_test.go", &tagged),
+        ("tools/go.mod", "module acme.example/tools\n"),
+        ("tools/x_test.go", &helper),
+    ];
+    for (command, starts) in [
+        ("go test ./...", true),
+        ("go test -race -run X ./store", true),
+        ("go test acme.example/shop/store", true),
+        ("go test -timeout 5m ./web/... .", false),
+        ("go test", false),
+        ("go test ./it/...", false),
+        ("go test -tags integration ./it/...", true),
+        ("go test --tags=a,integration ./it", true),
+        ("go test -tags \"$TAGS\" ./it", true),
+        ("go test ./internal/db", false),
+        ("go test -c -o /dev/null ./store", false),
+        ("go test ./web -test.run ./store", false),
+        ("go test ./tools/...", false),
+        ("go test $(go list ./...)", true),
+        ("go test -C store", true),
+        ("GOFLAGS=-tags=integration go test ./it", true),
+    ] {
+        let seen = effects_in(&files, command);
+        assert_eq!(!seen.is_empty(), starts, "{command}: {seen:?}");
+    }
+}
+
+const CONTAINERS: &str = "pull testcontainers/ryuk:?";
+
+/// What a project depends on says that its tests start containers; whatever runs the tests pulls.
+#[test]
+fn tests_that_start_containers_pull() {
+    for (file, text, script) in [
+        (
+            "pom.xml",
+            "<groupId>org.testcontainers</groupId>",
+            "mvn -B verify",
+        ),
+        (
+            "pom.xml",
+            "<groupId>org.testcontainers</groupId>",
+            "./mvnw --batch-mode package",
+        ),
+        (
+            "core/db/pom.xml",
+            "<groupId>org.testcontainers</groupId>",
+            "mvn install -DskipTests=false",
+        ),
+        (
+            "build.gradle",
+            "dependencies {\n  testImplementation(\n    platform('x'),\n    'org.testcontainers:mysql:1')\n}",
+            "./gradlew :app:test",
+        ),
+        (
+            "app/build.gradle.kts",
+            "    testRuntimeOnly(libs.testcontainers)",
+            "sh ./gradlew check -x lint",
+        ),
+        (
+            "service/build.gradle.kts",
+            "  integrationTestImplementation(\"org.testcontainers:mysql\")",
+            "cd service && ./gradlew integrationTest",
+        ),
+        (
+            "build.sbt",
+            "\"com.dimafeng\" %% \"testcontainers-scala\"",
+            "sbt clean test",
+        ),
+        (
+            "go.mod",
+            "require github.com/testcontainers/testcontainers-go v0.40.0",
+            "go test ./...",
+        ),
+        (
+            "svc/go.mod",
+            "github.com/testcontainers/testcontainers-go",
+            "cd svc && gotestsum -- -race",
+        ),
+        (
+            "package.json",
+            "{\"devDependencies\":{\"testcontainers\":\"11\"},\"scripts\":{\"test\":\"jest\"}}",
+            "npm test",
+        ),
+        (
+            "requirements-dev.txt",
+            "testcontainers[postgres]",
+            "python -m pytest -q",
+        ),
+        ("pyproject.toml", "\"testcontainers\"", "poetry run pytest"),
+        (
+            "tests/Shop.Tests/Shop.Tests.csproj",
+            "<PackageReference Include=\"Testcontainers\" />",
+            "dotnet test",
+        ),
+    ] {
+        let files = [
+            ("pom.xml", "<modules/>"),
+            ("settings.gradle", ""),
+            ("service/settings.gradle.kts", ""),
+            (file, text),
+        ];
+        assert_eq!(effects_in(&files, script), [CONTAINERS], "{script}");
+    }
+    let rust = [("Cargo.toml", "testcontainers = \"0.25\"")];
+    let said = effects_in(&rust, "cargo nextest run");
+    assert!(said[0].contains("opaque Testcontainers"), "{said:?}");
+}
+
+#[test]
+fn tests_that_are_left_out_or_start_none_pull_nothing() {
+    let java = [
+        ("pom.xml", "<groupId>org.testcontainers</groupId>"),
+        (
+            "build.gradle",
+            "testImplementation 'org.testcontainers:junit-jupiter'",
+        ),
+        (
+            "it/build.gradle",
+            "intTestImplementation 'org.testcontainers:x'",
+        ),
+        (
+            "gradle/versions.gradle",
+            "dependency 'org.testcontainers:x:1'",
+        ),
+        ("go.mod", "github.com/testcontainers/testcontainers-go"),
+        ("gradlew", "exec java -jar gradle-wrapper.jar"),
+        ("node_modules/x/package.json", "testcontainers"),
+        ("package.json", "{\"scripts\": {\"test\": \"jest\"}}"),
+    ];
+    for script in [
+        "mvn compile",
+        "mvn package -DskipTests",
+        "mvn -Dmaven.test.skip=true install",
+        "./gradlew assemble",
+        "./gradlew build -x test",
+        "cd it && ../gradlew test check",
+        "cd gradle && ../gradlew test",
+        "go build ./...",
+        "go test -short ./...",
+        "npm test",
+        "cargo test",
+        "TC_CLOUD_TOKEN=x mvn verify",
+        "cd docs && go test",
+    ] {
+        assert_eq!(effects_in(&java, script), [""; 0], "{script}");
+    }
+    // A file that is made to take long does not.
+    let named = "<d>testcontainers</d>\n".repeat(90_000);
+    let long = format!("<dependencyManagement>\n{named}</dependencyManagement>");
+    let one_line = "// indirect testcontainers-go ".repeat(90_000);
+    let hostile = [("pom.xml", long.as_str()), ("go.mod", one_line.as_str())];
+    assert_eq!(effects_in(&hostile, "mvn verify; go test ./..."), [""; 0]);
+    let elsewhere =
+        "export TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX=registry.acme.example/hub/\nmvn verify";
+    assert_eq!(
+        effects_in(&java, elsewhere),
+        ["pull registry.acme.example/hub/testcontainers/ryuk:?"]
+    );
+    let without = "TESTCONTAINERS_RYUK_DISABLED=true go test ./...";
+    let said = effects_in(&java, without);
+    assert!(said[0].contains("opaque Testcontainers"), "{said:?}");
+}
+
+#[test]
+fn plugins_of_a_build_pull_what_is_not_read() {
+    let plugin = |name: &str, rest: &str| {
+        format!("<plugin>\n<artifactId>{name}</artifactId>\n{rest}</plugin>\n")
+    };
+    let goals =
+        "<executions><execution><goals><goal>build</goal></goals></execution></executions>\n";
+    let fabric8 = plugin("docker-maven-plugin", goals);
+    let profile = format!("<profile>\n{fabric8}</profile>\n");
+    let spotify = plugin("dockerfile-maven-plugin", goals);
+    let jib = plugin("jib-maven-plugin", goals);
+    let spring = plugin(
+        "spring-boot-maven-plugin",
+        "<executions><execution>\n<goals><goal>build-image-no-fork</goal></goals></execution></executions>\n",
+    );
+    let tests = plugin(
+        "docker-maven-plugin",
+        "<executions><execution><id>a</id><phase>pre-integration-test</phase>\n<goals><goal>start</goal></goals></execution>\n<execution><goals><goal>stop</goal></goals></execution></executions>\n",
+    );
+    let off = plugin(
+        "docker-maven-plugin",
+        "<executions><execution><phase>none</phase><goals><goal>build</goal></goals></execution></executions>\n",
+    );
+    let idle = plugin("docker-maven-plugin", "");
+    let managed = format!("<pluginManagement>\n{fabric8}</pluginManagement>\n");
+    let skipped = format!("<!--\n{fabric8}-->\n");
+    let bmuschko = "plugins { id 'com.bmuschko.docker-remote-api' version '9.4.0' }\n";
+    let palantir = "plugins { id(\"com.palantir.docker\") }\n";
+    let files = [
+        ("f/pom.xml", fabric8.as_str()),
+        ("p/pom.xml", profile.as_str()),
+        ("s/pom.xml", spotify.as_str()),
+        ("j/app/pom.xml", jib.as_str()),
+        ("j/pom.xml", ""),
+        ("b/pom.xml", spring.as_str()),
+        ("none/pom.xml", idle.as_str()),
+        ("tests/pom.xml", tests.as_str()),
+        ("off/pom.xml", off.as_str()),
+        ("managed/pom.xml", managed.as_str()),
+        ("skipped/pom.xml", skipped.as_str()),
+        ("g/build.gradle", bmuschko),
+        ("t/build.gradle.kts", palantir),
+    ];
+    for (script, expected) in [
+        ("cd f; mvn -B package", "opaque docker-maven-plugin"),
+        ("cd p; mvn -Pdocker install", "opaque docker-maven-plugin"),
+        ("cd s; ./mvnw deploy", "opaque dockerfile-maven"),
+        ("cd tests; mvn -q verify", "opaque docker-maven-plugin"),
+        (
+            "cd f; mvn install -DskipTests",
+            "opaque docker-maven-plugin",
+        ),
+        ("cd j; mvn package", "opaque Jib"),
+        ("cd b; mvn verify", "opaque spring-boot:build-image"),
+        ("cd none; mvn package docker:build", "opaque mvn"),
+        ("cd f; mvn package docker:build", "opaque mvn"),
+        (
+            "mvn io.fabric8:docker-maven-plugin:0.45.1:build",
+            "opaque mvn",
+        ),
+        (
+            "mvn com.google.cloud.tools:jib-maven-plugin:3.4.4:dockerBuild",
+            "opaque mvn",
+        ),
+        (
+            "mvn com.spotify:dockerfile-maven-plugin:build@x",
+            "opaque mvn",
+        ),
+        ("mvn dockerfile:push", "opaque mvn"),
+        ("./gradlew :app:dockerPushImage", "opaque gradlew"),
+        ("cd t; ./gradlew docker", "opaque gradle-docker"),
+    ] {
+        let login = "docker login -u u --password-stdin < x; ";
+        let lines = effects_in(&files, &format!("{login}{script}"));
+        let said: Vec<&String> = lines.iter().filter(|l| l.starts_with("opaque")).collect();
+        assert!(
+            said.len() == 1 && said[0].starts_with(expected),
+            "{script}: {lines:?}"
+        );
+        let makes = |line: &String| line == "provide ?";
+        assert!(lines.iter().any(makes), "{script}: {lines:?}");
+        assert!(lines.iter().all(|line| !line.starts_with("pull")));
+    }
+    for script in [
+        "cd f; mvn test",
+        "cd f; mvn package -Ddocker.skip",
+        "cd p; mvn package",
+        "cd none; mvn package",
+        "cd tests; mvn package",
+        "cd tests; mvn install -DskipITs",
+        "cd off; mvn install",
+        "cd managed; mvn package",
+        "cd skipped; mvn package",
+        "cd b; mvn com.acme:x-maven-plugin:1:run",
+        "cd g; ./gradlew publishImages",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    // Whether its tasks are run is not known: a login may be for them.
+    let login = "docker login -u u --password-stdin < x; ";
+    for (script, expected) in [
+        ("cd g; ./gradlew publishImages", 1),
+        ("cd g; ./gradlew tasks", 0),
+    ] {
+        let lines = effects_in(&files, &format!("{login}{script}"));
+        let unlisted = lines.iter().filter(|line| *line == "unlisted");
+        assert_eq!(unlisted.count(), expected, "{script}: {lines:?}");
+    }
+}
+
+/// A project's own `gradlew` brings Gradle, and does nothing that counts.
+#[test]
+fn a_comment_is_no_dependency() {
+    let pom = |text: &str| effects_in(&[("pom.xml", text)], "mvn verify").len();
+    let dependency = "<artifactId>testcontainers</artifactId>\n";
+    assert_eq!(pom(dependency), 1);
+    for text in [
+        "<!-- as testcontainers does -->\n",
+        "<!--\n  NOTE: keep in line with version.testcontainers\n-->\n",
+        "<version.testcontainers>1</version.testcontainers>\n",
+        "<awssdk.testcontainers.version>1</awssdk.testcontainers.version>\n",
+        "<x>${testcontainers.version}</x>\n",
+    ] {
+        assert_eq!(pom(text), 0, "{text}");
+        assert_eq!(pom(&format!("{text}{dependency}")), 1, "{text}");
+    }
+    let gradle = |text: &str| {
+        let files = [("build.gradle", text), ("settings.gradle", "")];
+        effects_in(&files, "gradle test").len()
+    };
+    let dependency = "  testImplementation 'org.testcontainers:mysql:1'\n";
+    assert_eq!(gradle(dependency), 1);
+    for text in [
+        "  // testImplementation 'org.testcontainers:mysql:1'\n",
+        "/*\n  testImplementation 'org.testcontainers:mysql:1'\n*/\n",
+    ] {
+        assert_eq!(gradle(text), 0, "{text}");
+        assert_eq!(gradle(&format!("{text}{dependency}")), 1, "{text}");
+    }
+}
+
+#[test]
+fn what_a_test_program_says_of_itself_runs_no_test() {
+    let files = [(
+        "go.mod",
+        "require github.com/testcontainers/testcontainers-go v1\n",
+    )];
+    let ryuk = ["pull testcontainers/ryuk:?"];
+    for script in ["gotestsum -- ./...", "./gotestsum ./...", "ginkgo run"] {
+        assert_eq!(effects_in(&files, script), ryuk, "{script}");
+    }
+    for script in [
+        "gotestsum --version",
+        "./gotestsum --version",
+        "gotestsum --help",
+        "ginkgo version",
+        "ginkgo build ./...",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    let files = [("pyproject.toml", "dependencies = ['testcontainers']\n")];
+    assert_eq!(effects_in(&files, "pytest -x"), ryuk);
+    assert_eq!(
+        effects_in(&files, "pytest --version && pytest --collect-only"),
+        [""; 0]
+    );
+}
+
+#[test]
+fn a_wrapper_of_a_build_tool_is_the_tool() {
+    let files = [("gradlew", "exec \"$JAVACMD\" \"$@\"")];
+    let said = effects_in(&files, "./gradlew bootBuildImage");
+    assert_eq!(
+        said[0], "pull paketobuildpacks/builder:? always",
+        "{said:?}"
+    );
+}
+
+#[test]
+fn tests_of_a_projects_own_start_containers_too() {
+    let module =
+        "dependencies {\n  testFixturesImplementation 'org.testcontainers:testcontainers:1'\n}\n";
+    for declared in [
+        "task containerTests(type: Test) {\n}\n",
+        "subprojects {\n  tasks.register('containerTests', Test) {\n  }\n}\n",
+        "val containerTests by tasks.registering(Test::class)\n",
+        "tasks.register<Test>(\"containerTests\") {}\n",
+    ] {
+        let files = [("build.gradle", declared), ("a/build.gradle", module)];
+        let called = effects_in(&files, "./gradlew :a:containerTests -i");
+        assert_eq!(called, [CONTAINERS], "{declared}");
+        assert!(effects_in(&files, "./gradlew spotlessCheck").is_empty());
+        let beside = [
+            ("settings.gradle", ""),
+            ("b/build.gradle", declared),
+            ("a/build.gradle", module),
+        ];
+        assert!(effects_in(&beside, "./gradlew containerTests").is_empty());
+    }
+}
+
+#[test]
+fn a_task_of_gradles_that_runs_docker_is_unknown() {
+    for (declared, found) in [
+        (
+            "task dist(type: Exec) {\n  executable \"sh\"\n  args \"-c\", \"docker build -t me/x docker\"\n}\n",
+            true,
+        ),
+        (
+            "tasks.register(\"dist\", Exec::class) {\n  commandLine(\"docker\", \"push\", \"me/x\")\n}\n",
+            true,
+        ),
+        (
+            "task dist {\n  doLast {\n    exec { commandLine 'docker', 'run', 'x' }\n  }\n}\n",
+            true,
+        ),
+        (
+            "task dist(type: Exec) {\n  commandLine 'echo'\n}\ntask other(type: Exec) {\n  commandLine 'docker'\n}\n",
+            false,
+        ),
+        ("task dist(type: Copy) {\n  from 'docker'\n}\n", false),
+    ] {
+        let files = [("build.gradle", declared)];
+        let seen = effects_in(&files, "./gradlew dist");
+        let said = seen
+            .iter()
+            .any(|line| line.starts_with("opaque Gradle's task `dist`"));
+        assert_eq!(said, found, "{declared}: {seen:?}");
+    }
+    let files = [(
+        "build.gradle",
+        "task push {\n  dependsOn x\n}\ntask x(type: Exec) {\n  commandLine 'docker'\n}\n",
+    )];
+    let seen = effects_in(&files, "docker login -u me -p $P; ./gradlew push");
+    assert_eq!(seen.last().map(String::as_str), Some("unlisted"));
+}
+
+#[test]
+fn variables_of_mavens_leave_tests_out() {
+    let files = [("pom.xml", "<artifactId>testcontainers</artifactId>")];
+    for name in ["MAVEN_ARGS", "MAVEN_CONFIG", "OTHER"] {
+        let seen = effects_in(
+            &files,
+            &format!("export {name}='-q -DskipTests'; ./mvnw verify"),
+        );
+        assert_eq!(seen.is_empty(), name != "OTHER", "{name}");
+    }
+}
