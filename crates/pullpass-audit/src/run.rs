@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
 use crate::shell::Function;
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Text, is_hole};
 use crate::variables::Variables;
 
 /// How deep scripts, make targets, compose includes and the like may call each other.
@@ -38,10 +38,46 @@ struct Replaced {
 pub enum Cwd {
     /// A folder of the repository.
     Inside(RepoPath),
+    /// A folder whose path from the root of the repository is known in part until the job runs.
+    Partly(Text),
     /// A folder in which the repository stands further down, at this path.
     Above(Rc<str>),
     /// A folder that is not of the repository, or cannot be known.
     Elsewhere,
+}
+
+impl Cwd {
+    /// The folder of the repository, where that is known.
+    #[must_use]
+    pub fn inside(&self) -> Option<&RepoPath> {
+        match self {
+            Self::Inside(folder) => Some(folder),
+            Self::Partly(_) | Self::Above(_) | Self::Elsewhere => None,
+        }
+    }
+}
+
+/// A path from the root of the repository, of which a part may be unknown, with what is relative to it. `None` when that
+/// is absolute or may leave the repository.
+fn joined(folder: &str, path: &Text) -> Option<Text> {
+    if path.as_str().starts_with(['/', '~']) {
+        return None;
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(path.as_str().split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                // An unknown beginning may be an absolute path.
+                let last = parts.pop()?;
+                if parts.is_empty() && last.starts_with(is_hole) {
+                    return None;
+                }
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(Text::from(parts.join("/")))
 }
 
 /// The rest of a path behind a folder.
@@ -428,7 +464,37 @@ impl<'c> JobRun<'c> {
         match &self.cwd {
             Cwd::Inside(cwd) => cwd.join(path),
             Cwd::Above(at) => RepoPath::new(below(path, at)?),
+            Cwd::Partly(folder) => {
+                RepoPath::new(joined(folder.as_str(), &Text::from(path))?.known()?)
+            }
             Cwd::Elsewhere => None,
+        }
+    }
+
+    /// A path from the root of the repository, where a part of it is known only when the job runs.
+    #[must_use]
+    pub fn partly(&self, path: &Text) -> Option<Text> {
+        let whole = match &self.cwd {
+            // Where it begins is not known.
+            _ if path.as_str().starts_with(is_hole) => Some(path.clone()),
+            Cwd::Inside(folder) => joined(folder.as_str(), path),
+            Cwd::Partly(folder) => joined(folder.as_str(), path),
+            Cwd::Above(_) | Cwd::Elsewhere => None,
+        };
+        whole.filter(|whole| !whole.is_known())
+    }
+
+    /// Why nothing is known of the files where a command runs.
+    #[must_use]
+    pub fn why_elsewhere(&self) -> String {
+        match &self.cwd {
+            Cwd::Partly(folder) => {
+                let shown = self.show(folder);
+                format!(
+                    "it runs in `{shown}`, and which folder that is, is known only when the job runs"
+                )
+            }
+            _ => "it runs in a folder that is not of this repository, or not known".to_owned(),
         }
     }
 

@@ -107,7 +107,9 @@ fn definition(run: &JobRun<'_>, bake: &Bake) -> Result<Files, String> {
             .collect();
         if paths.is_empty() {
             return Err(match run.cwd {
-                crate::run::Cwd::Elsewhere => "the folder that it runs in is not known".to_owned(),
+                crate::run::Cwd::Partly(_) | crate::run::Cwd::Elsewhere => {
+                    "the folder that it runs in is not known".to_owned()
+                }
                 crate::run::Cwd::Inside(_) | crate::run::Cwd::Above(_) => {
                     "there is no bake file here; it may be made while the job runs".to_owned()
                 }

@@ -4,7 +4,7 @@
 
 use crate::run::Cwd;
 use crate::source::RepoPath;
-use crate::text::is_hole;
+use crate::text::{Text, is_hole};
 
 /// Homes of the users that images run as: `~` is one of these.
 const HOMES: [&str; 4] = [
@@ -51,9 +51,9 @@ impl Folders {
             None => None,
         };
         // A part that only the machine knows may lead anywhere.
-        let known = |path: &&str| !path.contains('$') && !path.contains(is_hole);
-        match inside.filter(known).and_then(RepoPath::new) {
-            Some(path) => Cwd::Inside(path),
+        match inside.filter(|path| !path.contains('$')) {
+            Some(path) if path.contains(is_hole) => Cwd::Partly(Text::from(path)),
+            Some(path) => RepoPath::new(path).map_or(Cwd::Elsewhere, Cwd::Inside),
             None => Cwd::Elsewhere,
         }
     }

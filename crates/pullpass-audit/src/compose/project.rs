@@ -213,10 +213,8 @@ fn default_files(
     let start = match (directory, &run.cwd) {
         (Some(directory), _) => directory,
         (None, Cwd::Inside(cwd)) => cwd,
-        (None, Cwd::Above(_) | Cwd::Elsewhere) => {
-            return missing(
-                "it runs in a folder that is not of this repository, or not known".to_owned(),
-            );
+        (None, Cwd::Partly(_) | Cwd::Above(_) | Cwd::Elsewhere) => {
+            return missing(run.why_elsewhere());
         }
     };
     let exists = |folder: &RepoPath, names: &[&str]| {

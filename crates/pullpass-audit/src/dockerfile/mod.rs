@@ -13,7 +13,7 @@
 use std::rc::Rc;
 
 use crate::effect::{By, Freshness, Guard, Kind};
-use crate::run::JobRun;
+use crate::run::{Cwd, JobRun};
 use crate::source::{FileId, LoadError, RepoPath, Source, Span};
 use crate::text::{Mapped, Text};
 
@@ -221,7 +221,10 @@ fn resolve(run: &JobRun<'_>, written: &Text, what: &str) -> Result<RepoPath, Str
         let shown = run.show(written);
         if !written.is_known() {
             format!("{what}, `{shown}`, is known only when the build runs")
-        } else if run.cwd == crate::run::Cwd::Elsewhere {
+        } else if let Cwd::Partly(folder) = &run.cwd {
+            let folder = run.show(folder);
+            format!("{what}, `{shown}`, is relative to `{folder}`, which is known only when the build runs")
+        } else if run.cwd == Cwd::Elsewhere {
             format!("{what}, `{shown}`, is relative to a folder that is not of this repository, or not known")
         } else {
             format!("{what}, `{shown}`, is not in this repository")

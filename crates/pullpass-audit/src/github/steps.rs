@@ -394,7 +394,12 @@ impl Steps {
     /// The same for a text, as the folder a command runs in.
     pub(super) fn folder(&self, path: &Text) -> Cwd {
         let Some(path) = path.known() else {
-            return Cwd::Elsewhere;
+            // Nearly every job checks out this repository alone, and at its root.
+            let at_root = self.others.is_empty() && self.own.iter().all(String::is_empty);
+            return match path.as_str().starts_with('/') {
+                false if at_root => Cwd::Partly(path.clone()),
+                _ => Cwd::Elsewhere,
+            };
         };
         if let Some(inside) = self.in_repository(path) {
             return Cwd::Inside(inside);

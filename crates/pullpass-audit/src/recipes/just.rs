@@ -297,10 +297,7 @@ impl<'m, 'c> Order<'m, 'c> {
     }
 
     fn cwd_of(&self, module: &Module, recipe: &reader::Recipe) -> RepoPath {
-        let called = match &self.run.cwd {
-            crate::run::Cwd::Inside(called) => called,
-            crate::run::Cwd::Above(_) | crate::run::Cwd::Elsewhere => self.folder,
-        };
+        let called = self.run.cwd.inside().unwrap_or(self.folder);
         if recipe.attribute("no-cd").is_some() {
             return called.clone();
         }

@@ -163,9 +163,7 @@ pub fn taskfiles_mention(run: &JobRun<'_>, call: &Call, words: &[&str]) -> bool 
 fn directory(run: &JobRun<'_>, call: &Call) -> Result<RepoPath, String> {
     match (&call.directory, &run.cwd) {
         (None, Cwd::Inside(cwd)) => Ok(cwd.clone()),
-        (None, _) | (Some(_), Cwd::Elsewhere) => {
-            Err("it runs in a folder that is not of this repository, or not known".to_owned())
-        }
+        (None, _) | (Some(_), Cwd::Elsewhere) => Err(run.why_elsewhere()),
         (Some(given), _) => run.resolve(given).ok_or_else(|| {
             let shown = run.show(given);
             format!(

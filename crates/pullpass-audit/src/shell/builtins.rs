@@ -256,7 +256,10 @@ impl Shell {
             }
             Some(arg) => match self.locate(run, &arg.text) {
                 Some(path) => Cwd::Inside(path),
-                None => run.folder(&arg.text),
+                None => match self.partly(run, &arg.text) {
+                    Some(path) => Cwd::Partly(path),
+                    None => run.folder(&arg.text),
+                },
             },
         };
         if self.folders.len() < 256 && call.name() != "pushd" {

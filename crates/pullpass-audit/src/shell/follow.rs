@@ -65,6 +65,8 @@ const MAX_FOLDERS_DEEP: usize = 4;
 /// How many of them are tried.
 const MAX_TRIED: usize = 8;
 
+const WHICH_SCRIPT: &str = "which one it is, is known only when the job runs";
+
 impl Shell {
     /// `bash`, `sh`: a script in an argument, in a file or on standard input.
     pub(super) fn shell_program(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
@@ -161,8 +163,10 @@ impl Shell {
             let by_ci = holes.any(|hole| hole.kind == HoleKind::Expression);
             if by_ci && file.as_str().ends_with(".sh") {
                 let what = format!("the script `{}`", run.show(&file.text));
-                let why = "which one it is, is known only when the job runs";
-                run.opaque(span, what, why, By::Run);
+                run.opaque(span, what, WHICH_SCRIPT, By::Run);
+            } else if let Some(which) = self.one_of_scripts(run, args, span) {
+                let what = format!("the script `{}`", run.show(&which));
+                run.opaque(span, what, WHICH_SCRIPT, By::Run);
             } else {
                 unread_path(run, file, span);
             }
@@ -372,11 +376,10 @@ impl Shell {
         let (folder, only) = match files.as_slice() {
             [] if first.as_str().starts_with('.') => (self.locate(run, &first.text), Vec::new()),
             [] => {
-                let cwd = match &run.cwd {
-                    Cwd::Inside(cwd) => cwd.clone(),
-                    Cwd::Above(_) | Cwd::Elsewhere => return,
+                let Some(cwd) = run.cwd.inside() else {
+                    return;
                 };
-                (go::folder_of(run.cx, &cwd, first.as_str()), Vec::new())
+                (go::folder_of(run.cx, cwd, first.as_str()), Vec::new())
             }
             files => {
                 let names = files.iter().map(|file| {
@@ -619,7 +622,7 @@ impl Shell {
                         |folder| self.path_from(run, &arg.text, &folder),
                     )
                 }
-                (Some(_), Cwd::Above(_) | Cwd::Elsewhere) => arg.text.clone(),
+                (Some(_), Cwd::Partly(_) | Cwd::Above(_) | Cwd::Elsewhere) => arg.text.clone(),
             }
         });
         Some(out)
@@ -724,19 +727,76 @@ impl Shell {
 }
 
 impl Shell {
+    /// The path of a script that is known in part, if one of the repository's that it may be pulls something.
+    fn one_of_scripts(&self, run: &JobRun<'_>, args: &[Arg], span: Span) -> Option<Text> {
+        let (file, _) = args.split_first()?;
+        let which = self.partly(run, &file.text).filter(|_| !run.is_tried)?;
+        let mut scripts = files_that_may_be(run, &which);
+        scripts.retain(|path| {
+            let text = self.read_at(run, path);
+            text.is_some_and(|text| {
+                is_shell(path, &text.text) && trigger::may_matter(&run.cx.holes, &text.text)
+            })
+        });
+        let pulls = |path: RepoPath| {
+            let folder = match &run.cwd {
+                Cwd::Partly(_) => {
+                    let written = file
+                        .as_str()
+                        .split('/')
+                        .filter(|part| !matches!(*part, "" | "."));
+                    Cwd::Inside(written.fold(path.clone(), |folder, _| folder.parent()))
+                }
+                cwd => cwd.clone(),
+            };
+            let name = Text::from(format!("{}/{path}", self.root(run).as_str()));
+            let args: Vec<Arg> = std::iter::once(Arg::new(name, span))
+                .chain(args.iter().skip(1).cloned())
+                .collect();
+            self.tried(run, folder, |shell, run| {
+                shell.script_file(run, &args, span);
+            })
+        };
+        let found = scripts.len() > MAX_TRIED || scripts.into_iter().any(pulls);
+        found.then_some(which)
+    }
+
+    /// Whether something would be pulled if that were done in a folder. Nothing of it stays.
+    fn tried(
+        &self,
+        run: &JobRun<'_>,
+        folder: Cwd,
+        act: impl FnOnce(&mut Self, &mut JobRun<'_>),
+    ) -> bool {
+        let mut trial = JobRun::new(run.cx);
+        trial.is_tried = true;
+        trial.env = run.variables();
+        trial.cwd = folder;
+        trial.has_engine = run.has_engine;
+        trial.depth = run.depth;
+        let mut shell = Self::new(Rc::clone(&self.text));
+        shell.nesting = self.nesting;
+        act(&mut shell, &mut trial);
+        let counts =
+            |effect: &Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
+        trial.effects().iter().any(counts)
+    }
+
     /// Whether what is asked for in a folder of which a part is unknown pulls something in one of the folders of the
     /// repository that it may be.
     fn may_pull_in_a_folder(&self, run: &JobRun<'_>, request: &recipes::Call) -> bool {
         let names: &[&str] = match request.runner {
             Runner::Make => &MAKEFILES,
             Runner::Just => &JUSTFILES,
-            Runner::Task | Runner::Npm | Runner::Nx => return false,
+            Runner::Npm => &["package.json"],
+            Runner::Task | Runner::Nx => return false,
         };
-        let unknown = request.directory.as_ref().filter(|f| !f.is_known());
+        let here = Text::from(".");
+        let unknown = run.partly(request.directory.as_ref().unwrap_or(&here));
         let Some(unknown) = unknown.filter(|_| !run.is_tried) else {
             return false;
         };
-        let mut folders = folders_that_may_be(run, unknown);
+        let mut folders = folders_that_may_be(run, &unknown);
         folders.retain(|folder| mentions_clients_in(run, request, names, folder));
         folders.len() > MAX_TRIED
             || folders
@@ -746,29 +806,25 @@ impl Shell {
 
     /// Whether a task runner would pull something if it were called in a folder. Nothing of it stays.
     fn pulls_in(&self, run: &JobRun<'_>, request: &recipes::Call, folder: RepoPath) -> bool {
-        let mut trial = JobRun::new(run.cx);
-        trial.is_tried = true;
-        trial.env = run.variables();
-        trial.cwd = Cwd::Inside(folder);
-        trial.has_engine = run.has_engine;
-        trial.depth = run.depth;
         let request = recipes::Call {
             directory: None,
             ..request.clone()
         };
-        let found = match recipes::recipes(&trial, &request, trigger::may_matter) {
-            Ok(found) => found,
-            Err(why) => return !matches!(why, Failure::NoSuchName(_)),
-        };
-        let mut shell = Self::new(Rc::clone(&self.text));
-        shell.nesting = self.nesting;
-        for recipe in &*found {
-            let script = Rc::new(recipe.script.clone());
-            recipe.enter(&mut trial, |run| shell.process(run, script, |_| {}));
-        }
-        let counts =
-            |effect: &Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
-        trial.effects().iter().any(counts)
+        let mut failed = false;
+        let pulls = self.tried(
+            run,
+            Cwd::Inside(folder),
+            |shell, trial| match recipes::recipes(trial, &request, trigger::may_matter) {
+                Ok(found) => {
+                    for recipe in &*found {
+                        let script = Rc::new(recipe.script.clone());
+                        recipe.enter(trial, |run| shell.process(run, script, |_| {}));
+                    }
+                }
+                Err(why) => failed = !matches!(why, Failure::NoSuchName(_)),
+            },
+        );
+        pulls || failed
     }
 }
 
@@ -871,10 +927,9 @@ fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> bool {
         Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
         Runner::Npm | Runner::Nx => return false,
     };
-    let folder = match (&request.directory, &run.cwd) {
-        (Some(folder), _) => run.resolve(folder),
-        (None, Cwd::Inside(folder)) => Some(folder.clone()),
-        (None, Cwd::Above(_) | Cwd::Elsewhere) => None,
+    let folder = match &request.directory {
+        Some(folder) => run.resolve(folder),
+        None => run.cwd.inside().cloned(),
     };
     folder.is_some_and(|folder| mentions_clients_in(run, request, names, &folder))
 }
@@ -912,8 +967,35 @@ fn mentions_clients_in(
     })
 }
 
-/// The folders of the repository that one of which a part is unknown may be, as far as they are looked for. What has to do
-/// with the machine's own folders is none of them.
+/// The files of the repository that one of which a part is unknown may be, as far as they are looked for.
+fn files_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
+    let (folder, name) = match given.as_str().rsplit_once('/') {
+        Some((folder, name)) => (Text::from(folder), name),
+        None => (Text::default(), given.as_str()),
+    };
+    // Any file may be it.
+    if name.chars().all(is_hole) {
+        return Vec::new();
+    }
+    let folders = match folder.known() {
+        Some(folder) => RepoPath::new(folder).into_iter().collect(),
+        None => folders_that_may_be(run, &folder),
+    };
+    let mut found = Vec::new();
+    for folder in folders {
+        if name.contains(is_hole) {
+            let listed = run.cx.sources.tree().list(&folder);
+            let fits = listed.iter().filter(|listed| may_be(name, listed));
+            found.extend(fits.filter_map(|name| folder.join(name)));
+        } else if let Some(path) = folder.join(name).filter(|path| run.cx.sources.exists(path)) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The folders of the repository that one of which a part is unknown may be, as far as they are looked for; the path is
+/// one from its root. What has to do with the machine's own folders is none of them.
 fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
     let shown = run.show(given);
     if ["mktemp", "TEMP", "TMP", "HOME"]
@@ -933,9 +1015,9 @@ fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
         _ if known.is_empty() => ("/", Some(RepoPath::root())),
         Some(at) => {
             let before = known.get(..=at).unwrap_or_default();
-            (before, run.resolve(&Text::from(before)))
+            (before, RepoPath::new(before))
         }
-        None => ("", run.resolve(&Text::from("."))),
+        None => ("", Some(RepoPath::root())),
     };
     let fits = |name: &str| text.chars().all(is_hole) || may_be(text, name);
     let mut found = Vec::new();

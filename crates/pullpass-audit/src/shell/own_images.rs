@@ -96,10 +96,7 @@ impl Shell {
         let manifest = parsed.value(&["--manifest-path"]).map(|arg| &arg.text);
         let folder = match manifest {
             Some(manifest) => self.locate(run, manifest).map(|path| path.parent()),
-            None => match &run.cwd {
-                Cwd::Inside(folder) => Some(folder.clone()),
-                Cwd::Above(_) | Cwd::Elsewhere => None,
-            },
+            None => run.cwd.inside().cloned(),
         };
         let (root, entries) = configuration(run, folder);
         let key = |target: &str, what: &str| {

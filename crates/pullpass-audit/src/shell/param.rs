@@ -212,6 +212,10 @@ impl Shell {
         match &run.cwd {
             Cwd::Inside(path) if path.is_root() => Some(self.root(run)),
             Cwd::Inside(path) => Some(Text::from(format!("{}/{path}", self.root(run).as_str()))),
+            Cwd::Partly(path) => {
+                let root = self.root(run);
+                Some(Text::from([root.as_str(), "/", path.as_str()].concat()))
+            }
             Cwd::Above(at) if *at == run.checkout => {
                 Some(run.cx.holes.of("$GITHUB_WORKSPACE", HoleKind::Variable))
             }

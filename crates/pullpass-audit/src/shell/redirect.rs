@@ -109,6 +109,14 @@ impl Shell {
         }
     }
 
+    /// A path from the root of the repository, where a part of it is known only when the job runs.
+    pub(super) fn partly(&self, run: &JobRun<'_>, path: &Text) -> Option<Text> {
+        match self.below_root(run, path) {
+            Some(rest) => Some(Text::from(rest)).filter(|rest| !rest.is_known()),
+            None => run.partly(path),
+        }
+    }
+
     /// A path as other readers want it: relative to the working folder where it lies in the
     /// repository.
     pub(super) fn path(&self, run: &JobRun<'_>, path: &Text) -> Text {
@@ -118,7 +126,7 @@ impl Shell {
                 Some(rest) => Text::from(format!("{at}/{rest}")),
                 None => path.clone(),
             },
-            Cwd::Elsewhere => path.clone(),
+            Cwd::Partly(_) | Cwd::Elsewhere => path.clone(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::follow::is_shell;
 use super::syntax::CommandKind;
 use super::{Arg, Shell};
 use crate::effect::By;
-use crate::run::{Cwd, JobRun};
+use crate::run::JobRun;
 use crate::source::RepoPath;
 use crate::text::{Mapped, Text, is_hole};
 
@@ -48,10 +48,7 @@ impl Shell {
         let (_, tail) = path.as_str().rsplit_once(is_hole)?;
         let tail = tail.strip_prefix('/').filter(|tail| !tail.is_empty())?;
         let beside = self.file.as_ref().map(RepoPath::parent);
-        let here = match &run.cwd {
-            Cwd::Inside(folder) => Some(folder.clone()),
-            Cwd::Above(_) | Cwd::Elsewhere => None,
-        };
+        let here = run.cwd.inside().cloned();
         let places = [Some(RepoPath::root()), beside, here];
         places.into_iter().flatten().find_map(|folder| {
             let path = folder.join(tail)?;

@@ -159,10 +159,8 @@ impl Scope<'_, '_> {
                 return join(&folder, self.module.path.name());
             }
             "invocation_directory" | "invocation_dir" | "invocation_directory_native" => {
-                return match &self.run.cwd {
-                    crate::run::Cwd::Inside(from) => relative(&self.cwd, from),
-                    crate::run::Cwd::Above(_) | crate::run::Cwd::Elsewhere => unknown(),
-                };
+                let from = self.run.cwd.inside();
+                return from.map_or_else(unknown, |from| relative(&self.cwd, from));
             }
             "just_executable" => return "just".to_owned(),
             "require" | "which" | "absolute_path" | "canonicalize" => return first.to_owned(),

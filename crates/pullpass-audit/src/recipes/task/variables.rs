@@ -340,7 +340,7 @@ impl Lookup for Scope<'_, '_, '_> {
         match &self.run.cwd {
             Cwd::Inside(path) if path.is_root() => Some(ROOT.into()),
             Cwd::Inside(path) => Some(format!("{ROOT}/{path}").into()),
-            Cwd::Above(_) | Cwd::Elsewhere => None,
+            Cwd::Partly(_) | Cwd::Above(_) | Cwd::Elsewhere => None,
         }
     }
 

@@ -417,3 +417,56 @@ fn a_loop_that_shifts_goes_through_all_arguments() {
     let script = "set -- a b\nwhile [ $# -gt 0 ]; do docker pull $1; shift; done";
     assert_eq!(pulls(script), ["a always", "b always"]);
 }
+
+#[test]
+fn a_folder_that_is_known_in_part_is_left_again() {
+    let files = [
+        ("Makefile", "up:\n\tdocker run alpine:1\n"),
+        ("tests/a/up.sh", "docker compose up\n"),
+        ("tests/a/compose.yml", "services: {s: {image: alpine:2}}\n"),
+        ("tests/b/up.sh", "echo docker\n"),
+        ("tests/lint.sh", "docker version\n"),
+        ("quiet/a/up.sh", "docker version\n"),
+        (
+            "web/app/package.json",
+            r#"{"scripts": {"up": "docker run alpine:3", "lint": "eslint"}}"#,
+        ),
+        ("nested/x/bin/go.sh", "docker build .\n"),
+        ("nested/x/Dockerfile", "FROM scratch\n"),
+    ];
+    let which = |script: &str| {
+        format!("opaque the script `{script}`: which one it is, is known only when the job runs")
+    };
+    let runs = |what: &str, folder: &str| {
+        format!(
+            "opaque {what}: it runs in `{folder}`, and which folder that is, is known only when the job runs"
+        )
+    };
+    for (script, expected) in [
+        ("cd tests/$D; ./up.sh", vec![which("tests/$D/up.sh")]),
+        ("bash tests/$D/up.sh", vec![which("tests/$D/up.sh")]),
+        ("\"$PWD/tests/$D/up.sh\"", vec![which("tests/$D/up.sh")]),
+        ("cd tests && sh ./$NAME.sh", vec![]),
+        ("cd tests/$D; ../lint.sh; ../$E/up.sh", vec![which("tests/$E/up.sh")]),
+        ("cd quiet/$D; ./up.sh; cd ../../tests/a; ./up.sh", vec!["pull alpine:2".to_owned()]),
+        ("cd tests/$D; cd ../..; make up", vec!["pull alpine:1".to_owned()]),
+        ("pushd tests/$D; popd; make up", vec!["pull alpine:1".to_owned()]),
+        ("cd web/$D && npm run lint && npm run up", vec![runs("npm run up", "web/$D")]),
+        ("cd web/$D && npm run lint", vec![]),
+        ("cd \"$D\" && make up", vec![runs("make up", "$D")]),
+        ("cd \"$D\" && make install", vec![]),
+        ("cd \"$D\"; cd ..; make up", vec![]),
+        ("cd \"$(mktemp -d)\"; make up", vec![]),
+        ("cd \"$HOME/$D\"; make up", vec![]),
+        ("cd /srv/$D; make up", vec![]),
+        // Its folder is where the script's parent is, and nothing is pulled there.
+        ("cd nested/$D; bin/go.sh", vec![]),
+        (
+            "cd tests/$D; docker build .",
+            vec!["opaque build of `.`: its context, `.`, is relative to `tests/$D`, which is known only when the build runs".to_owned()],
+        ),
+        ("cd tests/$D; docker compose up", vec![runs("docker compose up", "tests/$D")]),
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+}
