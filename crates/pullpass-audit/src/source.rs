@@ -310,6 +310,16 @@ pub struct Source {
 }
 
 impl Source {
+    /// The same file with another text.
+    pub(crate) fn with_text(&self, text: String) -> Self {
+        Self {
+            id: self.id,
+            path: self.path.clone(),
+            text,
+            lines: OnceCell::new(),
+        }
+    }
+
     fn line_starts(&self) -> &[u32] {
         self.lines.get_or_init(|| {
             let mut starts = Vec::with_capacity(1 + self.text.len() / USUAL_LINE);

@@ -7,6 +7,7 @@
 //! hold are read by [`common`] instead, several times faster and to the same arena.
 
 mod align;
+mod colons;
 mod common;
 
 use std::rc::Rc;
@@ -152,6 +153,17 @@ impl Document {
     }
 
     fn parse_any(source: &Rc<Source>) -> Result<Self, YamlError> {
+        match Self::parse_whole(source) {
+            Err(error) => {
+                let mut document = colons::read(source, error)?;
+                document.source = Rc::clone(source);
+                Ok(document)
+            }
+            done => done,
+        }
+    }
+
+    fn parse_whole(source: &Rc<Source>) -> Result<Self, YamlError> {
         let mut options = Options::default();
         options.emit_anchor_events = true;
         options.emit_comments = false;
@@ -845,6 +857,41 @@ mod tests {
 
     pub(super) fn slice_of(doc: &Document, span: Span) -> String {
         doc.source().slice(span.start, span.end).to_owned()
+    }
+
+    /// A colon before a bracket ends a key: PyYAML, SnakeYAML and libyaml read these so.
+    #[test]
+    fn a_bracket_may_follow_the_colon_of_a_key() {
+        let text = "a: {b:{c:[x, y]}, d: 1}\ne: [{f:[z]}] # {no:[1]}\ng: 'h:[1]'\n";
+        let tree = MemoryTree::new().with("f.yml", text);
+        let sources = Sources::new(&tree);
+        let source = sources.load(&RepoPath::new("f.yml").unwrap()).unwrap();
+        let document = Document::parse(&source).unwrap();
+        let root = document.root().unwrap();
+        let list = root.get("a").and_then(|a| a.get("b")?.get("c")).unwrap();
+        let items: Vec<&str> = list.items().filter_map(Node::as_str).collect();
+        assert_eq!(items, ["x", "y"]);
+        let of = |node: Node<'_>| &text[node.span().start as usize..node.span().end as usize];
+        assert_eq!(of(list), "[x, y]");
+        assert_eq!(of(root.get("a").unwrap()), "{b:{c:[x, y]}, d: 1}");
+        let last = root
+            .get("e")
+            .and_then(|e| e.items().next()?.get("f")?.items().next());
+        assert_eq!(last.map(of), Some("z"));
+        assert_eq!(root.get("g").map(of), Some("'h:[1]'"));
+    }
+
+    #[test]
+    fn what_is_wrong_besides_a_colon_is_still_said() {
+        for text in [
+            "a: {b:{c}\n".to_owned(),
+            format!("a: {{{}}}\n", "b:{c: 1}, ".repeat(100)),
+        ] {
+            let tree = MemoryTree::new().with("f.yml", &*text);
+            let sources = Sources::new(&tree);
+            let source = sources.load(&RepoPath::new("f.yml").unwrap()).unwrap();
+            assert!(Document::parse(&source).is_err(), "{text}");
+        }
     }
 
     #[test]
