@@ -384,6 +384,9 @@ impl<'c, 'd> Resolver<'c, 'd> {
     pub(super) fn script(&self, value: &Value<'d>) -> Option<Mapped> {
         let (value, _) = self.follow(value);
         let written = value.node.as_str()?;
+        if let Some(file) = value.frame.scope.included(self.cx, written) {
+            return Some(Mapped::verbatim(file.whole(), &*file.text));
+        }
         let mapped = match value.frame.pin {
             Some(pin) => Mapped::at(pin, written),
             None => value.node.mapped()?,

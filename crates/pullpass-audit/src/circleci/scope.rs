@@ -1,6 +1,7 @@
 //! Names in a configuration mean different things in different places: an inline orb sees only
 //! the orbs, commands, executors and jobs that are declared inside itself. A scope is one such
-//! place: the file, an inline orb, a private orb's source, or a published orb of the table.
+//! place: the file, an inline orb, a private orb's source, the orb that this repository is the source of, or a
+//! published orb of the table.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -8,7 +9,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::context::Context;
-use crate::source::{RepoPath, Span};
+use crate::source::{RepoPath, Source, Span};
 use crate::yaml::{Document, Node};
 
 use super::table::{self, Row};
@@ -51,7 +52,10 @@ pub(super) struct Scope<'d> {
     pub(super) root: Node<'d>,
     /// Where it comes from.
     pub(super) origin: Origin,
+    /// The folder that holds the parts of the orb, a file for each of its commands, executors and jobs.
+    folder: Option<RepoPath>,
     orbs: RefCell<HashMap<&'d str, Orb<'d>>>,
+    parts: RefCell<HashMap<String, Option<Node<'d>>>>,
 }
 
 /// What the name of an orb means.
@@ -90,11 +94,51 @@ pub(super) enum Found<'d> {
 impl<'d> Scope<'d> {
     /// A scope of the definitions in `root`.
     pub(super) fn new(root: Node<'d>, origin: Origin) -> Rc<Self> {
+        Self::of(root, origin, None)
+    }
+
+    fn of(root: Node<'d>, origin: Origin, folder: Option<RepoPath>) -> Rc<Self> {
         Rc::new(Self {
             root,
             origin,
+            folder,
             orbs: RefCell::default(),
+            parts: RefCell::default(),
         })
+    }
+
+    /// The definition of that name in one of the scope's sections.
+    fn own(
+        &self,
+        cx: &Context<'_>,
+        shelf: &'d Shelf,
+        section: &str,
+        name: &str,
+    ) -> Option<Node<'d>> {
+        let written = self.root.get(section).and_then(|s| s.get(name));
+        let folder = match (&self.folder, written) {
+            (Some(folder), None) => folder,
+            _ => return written,
+        };
+        let key = [section, "/", name].concat();
+        if let Some(known) = self.parts.borrow().get(&key) {
+            return *known;
+        }
+        let part = [".yml", ".yaml"].iter().find_map(|ending| {
+            let path = folder.join(&[&*key, ending].concat())?;
+            let path = cx.sources.exists(&path).then_some(path)?;
+            shelf.put(cx.yaml(&path)?)?.root()
+        });
+        self.parts.borrow_mut().insert(key, part);
+        part
+    }
+
+    /// The file that `<<include(path)>>` puts in where an orb is packed.
+    pub(super) fn included(&self, cx: &Context<'_>, written: &str) -> Option<Rc<Source>> {
+        let folder = self.folder.as_ref()?;
+        let inner = written.trim().strip_prefix("<<")?.strip_suffix(">>")?;
+        let path = inner.trim().strip_prefix("include(")?.strip_suffix(')')?;
+        cx.sources.load(&folder.join(path.trim())?).ok()
     }
 
     /// The place at which all that comes of this scope is said to stand, when a caller uses it at
@@ -115,13 +159,13 @@ impl<'d> Scope<'d> {
         name: &str,
     ) -> Found<'d> {
         let Some((orb, inner)) = name.split_once('/') else {
-            return match self.root.get(section).and_then(|s| s.get(name)) {
+            return match self.own(cx, shelf, section, name) {
                 Some(node) => Found::Here(node, Rc::clone(self)),
                 None => Found::Undeclared,
             };
         };
         match self.orb(cx, shelf, orb) {
-            Orb::Known(scope) => match scope.root.get(section).and_then(|s| s.get(inner)) {
+            Orb::Known(scope) => match scope.own(cx, shelf, section, inner) {
                 Some(node) => Found::Here(node, scope),
                 None => match scope.origin {
                     Origin::Table(row) => Found::Unlisted(row),
@@ -161,7 +205,7 @@ impl<'d> Scope<'d> {
         let Some(node) = self.root.get("orbs").and_then(|orbs| orbs.get(name)) else {
             return Orb::Undeclared;
         };
-        let orb = resolve(cx, shelf, node);
+        let orb = resolve(cx, shelf, name, node);
         let key = self
             .root
             .get("orbs")
@@ -174,16 +218,36 @@ impl<'d> Scope<'d> {
     }
 }
 
-fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, node: Node<'d>) -> Orb<'d> {
-    let Some(import) = node.as_str() else {
-        return Orb::Known(Scope::new(node, Origin::Written));
+/// Where the Orb Development Kit keeps the source of an orb; `orb-tools/continue` puts it in where a configuration
+/// declares it as `{}`. <https://github.com/CircleCI-Public/orb-tools-orb/blob/master/src/scripts/continue.sh>
+const KIT: &str = "src";
+
+fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, name: &str, node: Node<'d>) -> Orb<'d> {
+    let put_in = node.is_null() || node.is_mapping() && node.entries().is_empty();
+    let import = match node.as_str() {
+        _ if put_in => name,
+        Some(import) => import.trim(),
+        None => return Orb::Known(Scope::new(node, Origin::Written)),
     };
-    let import = import.trim();
     let unknown = || Orb::Unknown {
         import: import.into(),
         span: node.span(),
     };
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
+    if put_in
+        && !cx.options.orbs.contains_key(name)
+        && let Some(folder) = RepoPath::new(KIT)
+        && let Some(whole) = folder
+            .join("@orb.yml")
+            .filter(|path| cx.sources.exists(path))
+    {
+        let root = cx
+            .yaml(&whole)
+            .and_then(|document| shelf.put(document)?.root());
+        return root.map_or_else(unknown, |root| {
+            Orb::Known(Scope::of(root, Origin::Written, Some(folder)))
+        });
+    }
     if let Some((path, text)) = cx.options.orbs.get(name) {
         let path = RepoPath::new(path)
             .or_else(|| RepoPath::new(path.rsplit('/').next().unwrap_or_default()))

@@ -1,6 +1,8 @@
 //! What a configuration is lowered to, told as a person would check it: job by job, one line for
 //! each effect.
 
+mod orbs;
+
 use std::fmt::Write as _;
 
 use super::lower;
