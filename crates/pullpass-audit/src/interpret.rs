@@ -11,6 +11,7 @@ use ecow::EcoString;
 use crate::archive::{Archives, FromArchive};
 use crate::context::{Context, Named};
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
+use crate::implied::{excludes, implies};
 use crate::reference::{DOCKER_HUB, Image, Reference, canonical_registry};
 use crate::source::Span;
 use crate::text::{Hole, HoleKind, Holes, Text, has_hole, is_hole, may_be};
@@ -229,16 +230,12 @@ fn is_made_by_the_run(hole: &Hole) -> bool {
 }
 
 fn includes(guards: &[Guard], all: &[Guard]) -> bool {
-    all.iter().all(|g| guards.contains(g))
+    all.iter().all(|g| implies(guards, g))
 }
 
 /// Whether a login happens wherever this pull does and there is a secret to sign in with.
 fn covers(login: &[Guard], pull: &[Guard]) -> bool {
-    login.iter().all(|g| g.with_secrets || pull.contains(g))
-}
-
-fn excludes(a: &[Guard], b: &[Guard]) -> bool {
-    a.iter().any(|g| b.contains(&g.not()))
+    login.iter().all(|g| g.with_secrets || implies(pull, g))
 }
 
 /// Cases that are looked at together; a real job has a few.
@@ -808,7 +805,7 @@ impl<'j> Walk<'_, 'j> {
             l.effect
                 .guards
                 .iter()
-                .filter(|g| !g.with_secrets && !guards.contains(g))
+                .filter(|g| !g.with_secrets && !implies(guards, g))
                 .cloned()
                 .collect()
         });
@@ -830,7 +827,7 @@ impl<'j> Walk<'_, 'j> {
                 .effect
                 .guards
                 .iter()
-                .any(|g| g.with_secrets && !guards.contains(g));
+                .any(|g| g.with_secrets && !implies(guards, g));
             let rest = if where_it_can {
                 ", in every run that gets the secrets"
             } else {
@@ -856,7 +853,7 @@ impl<'j> Walk<'_, 'j> {
                 .effect
                 .guards
                 .iter()
-                .find(|g| !g.with_secrets && !guards.contains(g));
+                .find(|g| !g.with_secrets && !implies(guards, g));
             judged.reason = match condition {
                 Some(g) if g.holds => format!(
                     "{} signs in only when `{}`",

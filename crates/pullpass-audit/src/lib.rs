@@ -17,6 +17,7 @@ pub mod editable;
 pub mod effect;
 pub mod finding;
 pub mod github;
+mod implied;
 pub mod interpret;
 mod memory;
 pub mod recipes;

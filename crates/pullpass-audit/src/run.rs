@@ -254,6 +254,16 @@ impl<'c> JobRun<'c> {
         }
     }
 
+    /// Takes away the effects from that one on, for [`Self::put_effects`].
+    pub(crate) fn take_effects(&mut self, from: usize) -> Vec<Effect> {
+        self.effects.split_off(from.min(self.effects.len()))
+    }
+
+    /// Puts effects behind those that are there.
+    pub(crate) fn put_effects(&mut self, effects: Vec<Effect>) {
+        self.effects.extend(effects);
+    }
+
     /// A command that an action runs is the action's doing: so are its effects from this one on.
     pub(crate) fn by_action(&mut self, from: usize) {
         for effect in self.effects.iter_mut().skip(from) {
@@ -482,6 +492,21 @@ impl<'c> JobRun<'c> {
             Cwd::Above(_) | Cwd::Elsewhere => None,
         };
         whole.filter(|whole| !whole.is_known())
+    }
+
+    /// Whether the repository has this folder. In one that is made while the job runs, and that may be another
+    /// repository, nothing is looked for further up.
+    #[must_use]
+    pub fn has_folder(&self, folder: &RepoPath) -> bool {
+        folder.is_root() || !self.cx.sources.tree().list(folder).is_empty()
+    }
+
+    /// Why nothing is looked for in a folder that the repository does not have.
+    #[must_use]
+    pub fn why_not_there(&self, folder: &RepoPath) -> String {
+        format!(
+            "it runs in `{folder}`, which is no folder of this repository; it may be made while the job runs"
+        )
     }
 
     /// Why nothing is known of the files where a command runs.

@@ -232,6 +232,9 @@ fn default_files(
         if folder.is_root() || !run.cx.spend() {
             break;
         }
+        if !run.has_folder(start) {
+            return missing(run.why_not_there(start));
+        }
         folder = folder.parent();
     }
     let place = if start.is_root() {

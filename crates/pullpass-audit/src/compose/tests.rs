@@ -260,7 +260,9 @@ fn default_files_are_looked_for_upwards_with_their_override() {
         .with(
             "a/docker-compose.override.yml",
             "services: {x: {image: three}}",
-        );
+        )
+        .with("a/b/c/README.md", "")
+        .with("b/README.md", "");
     let run = |cwd: &str| {
         effects_in(&tree, &command(Verb::Up), |run| {
             run.cwd = Cwd::Inside(RepoPath::new(cwd).unwrap());
@@ -271,6 +273,11 @@ fn default_files_are_looked_for_upwards_with_their_override() {
     assert_eq!(
         run("b"),
         "opaque docker compose up: no Compose file in `b` or a folder above it (looked for compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml)"
+    );
+    // One that is made while the job runs may be another repository.
+    assert_eq!(
+        run("a/made"),
+        "opaque docker compose up: it runs in `a/made`, which is no folder of this repository; it may be made while the job runs"
     );
     let elsewhere = effects_in(&tree, &command(Verb::Up), |run| run.cwd = Cwd::Elsewhere);
     assert!(elsewhere.starts_with("opaque docker compose up: it runs in a folder"));

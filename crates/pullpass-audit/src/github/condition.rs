@@ -241,7 +241,7 @@ fn either(a: Vec<Guard>, b: &[Guard]) -> Condition {
     {
         return Condition::Always;
     }
-    let text = format!("{} || {}", words(&a, Op::And), words(b, Op::And));
+    let text = [words(&a, Op::And), words(b, Op::And)].join(" || ");
     Condition::When(vec![Guard::when(text)])
 }
 
@@ -254,7 +254,9 @@ fn words(guards: &[Guard], op: Op) -> String {
                 .text
                 .chars()
                 .all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+            let is_weaker = op == Op::And && guards.len() > 1 && guard.text.contains("||");
             match (guard.holds, simple) {
+                (true, _) if is_weaker => format!("({})", guard.text),
                 (true, _) => guard.text.to_string(),
                 (false, true) => format!("!{}", guard.text),
                 (false, false) => format!("!({})", guard.text),

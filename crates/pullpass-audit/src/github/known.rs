@@ -13,6 +13,7 @@ use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Mapped, Text, is_hole};
 use crate::yaml::Node;
 
+use super::expression::pieces;
 use super::steps::{self, Steps};
 use super::table::{self, Deed, How, Row};
 
@@ -441,7 +442,8 @@ fn sign_in(run: &mut JobRun<'_>, inputs: &Inputs<'_>, login: &table::Login) {
         inputs.store(run)
     };
     let given = |text: Text| (!text.is_empty()).then_some(text);
-    run.emit(
+    let names = names_of(run, [&username, &password]);
+    run.emit_with_secrets(
         inputs.used.span,
         Kind::Login {
             registry,
@@ -455,7 +457,28 @@ fn sign_in(run: &mut JobRun<'_>, inputs: &Inputs<'_>, login: &table::Login) {
             },
             broken,
         },
+        |_, guard| asks_for_own(guard, &names),
     );
+}
+
+/// What a credential is written with: `vars.NAME`, `secrets.TOKEN`.
+fn names_of(run: &JobRun<'_>, credential: [&Text; 2]) -> Vec<String> {
+    let holes = credential
+        .into_iter()
+        .flat_map(|text| text.holes(&run.cx.holes));
+    holes
+        .filter_map(|hole| Some(pieces(&hole.written).first()?.inner.trim().to_owned()))
+        .collect()
+}
+
+/// Whether a condition only asks if a part of the credential is there: `vars.NAME != ''`, `vars.NAME`. A run in which
+/// it is not could not have signed in.
+fn asks_for_own(guard: &Guard, names: &[String]) -> bool {
+    let asked = match guard.holds {
+        true => Some(&*guard.text),
+        false => guard.text.strip_suffix(" == ''"),
+    };
+    asked.is_some_and(|asked| names.iter().any(|name| name == asked))
 }
 
 /// `registry-auth`: several registries in one step.

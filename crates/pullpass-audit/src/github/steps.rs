@@ -45,6 +45,53 @@ pub(super) struct Steps {
     pub(super) reads_outputs: bool,
 }
 
+/// Steps that were begun with `background: true`, and sign in: that counts from where they are waited for.
+/// Until then nobody knows how far they have come.
+#[derive(Default)]
+struct Background(Vec<(String, Vec<Effect>)>);
+
+impl Background {
+    /// A step has been followed, and its effects are those from there on.
+    fn after(&mut self, run: &mut JobRun<'_>, step: Node<'_>, from: usize) {
+        let is_on = |node: Node<'_>| node.as_bool() == Some(true);
+        if step.get("background").is_some_and(is_on) {
+            let id = step.get("id").and_then(Node::as_str).unwrap_or_default();
+            if run.effects().get(from..).is_some_and(signs_in) {
+                self.0.push((id.to_owned(), run.take_effects(from)));
+            }
+        }
+        // Nearly all jobs have none.
+        if self.0.is_empty() {
+            return;
+        }
+        if step.get("wait-all").is_some() {
+            return self.end(run);
+        }
+        let named = step.get("wait").map(Node::one_or_many).unwrap_or_default();
+        for id in named.into_iter().filter_map(Node::as_str) {
+            let (done, left) = self.0.drain(..).partition(|(known, _)| known == id);
+            self.0 = left;
+            let done: Vec<(String, Vec<Effect>)> = done;
+            for (_, effects) in done {
+                run.put_effects(effects);
+            }
+        }
+    }
+
+    /// All of them are waited for, at the latest where the job ends.
+    fn end(&mut self, run: &mut JobRun<'_>) {
+        for (_, effects) in self.0.drain(..) {
+            run.put_effects(effects);
+        }
+    }
+}
+
+fn signs_in(effects: &[Effect]) -> bool {
+    effects
+        .iter()
+        .any(|effect| matches!(effect.kind, Kind::Login { .. }))
+}
+
 /// Does something under several conditions.
 pub(super) fn under<R>(
     run: &mut JobRun<'_>,
@@ -134,14 +181,18 @@ impl Steps {
         if self.composite {
             self.reads_outputs = reads_outputs(&list.document().source().text);
         }
+        let mut running = Background::default();
         for step in list.items() {
             if !run.cx.spend() {
                 return;
             }
             if step.is_mapping() {
+                let from = run.effects().len();
                 run.inside(step.use_span(), |run| self.step(run, step));
+                running.after(run, step, from);
             }
         }
+        running.end(run);
         if asked {
             self.give(run, list);
         }
@@ -208,6 +259,8 @@ impl Steps {
                 self.uses(run, step, node, uses);
             } else if let Some(script) = script {
                 self.run(run, step, script);
+            } else if let Some(group) = step.get("parallel") {
+                self.at_once(run, group);
             }
         });
         run.env = outer_env;
@@ -222,6 +275,34 @@ impl Steps {
         }
         if let Some(name) = outer_name {
             run.step = name;
+        }
+    }
+
+    /// `parallel:`, steps that run at the same time: a login of one of them is there for what comes after the group,
+    /// and for none of the others. <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax>
+    fn at_once(&mut self, run: &mut JobRun<'_>, group: Node<'_>) {
+        let from = run.effects().len();
+        let mut members = Vec::new();
+        // A group has no groups in it.
+        let is_one = |step: &Node<'_>| step.is_mapping() && step.get("parallel").is_none();
+        for step in group.items().filter(is_one) {
+            if !run.cx.spend() {
+                return;
+            }
+            let name = Rc::clone(&run.step);
+            self.step(run, step);
+            run.step = name;
+            members.push(run.take_effects(from));
+        }
+        // Those that only sign in come last, after those that sign in for themselves.
+        let pulls = |effects: &[Effect]| {
+            effects
+                .iter()
+                .any(|e| !matches!(e.kind, Kind::Login { .. }))
+        };
+        members.sort_by_key(|effects| (signs_in(effects), !pulls(effects)));
+        for effects in members {
+            run.put_effects(effects);
         }
     }
 
@@ -580,6 +661,8 @@ pub(super) struct Preparation {
     composite: bool,
     /// The job's steps run in a container, and what they sign in to is not what the runner on the host sees.
     in_container: bool,
+    /// The list in hand is that of steps that run at the same time.
+    in_group: bool,
     /// How many actions the list in hand is part of.
     pub(super) nested: usize,
     /// The images that were pulled.
@@ -598,6 +681,14 @@ const BESIDE_THE_CONTAINER: &str = "the runner pulls a Docker action's image on 
 pub(super) fn prepare_list(run: &mut JobRun<'_>, list: Node<'_>, preparation: &mut Preparation) {
     for step in list.items() {
         let Some(node) = step.get("uses") else {
+            // A group has no groups in it.
+            if !preparation.in_group
+                && let Some(group) = step.get("parallel").filter(|group| group.is_sequence())
+            {
+                preparation.in_group = true;
+                prepare_list(run, group, preparation);
+                preparation.in_group = false;
+            }
             continue;
         };
         let Some(uses) = node.as_str() else { continue };

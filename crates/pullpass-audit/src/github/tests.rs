@@ -5,6 +5,7 @@ use crate::effect::{By, Declared, Effect, Forks, Guard, Job, Kind, Puller, Runne
 use crate::source::{MemoryTree, RepoPath};
 
 mod outputs;
+mod steps;
 
 const PATH: &str = ".github/workflows/ci.yml";
 

@@ -408,7 +408,11 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         } else {
             Forks::No
         };
-        let strategy = strategy.and_then(|s| s.get("matrix"));
+        // All of it may come out of another job: `strategy: ${{ fromJson(needs.x.outputs.strategy) }}`.
+        let strategy = strategy.and_then(|s| match s.is_mapping() {
+            true => s.get("matrix"),
+            false => Some(s),
+        });
         let scope = self.scope(&outer, &self.env);
         let combinations = matrix::expand(&scope, strategy);
         let used = match combinations.len() {

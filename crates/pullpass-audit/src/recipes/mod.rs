@@ -162,6 +162,10 @@ pub fn taskfiles_mention(run: &JobRun<'_>, call: &Call, words: &[&str]) -> bool 
 /// The folder that the call works in.
 fn directory(run: &JobRun<'_>, call: &Call) -> Result<RepoPath, String> {
     match (&call.directory, &run.cwd) {
+        // Those look further up.
+        (None, Cwd::Inside(cwd)) if call.runner != Runner::Make && !run.has_folder(cwd) => {
+            Err(run.why_not_there(cwd))
+        }
         (None, Cwd::Inside(cwd)) => Ok(cwd.clone()),
         (None, _) | (Some(_), Cwd::Elsewhere) => Err(run.why_elsewhere()),
         (Some(given), _) => run.resolve(given).ok_or_else(|| {

@@ -31,8 +31,13 @@ impl Shell {
         };
         let own = match verb {
             Verb::Run => flags::parse(run, rest, spec("compose-run"), Order::FlagsFirst),
+            Verb::Build => flags::parse(run, rest, spec("compose-build"), Order::Mixed),
             _ => flags::parse(run, rest, spec("compose-up"), Order::Mixed),
         };
+        let only_says = own.has(&["--help", "--print"]) || verb != Verb::Run && own.has(&["-h"]);
+        if only_says || global.has(&["--help", "--dry-run"]) || own.has(&["--dry-run"]) {
+            return;
+        }
         let named = match verb {
             Verb::Run => 1,
             _ => own.rest.len(),
@@ -45,15 +50,9 @@ impl Shell {
         command.no_build = own.has(&["--no-build"]);
         let pull = own.value(&["--pull"]).map(Arg::as_str);
         command.pull = match verb {
-            // `build --pull` is a switch, and takes no value: what follows is a service.
-            Verb::Build => own.has(&["--pull"]) || pull.is_some(),
+            Verb::Build => own.has(&["--pull"]),
             _ => pull == Some("always"),
         };
-        if verb == Verb::Build
-            && let Some(service) = own.value(&["--pull"])
-        {
-            command.services.push(service.text.clone());
-        }
         command.never_pull = pull == Some("never");
         command.args = arguments(&own);
         compose::compose(run, &command);

@@ -225,11 +225,19 @@ fn asks_for_secrets(run: &JobRun<'_>, guard: &Guard, secrets: &[Text]) -> bool {
     } else {
         (["||", "-o"], ["&&", "-a"])
     };
-    let brackets = ["[", "]", "[[", "]]", "test"];
+    let brackets = ["[", "]", "[[", "]]", "test", "(", ")"];
+    // What is not so of several questions at once is not looked into.
+    if guard.text.contains("! (") || guard.text.contains("!(") {
+        return false;
+    }
     let words: Vec<&str> = guard
         .text
         .split_whitespace()
-        .filter(|word| !brackets.contains(word))
+        .map(|word| match word.contains("$(") {
+            true => word,
+            false => word.trim_start_matches('(').trim_end_matches(')'),
+        })
+        .filter(|word| !word.is_empty() && !brackets.contains(word))
         .collect();
     !words.iter().any(|word| other.contains(word))
         && words.split(|word| joins.contains(word)).all(|question| {
@@ -247,6 +255,10 @@ fn asked_to_be_there<'t>(question: &[&'t str]) -> Option<(&'t str, bool)> {
         }
         ["-v", name] => return super::redirect::is_name(name).then_some((name, true)),
         ["-n", word] | [word] | [word, "!=", "\"\"" | "''"] => (word, true),
+        // `[ x"$X" != x ]`, for shells of old
+        [word, op @ ("!=" | "=" | "=="), "x"] => {
+            (word.trim_matches('"').strip_prefix('x')?, op == "!=")
+        }
         ["-z", word] | [word, "=" | "==", "\"\"" | "''"] => (word, false),
         _ => return None,
     };

@@ -216,6 +216,9 @@ impl Shell {
         span: Span,
     ) {
         let other = |run: &JobRun<'_>| flags::parse(run, args, spec("other"), Order::Mixed);
+        if asks_for_help(verb, args) {
+            return;
+        }
         match verb {
             "pull" => {
                 let parsed = flags::parse(run, args, spec("pull"), Order::Mixed);
@@ -460,6 +463,16 @@ impl Shell {
 
     fn bake(&mut self, run: &mut JobRun<'_>, args: &[Arg], span: Span) {
         let parsed = flags::parse(run, args, spec("bake"), Order::Mixed);
+        // https://docs.docker.com/reference/cli/docker/buildx/bake/
+        if parsed.has(&[
+            "--print",
+            "--list",
+            "--list-targets",
+            "--list-variables",
+            "--help",
+        ]) {
+            return;
+        }
         let files = parsed.texts(&["-f", "--file"]);
         let bake = Bake {
             span,
@@ -483,6 +496,7 @@ impl Shell {
         span: Span,
     ) {
         match verb {
+            verb if asks_for_help(verb, args) => {}
             "build" | "b" => self.build(run, program, args, span, true),
             "bake" | "f" => self.bake(run, args, span),
             "create" => {
@@ -607,4 +621,15 @@ fn registry_of_user(run: &JobRun<'_>, user: &Text, written: Text) -> Text {
     let mut registry = written;
     registry.push(end);
     registry
+}
+
+/// Whether a command only says what its flags are. Behind an image `--help` is the container's.
+fn asks_for_help(verb: &str, args: &[Arg]) -> bool {
+    let mut flags = args.iter();
+    match verb {
+        "run" | "create" | "exec" => flags
+            .take_while(|arg| arg.as_str().starts_with('-'))
+            .any(|arg| arg.as_str() == "--help"),
+        _ => flags.any(|arg| arg.as_str() == "--help"),
+    }
 }

@@ -161,7 +161,8 @@ impl Shell {
         let Some(path) = self.locate(run, &file.text) else {
             let mut holes = file.text.holes(&run.cx.holes);
             let by_ci = holes.any(|hole| hole.kind == HoleKind::Expression);
-            if by_ci && file.as_str().ends_with(".sh") {
+            let is_script = file.as_str().ends_with(".sh") || file.text.is_one_hole();
+            if by_ci && is_script {
                 let what = format!("the script `{}`", run.show(&file.text));
                 run.opaque(span, what, WHICH_SCRIPT, By::Run);
             } else if let Some(which) = self.one_of_scripts(run, args, span) {

@@ -226,7 +226,8 @@ impl Shell {
         } else if shown.contains("GITHUB_ENV") {
             if let Some(text) = printed.known() {
                 for (name, value) in written_lines(&text.text).values {
-                    if is_name(name) {
+                    // GitHub takes names that the shell does not.
+                    if is_name(&name.replace(['-', '.'], "_")) {
                         run.exported.insert(name.to_owned(), value);
                     }
                 }

@@ -315,6 +315,9 @@ impl Shell {
         let index: &'static Index = &INDEX;
         let tool = index.table.tool.get(*index.tools.get(name)?)?;
         let mut parsed = flags::parse(run, call.rest(), &tool.flags, Order::Mixed);
+        if parsed.has(&["--help"]) {
+            return Some(Done::UNKNOWN);
+        }
         let Some((deed, words)) = tool.does.iter().find_map(|deed| {
             let words = deed.applies(run, &parsed)?;
             Some((deed, words))

@@ -82,6 +82,9 @@ fn letter(word: &[u8]) -> Option<usize> {
     (letter < 26).then_some(usize::from(letter))
 }
 
+/// A shell that runs whatever an expression says.
+const SHELLS: [&str; 2] = ["sh ${{", "sh \"${{"];
+
 /// Folders of the system, which hold no script of the repository.
 const ELSEWHERE: [&str; 5] = ["/dev/", "/etc/", "/proc/", "/usr/", "/var/"];
 
@@ -103,7 +106,9 @@ fn look(holes: &Holes, text: &str) -> bool {
         return false;
     }
     let shown = holes.shown(text);
-    has_a_word(&shown) || may_name_a_script(&shown)
+    // `bash ${{ matrix.script }}`
+    let any_script = || has_hole(text) && SHELLS.iter().any(|shell| shown.contains(shell));
+    has_a_word(&shown) || may_name_a_script(&shown) || any_script()
 }
 
 fn has_a_word(text: &str) -> bool {

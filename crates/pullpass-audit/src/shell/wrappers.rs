@@ -52,6 +52,15 @@ impl Shell {
                     false => self.process(run, script, |_| {}),
                 });
             }
+            // https://circleci.com/docs/rerun-failed-tests/
+            "circleci" | "circleci-agent" if call.word(1) == "tests" => {
+                let flags = flags::Spec::values(
+                    "--command --split-by --timings-type --timing-key --index --total --historical-timings",
+                );
+                let parsed = flags::parse(run, call.rest(), &flags, Order::Mixed);
+                let script = parsed.value(&["--command"])?.script();
+                return Some(self.process(run, script.into(), |_| {}));
+            }
             "newgrp" => return Some(self.script_on_input(run, &[])),
             "nix" if call.word(1) == "run" => return Some(self.nix_run(run, call)),
             "start-server-and-test" | "server-test" | "start-test" => {

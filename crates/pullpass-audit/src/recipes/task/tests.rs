@@ -101,6 +101,7 @@ fn a_taskfile_is_looked_for_here_and_above() {
             .iter()
             .copied()
             .zip(texts.iter().map(String::as_str))
+            .chain([("a/b/README.md", "")])
             .collect();
         let inside = |run: &mut JobRun<'_>| {
             run.cwd = Cwd::Inside(RepoPath::new("a/b").unwrap());

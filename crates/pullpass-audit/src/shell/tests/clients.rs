@@ -504,6 +504,9 @@ fn a_condition_that_only_asks_for_the_credential_is_known_as_one() {
         "test -n \"${U+x}\"",
         "[[ $P ]]",
         "! [ -z \"$U\" ]",
+        "[[ (! -z \"$U\") && (! -z \"$P\") ]]",
+        "[[ (-n \"$U\") ]]",
+        "[ x\"$U\" != x ]",
     ] {
         let script = format!("if {condition}; then {login}; fi");
         assert_eq!(guards(&script), [true], "{script}");
@@ -524,6 +527,8 @@ fn a_condition_that_only_asks_for_the_credential_is_known_as_one() {
         "[ -n \"$U$BRANCH\" ]",
         "grep -q \"$U\" users",
         "[ \"$U\" = \"$P\" ]",
+        "[[ ! (-z \"$U\" && -n \"$P\") ]]",
+        "[ y\"$U\" != x ]",
     ] {
         let script = format!("if {condition}; then {login}; fi");
         assert_eq!(guards(&script), [false], "{script}");
@@ -830,5 +835,83 @@ fn what_compose_would_build_may_come_out_of_an_archive() {
             seen.contains(&"pull alpine:3".to_owned()),
             "{script}: {seen:?}"
         );
+    }
+}
+
+#[test]
+fn what_only_says_something_pulls_nothing() {
+    let files = [
+        ("docker-bake.hcl", "target \"web\" {}\n"),
+        ("Dockerfile", "FROM alpine:3\n"),
+        (
+            "compose.yml",
+            "services: {web: {build: .}, db: {image: postgres:17}}\n",
+        ),
+    ];
+    for script in [
+        "docker buildx bake --print web",
+        "docker buildx bake --list=targets",
+        "docker buildx bake --list targets",
+        "docker build --help .",
+        "docker run --help alpine",
+        "docker compose up --help",
+        "docker compose up -h",
+        "docker compose --help up",
+        "docker compose build --print",
+        "docker compose --dry-run up",
+        "docker compose run --help db",
+        "kind create cluster --help",
+    ] {
+        assert_eq!(effects_in(&files, script), Vec::<String>::new(), "{script}");
+    }
+    for (script, expected) in [
+        ("docker run alpine --help", &["pull alpine"][..]),
+        ("docker run -h me alpine", &["pull alpine"]),
+        ("docker compose run db --help", &["pull postgres:17"]),
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+}
+
+/// <https://docs.docker.com/reference/cli/docker/compose/build/>
+#[test]
+fn options_of_composes_build_are_no_services() {
+    let files = [
+        ("a/Dockerfile", "FROM alpine:1\n"),
+        ("b/Dockerfile", "FROM alpine:2\n"),
+        (
+            "compose.yml",
+            "services: {a: {build: a, image: me/a}, b: {build: b, image: me/b}}\n",
+        ),
+    ];
+    let pulls = |script: &str| -> Vec<String> {
+        let lines = effects_in(&files, script);
+        lines
+            .into_iter()
+            .filter(|line| !line.starts_with("provide"))
+            .collect()
+    };
+    for command in ["docker compose", "docker-compose"] {
+        for (options, always) in [
+            ("--progress plain", ""),
+            ("--provenance false --sbom false", ""),
+            ("--pull --no-cache", " always"),
+            ("--pull --build-arg A=1", " always"),
+            ("--build-arg A=1 -m 2g", ""),
+        ] {
+            assert_eq!(
+                pulls(&format!("{command} build {options}")),
+                [
+                    format!("pull alpine:1{always}"),
+                    format!("pull alpine:2{always}")
+                ],
+                "{options}"
+            );
+            assert_eq!(
+                pulls(&format!("{command} build {options} b")),
+                [format!("pull alpine:2{always}")],
+                "{options}"
+            );
+        }
     }
 }

@@ -460,3 +460,28 @@ fn shells_of_windows_run_what_they_are_given() {
         assert_eq!(lines.last().unwrap(), "unlisted", "{script}");
     }
 }
+
+/// <https://circleci.com/docs/rerun-failed-tests/>
+#[test]
+fn circlecis_tests_run_runs_its_command() {
+    let files = [("compose.yml", "services: {app: {image: acme/app:1}}\n")];
+    for command in [
+        "circleci tests run --command=\"xargs docker compose run --rm app rspec\" --verbose --split-by=timings",
+        "circleci tests run --split-by timings --command 'docker compose run app rspec'",
+    ] {
+        let script = format!("circleci tests glob 'spec/**' | {command}");
+        assert_eq!(effects_in(&files, &script), ["pull acme/app:1"], "{script}");
+    }
+    assert_eq!(
+        effects("circleci tests glob 'spec/**'"),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn the_name_that_regctl_writes_into_an_archive_is_no_image() {
+    assert_eq!(
+        pulls("regctl image export --name me/app:local alpine:3 out.tar"),
+        ["alpine:3 always"]
+    );
+}

@@ -1,0 +1,181 @@
+//! Steps that run at the same time, and scripts of which nothing is known.
+
+use super::*;
+use crate::finding::Policy;
+
+const LOGIN: &str = "{MORE uses: docker/login-action@v4, with: {username: '${{ vars.U }}', password: '${{ secrets.P }}'}}";
+
+/// The images that a job with these steps pulls, and as whom.
+fn judged(steps: &str) -> Vec<String> {
+    let steps = steps
+        .replace("LOGIN", &LOGIN.replace("MORE", ""))
+        .replace('\n', "\n    ");
+    let text =
+        format!("on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n    {steps}\n");
+    let audit = crate::audit(
+        &repository(&text, &[]),
+        &Options::default(),
+        &Policy::default(),
+    );
+    let pulls = audit.pulls.iter();
+    pulls
+        .map(|pull| {
+            format!(
+                "{} {}",
+                pull.image.as_deref().unwrap_or("?"),
+                pull.auth.name()
+            )
+        })
+        .collect()
+}
+
+/// <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax>
+#[test]
+fn steps_of_a_group_run_before_the_step_after_it() {
+    for (steps, expected) in [
+        (
+            "- parallel:\n  - run: docker pull alpine:3\n  - run: docker pull redis:8\n- run: docker pull busybox:1",
+            &[
+                "alpine:3 anonymous",
+                "redis:8 anonymous",
+                "busybox:1 anonymous",
+            ][..],
+        ),
+        // A login is there behind the group, and for none of the others in it.
+        (
+            "- parallel:\n  - LOGIN\n  - run: docker pull alpine:3\n- run: docker pull busybox:1",
+            &["alpine:3 anonymous", "busybox:1 authenticated"],
+        ),
+        (
+            "- LOGIN\n- parallel:\n  - run: docker pull alpine:3\n  - uses: docker://redis:8",
+            &["redis:8 impossible", "alpine:3 authenticated"],
+        ),
+        // One that signs in for itself.
+        (
+            "- parallel:\n  - run: docker login -u $U -p $P; docker pull alpine:3\n  - run: docker pull redis:8",
+            &["redis:8 anonymous", "alpine:3 authenticated"],
+        ),
+        (
+            "- if: github.ref == 'refs/heads/main'\n  parallel:\n  - LOGIN\n- run: docker pull alpine:3",
+            &["alpine:3 conditional"],
+        ),
+    ] {
+        assert_eq!(judged(steps), expected, "{steps}");
+    }
+    let deep = format!("- parallel:{}", " [{parallel:".repeat(60)) + &" }]".repeat(60);
+    assert_eq!(judged(&deep), Vec::<String>::new());
+}
+
+#[test]
+fn a_login_in_the_background_counts_from_where_it_is_waited_for() {
+    let login = LOGIN.replace("MORE", "id: login, background: true,");
+    let begun = format!("- {login}\n- run: docker pull alpine:1\n");
+    for (then, expected) in [
+        ("", "anonymous"),
+        ("- wait: login\n", "authenticated"),
+        ("- wait: [other, login]\n", "authenticated"),
+        ("- wait: other\n", "anonymous"),
+        ("- wait-all:\n", "authenticated"),
+        ("- cancel: login\n", "anonymous"),
+    ] {
+        let steps = format!("{begun}{then}- run: docker pull alpine:2");
+        assert_eq!(
+            judged(&steps),
+            [
+                "alpine:1 anonymous".to_owned(),
+                format!("alpine:2 {expected}")
+            ],
+            "{steps}"
+        );
+    }
+    assert_eq!(
+        judged("- background: true\n  run: docker compose version; docker pull alpine:1"),
+        ["alpine:1 anonymous"]
+    );
+}
+
+#[test]
+fn a_script_that_another_job_chooses_is_unknown() {
+    let unknown = |strategy: &str, run: &str| {
+        let text = format!(
+            "on: push\njobs:\n  g:\n    runs-on: ubuntu-latest\n    outputs: {{m: '${{{{ steps.s.outputs.m }}}}'}}\n    steps: [{{id: s, run: ./x}}]\n  j:\n    needs: g\n    runs-on: ubuntu-latest\n    strategy:{strategy}\n    steps: [{{run: '{run}'}}]\n"
+        );
+        let all = lines(&repository(&text, &[]));
+        all.iter().filter(|line| line.starts_with("opaque")).count()
+    };
+    let whole = " ${{ fromJson(needs.g.outputs.m) }}";
+    let include = "\n      matrix:\n        include: ${{ fromJson(needs.g.outputs.m) }}";
+    assert_eq!(unknown(whole, "${{ matrix.runs.build }}"), 1);
+    assert_eq!(unknown(include, "bash ${{ matrix.script }}"), 1);
+    assert_eq!(unknown(" {fail-fast: false}", "echo ${{ matrix.x }}"), 0);
+}
+
+#[test]
+fn a_variable_for_later_steps_may_have_a_hyphen() {
+    let steps = "steps:\n  - run: echo kind-image=kindest/node:v1.35.0 >> $GITHUB_ENV\n  - run: docker pull ${{ env.kind-image }}";
+    assert_eq!(job(steps), ["run kindest/node:v1.35.0 client"]);
+}
+
+#[test]
+fn a_condition_may_follow_from_that_of_the_pull() {
+    let main = "github.ref == 'refs/heads/main'";
+    let tag = "startsWith(github.ref, 'refs/tags/')";
+    for (login, pull, expected) in [
+        (format!("{main} || {tag}"), main.to_owned(), "authenticated"),
+        (
+            format!("({main} || {tag}) && github.event_name == 'push'"),
+            format!("{tag} && github.event_name == 'push'"),
+            "authenticated",
+        ),
+        (
+            "github.event_name != 'pull_request'".to_owned(),
+            "github.event_name == 'push'".to_owned(),
+            "authenticated",
+        ),
+        (
+            "github.event_name != 'pull_request'".to_owned(),
+            tag.to_owned(),
+            "authenticated",
+        ),
+        (main.to_owned(), format!("{main} || {tag}"), "conditional"),
+        (
+            "github.event_name == 'push'".to_owned(),
+            "github.event_name != 'pull_request'".to_owned(),
+            "conditional",
+        ),
+        (tag.to_owned(), main.to_owned(), "conditional"),
+        // It asks whether the login's own variable is there, or another one.
+        (
+            "vars.U != ''".to_owned(),
+            "always()".to_owned(),
+            "authenticated",
+        ),
+        ("vars.U".to_owned(), "always()".to_owned(), "authenticated"),
+        (
+            "vars.SIGN_IN == 'true'".to_owned(),
+            "always()".to_owned(),
+            "conditional",
+        ),
+        (
+            "vars.SIGN_IN".to_owned(),
+            "always()".to_owned(),
+            "conditional",
+        ),
+        (
+            "vars.U == ''".to_owned(),
+            "always()".to_owned(),
+            "conditional",
+        ),
+    ] {
+        let text = format!(
+            "on: [push, pull_request, schedule]\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - if: {login}\n        uses: docker/login-action@v4\n        with: {{username: '${{{{ vars.U }}}}', password: '${{{{ secrets.P }}}}'}}\n      - if: {pull}\n        run: docker pull alpine:3\n"
+        );
+        let audit = crate::audit(
+            &repository(&text, &[]),
+            &Options::default(),
+            &Policy::default(),
+        );
+        let found: Vec<&str> = audit.pulls.iter().map(|pull| pull.auth.name()).collect();
+        assert_eq!(found, [expected], "{login} / {pull}");
+    }
+}
