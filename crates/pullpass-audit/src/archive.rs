@@ -9,7 +9,10 @@ use hashbrown::HashSet;
 
 use crate::effect::{Job, Kind};
 use crate::reference::{self, Image};
-use crate::text::{Text, is_hole};
+use crate::text::{Text, has_hole, is_hole, may_be};
+
+/// Repositories of which a part is not known; more are as if nothing were.
+const MAX_PARTLY: usize = 64;
 
 /// What the archives of a repository can hold.
 #[derive(Default)]
@@ -18,6 +21,10 @@ pub struct Archives {
     saved: HashSet<String>,
     /// Repositories that are saved with all of their tags.
     whole: HashSet<EcoString>,
+    /// Repositories of which a tag is saved that is not known.
+    tagged: HashSet<EcoString>,
+    /// Repositories of which a part is not known.
+    partly: Vec<EcoString>,
     /// Images that are built.
     built: HashSet<String>,
     /// Of something that is saved it cannot be known what it is.
@@ -62,14 +69,32 @@ impl Archives {
     fn save(&mut self, image: &Text) {
         match reference::parse(image) {
             Image::Named(reference) => {
-                self.unclear |= image.as_str().contains(is_hole);
+                if has_hole(&reference.repository) || has_hole(&reference.registry) {
+                    return self.save_partly(image.as_str());
+                }
+                if image.as_str().contains(is_hole) {
+                    self.tagged.insert(reference.repository.clone());
+                }
                 if reference.tag.is_none() && reference.digest.is_none() {
                     self.whole.insert(reference.repository.clone());
                 }
                 self.saved.insert(reference.canonical_text());
             }
-            Image::Unknown => self.unclear = true,
+            Image::Unknown => self.save_partly(image.as_str()),
             Image::Nothing | Image::Invalid(_) => {}
+        }
+    }
+
+    /// A part of its repository is not known.
+    fn save_partly(&mut self, image: &str) {
+        let name = image.rfind('/').map_or(0, |at| at + 1);
+        let tag = image.get(name..).and_then(|rest| rest.find([':', '@']));
+        let repository = tag.and_then(|at| image.get(..name + at)).unwrap_or(image);
+        let says_something = repository.chars().any(|c| c.is_ascii_alphanumeric());
+        if says_something && self.partly.len() < MAX_PARTLY {
+            self.partly.push(repository.into());
+        } else {
+            self.unclear = true;
         }
     }
 
@@ -81,8 +106,17 @@ impl Archives {
         if saved || self.built.contains(&name) {
             return FromArchive::Yes;
         }
-        let something = !self.saved.is_empty() || !self.whole.is_empty();
-        let all_known = something && !self.unclear;
+        let something = !(self.saved.is_empty() && self.whole.is_empty() && self.partly.is_empty());
+        let fits = |pattern: &EcoString| {
+            // A part that is not known may have the namespace in it, too.
+            let name = &image.repository;
+            may_be(pattern, name)
+                || name
+                    .strip_prefix("library/")
+                    .is_some_and(|name| may_be(pattern, name))
+        };
+        let perhaps = self.tagged.contains(&image.repository) || self.partly.iter().any(fits);
+        let all_known = something && !self.unclear && !perhaps;
         // Docker's own seldom travel in archives. Any other name without a namespace is on no registry.
         let official = image.repository.starts_with("library/") && image.is_everybodys();
         if all_known || official {

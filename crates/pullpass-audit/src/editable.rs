@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
-use crate::effect::{Effect, Guard, Job, Provider, Runner};
+use crate::effect::{Effect, Guard, Job, Provider, Runner, is_of_a_library};
 use crate::finding::Fixable;
 use crate::reference::DOCKER_HUB;
 use crate::report::is_yaml;
@@ -100,7 +100,9 @@ pub(crate) fn judge(cx: &Context<'_>, jobs: &[Job], pulls: &mut [Pull], logins: 
     }
     // A login stands where a pull of the job is surely made, or asks a person.
     let mut certain: HashSet<(Arc<str>, Arc<str>)> = HashSet::new();
-    for pull in pulls.iter().filter(|p| is_bad(p.auth) && p.certain) {
+    let by_client = |pull: &&Pull| !pull.image.as_deref().is_some_and(is_of_a_library);
+    let surely = pulls.iter().filter(|p| is_bad(p.auth) && p.certain);
+    for pull in surely.filter(by_client) {
         certain.insert((Arc::clone(&pull.job_file), Arc::clone(&pull.job)));
     }
     for pull in pulls {

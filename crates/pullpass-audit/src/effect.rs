@@ -120,6 +120,13 @@ impl Trace {
     }
 }
 
+/// Whether an image is one that the library Testcontainers asks the engine for by itself: a job in a container may pull
+/// it and have no client to sign in with.
+#[must_use]
+pub fn is_of_a_library(image: &str) -> bool {
+    image.starts_with("testcontainers/")
+}
+
 /// A condition under which an effect happens. Two guards with the same text are the same condition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Guard {

@@ -117,3 +117,30 @@ fn a_login_that_is_moved_or_freed_by_default_is_said_to_be() {
     let found = said_and_done(&[(GITHUB, &own)], "anonymous-pull");
     assert_eq!(found, (vec![Fixable::Review], [0, 1]));
 }
+
+#[test]
+fn where_only_a_library_pulls_there_may_be_no_client_to_sign_in_with() {
+    let workflow = |container: &str| {
+        format!(
+            "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n{container}    steps:\n      - uses: actions/checkout@v4\n      - run: pytest\n"
+        )
+    };
+    let said = |container: &str| {
+        let text = workflow(container);
+        let files = [
+            (GITHUB, &*text),
+            ("requirements.txt", "testcontainers==4.9\n"),
+        ];
+        said_and_done(&files, "anonymous-pull")
+    };
+    assert_eq!(said(""), (vec![Fixable::Safe], [1, 1]));
+    let inside = said("    container: ghcr.io/acme/tools:1\n");
+    assert_eq!(inside, (vec![Fixable::Review], [0, 1]));
+}
+
+#[test]
+fn a_login_stands_before_steps_that_run_at_the_same_time() {
+    let workflow = "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - parallel:\n          - run: docker pull alpine:3\n          - run: docker pull redis:8\n";
+    let found = said_and_done(&[(GITHUB, workflow)], "anonymous-pull");
+    assert_eq!(found, (vec![Fixable::Safe, Fixable::Safe], [2, 2]));
+}

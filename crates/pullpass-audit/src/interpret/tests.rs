@@ -439,6 +439,25 @@ fn what_comes_out_of_an_archive_is_not_pulled() {
         seen,
         ["google/sdk unknown Unresolved", "debian anonymous NoLogin"]
     );
+    // Of what is saved a part is known, and no other repository comes out of it.
+    let seen = judge(|run, f| {
+        let tag = run.cx.holes.of("$TAG", HoleKind::Variable);
+        save(run, f, &format!("me/app:{}", tag.as_str()));
+        save(run, f, &format!("{}/vc-web:1", tag.as_str()));
+        load(run, f);
+        for image in ["me/app:1", "acme/vc-web:2", "me/other", "kindest/node:v1"] {
+            pull(run, f, image);
+        }
+    });
+    assert_eq!(
+        seen,
+        [
+            "me/app:1 unknown Unresolved",
+            "acme/vc-web:2 unknown Unresolved",
+            "me/other anonymous NoLogin",
+            "kindest/node:v1 anonymous NoLogin"
+        ]
+    );
     // An archive from elsewhere.
     let seen = judge(|run, f| {
         load(run, f);

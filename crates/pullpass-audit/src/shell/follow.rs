@@ -256,6 +256,15 @@ impl Shell {
         if let Some(Input::Known(text)) = self.processes.get(&file.text).cloned() {
             return self.nested_text(run, text);
         }
+        // What the job has written to it so far.
+        if matches!(
+            &*run.show(&file.text),
+            "$BASH_ENV" | "${BASH_ENV}" | "$GITHUB_ENV" | "${GITHUB_ENV}"
+        ) {
+            run.env.extend(run.exported.clone());
+            self.functions.extend(run.startup.iter().cloned());
+            return Done::UNKNOWN;
+        }
         let Some(path) = self.locate(run, &file.text) else {
             self.source_unread(run, file);
             return Done::UNKNOWN;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pullpass_audit::effect::{Effect, Guard, Job, Kind, Provider, Runner};
+use pullpass_audit::effect::{Effect, Guard, Job, Kind, Provider, Runner, is_of_a_library};
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::{Auth, Cause, Reach};
 use pullpass_audit::yaml::Node;
@@ -28,6 +28,9 @@ use super::pin::{self, Pin};
 /// Why a login may fail where nothing is pulled.
 pub(super) const NO_DOCKER: &str =
     "everything it is for happens under a condition, so `docker` may not always be there";
+
+/// The same where tests talk to the engine by themselves.
+const NO_CLIENT: &str = "it is for tests that talk to the engine by themselves, so `docker` may not be there to sign in with";
 
 /// What everything here works with.
 pub(super) struct Desk<'a, 't, 'd> {
@@ -54,6 +57,8 @@ pub(super) struct Need<'a, 'd> {
     calls: Vec<(&'a File<'d>, Node<'d>)>,
     /// `docker` is there before any step runs.
     pub(super) has_docker: bool,
+    /// Tests pull, by a library.
+    by_library: bool,
     /// Some pull happens whenever the login does, so that `docker` is surely there.
     certain: bool,
     /// So it is where a new login takes over the condition that all of its steps have.
@@ -223,6 +228,7 @@ fn place<'a, 'd>(
             runs: Vec::new(),
             calls: Vec::new(),
             has_docker: depth == 0 && has_docker(&file.jobs_of(list)),
+            by_library: false,
             certain: false,
             certain_under_condition: false,
         });
@@ -236,7 +242,10 @@ fn place<'a, 'd>(
         let step = need.list.items().nth(index);
         let conditional = step.is_some_and(|step| step.get("if").is_some());
         let is_action = step.is_some_and(|step| step.get("uses").is_some());
-        let unguarded = effect.guards.iter().all(|guard| guard.with_secrets);
+        let by_library =
+            matches!(&effect.kind, Kind::Pull { image, .. } if is_of_a_library(image.as_str()));
+        let unguarded = effect.guards.iter().all(|guard| guard.with_secrets) && !by_library;
+        need.by_library |= by_library;
         need.certain |= need.has_docker || !conditional && unguarded || conditional && is_action;
         // The conditions of the steps on the way, which are the login's as well.
         let on_the_way: Vec<String> = (0..=depth)
@@ -251,7 +260,7 @@ fn place<'a, 'd>(
                     .iter()
                     .any(|on_the_way| on_the_way.contains(&text))
         };
-        if effect.guards.iter().all(is_the_logins_own) {
+        if effect.guards.iter().all(is_the_logins_own) && !by_library {
             need.certain |= !conditional;
             need.certain_under_condition = true;
         }
@@ -354,7 +363,12 @@ fn offer(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>) -> Result<Change, String>
         }
     }
     if !certain {
-        draft.review.get_or_insert_with(|| NO_DOCKER.to_owned());
+        let why = if need.by_library {
+            NO_CLIENT
+        } else {
+            NO_DOCKER
+        };
+        draft.review.get_or_insert_with(|| why.to_owned());
     }
     if need.runs.iter().any(|run| run.runner == Runner::SelfHosted) {
         draft.review.get_or_insert_with(|| {

@@ -470,3 +470,21 @@ fn a_folder_that_is_known_in_part_is_left_again() {
         assert_eq!(effects_in(&files, script), expected, "{script}");
     }
 }
+
+#[test]
+fn a_file_for_later_steps_may_be_read_at_once() {
+    for source in [
+        "source $BASH_ENV",
+        ". \"$BASH_ENV\"",
+        "source \"${BASH_ENV}\"",
+    ] {
+        let script = format!(
+            "echo 'export IMG=acme/web:1' >> $BASH_ENV\necho 'get() {{ docker pull $1; }}' >> $BASH_ENV\n{source}\ndocker pull $IMG\nget acme/db:2"
+        );
+        assert_eq!(
+            pulls(&script),
+            ["acme/web:1 always", "acme/db:2 always"],
+            "{source}"
+        );
+    }
+}
