@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::circleci::is_of_an_orb;
 use crate::context::Context;
 use crate::effect::{Effect, Guard, Job, Provider, Runner, is_of_a_library};
 use crate::finding::Fixable;
@@ -124,7 +125,8 @@ pub(crate) fn judge(cx: &Context<'_>, jobs: &[Job], pulls: &mut [Pull], logins: 
             true => says.dependabot,
             false => !says.docker && !certain(),
         };
-        if asks {
+        let of_an_orb = job.provider == Provider::CircleCi && is_of_an_orb(&pull.place.file);
+        if asks || of_an_orb {
             pull.edit = pull.edit.and(Fixable::Review);
         }
     }

@@ -144,3 +144,18 @@ fn a_login_stands_before_steps_that_run_at_the_same_time() {
     let found = said_and_done(&[(GITHUB, workflow)], "anonymous-pull");
     assert_eq!(found, (vec![Fixable::Safe, Fixable::Safe], [2, 2]));
 }
+
+#[test]
+fn others_use_the_orb_that_is_developed_here() {
+    let config = "version: 2.1\norbs: {web: {}}\nworkflows: {w: {jobs: [web/smoke]}}\n";
+    let files = [
+        (CIRCLECI, config),
+        ("src/@orb.yml", "version: 2.1\n"),
+        (
+            "src/jobs/smoke.yml",
+            "docker: [{image: cimg/node:22.1}]\nsteps: [checkout]\n",
+        ),
+    ];
+    let found = said_and_done(&files, "platform-credential");
+    assert_eq!(found, (vec![Fixable::Review], [0, 1]));
+}

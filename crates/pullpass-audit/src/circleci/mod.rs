@@ -39,6 +39,7 @@ use crate::source::{RepoPath, Span};
 use crate::yaml::Node;
 
 use parameters::{Frame, Resolver};
+pub use scope::is_of_an_orb;
 use scope::{Origin, Scope, Shelf};
 use workflow::Done;
 

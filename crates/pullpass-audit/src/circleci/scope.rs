@@ -222,6 +222,19 @@ impl<'d> Scope<'d> {
 /// declares it as `{}`. <https://github.com/CircleCI-Public/orb-tools-orb/blob/master/src/scripts/continue.sh>
 const KIT: &str = "src";
 
+/// Whether a file is a part of an orb that other projects use, too.
+#[must_use]
+pub fn is_of_an_orb(path: &str) -> bool {
+    let part = path
+        .strip_prefix(KIT)
+        .and_then(|rest| rest.strip_prefix('/'));
+    part.is_some_and(|part| {
+        ["executors/", "jobs/", "commands/"]
+            .iter()
+            .any(|section| part.starts_with(section))
+    })
+}
+
 fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, name: &str, node: Node<'d>) -> Orb<'d> {
     let put_in = node.is_null() || node.is_mapping() && node.entries().is_empty();
     let import = match node.as_str() {

@@ -315,7 +315,8 @@ impl Shell {
         let index: &'static Index = &INDEX;
         let tool = index.table.tool.get(*index.tools.get(name)?)?;
         let mut parsed = flags::parse(run, call.rest(), &tool.flags, Order::Mixed);
-        if parsed.has(&["--help"]) {
+        // Dagger loads a module, and starts its engine, to know what there is to say.
+        if parsed.has(&["--help"]) && name != "dagger" {
             return Some(Done::UNKNOWN);
         }
         let Some((deed, words)) = tool.does.iter().find_map(|deed| {

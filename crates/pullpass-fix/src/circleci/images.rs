@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use pullpass_audit::circleci::is_of_an_orb;
 use pullpass_audit::effect::{Declared, Kind, Provider};
 use pullpass_audit::source::FileId;
 use pullpass_audit::verdict::Auth;
@@ -256,6 +257,11 @@ impl Writer<'_, '_> {
         {
             review.get_or_insert_with(|| {
                 "whoever starts a pipeline can give an image of another registry".to_owned()
+            });
+        }
+        if is_of_an_orb(path.as_str()) {
+            review.get_or_insert_with(|| {
+                "it is a part of an orb: the projects that use it need variables of these names, too".to_owned()
             });
         }
         let runs: Runs = slots.iter().flat_map(|s| s.runs.iter().cloned()).collect();
