@@ -433,7 +433,7 @@ impl Shell {
     }
 
     /// Sums and differences of known numbers: loop counters and the like.
-    fn arithmetic(&self, run: &JobRun<'_>, text: &str) -> Option<i64> {
+    pub(super) fn arithmetic(&self, run: &JobRun<'_>, text: &str) -> Option<i64> {
         if text.len() > 64 || text.contains(is_hole) {
             return None;
         }
