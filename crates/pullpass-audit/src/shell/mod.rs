@@ -21,6 +21,7 @@ mod control;
 mod docker;
 pub(crate) mod engine;
 mod exec;
+mod find;
 mod flags;
 mod follow;
 mod getopt;

@@ -204,7 +204,7 @@ fn a_loop_over_a_pattern_goes_through_the_files_there_are() {
     ] {
         assert_eq!(pulls_of(script), ["debian", "alpine"], "{script}");
     }
-    assert!(pulls_of("for d in 'svc/*/'; do docker build $d; done").is_empty());
+    assert!(pulls_of("for d in 'svc/*/'; do docker build \"$d\"; done").is_empty());
     assert!(pulls_of("for d in other/*/; do docker build $d; done").is_empty());
 }
 
