@@ -94,6 +94,7 @@ fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Rea
         return Err(Failure::Unresolved(why.to_owned()));
     }
     let mut makefile = Makefile::default();
+    scope.begin_with(source.id);
     scope.note_file(name);
     makefile.read(&source, scope, 0);
     let (asked, bounds) = scope.end_reading();

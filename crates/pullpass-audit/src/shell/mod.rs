@@ -44,6 +44,8 @@ mod wrappers;
 mod tests;
 
 pub(crate) use commands::UNKNOWN_INPUT;
+pub(crate) use find::printed;
+pub(crate) use glob::paths;
 pub(crate) use param::is_set_by_ci;
 pub(crate) use redirect::is_name;
 pub(crate) use windows::{is_of_windows, of_windows};

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::run::JobRun;
-use crate::shell::{engine, is_name, is_set_by_ci};
-use crate::source::RepoPath;
+use crate::shell::{self, engine, is_name, is_set_by_ci};
+use crate::source::{FileId, RepoPath, Span};
 use crate::text::{HoleKind, Text, is_hole};
 
 /// Bytes that one value may unfold to: `A=$(B)$(B)` doubles at each step.
@@ -25,6 +25,12 @@ const MAX_WORK: usize = 32 * 1024 * 1024;
 
 /// Bytes of values that are kept for the next reference to the same variable.
 const MAX_KEPT: usize = 1024 * 1024;
+
+/// Commands of `$(shell …)` whose output is kept.
+const MAX_LISTED: usize = 256;
+
+/// Names that one pattern may mean.
+const MAX_NAMES: usize = 200;
 
 /// How deep references may stand in each other.
 const MAX_NESTING: usize = 64;
@@ -92,6 +98,10 @@ pub(super) struct Scope<'r, 'c> {
     pub(super) run: &'r JobRun<'c>,
     /// The folder make runs in.
     pub(super) cwd: RepoPath,
+    /// The makefile that is read first.
+    file: Option<FileId>,
+    /// What `$(shell …)` prints that only the repository's files say.
+    listed: RefCell<HashMap<String, Option<String>>>,
     /// `NAME=value` of the command line; stronger than the makefile.
     given: BTreeMap<String, Text>,
     variables: Rc<Variables>,
@@ -123,6 +133,8 @@ impl<'r, 'c> Scope<'r, 'c> {
         Self {
             run,
             cwd,
+            file: None,
+            listed: RefCell::default(),
             given: given.iter().cloned().collect(),
             variables: Rc::default(),
             unfolded: RefCell::default(),
@@ -135,6 +147,11 @@ impl<'r, 'c> Scope<'r, 'c> {
             evaluated: RefCell::default(),
             asks: Cell::new(false),
         }
+    }
+
+    /// Begins with this makefile.
+    pub(super) fn begin_with(&mut self, file: FileId) {
+        self.file = Some(file);
     }
 
     /// Ends the reading of the makefiles: what they asked, and what they left to be done. What is asked
@@ -255,6 +272,21 @@ impl<'r, 'c> Scope<'r, 'c> {
         let mut asked = self.asked.borrow_mut();
         asked.goals.get_or_insert_with(|| self.goals.clone());
         self.goals.clone()
+    }
+
+    /// What a command prints on one line, where the repository's files alone say it.
+    fn printed(&self, command: &str) -> Option<String> {
+        if let Some(known) = self.listed.borrow().get(command) {
+            return known.clone();
+        }
+        let file = self.file?;
+        let printed = shell::printed(self.run, &self.cwd, command, Span::new(file, 0, 0));
+        let printed = printed.map(|text| text.replace('\n', " "));
+        let mut listed = self.listed.borrow_mut();
+        if listed.len() < MAX_LISTED {
+            listed.insert(command.to_owned(), printed.clone());
+        }
+        printed
     }
 
     fn output(&self, written: &str) -> Text {
@@ -492,7 +524,7 @@ impl<'r, 'c> Scope<'r, 'c> {
                             "Linux".to_owned()
                         }
                     }
-                    _ => unknown(),
+                    command => self.printed(command).unwrap_or_else(unknown),
                 }
             }
             "eval" => {
@@ -626,12 +658,9 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "wildcard" => {
                 let text = tail(0);
-                if text.contains(is_hole) {
-                    unknown()
-                } else {
-                    let found = text.split_whitespace().take(100).flat_map(|w| self.glob(w));
-                    found.collect::<Vec<_>>().join(" ")
-                }
+                let found = text.split_whitespace().take(100).map(|w| self.glob(w));
+                let found: Option<Vec<Vec<String>>> = found.collect();
+                found.map_or_else(unknown, |found| found.concat().join(" "))
             }
             "foreach" => {
                 let (variable, list) = (get(0), get(1));
@@ -749,29 +778,14 @@ impl<'r, 'c> Scope<'r, 'c> {
         result
     }
 
-    /// Files of the repository that a name with at most one `*` in its last part means.
-    pub(super) fn glob(&self, pattern: &str) -> Vec<String> {
-        let sources = &self.run.cx.sources;
-        let Some((before, after)) = pattern.split_once('*') else {
-            let path = self.cwd.join(pattern);
-            let found = path.is_some_and(|path| sources.exists(&path));
-            return found.then(|| pattern.to_owned()).into_iter().collect();
-        };
-        let (folder, prefix) = match before.rfind('/') {
-            Some(at) => before.split_at(at + 1),
-            None => ("", before),
-        };
-        let Some(path) = self.cwd.join(folder) else {
-            return Vec::new();
-        };
-        if after.contains(['*', '/']) || !self.run.cx.spend() {
-            return Vec::new();
+    /// Files and folders of the repository that a name with patterns means; `None` when it cannot be told.
+    pub(super) fn glob(&self, pattern: &str) -> Option<Vec<String>> {
+        let of_system = pattern.starts_with(['/', '~']);
+        if of_system || pattern.chars().all(is_hole) {
+            return of_system.then(Vec::new);
         }
-        let names = sources.tree().list(&path).into_iter();
-        let hits = names.filter(|n| {
-            n.len() >= prefix.len() + after.len() && n.starts_with(prefix) && n.ends_with(after)
-        });
-        hits.take(200).map(|n| format!("{folder}{n}")).collect()
+        let pattern = Text::from(pattern);
+        shell::paths(self.run, &self.cwd, &pattern, MAX_NAMES)
     }
 }
 

@@ -828,3 +828,93 @@ fn a_prerequisite_of_which_a_part_is_unknown_is_one_of_the_targets() {
     let pattern = "d: d-$(env)\nd-%:\n\tp\n";
     assert_eq!(make(pattern, "d"), "p");
 }
+
+#[test]
+fn names_with_patterns_are_those_of_the_repository() {
+    for (value, expected) in [
+        (
+            "$(wildcard cmd/*/Dockerfile)",
+            "cmd/a/Dockerfile cmd/b/Dockerfile",
+        ),
+        (
+            "$(wildcard ./*/*/Dockerfile)",
+            "./cmd/a/Dockerfile ./cmd/b/Dockerfile",
+        ),
+        ("$(wildcard */c/main.?o)", "cmd/c/main.go"),
+        ("$(wildcard cmd/*/)", "cmd/a/ cmd/b/ cmd/c/"),
+        ("$(wildcard cmd)", "cmd"),
+        (
+            "$(wildcard cmd/*/none web/Dockerfile.*)",
+            "web/Dockerfile.dev",
+        ),
+        ("$(wildcard /usr/bin/docker)", ""),
+        (
+            "$(patsubst %/Dockerfile,%,$(wildcard cmd/*/Dockerfile))",
+            "cmd/a cmd/b",
+        ),
+        ("$(notdir $(wildcard $(CURDIR)/cmd/*))", "a b c"),
+        (
+            "$(wildcard cmd/[ab]/Dockerfile)",
+            "$(wildcard cmd/[ab]/Dockerfile)",
+        ),
+        (
+            "$(wildcard $(X)/*/Dockerfile)",
+            "$(wildcard $(X)/*/Dockerfile)",
+        ),
+    ] {
+        let makefile = format!("D := {value}\nr:\n\t@echo $(D)\n");
+        let files = [
+            ("Makefile", makefile.as_str()),
+            ("cmd/a/Dockerfile", ""),
+            ("cmd/b/Dockerfile", ""),
+            ("cmd/c/main.go", ""),
+            ("web/Dockerfile.dev", ""),
+        ];
+        let expected = format!("echo {expected}");
+        assert_eq!(runs(&files, Make, "r"), expected.trim_end(), "{value}");
+    }
+}
+
+#[test]
+fn what_a_command_prints_that_lists_files_is_known() {
+    for (command, expected) in [
+        ("ls cmd", "a b"),
+        ("ls -d cmd/*/", "cmd/a/ cmd/b/"),
+        ("cat VERSION", "1.2"),
+        (
+            "find cmd -type f -name Dockerfile -print",
+            "cmd/a/Dockerfile cmd/b/Dockerfile",
+        ),
+        (
+            "find . -name vendor -prune -o -type f -name Dockerfile -print",
+            "./cmd/a/Dockerfile ./cmd/b/Dockerfile",
+        ),
+        (
+            "find . -name Dockerfile -not -path './vendor/*' | xargs -n1 dirname | sort",
+            "./cmd/a ./cmd/b",
+        ),
+        ("find . -name none", "$(shell find . -name none)"),
+        (
+            "find . -name Dockerfile -newer x",
+            "$(shell find . -name Dockerfile -newer x)",
+        ),
+        ("ls $$HOME", "$(shell ls $$HOME)"),
+        ("ls none", "$(shell ls none)"),
+        ("cat none", "$(shell cat none)"),
+        ("git ls-files", "$(shell git ls-files)"),
+    ] {
+        let makefile = format!("D := $(shell {command})\nr:\n\t@echo $(D)\n");
+        let files = [
+            ("Makefile", makefile.as_str()),
+            ("cmd/a/Dockerfile", ""),
+            ("cmd/b/Dockerfile", ""),
+            ("vendor/x/Dockerfile", ""),
+            ("VERSION", "1.2\n"),
+        ];
+        assert_eq!(
+            runs(&files, Make, "r"),
+            format!("echo {expected}"),
+            "{command}"
+        );
+    }
+}
