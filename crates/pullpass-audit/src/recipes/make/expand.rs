@@ -289,6 +289,54 @@ impl<'r, 'c> Scope<'r, 'c> {
         printed
     }
 
+    /// What stands for the part of a name that `%` means, where that is not known.
+    pub(super) fn unknown_stem(&self) -> Text {
+        self.output("$*")
+    }
+
+    /// The words of a name of which nothing is known before the build runs but what prints it.
+    pub(super) fn printed_by(&self, name: &str) -> Option<Rc<str>> {
+        let mut chars = name.chars();
+        let hole = self.run.cx.holes.get(chars.next()?)?;
+        (chars.next().is_none() && hole.kind == HoleKind::Output).then_some(hole.written)
+    }
+
+    /// How names look that are changed from ones that are not known: `%/.done` of
+    /// `$(patsubst %/Dockerfile,%/.done,$(shell …))`.
+    pub(super) fn shape(&self, name: &str) -> Option<String> {
+        let written = self.printed_by(name)?;
+        let to = match written.split_once("patsubst ") {
+            Some((_, rest)) => (*arguments(rest).get(1)?).to_owned(),
+            None => {
+                let inside = |text: &'_ str| {
+                    Some(
+                        text.strip_prefix("$(")?
+                            .strip_suffix(')')?
+                            .trim()
+                            .to_owned(),
+                    )
+                };
+                let mut name = inside(&written)?;
+                while let Some(sorted) = ["sort ", "strip "]
+                    .iter()
+                    .find_map(|f| name.strip_prefix(f))
+                {
+                    name = inside(sorted.trim())?;
+                }
+                let (from, to) = name.split_once(':')?.1.split_once('=')?;
+                let whole = from.contains('%');
+                if whole {
+                    to.to_owned()
+                } else {
+                    format!("%{to}")
+                }
+            }
+        };
+        let shape = self.expand(to.trim());
+        let says = shape.contains('%') && shape != "%" && !shape.contains(char::is_whitespace);
+        says.then_some(shape)
+    }
+
     fn output(&self, written: &str) -> Text {
         let written: String = written.chars().take(500).collect();
         self.run.cx.holes.of(&written, HoleKind::Output)
@@ -388,14 +436,20 @@ impl<'r, 'c> Scope<'r, 'c> {
             && let Some((from, to)) = change.split_once('=')
         {
             let value = self.named(name, depth);
-            return if from.contains('%') {
-                words(&value, |w| substituted(from, to, w))
-            } else {
-                words(&value, |w| match w.strip_suffix(from) {
-                    Some(stem) => format!("{stem}{to}"),
-                    None => w.to_owned(),
-                })
+            let is_output = |c: char| {
+                let hole = self.run.cx.holes.get(c);
+                hole.is_some_and(|hole| hole.kind == HoleKind::Output)
             };
+            let (from, to) = match from.contains('%') {
+                true => (from.to_owned(), to.to_owned()),
+                false => (format!("%{from}"), format!("%{to}")),
+            };
+            return words(&value, |w| match stem(&from, w) {
+                Some(_) => substituted(&from, &to, w),
+                // What it is changed to, its words say.
+                None if w.chars().all(is_output) => self.output(written).as_str().to_owned(),
+                None => w.to_owned(),
+            });
         }
         self.named(&name, depth)
     }
@@ -610,6 +664,15 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "patsubst" => {
                 let (from, to, text) = (get(0), get(1), tail(2));
+                // Of what nobody sets there is nothing to change.
+                let unset = |c: char| {
+                    let hole = self.run.cx.holes.get(c);
+                    hole.is_some_and(|hole| hole.kind == HoleKind::Variable)
+                };
+                if !text.is_empty() && text.chars().all(unset) {
+                    let hole = self.run.cx.holes.of(written, HoleKind::Variable);
+                    return Some(hole.as_str().to_owned());
+                }
                 of_known(&[&from, &to, &text], &|| {
                     words(&text, |w| substituted(from.trim(), to.trim(), w))
                 })

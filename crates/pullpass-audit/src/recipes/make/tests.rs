@@ -918,3 +918,60 @@ fn what_a_command_prints_that_lists_files_is_known() {
         );
     }
 }
+
+#[test]
+fn what_is_needed_and_not_known_is_made_as_the_rules_say() {
+    for (makefile, expected) in [
+        // As it is changed to.
+        (
+            "all: $(patsubst %/Dockerfile,%/.done,$(shell git ls-files))\n%/.done: %/Dockerfile\n\tdocker build $(@D)\n%.x:\n\tx\n",
+            "docker build $*",
+        ),
+        (
+            "S := $(shell git ls-files)\nall: $(sort $(S:/Dockerfile=/.done))\n%/.done: %/Dockerfile\n\tdocker build $(@D) $(<D) $@\n",
+            "docker build $* $* $*/.done",
+        ),
+        (
+            "S := $(shell git ls-files)\nD := $(S:%=%/.done)\nall: $(D)\n$(D): %/.done: %/Dockerfile\n\tdocker build $* $<\n",
+            "docker build $(shell git ls-files) $(shell git ls-files)/Dockerfile",
+        ),
+        (
+            "D := $(patsubst %.in,%/.done,$(shell git ls-files))\nall: $(D)\n$(D): %/.done: %/Dockerfile\n\tdocker build $* $(@D)\n",
+            "docker build $* $*",
+        ),
+        (
+            "all: $(patsubst %.in,%.out,$(shell git ls-files))\na.out:\n\ta\nb.c:\n\tb\n",
+            "[if `$(patsubst %.in,%.out,$(shell git ls-files))` is `a.out`] a",
+        ),
+        (
+            "all: $(addsuffix .done,$(shell git ls-files))\n%.done: %.in\n\tdocker build $*\n",
+            "docker build $(shell git ls-files)",
+        ),
+        // Anything, where there is nothing else to do.
+        (
+            "all: $(shell git ls-files)\n%.done:\n\tdocker build $*\n",
+            "[if `$(shell git ls-files)` is `%.done`] docker build $*",
+        ),
+        // Files that something is made from, and what nobody sets.
+        (
+            "all: $(shell git ls-files)\n\tcc\n%.done:\n\tdocker build $*\n",
+            "cc",
+        ),
+        ("all: $(X)\n%.done:\n\tdocker build $*\n", ""),
+        (
+            "all: $(patsubst %.c,%.done,$(X))\n%.done:\n\tdocker build $*\n",
+            "",
+        ),
+        (
+            "all: $(patsubst %.c,%.o,$(shell git ls-files))\n%.done:\n\tdocker build $*\n",
+            "",
+        ),
+        // Of a list nobody knows in which folders it is.
+        (
+            "D := $(shell git ls-files)\nall: $(D)\n$(D):\n\tdocker build $(@D) -t $@\n",
+            "docker build $(@D) -t $(shell git ls-files)",
+        ),
+    ] {
+        assert_eq!(make(makefile, "all"), expected, "{makefile}");
+    }
+}
