@@ -337,6 +337,19 @@ impl<'r, 'c> Scope<'r, 'c> {
         says.then_some(shape)
     }
 
+    /// What is a flag or nothing: the shell reads it by its name as such. It may begin with the blank that
+    /// parts it from the word before.
+    fn flags(&self, written: &str, apart: bool) -> String {
+        // The name of an image is none of a flag.
+        let names_image = written.to_ascii_lowercase().contains("image");
+        let written = match names_image || written.len() > 400 {
+            true => "$(if …)",
+            false => written,
+        };
+        let hole = self.output(&format!("{written} (flags)"));
+        format!("{}{}", if apart { " " } else { "" }, hole.as_str())
+    }
+
     fn output(&self, written: &str) -> Text {
         let written: String = written.chars().take(500).collect();
         self.run.cx.holes.of(&written, HoleKind::Output)
@@ -602,8 +615,11 @@ impl<'r, 'c> Scope<'r, 'c> {
                 } else {
                     // Which branch is taken is open; silence (`@`) or none makes no difference.
                     let (yes, no) = (get(1), tail(2));
+                    let flag = |v: &String| v.trim().is_empty() || v.trim().starts_with('-');
                     if yes == no || [&yes, &no].iter().all(|v| matches!(v.trim(), "" | "@")) {
                         yes.trim().trim_start_matches('@').to_owned()
+                    } else if flag(&yes) && flag(&no) {
+                        self.flags(written, [&yes, &no].iter().any(|v| v.starts_with(' ')))
                     } else {
                         unknown()
                     }

@@ -975,3 +975,27 @@ fn what_is_needed_and_not_known_is_made_as_the_rules_say() {
         assert_eq!(make(makefile, "all"), expected, "{makefile}");
     }
 }
+
+#[test]
+fn what_is_flags_or_nothing_is_read_as_flags() {
+    for (value, expected) in [
+        (
+            "$(if $(filter $(A),$(B)),,--mount type=bind)",
+            "docker run $(if $(filter $(A),$(B)),,--mount type=bind) (flags) x",
+        ),
+        (
+            "$(if $(filter $(IMAGE),a),-a,)",
+            "docker run $(if …) (flags) x",
+        ),
+        (
+            "$(if $(filter $(A),a),b,)",
+            "docker run $(if $(filter $(A),a),b,) x",
+        ),
+    ] {
+        let lines = format!("O := {value}");
+        assert_eq!(after(&lines, "docker run $(O) x"), expected, "{value}");
+    }
+    let recipe = "docker run$(if $(filter $(A),a), -a,) x";
+    let expected = "docker run $(if $(filter $(A),a), -a,) (flags) x";
+    assert_eq!(after("", recipe), expected);
+}
