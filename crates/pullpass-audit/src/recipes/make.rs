@@ -15,7 +15,7 @@ use super::{Call, Failure, Filter, Recipe};
 use crate::effect::Guard;
 use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
-use crate::text::{Mapped, Text, is_hole, may_be};
+use crate::text::{HoleKind, Mapped, Text, is_hole, may_be};
 
 use expand::{Asked, Bounds, Scope, Variables, reference, stem};
 use reader::{Line, Makefile, Rule, TargetVariable, assigned};
@@ -94,6 +94,7 @@ fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Rea
         return Err(Failure::Unresolved(why.to_owned()));
     }
     let mut makefile = Makefile::default();
+    scope.begin_with(source.id);
     scope.note_file(name);
     makefile.read(&source, scope, 0);
     let (asked, bounds) = scope.end_reading();
@@ -383,8 +384,13 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             implicit: None,
         };
         let explicit = self.index.explicit.get(name);
+        let unknown = self.scope.unknown_stem();
         for rule in self.rules(explicit) {
-            let stem = rule.pattern.as_deref().and_then(|p| stem(p, name));
+            let part = |pattern| {
+                let unknown = || self.scope.printed_by(name).map(|_| unknown.as_str());
+                stem(pattern, name).or_else(unknown)
+            };
+            let stem = rule.pattern.as_deref().and_then(part);
             self.add_needs(&mut plan, rule, stem);
             if !rule.lines.is_empty() {
                 // Of two recipes for one target the later one counts, `::` and undecided branches aside.
@@ -468,7 +474,8 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
                 .iter()
                 .any(|(p, _)| p != "%" && stem(p, name).is_some())
         };
-        named || made() || self.is_file(name)
+        // What is not known may be there.
+        named || made() || !Text::new(name).is_known() || self.is_file(name)
     }
 
     fn is_file(&self, name: &str) -> bool {
@@ -496,13 +503,20 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             return false;
         };
         self.done.insert(key);
+        let meant = self.meant(name, &plan);
+        let name = meant.as_deref().unwrap_or(name);
         let (own, exported) = self.variables_of(name);
         self.scope.inner.borrow_mut().push(own);
         let open = self.open.len();
         for (index, (need, guards)) in plan.needs.iter().enumerate() {
             let own = plan.implicit.filter(|(_, before)| *before == index);
             self.open.extend(own.map(|(rule, _)| rule));
-            self.need(need, &joined(under, guards), depth + 1);
+            self.need(
+                need,
+                &joined(under, guards),
+                depth + 1,
+                plan.rules.is_empty(),
+            );
         }
         self.open.truncate(open);
         let mut names: Vec<&str> = plan.needs.iter().map(|(need, _)| need.as_str()).collect();
@@ -511,6 +525,15 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         let mut seen = HashSet::new();
         names.retain(|name| seen.insert(*name));
         let once = names.join(" ");
+        let folder_of = |path: &str, written: &str| match path.rfind('/') {
+            Some(at) => path.get(..at).unwrap_or(".").to_owned(),
+            None if !Text::new(path).is_known() => {
+                let hole = self.scope.run.cx.holes.of(written, HoleKind::Output);
+                hole.as_str().to_owned()
+            }
+            None => ".".to_owned(),
+        };
+        let (of_target, of_first) = (folder_of(name, "$(@D)"), folder_of(first, "$(<D)"));
         let automatic = [
             ("@", name),
             ("<", first),
@@ -518,10 +541,10 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             ("+", every.as_str()),
             ("?", once.as_str()),
             ("*", plan.stem.as_str()),
-            ("@D", folder_of(name)),
+            ("@D", of_target.as_str()),
             ("@F", name.rsplit('/').next().unwrap_or("")),
             ("<F", first.rsplit('/').next().unwrap_or("")),
-            ("<D", folder_of(first)),
+            ("<D", of_first.as_str()),
         ];
         let env = (!exported.is_empty()).then(|| self.environment(&exported));
         let scope = self.scope;
@@ -534,21 +557,48 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         true
     }
 
-    /// Makes what a target needs; where a part of its name is unknown, each target that it may be.
-    fn need(&mut self, need: &str, under: &[Guard], depth: usize) {
+    /// How the names look that a target is one of which nothing is known: `%/.done: %/Dockerfile`, or what they are
+    /// changed to.
+    fn meant(&self, name: &str, plan: &Plan<'_>) -> Option<String> {
+        self.scope.printed_by(name)?;
+        let mut patterns = plan.rules.iter().filter_map(|rule| rule.pattern.clone());
+        let shape = patterns.next_back().or_else(|| self.scope.shape(name))?;
+        let stem = self.scope.unknown_stem();
+        shape
+            .contains('%')
+            .then(|| with_stem(&shape, Some(stem.as_str())))
+    }
+
+    /// Makes what a target needs; where a part of its name is unknown, each target that it may be. Of a target that
+    /// does nothing itself (`does_nothing`), what it needs is what there is to do.
+    fn need(&mut self, need: &str, under: &[Guard], depth: usize, does_nothing: bool) {
         if Text::new(need).is_known() || self.index.explicit.contains_key(plain(need)) {
             self.target(need, under, depth);
             return;
         }
-        let fitting = self.fitting(need);
-        if fitting.is_empty() {
-            self.target(need, under, depth);
-            return;
-        }
+        let stem = self.scope.unknown_stem();
+        let shape = self.scope.shape(need);
+        let shaped = shape.map(|shape| with_stem(&shape, Some(stem.as_str())));
+        let name = shaped.as_deref().unwrap_or(need);
         let shown = self.scope.run.cx.holes.show(need);
+        let fitting = self.fitting(name);
+        let named = !fitting.is_empty();
         for name in fitting {
             let guard = Guard::when(format!("`{shown}` is `{name}`"));
             self.target(name, &joined(under, &[guard]), depth);
+        }
+        if shaped.is_some() || self.scope.printed_by(need).is_none() {
+            if shaped.is_some() || !named {
+                self.target(name, under, depth);
+            }
+            return;
+        }
+        // It may be a file, of which nothing is to be done.
+        let patterns = self.index.patterns.iter().filter(|_| does_nothing);
+        for (pattern, _) in patterns {
+            let guard = Guard::when(format!("`{shown}` is `{pattern}`"));
+            let name = with_stem(pattern, Some(stem.as_str()));
+            self.target(&name, &joined(under, &[guard]), depth);
         }
     }
 
@@ -704,13 +754,6 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         } else {
             out
         }
-    }
-}
-
-fn folder_of(target: &str) -> &str {
-    match target.rfind('/') {
-        Some(at) => target.get(..at).unwrap_or("."),
-        None => ".",
     }
 }
 

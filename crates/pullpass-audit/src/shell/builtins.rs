@@ -9,7 +9,7 @@ use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text, is_hole};
 
 /// Commands of the shell that do or print something that counts.
-pub(super) const NAMES: [&str; 51] = [
+pub(super) const NAMES: [&str; 54] = [
     ":",
     "true",
     "false",
@@ -61,6 +61,9 @@ pub(super) const NAMES: [&str; 51] = [
     "mv",
     "install",
     "ln",
+    "ls",
+    "find",
+    "xargs",
 ];
 
 /// Whether a command prints nothing and does nothing that counts.
@@ -212,7 +215,10 @@ impl Shell {
             }
             "pwd" => {
                 match self.folder(run) {
-                    Some(folder) => self.print(Mapped::at(call.span, folder.as_str()), call.span),
+                    Some(folder) => {
+                        let line = format!("{}\n", folder.as_str());
+                        self.print(Mapped::at(call.span, line), call.span);
+                    }
                     None => self.print_unknown(),
                 }
                 Done::known(true)
@@ -240,6 +246,12 @@ impl Shell {
                 self.copy(run, call);
                 Done::UNKNOWN
             }
+            "ls" => {
+                self.list_names(run, call);
+                Done::UNKNOWN
+            }
+            "find" => self.find(run, call),
+            "xargs" => self.xargs(run, call),
             _ => return None,
         })
     }
@@ -547,32 +559,45 @@ impl Shell {
             .iter()
             .filter(|arg| !arg.as_str().starts_with('-'))
             .collect();
-        let Some(path) = args.first().map(|arg| arg.as_str()) else {
-            return self.print_unknown();
+        // `dirname` takes several; what is behind the name is a suffix for `basename`.
+        let (paths, suffix) = match (call.name(), args.as_slice()) {
+            (_, []) => return self.print_unknown(),
+            ("basename", [first, rest @ ..]) => (
+                std::slice::from_ref(first),
+                rest.first().map_or("", |arg| arg.as_str()),
+            ),
+            (_, all) => (all, ""),
         };
-        let trimmed = path.trim_end_matches('/');
-        let out = match call.name() {
-            "basename" => {
-                let name = trimmed.rsplit('/').next().unwrap_or("");
-                let suffix = args.get(1).map_or("", |arg| arg.as_str());
-                Some(name.strip_suffix(suffix).unwrap_or(name).to_owned())
-            }
-            "dirname" => Some(match trimmed.rsplit_once('/') {
-                Some(("", _)) => "/".to_owned(),
-                Some((folder, _)) => folder.to_owned(),
-                None if trimmed.chars().all(crate::text::is_hole) => return self.print_unknown(),
-                None => ".".to_owned(),
-            }),
-            _ => match self.locate(run, &Text::from(path)) {
-                Some(path) if path.is_root() => Some(self.root(run).as_str().to_owned()),
-                Some(path) => Some(format!("{}/{path}", self.root(run).as_str())),
-                None => None,
-            },
-        };
-        match out {
-            Some(text) => self.print(Mapped::at(call.span, text), call.span),
+        let lines: Option<Vec<String>> = paths
+            .iter()
+            .map(|path| self.path_of(run, call.name(), path.as_str(), suffix))
+            .collect();
+        match lines {
+            Some(lines) => self.print(Mapped::at(call.span, lines.concat()), call.span),
             None => self.print_unknown(),
         }
+    }
+
+    /// The line that `basename` and its like print of one path.
+    fn path_of(&self, run: &JobRun<'_>, name: &str, path: &str, suffix: &str) -> Option<String> {
+        let trimmed = path.trim_end_matches('/');
+        let of_path = match name {
+            "basename" => {
+                let name = trimmed.rsplit('/').next().unwrap_or("");
+                name.strip_suffix(suffix).unwrap_or(name).to_owned()
+            }
+            "dirname" => match trimmed.rsplit_once('/') {
+                Some(("", _)) => "/".to_owned(),
+                Some((folder, _)) => folder.to_owned(),
+                None if trimmed.chars().all(crate::text::is_hole) => return None,
+                None => ".".to_owned(),
+            },
+            _ => match self.locate(run, &Text::from(path))? {
+                path if path.is_root() => self.root(run).as_str().to_owned(),
+                path => format!("{}/{path}", self.root(run).as_str()),
+            },
+        };
+        Some(of_path + "\n")
     }
 
     /// Text that is filtered is not known any more, but for the simplest filters.

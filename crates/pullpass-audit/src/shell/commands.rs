@@ -93,6 +93,15 @@ pub(super) fn is_tool(name: &str) -> bool {
         || super::tools::suites(name).next().is_some()
 }
 
+/// Whether a program of this name runs tests, or tasks that the repository says.
+pub(super) fn runs_tasks(name: &str) -> bool {
+    let of_tasks = [
+        "make", "gmake", "just", "task", "go-task", "npm", "yarn", "yarnpkg", "pnpm", "bun",
+        "turbo", "lerna", "nx", "go",
+    ];
+    of_tasks.contains(&name) || super::tools::suites(name).next().is_some()
+}
+
 /// Whether a program of this name runs a file that is not read.
 pub(super) fn interprets(name: &str) -> bool {
     matches!(

@@ -243,25 +243,6 @@ impl Shell {
         Done { flow, ok: None }
     }
 
-    /// What a loop goes through: the words, and for a pattern the names that it stands for.
-    fn loop_words(&mut self, run: &mut JobRun<'_>, words: &[Word]) -> Vec<Arg> {
-        let mut out = Vec::new();
-        for word in words {
-            let is_pattern = |part: &Part| matches!(part.kind, PartKind::Glob('*' | '?'));
-            let pattern = word.parts.iter().any(is_pattern);
-            for arg in self.arguments_of(run, std::slice::from_ref(word)) {
-                let known = arg.text.known().filter(|_| pattern);
-                match known.and_then(|text| self.names_for(run, text)) {
-                    Some(names) => {
-                        out.extend(names.into_iter().map(|name| Arg::new(name, arg.span)));
-                    }
-                    None => out.push(arg),
-                }
-            }
-        }
-        out
-    }
-
     fn each(
         &mut self,
         run: &mut JobRun<'_>,
@@ -270,7 +251,7 @@ impl Shell {
         body: &List,
     ) -> Done {
         let args: Option<Vec<Arg>> = match words {
-            Some(words) => Some(self.loop_words(run, words)),
+            Some(words) => Some(self.arguments_of(run, words)),
             None => self.arguments.as_ref().map(|all| {
                 let span = self.place(body.span);
                 all.iter()

@@ -4,8 +4,8 @@
 
 use ecow::EcoString;
 
-use super::docker;
 use super::syntax::{AndOr, Command, CommandKind, Fd, Part, PartKind, RedirectOp, Word};
+use super::{commands, docker, suites};
 use crate::effect::{Kind, Store};
 use crate::run::JobRun;
 use crate::text::{HoleKind, Text, is_hole};
@@ -182,9 +182,12 @@ pub(super) fn may_be_client(run: &JobRun<'_>, word: &Text) -> bool {
             .any(|hole| hole.kind == HoleKind::Client)
 }
 
-/// The likelier of two values, when both are command lines of a container client.
+/// The likelier of two values, when both are command lines of a container client, or the same program that
+/// runs tests or tasks.
 pub(crate) fn likelier<'t>(run: &JobRun<'_>, a: &'t str, b: &'t str) -> Option<&'t str> {
-    let (first, second) = (Client::of(run, a)?, Client::of(run, b)?);
+    let (Some(first), Some(second)) = (Client::of(run, a), Client::of(run, b)) else {
+        return same_runner(run, a, b);
+    };
     Some(if second.goes_before(run, &first) {
         b
     } else {
@@ -192,12 +195,60 @@ pub(crate) fn likelier<'t>(run: &JobRun<'_>, a: &'t str, b: &'t str) -> Option<&
     })
 }
 
+/// One of two values that run the same program: `mvn`, and the `bin/mvn` of what a script downloads where there
+/// is none.
+fn same_runner<'t>(run: &JobRun<'_>, a: &'t str, b: &'t str) -> Option<&'t str> {
+    let (first, second) = (Runner::of(run, a)?, Runner::of(run, b)?);
+    let flags = |runner: &Runner<'_>| runner.rest.iter().all(|word| word.starts_with('-'));
+    let same =
+        first.name == second.name && (first.rest == second.rest || flags(&first) && flags(&second));
+    let rank = |runner: &Runner<'_>| (runner.by_path, runner.rest.len());
+    same.then_some(if rank(&second) < rank(&first) { b } else { a })
+}
+
+/// A value that is a command line of a program that runs tests or tasks.
+struct Runner<'t> {
+    name: EcoString,
+    /// It is named by where it is.
+    by_path: bool,
+    rest: Vec<&'t str>,
+}
+
+impl<'t> Runner<'t> {
+    fn of(run: &JobRun<'_>, value: &'t str) -> Option<Self> {
+        let mut words = value.split_whitespace();
+        let first = words.next()?;
+        let name = named(run, first)?;
+        let name = match name.as_str() {
+            "gmake" => "make".into(),
+            "mvnw" => "mvn".into(),
+            "gradlew" => "gradle".into(),
+            "go-task" => "task".into(),
+            "yarnpkg" => "yarn".into(),
+            _ => name,
+        };
+        let by_path = first.contains('/');
+        // A script of the repository may be called as it likes.
+        let is_own = || {
+            let path = run.resolve(&Text::from(first));
+            !suites::brings_a_build_tool(first)
+                && path.is_some_and(|path| !path.is_root() && run.cx.sources.exists(&path))
+        };
+        let counts = commands::runs_tasks(&name) && !(by_path && is_own());
+        counts.then(|| Self {
+            name,
+            by_path,
+            rest: words.take(16).collect(),
+        })
+    }
+}
+
 /// Whether a variable holds a container client or a tool that pulls, which a script may run without a word
 /// of it.
 pub(super) fn is_in_environment(run: &JobRun<'_>) -> bool {
     let words = |text: &Text| {
         let mut words = text.as_str().split(' ').filter(|word| *word != "sudo");
-        words.next().is_some_and(super::commands::pulls)
+        words.next().is_some_and(commands::pulls)
     };
     run.env.values().any(words)
 }

@@ -411,10 +411,9 @@ impl Shell {
                     self.put_in_map(name, key, value, assignment.append);
                     return;
                 }
-                if assignment.index.is_some() {
-                    // One element of an array: which one is seldom known.
-                    self.arrays.remove(name);
-                    run.env.remove(name);
+                if let Some(index) = &assignment.index {
+                    let index = self.value(run, index);
+                    self.set_element(run, name, &index, &value, assignment.append);
                     return;
                 }
                 if assignment.append {
@@ -427,6 +426,37 @@ impl Shell {
         }
     }
 
+    /// `NAMES[0]=a`, `NAMES[${#NAMES[@]}]=b`
+    fn set_element(
+        &mut self,
+        run: &mut JobRun<'_>,
+        name: &str,
+        index: &Text,
+        value: &Text,
+        append: bool,
+    ) {
+        let mut all = match (self.arrays.remove(name), run.env.get(name)) {
+            (Some(known), _) => known,
+            (None, Some(value)) if !value.is_empty() => vec![value.clone()],
+            (None, _) => Vec::new(),
+        };
+        let index = self.number(run, index).filter(|_| !self.is_open(run, &all));
+        match index {
+            Some(at) if at < all.len() => {
+                if let Some(element) = all.get_mut(at) {
+                    if !append {
+                        *element = Text::default();
+                    }
+                    element.push(value.as_str());
+                }
+            }
+            Some(at) if at == all.len() => all.push(value.clone()),
+            // Which of them it is, or how many there are before it, is not known.
+            _ => all = vec![super::any_number_of(run, name)],
+        }
+        self.set_array(run, name, all, false);
+    }
+
     pub(super) fn set_array(
         &mut self,
         run: &mut JobRun<'_>,
@@ -437,6 +467,8 @@ impl Shell {
         let mut all = if append {
             match (self.arrays.get(name), run.env.get(name)) {
                 (Some(known), _) => known.clone(),
+                // `local -a names`
+                (None, Some(value)) if value.is_empty() => Vec::new(),
                 (None, Some(value)) => vec![value.clone()],
                 // Appending to what is not known leaves it unknown.
                 (None, None) => return,

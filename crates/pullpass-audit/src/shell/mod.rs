@@ -21,6 +21,7 @@ mod control;
 mod docker;
 pub(crate) mod engine;
 mod exec;
+mod find;
 mod flags;
 mod follow;
 mod getopt;
@@ -43,6 +44,8 @@ mod wrappers;
 mod tests;
 
 pub(crate) use commands::UNKNOWN_INPUT;
+pub(crate) use find::printed;
+pub(crate) use glob::paths;
 pub(crate) use param::is_set_by_ci;
 pub(crate) use redirect::is_name;
 pub(crate) use windows::{is_of_windows, of_windows};
@@ -524,11 +527,7 @@ impl Shell {
             let (mine, their) = (value.iter().rev(), theirs.iter().rev());
             let ends = mine.zip(their).take(least).take_while(|(a, b)| a == b);
             let from = value.len() - ends.count();
-            let more = run
-                .cx
-                .holes
-                .of(&format!("${{{name}[@]}}"), HoleKind::Variable);
-            value.splice(begins..from, [more]);
+            value.splice(begins..from, [any_number_of(run, name)]);
             true
         });
         self.maps = maps::agreed(&self.maps, &other.maps);
@@ -663,6 +662,12 @@ impl Shell {
         self.forget_map(name);
         run.env.insert(name.to_owned(), value);
     }
+}
+
+/// The hole that stands for words of an array of which not even the number is known.
+fn any_number_of(run: &JobRun<'_>, name: &str) -> Text {
+    let words = format!("${{{name}[@]}}");
+    run.cx.holes.of(&words, HoleKind::Variable)
 }
 
 /// Keeps what two branches agree on, the name of an image whose tag alone differs, and one of two container clients; the

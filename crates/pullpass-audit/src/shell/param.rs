@@ -160,7 +160,7 @@ impl Shell {
         if self.is_map(name) {
             return self.in_map(name, &index);
         }
-        let index: usize = index.known()?.trim().parse().ok()?;
+        let index = self.number(run, &index)?;
         if name == "BASH_SOURCE" && index == 0 {
             return self.lookup(run, "BASH_SOURCE");
         }
@@ -169,8 +169,14 @@ impl Shell {
         up_to.last().filter(|_| !self.is_open(run, up_to)).cloned()
     }
 
+    /// The place in an array that an index means: a number, a variable that holds one, or a sum of such.
+    pub(super) fn number(&self, run: &JobRun<'_>, index: &Text) -> Option<usize> {
+        let number = self.arithmetic(run, index.known()?)?;
+        usize::try_from(number).ok()
+    }
+
     /// Whether a list holds a part of which not even the number of words is known.
-    fn is_open(&self, run: &JobRun<'_>, all: &[Text]) -> bool {
+    pub(super) fn is_open(&self, run: &JobRun<'_>, all: &[Text]) -> bool {
         all.iter()
             .any(|text| text.is_one_hole() && super::is_list(&run.show(text)))
     }

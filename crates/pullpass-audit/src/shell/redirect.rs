@@ -102,7 +102,7 @@ impl Shell {
 
     /// The place in the repository that a path means, absolute ones included.
     pub(super) fn locate(&self, run: &JobRun<'_>, path: &Text) -> Option<RepoPath> {
-        match self.below_root(run, path) {
+        match below_root(run, path) {
             Some(rest) if rest.chars().all(|c| !crate::text::is_hole(c)) => RepoPath::new(&rest),
             Some(_) => None,
             None => run.resolve(path),
@@ -111,7 +111,7 @@ impl Shell {
 
     /// A path from the root of the repository, where a part of it is known only when the job runs.
     pub(super) fn partly(&self, run: &JobRun<'_>, path: &Text) -> Option<Text> {
-        match self.below_root(run, path) {
+        match below_root(run, path) {
             Some(rest) => Some(Text::from(rest)).filter(|rest| !rest.is_known()),
             None => run.partly(path),
         }
@@ -122,7 +122,7 @@ impl Shell {
     pub(super) fn path(&self, run: &JobRun<'_>, path: &Text) -> Text {
         match &run.cwd {
             Cwd::Inside(cwd) => self.path_from(run, path, cwd),
-            Cwd::Above(at) => match self.below_root(run, path) {
+            Cwd::Above(at) => match below_root(run, path) {
                 Some(rest) => Text::from(format!("{at}/{rest}")),
                 None => path.clone(),
             },
@@ -132,61 +132,13 @@ impl Shell {
 
     /// The same, relative to another folder.
     pub(super) fn path_from(&self, run: &JobRun<'_>, path: &Text, folder: &RepoPath) -> Text {
-        let Some(rest) = self.below_root(run, path) else {
+        let Some(rest) = below_root(run, path) else {
             return path.clone();
         };
         let up = folder.as_str().split('/').filter(|p| !p.is_empty()).count();
         let rest = format!("{}{rest}", "../".repeat(up));
         let rest = rest.trim_end_matches('/');
         Text::from(if rest.is_empty() { "." } else { rest })
-    }
-
-    /// The rest of an absolute path that begins at the root of the repository.
-    fn below_root(&self, run: &JobRun<'_>, path: &Text) -> Option<String> {
-        let path = path.as_str();
-        let first = path.chars().next()?;
-        let mut rest = None;
-        if let Some(hole) = run.cx.holes.get(first) {
-            let root = matches!(
-                hole.written.as_ref(),
-                "$PWD"
-                    | "$GITHUB_WORKSPACE"
-                    | "$CIRCLE_WORKING_DIRECTORY"
-                    | "$CI_PROJECT_DIR"
-                    | "${{ github.workspace }}"
-                    | "${{github.workspace}}"
-            );
-            rest = path.get(first.len_utf8()..).filter(|_| root);
-            // The checkout may be a folder of the workspace.
-            if !run.checkout.is_empty() && hole.written.as_ref() != "$PWD" {
-                let inside = rest.and_then(|rest| rest.strip_prefix('/'));
-                let inside = inside.and_then(|rest| crate::run::below(rest, &run.checkout))?;
-                return Some(inside.to_owned());
-            }
-        } else {
-            let configured = run
-                .env
-                .get("CIRCLE_WORKING_DIRECTORY")
-                .and_then(Text::known)
-                .filter(|folder| !folder.is_empty());
-            // CircleCI's default working directory, in the homes of its images.
-            for root in [
-                "~/project",
-                "/home/circleci/project",
-                "/root/project",
-                "/home/runner/project",
-            ]
-            .into_iter()
-            .chain(configured)
-            {
-                rest = rest.or_else(|| path.strip_prefix(root));
-            }
-        }
-        let rest = rest?;
-        if rest.is_empty() {
-            return Some(String::new());
-        }
-        rest.strip_prefix('/').map(str::to_owned)
     }
 
     /// The text of a file: one that the script wrote, or one of the repository.
@@ -371,6 +323,54 @@ impl Shell {
         self.restore(run, before);
         run.exported.extend(again.into_iter().chain(changed));
     }
+}
+
+/// The rest of an absolute path that begins at the root of the repository.
+pub(super) fn below_root(run: &JobRun<'_>, path: &Text) -> Option<String> {
+    let path = path.as_str();
+    let first = path.chars().next()?;
+    let mut rest = None;
+    if let Some(hole) = run.cx.holes.get(first) {
+        let root = matches!(
+            hole.written.as_ref(),
+            "$PWD"
+                | "$GITHUB_WORKSPACE"
+                | "$CIRCLE_WORKING_DIRECTORY"
+                | "$CI_PROJECT_DIR"
+                | "${{ github.workspace }}"
+                | "${{github.workspace}}"
+        );
+        rest = path.get(first.len_utf8()..).filter(|_| root);
+        // The checkout may be a folder of the workspace.
+        if !run.checkout.is_empty() && hole.written.as_ref() != "$PWD" {
+            let inside = rest.and_then(|rest| rest.strip_prefix('/'));
+            let inside = inside.and_then(|rest| crate::run::below(rest, &run.checkout))?;
+            return Some(inside.to_owned());
+        }
+    } else {
+        let configured = run
+            .env
+            .get("CIRCLE_WORKING_DIRECTORY")
+            .and_then(Text::known)
+            .filter(|folder| !folder.is_empty());
+        // CircleCI's default working directory, in the homes of its images.
+        for root in [
+            "~/project",
+            "/home/circleci/project",
+            "/root/project",
+            "/home/runner/project",
+        ]
+        .into_iter()
+        .chain(configured)
+        {
+            rest = rest.or_else(|| path.strip_prefix(root));
+        }
+    }
+    let rest = rest?;
+    if rest.is_empty() {
+        return Some(String::new());
+    }
+    rest.strip_prefix('/').map(str::to_owned)
 }
 
 /// What stands in a text for `$GITHUB_ENV` or `$GITHUB_OUTPUT`.

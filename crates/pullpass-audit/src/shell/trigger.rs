@@ -157,10 +157,10 @@ fn is_name(names: &[Vec<Name>; 26], text: &str, start: usize, end: usize) -> boo
 }
 
 /// Commands of the shell that do nothing by themselves, where nobody reads what they print.
-const HARMLESS: [&str; 30] = [
+const HARMLESS: [&str; 31] = [
     ":", "true", "false", "[", "[[", "test", "cd", "chdir", "pushd", "popd", "export", "declare",
     "typeset", "local", "readonly", "unset", "set", "shift", "exit", "return", "break", "continue",
-    "echo", "printf", "pwd", "cat", "head", "grep", "git", "for",
+    "echo", "printf", "pwd", "cat", "head", "grep", "git", "for", "ls",
 ];
 
 /// Words in front of a command, and words that are commands to nobody.

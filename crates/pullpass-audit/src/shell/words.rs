@@ -27,13 +27,36 @@ pub(super) enum Value {
 /// Words as they come out of splitting.
 #[derive(Default)]
 struct Fields {
-    done: Vec<EcoString>,
-    current: Option<EcoString>,
+    done: Vec<Field>,
+    current: Option<Field>,
+}
+
+/// One of them.
+#[derive(Default)]
+struct Field {
+    text: EcoString,
+    /// A `*` or `?` in it stands for any letters: it is not quoted.
+    pattern: bool,
+    /// Another one stands for itself.
+    quoted: bool,
+}
+
+fn has_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
 }
 
 impl Fields {
     fn quoted(&mut self, text: &str) {
-        self.current.get_or_insert_default().push_str(text);
+        let current = self.current.get_or_insert_default();
+        current.text.push_str(text);
+        current.quoted |= has_pattern(text);
+    }
+
+    /// Letters that may be a pattern for the names of files.
+    fn bare(&mut self, text: &str) {
+        let current = self.current.get_or_insert_default();
+        current.text.push_str(text);
+        current.pattern |= has_pattern(text);
     }
 
     fn unquoted(&mut self, text: &str) {
@@ -46,7 +69,7 @@ impl Fields {
             let end = rest.find([' ', '\t', '\n']).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
             if !word.is_empty() {
-                self.quoted(word);
+                self.bare(word);
             }
             if !after.is_empty() {
                 self.end();
@@ -155,6 +178,10 @@ impl Shell {
                         fields.quoted(" ");
                     }
                 }
+                PartKind::Glob(c) => {
+                    bare = false;
+                    fields.bare(c.encode_utf8(&mut [0; 4]));
+                }
                 _ => {
                     bare = false;
                     let text = self.part_text(run, part);
@@ -166,15 +193,26 @@ impl Shell {
         // Only a text of several words can be a script, for which places matter.
         let mapped = (single
             && matches!(word.parts.as_slice(), [p] if is_quote(&p.kind))
-            && fields.done.iter().any(|text| text.contains([' ', '\n'])))
+            && fields
+                .done
+                .iter()
+                .any(|field| field.text.contains([' ', '\n'])))
         .then(|| Rc::new(self.mapped_parts(run, &word.parts)));
         let count = fields.done.len();
         let places = self.places_of(word);
         let places = places.filter(|places| places.len() == count);
-        for (index, text) in fields.done.into_iter().enumerate() {
+        for (index, field) in fields.done.into_iter().enumerate() {
             let place = places.and_then(|places| places.get(index)).copied();
+            let text = Text::from(field.text);
+            // What a test asks of is no list.
+            let pattern = field.pattern && !field.quoted && !self.asks;
+            if pattern && let Some(names) = self.names_for(run, &text) {
+                let names = names.into_iter().take(MAX_ARGUMENTS);
+                out.extend(names.map(|name| Arg::new(name, place.unwrap_or(span))));
+                continue;
+            }
             out.push(Arg {
-                text: Text::from(text),
+                text,
                 span: place.unwrap_or(span),
                 mapped: mapped.clone().filter(|_| count == 1),
                 bare,
@@ -433,7 +471,7 @@ impl Shell {
     }
 
     /// Sums and differences of known numbers: loop counters and the like.
-    fn arithmetic(&self, run: &JobRun<'_>, text: &str) -> Option<i64> {
+    pub(super) fn arithmetic(&self, run: &JobRun<'_>, text: &str) -> Option<i64> {
         if text.len() > 64 || text.contains(is_hole) {
             return None;
         }

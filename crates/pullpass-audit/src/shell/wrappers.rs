@@ -11,8 +11,8 @@ use crate::run::JobRun;
 use crate::source::Span;
 use crate::text::{HoleKind, Mapped, Text};
 
-/// Commands that `xargs` is followed for.
-const MAX_CALLS: usize = 64;
+/// Commands that `xargs` and `find` are followed for.
+pub(super) const MAX_CALLS: usize = 64;
 
 impl Shell {
     /// Executes a command that runs another; `None` when it is none.
@@ -29,8 +29,6 @@ impl Shell {
             "pwsh" | "powershell" => return Some(self.powershell(run, name, call)),
             "cmd" => return Some(self.cmd(run, call)),
             "source" | "." => return Some(self.source(run, call)),
-            "xargs" => return Some(self.xargs(run, call)),
-            "find" => return Some(self.find(run, call)),
             "su" | "sg" | "script" | "ssh-agent-run" => {
                 let parsed = flags::parse(
                     run,
@@ -434,13 +432,14 @@ impl Shell {
             .collect()
     }
 
-    fn xargs(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+    /// `xargs`: what the commands print that it runs, it prints.
+    pub(super) fn xargs(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
         let flags = flags::Spec::values(
             "-I -n --max-args -P --max-procs -L -d --delimiter -a --arg-file -s --max-chars -E --replace",
         );
-        let parsed = flags::parse(run, call.rest(), &flags, Order::FlagsFirst);
+        let mut parsed = flags::parse(run, call.rest(), &flags, Order::FlagsFirst);
         if parsed.rest.is_empty() {
-            return Done::UNKNOWN;
+            parsed.rest.push(Arg::new(Text::from("echo"), call.span));
         }
         let input = match parsed.value(&["-a", "--arg-file"]) {
             Some(file) => self.file_input(run, file),
@@ -469,22 +468,8 @@ impl Shell {
             };
             self.recall(run, &args, call.span);
         }
-        Done::UNKNOWN
-    }
-
-    fn find(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
-        let mut args = call.rest().iter();
-        while let Some(arg) = args.next() {
-            if !matches!(arg.as_str(), "-exec" | "-execdir" | "-ok") {
-                continue;
-            }
-            let found = Arg::new(run.cx.holes.of("$(find)", HoleKind::Output), call.span);
-            let command: Vec<Arg> = args
-                .by_ref()
-                .take_while(|arg| !matches!(arg.as_str(), ";" | "+" | "\\;"))
-                .map(|arg| put(arg, "{}", &found))
-                .collect();
-            self.recall(run, &command, call.span);
+        if input.known().is_none() {
+            self.print_unknown();
         }
         Done::UNKNOWN
     }
@@ -566,7 +551,7 @@ fn filled(arg: &Arg, chosen: &[&Arg]) -> Arg {
 }
 
 /// An argument with a placeholder replaced.
-fn put(arg: &Arg, placeholder: &str, item: &Arg) -> Arg {
+pub(super) fn put(arg: &Arg, placeholder: &str, item: &Arg) -> Arg {
     if arg.as_str() == placeholder {
         return item.clone();
     }

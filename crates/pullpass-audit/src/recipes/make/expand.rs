@@ -10,8 +10,8 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::run::JobRun;
-use crate::shell::{engine, is_name, is_set_by_ci};
-use crate::source::RepoPath;
+use crate::shell::{self, engine, is_name, is_set_by_ci};
+use crate::source::{FileId, RepoPath, Span};
 use crate::text::{HoleKind, Text, is_hole};
 
 /// Bytes that one value may unfold to: `A=$(B)$(B)` doubles at each step.
@@ -25,6 +25,12 @@ const MAX_WORK: usize = 32 * 1024 * 1024;
 
 /// Bytes of values that are kept for the next reference to the same variable.
 const MAX_KEPT: usize = 1024 * 1024;
+
+/// Commands of `$(shell …)` whose output is kept.
+const MAX_LISTED: usize = 256;
+
+/// Names that one pattern may mean.
+const MAX_NAMES: usize = 200;
 
 /// How deep references may stand in each other.
 const MAX_NESTING: usize = 64;
@@ -92,6 +98,10 @@ pub(super) struct Scope<'r, 'c> {
     pub(super) run: &'r JobRun<'c>,
     /// The folder make runs in.
     pub(super) cwd: RepoPath,
+    /// The makefile that is read first.
+    file: Option<FileId>,
+    /// What `$(shell …)` prints that only the repository's files say.
+    listed: RefCell<HashMap<String, Option<String>>>,
     /// `NAME=value` of the command line; stronger than the makefile.
     given: BTreeMap<String, Text>,
     variables: Rc<Variables>,
@@ -123,6 +133,8 @@ impl<'r, 'c> Scope<'r, 'c> {
         Self {
             run,
             cwd,
+            file: None,
+            listed: RefCell::default(),
             given: given.iter().cloned().collect(),
             variables: Rc::default(),
             unfolded: RefCell::default(),
@@ -135,6 +147,11 @@ impl<'r, 'c> Scope<'r, 'c> {
             evaluated: RefCell::default(),
             asks: Cell::new(false),
         }
+    }
+
+    /// Begins with this makefile.
+    pub(super) fn begin_with(&mut self, file: FileId) {
+        self.file = Some(file);
     }
 
     /// Ends the reading of the makefiles: what they asked, and what they left to be done. What is asked
@@ -257,6 +274,82 @@ impl<'r, 'c> Scope<'r, 'c> {
         self.goals.clone()
     }
 
+    /// What a command prints on one line, where the repository's files alone say it.
+    fn printed(&self, command: &str) -> Option<String> {
+        if let Some(known) = self.listed.borrow().get(command) {
+            return known.clone();
+        }
+        let file = self.file?;
+        let printed = shell::printed(self.run, &self.cwd, command, Span::new(file, 0, 0));
+        let printed = printed.map(|text| text.replace('\n', " "));
+        let mut listed = self.listed.borrow_mut();
+        if listed.len() < MAX_LISTED {
+            listed.insert(command.to_owned(), printed.clone());
+        }
+        printed
+    }
+
+    /// What stands for the part of a name that `%` means, where that is not known.
+    pub(super) fn unknown_stem(&self) -> Text {
+        self.output("$*")
+    }
+
+    /// The words of a name of which nothing is known before the build runs but what prints it.
+    pub(super) fn printed_by(&self, name: &str) -> Option<Rc<str>> {
+        let mut chars = name.chars();
+        let hole = self.run.cx.holes.get(chars.next()?)?;
+        (chars.next().is_none() && hole.kind == HoleKind::Output).then_some(hole.written)
+    }
+
+    /// How names look that are changed from ones that are not known: `%/.done` of
+    /// `$(patsubst %/Dockerfile,%/.done,$(shell …))`.
+    pub(super) fn shape(&self, name: &str) -> Option<String> {
+        let written = self.printed_by(name)?;
+        let to = match written.split_once("patsubst ") {
+            Some((_, rest)) => (*arguments(rest).get(1)?).to_owned(),
+            None => {
+                let inside = |text: &'_ str| {
+                    Some(
+                        text.strip_prefix("$(")?
+                            .strip_suffix(')')?
+                            .trim()
+                            .to_owned(),
+                    )
+                };
+                let mut name = inside(&written)?;
+                while let Some(sorted) = ["sort ", "strip "]
+                    .iter()
+                    .find_map(|f| name.strip_prefix(f))
+                {
+                    name = inside(sorted.trim())?;
+                }
+                let (from, to) = name.split_once(':')?.1.split_once('=')?;
+                let whole = from.contains('%');
+                if whole {
+                    to.to_owned()
+                } else {
+                    format!("%{to}")
+                }
+            }
+        };
+        let shape = self.expand(to.trim());
+        let says = shape.contains('%') && shape != "%" && !shape.contains(char::is_whitespace);
+        says.then_some(shape)
+    }
+
+    /// What is a flag or nothing: the shell reads it by its name as such. It may begin with the blank that
+    /// parts it from the word before.
+    fn flags(&self, written: &str, apart: bool) -> String {
+        // The name of an image is none of a flag.
+        let names_image = written.to_ascii_lowercase().contains("image");
+        let written = match names_image || written.len() > 400 {
+            true => "$(if …)",
+            false => written,
+        };
+        let hole = self.output(&format!("{written} (flags)"));
+        format!("{}{}", if apart { " " } else { "" }, hole.as_str())
+    }
+
     fn output(&self, written: &str) -> Text {
         let written: String = written.chars().take(500).collect();
         self.run.cx.holes.of(&written, HoleKind::Output)
@@ -356,14 +449,20 @@ impl<'r, 'c> Scope<'r, 'c> {
             && let Some((from, to)) = change.split_once('=')
         {
             let value = self.named(name, depth);
-            return if from.contains('%') {
-                words(&value, |w| substituted(from, to, w))
-            } else {
-                words(&value, |w| match w.strip_suffix(from) {
-                    Some(stem) => format!("{stem}{to}"),
-                    None => w.to_owned(),
-                })
+            let is_output = |c: char| {
+                let hole = self.run.cx.holes.get(c);
+                hole.is_some_and(|hole| hole.kind == HoleKind::Output)
             };
+            let (from, to) = match from.contains('%') {
+                true => (from.to_owned(), to.to_owned()),
+                false => (format!("%{from}"), format!("%{to}")),
+            };
+            return words(&value, |w| match stem(&from, w) {
+                Some(_) => substituted(&from, &to, w),
+                // What it is changed to, its words say.
+                None if w.chars().all(is_output) => self.output(written).as_str().to_owned(),
+                None => w.to_owned(),
+            });
         }
         self.named(&name, depth)
     }
@@ -492,7 +591,7 @@ impl<'r, 'c> Scope<'r, 'c> {
                             "Linux".to_owned()
                         }
                     }
-                    _ => unknown(),
+                    command => self.printed(command).unwrap_or_else(unknown),
                 }
             }
             "eval" => {
@@ -516,8 +615,11 @@ impl<'r, 'c> Scope<'r, 'c> {
                 } else {
                     // Which branch is taken is open; silence (`@`) or none makes no difference.
                     let (yes, no) = (get(1), tail(2));
+                    let flag = |v: &String| v.trim().is_empty() || v.trim().starts_with('-');
                     if yes == no || [&yes, &no].iter().all(|v| matches!(v.trim(), "" | "@")) {
                         yes.trim().trim_start_matches('@').to_owned()
+                    } else if flag(&yes) && flag(&no) {
+                        self.flags(written, [&yes, &no].iter().any(|v| v.starts_with(' ')))
                     } else {
                         unknown()
                     }
@@ -578,6 +680,15 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "patsubst" => {
                 let (from, to, text) = (get(0), get(1), tail(2));
+                // Of what nobody sets there is nothing to change.
+                let unset = |c: char| {
+                    let hole = self.run.cx.holes.get(c);
+                    hole.is_some_and(|hole| hole.kind == HoleKind::Variable)
+                };
+                if !text.is_empty() && text.chars().all(unset) {
+                    let hole = self.run.cx.holes.of(written, HoleKind::Variable);
+                    return Some(hole.as_str().to_owned());
+                }
                 of_known(&[&from, &to, &text], &|| {
                     words(&text, |w| substituted(from.trim(), to.trim(), w))
                 })
@@ -626,12 +737,9 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "wildcard" => {
                 let text = tail(0);
-                if text.contains(is_hole) {
-                    unknown()
-                } else {
-                    let found = text.split_whitespace().take(100).flat_map(|w| self.glob(w));
-                    found.collect::<Vec<_>>().join(" ")
-                }
+                let found = text.split_whitespace().take(100).map(|w| self.glob(w));
+                let found: Option<Vec<Vec<String>>> = found.collect();
+                found.map_or_else(unknown, |found| found.concat().join(" "))
             }
             "foreach" => {
                 let (variable, list) = (get(0), get(1));
@@ -749,29 +857,14 @@ impl<'r, 'c> Scope<'r, 'c> {
         result
     }
 
-    /// Files of the repository that a name with at most one `*` in its last part means.
-    pub(super) fn glob(&self, pattern: &str) -> Vec<String> {
-        let sources = &self.run.cx.sources;
-        let Some((before, after)) = pattern.split_once('*') else {
-            let path = self.cwd.join(pattern);
-            let found = path.is_some_and(|path| sources.exists(&path));
-            return found.then(|| pattern.to_owned()).into_iter().collect();
-        };
-        let (folder, prefix) = match before.rfind('/') {
-            Some(at) => before.split_at(at + 1),
-            None => ("", before),
-        };
-        let Some(path) = self.cwd.join(folder) else {
-            return Vec::new();
-        };
-        if after.contains(['*', '/']) || !self.run.cx.spend() {
-            return Vec::new();
+    /// Files and folders of the repository that a name with patterns means; `None` when it cannot be told.
+    pub(super) fn glob(&self, pattern: &str) -> Option<Vec<String>> {
+        let of_system = pattern.starts_with(['/', '~']);
+        if of_system || pattern.chars().all(is_hole) {
+            return of_system.then(Vec::new);
         }
-        let names = sources.tree().list(&path).into_iter();
-        let hits = names.filter(|n| {
-            n.len() >= prefix.len() + after.len() && n.starts_with(prefix) && n.ends_with(after)
-        });
-        hits.take(200).map(|n| format!("{folder}{n}")).collect()
+        let pattern = Text::from(pattern);
+        shell::paths(self.run, &self.cwd, &pattern, MAX_NAMES)
     }
 }
 

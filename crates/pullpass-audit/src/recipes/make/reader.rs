@@ -470,7 +470,7 @@ impl Makefile {
                 self.unseen = Some("it includes files that only the build run knows");
                 continue;
             }
-            let files = scope.glob(name);
+            let files = scope.glob(name).unwrap_or_default();
             if files.is_empty() && !name.contains('*') {
                 self.unseen = Some("it includes files that are not in this repository");
             }

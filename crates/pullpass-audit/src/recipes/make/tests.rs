@@ -828,3 +828,174 @@ fn a_prerequisite_of_which_a_part_is_unknown_is_one_of_the_targets() {
     let pattern = "d: d-$(env)\nd-%:\n\tp\n";
     assert_eq!(make(pattern, "d"), "p");
 }
+
+#[test]
+fn names_with_patterns_are_those_of_the_repository() {
+    for (value, expected) in [
+        (
+            "$(wildcard cmd/*/Dockerfile)",
+            "cmd/a/Dockerfile cmd/b/Dockerfile",
+        ),
+        (
+            "$(wildcard ./*/*/Dockerfile)",
+            "./cmd/a/Dockerfile ./cmd/b/Dockerfile",
+        ),
+        ("$(wildcard */c/main.?o)", "cmd/c/main.go"),
+        ("$(wildcard cmd/*/)", "cmd/a/ cmd/b/ cmd/c/"),
+        ("$(wildcard cmd)", "cmd"),
+        (
+            "$(wildcard cmd/*/none web/Dockerfile.*)",
+            "web/Dockerfile.dev",
+        ),
+        ("$(wildcard /usr/bin/docker)", ""),
+        (
+            "$(patsubst %/Dockerfile,%,$(wildcard cmd/*/Dockerfile))",
+            "cmd/a cmd/b",
+        ),
+        ("$(notdir $(wildcard $(CURDIR)/cmd/*))", "a b c"),
+        (
+            "$(wildcard cmd/[ab]/Dockerfile)",
+            "$(wildcard cmd/[ab]/Dockerfile)",
+        ),
+        (
+            "$(wildcard $(X)/*/Dockerfile)",
+            "$(wildcard $(X)/*/Dockerfile)",
+        ),
+    ] {
+        let makefile = format!("D := {value}\nr:\n\t@echo $(D)\n");
+        let files = [
+            ("Makefile", makefile.as_str()),
+            ("cmd/a/Dockerfile", ""),
+            ("cmd/b/Dockerfile", ""),
+            ("cmd/c/main.go", ""),
+            ("web/Dockerfile.dev", ""),
+        ];
+        let expected = format!("echo {expected}");
+        assert_eq!(runs(&files, Make, "r"), expected.trim_end(), "{value}");
+    }
+}
+
+#[test]
+fn what_a_command_prints_that_lists_files_is_known() {
+    for (command, expected) in [
+        ("ls cmd", "a b"),
+        ("ls -d cmd/*/", "cmd/a/ cmd/b/"),
+        ("cat VERSION", "1.2"),
+        (
+            "find cmd -type f -name Dockerfile -print",
+            "cmd/a/Dockerfile cmd/b/Dockerfile",
+        ),
+        (
+            "find . -name vendor -prune -o -type f -name Dockerfile -print",
+            "./cmd/a/Dockerfile ./cmd/b/Dockerfile",
+        ),
+        (
+            "find . -name Dockerfile -not -path './vendor/*' | xargs -n1 dirname | sort",
+            "./cmd/a ./cmd/b",
+        ),
+        ("find . -name none", "$(shell find . -name none)"),
+        (
+            "find . -name Dockerfile -newer x",
+            "$(shell find . -name Dockerfile -newer x)",
+        ),
+        ("ls $$HOME", "$(shell ls $$HOME)"),
+        ("ls none", "$(shell ls none)"),
+        ("cat none", "$(shell cat none)"),
+        ("git ls-files", "$(shell git ls-files)"),
+    ] {
+        let makefile = format!("D := $(shell {command})\nr:\n\t@echo $(D)\n");
+        let files = [
+            ("Makefile", makefile.as_str()),
+            ("cmd/a/Dockerfile", ""),
+            ("cmd/b/Dockerfile", ""),
+            ("vendor/x/Dockerfile", ""),
+            ("VERSION", "1.2\n"),
+        ];
+        assert_eq!(
+            runs(&files, Make, "r"),
+            format!("echo {expected}"),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn what_is_needed_and_not_known_is_made_as_the_rules_say() {
+    for (makefile, expected) in [
+        // As it is changed to.
+        (
+            "all: $(patsubst %/Dockerfile,%/.done,$(shell git ls-files))\n%/.done: %/Dockerfile\n\tdocker build $(@D)\n%.x:\n\tx\n",
+            "docker build $*",
+        ),
+        (
+            "S := $(shell git ls-files)\nall: $(sort $(S:/Dockerfile=/.done))\n%/.done: %/Dockerfile\n\tdocker build $(@D) $(<D) $@\n",
+            "docker build $* $* $*/.done",
+        ),
+        (
+            "S := $(shell git ls-files)\nD := $(S:%=%/.done)\nall: $(D)\n$(D): %/.done: %/Dockerfile\n\tdocker build $* $<\n",
+            "docker build $(shell git ls-files) $(shell git ls-files)/Dockerfile",
+        ),
+        (
+            "D := $(patsubst %.in,%/.done,$(shell git ls-files))\nall: $(D)\n$(D): %/.done: %/Dockerfile\n\tdocker build $* $(@D)\n",
+            "docker build $* $*",
+        ),
+        (
+            "all: $(patsubst %.in,%.out,$(shell git ls-files))\na.out:\n\ta\nb.c:\n\tb\n",
+            "[if `$(patsubst %.in,%.out,$(shell git ls-files))` is `a.out`] a",
+        ),
+        (
+            "all: $(addsuffix .done,$(shell git ls-files))\n%.done: %.in\n\tdocker build $*\n",
+            "docker build $(shell git ls-files)",
+        ),
+        // Anything, where there is nothing else to do.
+        (
+            "all: $(shell git ls-files)\n%.done:\n\tdocker build $*\n",
+            "[if `$(shell git ls-files)` is `%.done`] docker build $*",
+        ),
+        // Files that something is made from, and what nobody sets.
+        (
+            "all: $(shell git ls-files)\n\tcc\n%.done:\n\tdocker build $*\n",
+            "cc",
+        ),
+        ("all: $(X)\n%.done:\n\tdocker build $*\n", ""),
+        (
+            "all: $(patsubst %.c,%.done,$(X))\n%.done:\n\tdocker build $*\n",
+            "",
+        ),
+        (
+            "all: $(patsubst %.c,%.o,$(shell git ls-files))\n%.done:\n\tdocker build $*\n",
+            "",
+        ),
+        // Of a list nobody knows in which folders it is.
+        (
+            "D := $(shell git ls-files)\nall: $(D)\n$(D):\n\tdocker build $(@D) -t $@\n",
+            "docker build $(@D) -t $(shell git ls-files)",
+        ),
+    ] {
+        assert_eq!(make(makefile, "all"), expected, "{makefile}");
+    }
+}
+
+#[test]
+fn what_is_flags_or_nothing_is_read_as_flags() {
+    for (value, expected) in [
+        (
+            "$(if $(filter $(A),$(B)),,--mount type=bind)",
+            "docker run $(if $(filter $(A),$(B)),,--mount type=bind) (flags) x",
+        ),
+        (
+            "$(if $(filter $(IMAGE),a),-a,)",
+            "docker run $(if …) (flags) x",
+        ),
+        (
+            "$(if $(filter $(A),a),b,)",
+            "docker run $(if $(filter $(A),a),b,) x",
+        ),
+    ] {
+        let lines = format!("O := {value}");
+        assert_eq!(after(&lines, "docker run $(O) x"), expected, "{value}");
+    }
+    let recipe = "docker run$(if $(filter $(A),a), -a,) x";
+    let expected = "docker run $(if $(filter $(A),a), -a,) (flags) x";
+    assert_eq!(after("", recipe), expected);
+}

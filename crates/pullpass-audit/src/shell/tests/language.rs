@@ -204,7 +204,7 @@ fn a_loop_over_a_pattern_goes_through_the_files_there_are() {
     ] {
         assert_eq!(pulls_of(script), ["debian", "alpine"], "{script}");
     }
-    assert!(pulls_of("for d in 'svc/*/'; do docker build $d; done").is_empty());
+    assert!(pulls_of("for d in 'svc/*/'; do docker build \"$d\"; done").is_empty());
     assert!(pulls_of("for d in other/*/; do docker build $d; done").is_empty());
 }
 
@@ -289,6 +289,57 @@ fn of_two_values_that_are_printed_one_is_there() {
             pulls(&script.replace("$1", "$A")),
             [format!("{expected} always")],
             "{value}"
+        );
+    }
+}
+
+#[test]
+fn arrays_are_filled_element_by_element() {
+    for (script, expected) in [
+        (
+            "I=(); I[${#I[@]}]=\"alpine:$A\"; docker pull \"${I[@]}\"",
+            "alpine:$A",
+        ),
+        (
+            "I[0]=a; I[1]=b; for i in \"${I[@]}\"; do docker pull $i; done",
+            "a b",
+        ),
+        (
+            "n=0; I[n]=a; I[$((n+1))]=b; for i in \"${I[@]}\"; do docker pull $i; done",
+            "a b",
+        ),
+        (
+            "I=(a b); I[1]=c; docker pull ${I[0]}; docker pull ${I[1]}",
+            "a c",
+        ),
+        ("I=(a b); I[1]+=:1; docker pull ${I[1]}", "b:1"),
+        ("declare -a I; I[0]=a; docker pull $I", "a"),
+        (
+            "f() { local -a I; I+=(a); docker pull \"${I[@]}\"; }; f",
+            "a",
+        ),
+        ("i=1; I=(a b); docker pull ${I[i]}", "b"),
+        (
+            "if x; then I[0]=a; else I[0]=a; fi; docker pull \"${I[@]}\"",
+            "a",
+        ),
+    ] {
+        let expected: Vec<String> = expected
+            .split(' ')
+            .map(|image| format!("pull {image} always"))
+            .collect();
+        assert_eq!(effects_in(&[], script), expected, "{script}");
+    }
+    // Which element it is, or how many there are, is not known.
+    for script in [
+        "I=(a b); I[$X]=c; docker pull ${I[0]}",
+        "I[5]=a; docker pull ${I[0]}",
+        "if x; then I[0]=a; fi; I[1]=b; docker pull ${I[0]}",
+    ] {
+        let lines = effects_in(&[], script);
+        assert!(
+            lines.iter().all(|line| line.contains("$")),
+            "{script}: {lines:?}"
         );
     }
 }

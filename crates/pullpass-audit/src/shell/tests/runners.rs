@@ -466,3 +466,51 @@ fn an_argument_that_make_puts_in_is_one_argument() {
         ["pull me/b:$(shell date) always"]
     );
 }
+
+#[test]
+fn a_runner_that_has_two_names_is_one_program() {
+    let files = [
+        (
+            "Makefile",
+            "all:\n\tdocker pull a\nother:\n\tdocker pull b\n",
+        ),
+        (
+            "pom.xml",
+            "<project><dependencies><dependency><groupId>org.testcontainers</groupId><artifactId>mysql</artifactId></dependency></dependencies></project>",
+        ),
+        ("package.json", "{\"scripts\":{\"e2e\":\"docker pull c\"}}"),
+        ("ci/make", "docker pull d\n"),
+    ];
+    let ryuk = "pull testcontainers/ryuk:?";
+    for (script, expected) in [
+        ("M=make; if x; then M=gmake; fi; $M all", "pull a always"),
+        (
+            "if x; then M=/usr/local/bin/gmake; else M='make -j4'; fi; $M all",
+            "pull a always",
+        ),
+        (
+            "case $X in a) M='make -s';; *) M='make -j';; esac; $M all",
+            "pull a always",
+        ),
+        (
+            "M=mvn; if x; then M=/opt/apache-maven/bin/mvn; fi; $M clean install",
+            ryuk,
+        ),
+        ("M=mvn; if x; then M=./mvnw; fi; $M verify", ryuk),
+        (
+            "M=\"$(command -v mvn)\"; if [ ! \"$M\" ]; then M=\"$D/apache-maven-$V/bin/mvn\"; fi; \"$M\" test",
+            ryuk,
+        ),
+    ] {
+        assert_eq!(effects_in(&files, script), [expected], "{script}");
+    }
+    for script in [
+        // Which target, which program, or what a script of the repository does, is not known.
+        "M='make all'; if x; then M='make other'; fi; $M",
+        "M=make; if x; then M=npm; fi; $M all",
+        "M=npm; if x; then M=yarn; fi; $M run e2e",
+        "M=make; if x; then M=ci/make; fi; $M all",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}

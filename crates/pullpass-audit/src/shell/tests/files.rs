@@ -1,0 +1,152 @@
+//! Names of the repository's files, as patterns and commands that list files put them in.
+
+use super::{effects_in, tree};
+use crate::context::{Context, Options};
+use crate::run::JobRun;
+use crate::source::RepoPath;
+use crate::text::Mapped;
+
+const FILES: [(&str, &str); 5] = [
+    ("cmd/a/Dockerfile", "FROM alpine:3.12\n"),
+    ("cmd/b/Dockerfile", "FROM busybox:1.36\n"),
+    ("cmd/README.md", ""),
+    ("vendor/c/Dockerfile", "FROM debian:12\n"),
+    (
+        "sub/run.sh",
+        "for f in \"$(dirname \"$0\")\"/../cmd/*/Dockerfile; do docker build -f $f .; done\n",
+    ),
+];
+
+/// What is pulled of the two folders of `cmd`, or what is said instead.
+fn lines(script: &str) -> Vec<String> {
+    let lines = effects_in(&FILES, script).into_iter();
+    lines.filter(|line| !line.starts_with("provide")).collect()
+}
+
+#[test]
+fn a_pattern_is_unfolded_wherever_a_word_is() {
+    for script in [
+        "for f in cmd/*/Dockerfile; do docker build -f $f .; done",
+        "files=(cmd/*/Dockerfile); for f in \"${files[@]}\"; do docker build -f \"$f\" .; done",
+        "f() { local files=(cmd/*/Dockerfile); for f in \"${files[@]}\"; do docker build -f \"$f\" .; done; }; f",
+        "F=cmd/*/Dockerfile; for f in $F; do docker build -f $f .; done",
+        "F='cmd/*/Dockerfile'; for f in $F; do docker build -f $f .; done",
+        "b() { for f in \"$@\"; do docker build -f \"$f\" .; done; }; b cmd/*/Dockerfile",
+        "set -- cmd/*/Dockerfile; for f in \"$@\"; do docker build -f \"$f\" .; done",
+        "set -- cmd/*/Dockerfile; for f; do docker build -f \"$f\" .; done",
+        "for f in $(echo cmd/*/Dockerfile); do docker build -f $f .; done",
+        "for f in \"$PWD\"/cmd/*/Dockerfile; do docker build -f $f .; done",
+        "R=$(git rev-parse --show-toplevel); cd vendor; for f in $R/cmd/*/Dockerfile; do docker build -f $f .; done",
+        "for d in cmd/*/; do docker build $d; done",
+        "cd cmd; for d in ?; do docker build $d; done",
+        "printf '%s\\n' cmd/*/Dockerfile | while read -r f; do docker build -f $f .; done",
+        "printf '%s\\n' cmd/*/Dockerfile | xargs -n1 -I{} docker build -f {} .",
+        "docker build -f cmd/a/Dock* .; docker build --file cmd/b/* .",
+        "bash sub/run.sh",
+        "shopt -s globstar; cd cmd; for f in **/Dockerfile; do docker build -f $f .; done",
+        "shopt -s globstar; for f in cmd/**/a/Dockerfile cmd/b/**/Dock*; do docker build -f $f .; done",
+    ] {
+        let expected = [
+            "pull docker.io/library/alpine:3.12",
+            "pull docker.io/library/busybox:1.36",
+        ];
+        let lines = lines(script);
+        let same = lines
+            .iter()
+            .zip(expected)
+            .all(|(line, pull)| line.starts_with(&pull.replace("docker.io/library/", "")));
+        assert!(lines.len() == 2 && same, "{script}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_pattern_that_is_quoted_or_fits_nothing_stays() {
+    for (script, expected) in [
+        ("docker pull 'cmd/*'", "pull cmd/* always"),
+        ("docker pull \"cmd/*\"", "pull cmd/* always"),
+        ("F='cmd/*'; docker pull \"$F\"", "pull cmd/* always"),
+        ("docker pull none/*", "pull none/* always"),
+        ("F='a*'; docker pull c\"*\"$F", "pull c*a* always"),
+    ] {
+        assert_eq!(lines(script), [expected], "{script}");
+    }
+    // A test asks of the pattern.
+    let script = "if [ \"$X\" = cmd/* ]; then docker pull a; fi";
+    assert_eq!(lines(script), ["pull a always [if [ \"$X\" = cmd/* ]]"]);
+}
+
+#[test]
+fn what_lists_files_prints_those_of_the_repository() {
+    for script in [
+        "for f in $(ls cmd/*/Dockerfile); do docker build -f $f .; done",
+        "for f in `ls -1 cmd/*/Dockerfile`; do docker build -f $f .; done",
+        "for d in $(ls -d cmd/*/); do docker build $d; done",
+        "for d in $(ls cmd); do if [ -d cmd/$d ]; then docker build cmd/$d; fi; done",
+        "cd cmd; for d in $(ls); do [ -d $d ] && docker build $d; done",
+        "for f in $(find cmd -name Dockerfile); do docker build -f $f .; done",
+        "for f in $(find . -path ./vendor -prune -o -name 'Dock*' -print); do docker build -f $f .; done",
+        "for f in $(find . -type f \\( -name Dockerfile -o -name Containerfile \\) ! -path '*/vendor/*'); do docker build -f $f .; done",
+        "find cmd -name Dockerfile -exec docker build -f {} . \\;",
+        "find cmd -iname 'dockerFILE*' -exec docker build -f {} . \\;",
+        "find cmd -name Dockerfile -execdir docker build . \\;",
+        "find cmd -name Dockerfile | while read -r f; do docker build -f \"$f\" .; done",
+        "find cmd -name Dockerfile | xargs -n1 dirname | xargs -n1 docker build",
+        "find cmd -name Dockerfile -printf '%h\\n' | sort -u | xargs -I % docker build %",
+        "while IFS= read -r -d '' f; do docker build -f \"$f\" .; done < <(find cmd -name Dockerfile -print0)",
+        "mapfile -t all < <(find cmd -mindepth 2 -maxdepth 2 -type f); for f in \"${all[@]}\"; do docker build -f $f .; done",
+        "find cmd -type f -name Dockerfile -exec sh -c 'docker build -f \"$1\" .' _ {} \\;",
+        "find cmd -name Dockerfile -exec sh -c 'for f; do docker build -f \"$f\" .; done' _ {} +",
+    ] {
+        let lines = lines(script);
+        let pulled = |image: &str| lines.iter().any(|line| line.starts_with(image));
+        assert!(
+            lines.len() == 2 && pulled("pull alpine:3.12") && pulled("pull busybox:1.36"),
+            "{script}: {lines:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_search_cannot_tell_is_unknown() {
+    for script in [
+        "find . -name Dockerfile -newer x -exec docker build -f {} . \\;",
+        "find . -name none -exec docker build -f {} . \\;",
+        "find none -exec docker build -f {} . \\;",
+        "find $X -name Dockerfile -exec docker build -f {} . \\;",
+        "for f in $(find . -name Dockerfile -mtime 1); do docker build -f $f .; done",
+        "for f in $(ls -l cmd); do docker build -f $f .; done",
+        "for f in $(ls none); do docker build -f $f .; done",
+        "for f in $(ls cmd vendor); do docker build -f $f .; done",
+        "find . -name Dockerfile -exec grep -q x {} \\; -exec docker build -f {} . \\;",
+    ] {
+        let lines = lines(script);
+        let unknown = |line: &String| line.starts_with("opaque");
+        assert!(
+            lines.len() == 1 && lines.iter().all(unknown),
+            "{script}: {lines:?}"
+        );
+    }
+    assert_eq!(
+        lines("find . -type f -exec chmod 644 {} \\;; docker pull a"),
+        ["pull a always"]
+    );
+}
+
+#[test]
+fn a_search_is_bounded() {
+    let names: Vec<String> = (0..3_000).map(|n| format!("d{n}/Dockerfile")).collect();
+    let files: Vec<(&str, &str)> = names
+        .iter()
+        .map(|name| (name.as_str(), "FROM a\n"))
+        .collect();
+    let tree = tree(&files).with(
+        "ci.txt",
+        "find . -name Dockerfile -exec docker build -f {} . \\;",
+    );
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
+    let mut run = JobRun::new(&cx);
+    super::super::run_script(&mut run, Mapped::verbatim(source.whole(), &*source.text));
+    assert_eq!(run.finish().len(), 1);
+}
