@@ -18,9 +18,9 @@ use super::follow::unread_program;
 use super::{Arg, Shell, tools};
 use crate::context::Context;
 use crate::effect::{By, Freshness, Kind};
-use crate::run::{Cwd, JobRun};
+use crate::run::JobRun;
 use crate::source::{RepoPath, Source, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Text, is_hole, may_be};
 
 /// Folders that are looked into for one run of tests.
 const MAX_FOLDERS: usize = 256;
@@ -70,9 +70,21 @@ pub(super) struct Suite {
     /// Words that run them, one of which must be there; none where the program does nothing else.
     #[serde(default)]
     words: Vec<String>,
-    /// Words that leave them out: one, alone or with `=…`, or a flag and what it leaves out.
+    /// Words that leave them out: one, alone or with `=…`.
     #[serde(default)]
     unless: Vec<String>,
+    /// The words are what is run, and one that is not known may be any of them.
+    #[serde(default)]
+    may_be_any: bool,
+    /// Flags that have their value in the next word, with spaces between them.
+    #[serde(default)]
+    values: String,
+    /// Those of them that say where the project is: its folder, or a file in it.
+    #[serde(default)]
+    folder_in: Vec<String>,
+    /// The project is that of the nearest folder above with one of the files, where the working folder has none.
+    #[serde(default)]
+    above: bool,
     /// Files of which one is in the folder where they are run, if it is there at all.
     #[serde(default)]
     needs: Vec<String>,
@@ -130,6 +142,8 @@ pub(crate) struct Mention {
     place: Span,
     /// A source set of Gradle's other than `test`, which its task is named for.
     source_set: Option<EcoString>,
+    /// It is for the tests of the one project of Gradle's whose build file it stands in.
+    own_tests: bool,
     /// It stands in a profile of Maven's.
     in_profile: bool,
     /// For a plugin of Maven's, the number of the first phase that a goal of it is bound to.
@@ -149,18 +163,6 @@ impl Shell {
 }
 
 fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, suite: &Suite) {
-    let Cwd::Inside(folder) = &run.cwd else {
-        return;
-    };
-    let folder = &folder.clone();
-    let by_task = suite.configurations && suite.plugin.is_none();
-    if by_task {
-        gradle::tasks(run, folder, suite, call);
-    }
-    let alone = |plugin: &Plugin| plugin.without_engine || plugin.opaque.is_empty();
-    if !run.has_engine && !suite.plugin.as_ref().is_some_and(alone) {
-        return;
-    }
     let mut args = call.rest().to_vec();
     for name in &suite.words_in {
         let value = run.env.get(name.as_str()).map_or("", Text::as_str);
@@ -168,19 +170,39 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
         args.extend(words.map(|word| Arg::new(Text::from(word), call.span)));
     }
     let args = args.as_slice();
+    let Some(folder) = &suite.folder(run, args) else {
+        return;
+    };
+    if suite.by_task() {
+        gradle::tasks(run, folder, suite, call);
+    }
+    let alone = |plugin: &Plugin| plugin.without_engine || plugin.opaque.is_empty();
+    if !run.has_engine && !suite.plugin.as_ref().is_some_and(alone) {
+        return;
+    }
     if !suite.may_be_run_by(args) {
         return;
     }
-    let found = run.cx.mentions_of(folder, number, suite);
-    let own =
-        |mention: &Mention| by_task && run.cx.gradle(folder, suite).tests(run.cx, args, mention);
-    let mut found = found.iter();
-    let Some(&Mention { place, .. }) = found.find(|m| suite.runs(args, m) || own(m)) else {
+    let found = match name {
+        "go" | "gotestsum" | "ginkgo" => {
+            let asked = go::Asked::of(name, args);
+            let modules = go::modules(run.cx, folder, asked.as_ref());
+            modules.into_iter().find_map(|module| {
+                let found = run.cx.mentions_of(&module, number, suite);
+                let mention = found.iter().find(|m| suite.runs(args, m))?;
+                let starts = go::may_start_containers(run, &module, folder, asked.as_ref());
+                starts.then_some((mention.place, None))
+            })
+        }
+        _ => {
+            let project = suite.project(run.cx, folder);
+            let found = run.cx.mentions_of(&project, number, suite);
+            suite.found(run, folder, args, &found)
+        }
+    };
+    let Some((place, unknown)) = found else {
         return;
     };
-    if name == "go" && !go::may_start_containers(run, folder, args) {
-        return;
-    }
     if let Some(plugin) = &suite.plugin {
         plugin.emit(run, place, call.span);
         return;
@@ -195,21 +217,25 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
         Some(prefix) => prefix.clone(),
         None => Text::default(),
     };
-    run.traced(
-        call.span,
-        "runs the tests of a project that uses Testcontainers",
-        |run| {
-            if has_ryuk {
-                image.push("testcontainers/ryuk:");
-                let version = run.cx.holes.of("?", HoleKind::Expression);
-                image.push(version.as_str());
-                run.docker_pull(place, image, By::Run, Freshness::Missing);
-            } else {
-                let why = "the images that the code of the tests names are not read";
-                run.opaque(place, "Testcontainers", why, By::Run);
-            }
-        },
-    );
+    let note = match unknown {
+        Some(_) => "may run the tests of a project that uses Testcontainers",
+        None => "runs the tests of a project that uses Testcontainers",
+    };
+    run.traced(call.span, note, |run| {
+        if let Some(words) = unknown {
+            let shown = run.show(&words);
+            let why = format!("what is run, `{shown}`, is known only when the job runs");
+            run.opaque(place, "Testcontainers", why, By::Run);
+        } else if has_ryuk {
+            image.push("testcontainers/ryuk:");
+            let version = run.cx.holes.of("?", HoleKind::Expression);
+            image.push(version.as_str());
+            run.docker_pull(place, image, By::Run, Freshness::Missing);
+        } else {
+            let why = "the images that the code of the tests names are not read";
+            run.opaque(place, "Testcontainers", why, By::Run);
+        }
+    });
 }
 
 impl Plugin {
@@ -236,25 +262,121 @@ impl Suite {
         }
     }
 
+    /// Whether the words are tasks of Gradle's.
+    fn by_task(&self) -> bool {
+        self.configurations && self.plugin.is_none()
+    }
+
+    /// Where the project is that a command line is about; `None` where that is not of the repository.
+    fn folder(&self, run: &JobRun<'_>, args: &[Arg]) -> Option<RepoPath> {
+        let mut flags = self.folder_in.iter();
+        let given = flags.find_map(|flag| {
+            let mut all = args.iter().enumerate();
+            all.find_map(|(at, arg)| {
+                let rest = arg.as_str().strip_prefix(flag.as_str())?;
+                match rest.strip_prefix('=') {
+                    Some(value) => Some(Text::from(value)),
+                    None if rest.is_empty() => Some(args.get(at + 1)?.text.clone()),
+                    None => None,
+                }
+            })
+        });
+        let Some(given) = given.filter(Text::is_known) else {
+            return run.cwd.inside().cloned();
+        };
+        let path = run.resolve(&given)?;
+        let is_folder = !run.cx.sources.tree().list(&path).is_empty();
+        Some(if is_folder { path } else { path.parent() })
+    }
+
+    /// The folder whose files say what is tested in this one.
+    fn project(&self, cx: &Context<'_>, folder: &RepoPath) -> RepoPath {
+        let found = self
+            .above
+            .then(|| nearest(cx, folder, |name| self.is_file(name)));
+        found.flatten().unwrap_or_else(|| folder.clone())
+    }
+
+    /// What in a command line says what is run: neither a flag nor the value of one.
+    fn words_of<'a>(&self, args: &'a [Arg]) -> Vec<&'a Arg> {
+        let mut words = Vec::new();
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let text = arg.as_str();
+            if self.values.split(' ').any(|flag| flag == text) {
+                args.next();
+            } else if !text.starts_with(['-', '+']) && !text.is_empty() {
+                words.push(arg);
+            }
+        }
+        words
+    }
+
+    /// The words that may be any, where no other says what is run.
+    fn unknown_words<'a>(&self, args: &'a [Arg]) -> Vec<&'a Arg> {
+        if !self.may_be_any {
+            return Vec::new();
+        }
+        let words = self.words_of(args).into_iter();
+        let mut words: Vec<&Arg> = words.filter(|word| word.as_str() != "clean").collect();
+        if !words.iter().all(|word| word.as_str().contains(is_hole)) {
+            words.clear();
+        }
+        words
+    }
+
+    /// Where it is said that the tests which a command line runs start containers; with the words that
+    /// may be what runs them, where nothing else does.
+    fn found(
+        &self,
+        run: &JobRun<'_>,
+        folder: &RepoPath,
+        args: &[Arg],
+        mentions: &[Mention],
+    ) -> Option<(Span, Option<Text>)> {
+        if mentions.is_empty() {
+            return None;
+        }
+        let gradle = (self.by_task()).then(|| gradle::Asked::of(run.cx, self, folder, args));
+        let runs = |mention: &&Mention| match &gradle {
+            Some(asked) => asked.runs(mention),
+            None => self.runs(args, mention),
+        };
+        if let Some(mention) = mentions.iter().find(runs) {
+            return Some((mention.place, None));
+        }
+        let may_run = |word: &str, mention: &Mention| {
+            let task = word.rsplit(':').next().unwrap_or(word);
+            let is = |name: &str| task.chars().all(is_hole) || may_be(task, name);
+            match &mention.source_set {
+                Some(set) => is(set),
+                None => self.words.iter().any(|name| is(name)),
+            }
+        };
+        self.unknown_words(args).into_iter().find_map(|word| {
+            let mention = mentions.iter().find(|mention| {
+                let left_out = gradle
+                    .as_ref()
+                    .is_some_and(|asked| asked.leaves_out(mention));
+                !mention.in_profile && !left_out && may_run(word.as_str(), mention)
+            })?;
+            Some((mention.place, Some(word.text.clone())))
+        })
+    }
+
     /// Whether nothing in the command line says that no tests are run.
     fn may_be_run_by(&self, args: &[Arg]) -> bool {
-        let leaves_out = |at: usize, arg: &Arg| {
+        let leaves_out = |arg: &Arg| {
             let text = arg.as_str();
             let word = text.split_once('=').map_or(text, |(word, _)| word);
-            self.unless
-                .iter()
-                .any(|unless| match unless.split_once(' ') {
-                    Some((flag, left_out)) => {
-                        flag == text && args.get(at + 1).is_some_and(|next| is(next, left_out))
-                    }
-                    None => unless == word && !text.ends_with("=false"),
-                })
+            let is_said = self.unless.iter().any(|unless| unless == word);
+            is_said && !text.ends_with("=false")
         };
         let says_which = self.words.is_empty()
             || self.configurations
-            || args.iter().any(|arg| self.is_word(arg));
-        let mut all = args.iter().enumerate();
-        says_which && !all.any(|(at, arg)| leaves_out(at, arg))
+            || args.iter().any(|arg| self.is_word(arg))
+            || !self.unknown_words(args).is_empty();
+        says_which && !args.iter().any(leaves_out)
     }
 
     /// Whether the tests that a mention is about are run.
@@ -269,10 +391,7 @@ impl Suite {
         if self.bound && !reaches(args, mention.phase) {
             return false;
         }
-        match &mention.source_set {
-            Some(task) => args.iter().any(|arg| is(arg, task)),
-            None => self.words.is_empty() || args.iter().any(|arg| self.is_word(arg)),
-        }
+        self.words.is_empty() || args.iter().any(|arg| self.is_word(arg))
     }
 
     /// The number of the first phase that a goal is bound to of the plugin whose name a text begins with; `None` where none
@@ -309,7 +428,7 @@ impl Suite {
     }
 
     fn is_word(&self, arg: &Arg) -> bool {
-        self.words.iter().any(|word| is(arg, word))
+        self.words.iter().any(|word| is(arg.as_str(), word))
     }
 
     /// What the files in `folder`, and not far below it, say.
@@ -396,6 +515,8 @@ impl Suite {
         );
         let (mut end, mut inside, mut in_comment) = (0, false, false);
         let mut in_profile = false;
+        // What the block begins with that a line of a build file of Gradle's is in.
+        let mut block = "";
         let comment: Option<(&str, &str)> = match self.outside.is_empty() {
             false => Some(("<!--", "-->")),
             true => self.configurations.then_some(("/*", "*/")),
@@ -403,6 +524,9 @@ impl Suite {
         for line in text.split_inclusive('\n') {
             let begin = end;
             end += line.len();
+            if self.configurations && line.starts_with(char::is_alphabetic) {
+                block = line;
+            }
             let mention = name.find(line.as_bytes());
             let before = line.get(..mention.unwrap_or(line.len())).unwrap_or(line);
             let now_inside = is_inside(before, &opens, &closes, inside);
@@ -430,13 +554,18 @@ impl Suite {
             {
                 continue;
             }
-            let source_set = match self.configurations {
-                false => None,
-                true => match source_set_of(text.get(..begin).unwrap_or_default(), line) {
-                    Some(set) => set,
-                    None => continue,
-                },
-            };
+            let (mut source_set, mut own_tests) = (None, false);
+            if self.configurations {
+                let above = text.get(..begin).unwrap_or_default();
+                let Some(set) = source_set_of(above, line) else {
+                    continue;
+                };
+                let is_shared = matches!(set, "" | "testFixtures");
+                source_set = (!is_shared && set != "test").then(|| EcoString::from(set));
+                own_tests = !is_shared
+                    && block.starts_with("dependencies")
+                    && gradle::is_of_a_project(&source.path);
+            }
             let offset = |within: usize| u32::try_from(begin + within).ok();
             let (Some(start), Some(stop)) = (offset(at), offset(at + self.mentions.len())) else {
                 continue;
@@ -444,6 +573,7 @@ impl Suite {
             let is_this = |mention: &Mention| {
                 (!self.configurations || mention.place.file == source.id)
                     && mention.source_set == source_set
+                    && mention.own_tests == own_tests
                     && mention.in_profile == now_in_profile
                     && mention.phase <= phase.unwrap_or_default()
             };
@@ -456,6 +586,7 @@ impl Suite {
                 found.push(Mention {
                     place,
                     source_set,
+                    own_tests,
                     in_profile: now_in_profile,
                     phase: phase.unwrap_or_default(),
                 });
@@ -465,8 +596,8 @@ impl Suite {
 }
 
 /// Whether a word of a command line is this one, or the task of that name of some project.
-fn is(arg: &Arg, word: &str) -> bool {
-    let before = arg.as_str().strip_suffix(word);
+fn is(arg: &str, word: &str) -> bool {
+    let before = arg.strip_suffix(word);
     before.is_some_and(|before| before.is_empty() || before.ends_with([':', '/']))
 }
 
@@ -526,14 +657,10 @@ fn is_inside(text: &str, opens: &str, closes: &str, inside: bool) -> bool {
     }
 }
 
-/// For which source set of Gradle's a line declares a dependency; `None` where it does not, as in a
+/// For which source set of Gradle's a line declares a dependency, `""` for the main one; `None` where it does not, as in a
 /// list of versions. What it begins with may stand some lines before, in the text `before`.
 /// <https://docs.gradle.org/current/userguide/java_plugin.html#tab:configurations>
-#[allow(
-    clippy::option_option,
-    reason = "no declaration, and one for the tests that every project has, are two things"
-)]
-fn source_set_of(before: &str, line: &str) -> Option<Option<EcoString>> {
+fn source_set_of<'t>(before: &'t str, line: &'t str) -> Option<&'t str> {
     let above = before.lines().rev().take(ABOVE);
     for line in std::iter::once(line).chain(above) {
         let line = line.trim_start();
@@ -545,11 +672,26 @@ fn source_set_of(before: &str, line: &str) -> Option<Option<EcoString>> {
         }
         let lower = word.to_ascii_lowercase();
         let suffix = CONFIGURATIONS.iter().find(|c| lower.ends_with(*c))?;
-        let set = word.get(..word.len() - suffix.len())?;
-        let is_main = matches!(set, "" | "test" | "testFixtures");
-        return Some((!is_main).then(|| EcoString::from(set)));
+        return word.get(..word.len() - suffix.len());
     }
     None
+}
+
+/// The nearest folder, from this one upwards, in which there is something of such a name. Nothing is known of what is
+/// around a folder that the repository does not have.
+fn nearest(cx: &Context<'_>, folder: &RepoPath, is_it: impl Fn(&str) -> bool) -> Option<RepoPath> {
+    let mut at = folder.clone();
+    loop {
+        let names = cx.sources.tree().list(&at);
+        if names.iter().any(|name| is_it(name)) {
+            return Some(at);
+        }
+        let is_last = at.is_root() || at.parent().elsewhere() != folder.elsewhere();
+        if names.is_empty() || is_last || !cx.spend() {
+            return None;
+        }
+        at = at.parent();
+    }
 }
 
 impl Context<'_> {

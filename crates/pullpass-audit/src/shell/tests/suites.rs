@@ -108,11 +108,221 @@ fn go_tests_start_containers_in_packages_that_come_to_the_library() {
         ("go test ./tools/...", false),
         ("go test $(go list ./...)", true),
         ("go test -C store", true),
+        ("go test -C web", false),
+        ("go -C store test", true),
+        ("cd store && go test", true),
+        ("cd store && go test ./...", true),
+        ("cd store && go test ../web/...", false),
+        ("cd web && go test ../store", true),
+        ("cd web && go test ./...", false),
+        ("cd web; go test acme.example/shop/store/...", true),
+        ("cd internal && go test ./...", false),
+        (
+            "git clone https://x.example/y made && cd made && go test ./...",
+            false,
+        ),
+        ("gotestsum", true),
+        ("gotestsum ./web", false),
+        ("cd store && gotestsum ./...", true),
+        (
+            "gotestsum --junitfile out.xml -f dots -- -race ./web/...",
+            false,
+        ),
+        ("gotestsum --packages './web ./store' -- -race", true),
+        (
+            "gotestsum --packages=./web --rerun-fails -- -count 1",
+            false,
+        ),
+        ("gotestsum --raw-command -- ./run.sh", true),
+        ("ginkgo -r", true),
+        ("ginkgo", false),
+        ("ginkgo -r web", false),
+        ("ginkgo run -p --procs 4 ./web ./store", true),
+        ("ginkgo ./web/... -- ./store", false),
         ("GOFLAGS=-tags=integration go test ./it", true),
     ] {
         let seen = effects_in(&files, command);
         assert_eq!(!seen.is_empty(), starts, "{command}: {seen:?}");
     }
+}
+
+/// A workspace has modules beside each other, and packages are named by their folders.
+#[test]
+fn go_tests_of_other_modules_of_a_workspace_are_found() {
+    const TEST: &str = "package x\nimport \"github.com/testcontainers/testcontainers-go\"\n";
+    let module = "module acme.example/a\nrequire github.com/testcontainers/testcontainers-go v1\n";
+    let files = [
+        ("go.work", "use ./a\nuse ./b\n"),
+        ("a/go.mod", module),
+        ("a/x/x_test.go", TEST),
+        ("a/y/y_test.go", "package y\n"),
+        ("b/go.mod", "module acme.example/b\n"),
+        ("b/b_test.go", "package b\n"),
+    ];
+    for (command, starts) in [
+        ("go test ./a/...", true),
+        ("go test ./a/y ./b/...", false),
+        ("cd b; go test ./... ../a/x", true),
+        ("go test ./b/...", false),
+    ] {
+        let seen = effects_in(&files, command);
+        assert_eq!(!seen.is_empty(), starts, "{command}: {seen:?}");
+        let without: Vec<_> = files[1..].to_vec();
+        assert!(effects_in(&without, command).is_empty(), "{command}");
+    }
+}
+
+/// What looks for its project in the folders above finds it there, up to the nearest.
+#[test]
+fn tests_are_run_from_folders_below_the_project() {
+    let files = [
+        (
+            "package.json",
+            "{\"devDependencies\":{\"testcontainers\":\"11\"}}",
+        ),
+        ("web/src/a.ts", ""),
+        ("packages/b/package.json", "{}"),
+        ("packages/b/src/b.ts", ""),
+        ("pyproject.toml", "dependencies = [\"testcontainers\"]"),
+        ("tests/test_a.py", ""),
+        ("tool/setup.py", ""),
+        ("tool/tests/test_b.py", ""),
+        ("svc/pom.xml", "<groupId>org.testcontainers</groupId>"),
+        ("svc/src/a.java", ""),
+        (
+            "jvm/build.gradle",
+            "testImplementation 'org.testcontainers:x'",
+        ),
+    ];
+    for (script, starts) in [
+        ("cd web && npx jest", true),
+        ("cd web/src && npx vitest run", true),
+        ("cd packages/b/src && npx vitest run", false),
+        ("npx vitest run --root packages/b", false),
+        ("cd packages/b; npx jest --rootDir=../../web", true),
+        ("cd tests && pytest", true),
+        ("cd tests && python -m pytest", true),
+        ("cd tool/tests && pytest -q", false),
+        ("mkdir made && cd made && pytest", false),
+        ("mvn -f svc/pom.xml verify", true),
+        ("mvn -B --file=svc verify", true),
+        ("cd svc/src && mvn verify", false),
+        ("mvn verify", false),
+        ("gradle -p jvm test", true),
+        ("gradle test", false),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(
+            seen.contains(&CONTAINERS.to_owned()),
+            starts,
+            "{script}: {seen:?}"
+        );
+    }
+    let rust = [
+        ("core/Cargo.toml", "testcontainers = \"0.25\""),
+        ("core/src/lib.rs", ""),
+    ];
+    for (script, said) in [
+        ("cd core/src && cargo test", 1),
+        ("cargo test --manifest-path core/Cargo.toml", 1),
+        ("cargo test", 0),
+    ] {
+        assert_eq!(effects_in(&rust, script).len(), said, "{script}");
+    }
+}
+
+/// Where a variable alone says what is run, it may be tests.
+#[test]
+fn tests_that_a_variable_may_run_are_unknown() {
+    let files = [
+        ("build.gradle", "testImplementation 'org.testcontainers:x'"),
+        ("pom.xml", "<groupId>org.testcontainers</groupId>"),
+        (
+            "tests/X.csproj",
+            "<PackageReference Include=\"Testcontainers\" />",
+        ),
+    ];
+    for (script, words) in [
+        ("./gradlew --no-daemon $TASKS", "$TASKS"),
+        ("./gradlew clean $TASKS -i", "$TASKS"),
+        ("./gradlew :app:$TASK", ":app:$TASK"),
+        ("./gradlew -x lint --tests build $TASKS", "$TASKS"),
+        ("mvn -B -pl app $GOALS", "$GOALS"),
+        ("dotnet $COMMAND -c Release", "$COMMAND"),
+    ] {
+        let expected = format!(
+            "opaque Testcontainers: what is run, `{words}`, is known only when the job runs"
+        );
+        assert_eq!(effects_in(&files, script), [expected], "{script}");
+    }
+    for script in [
+        "./gradlew assemble $MORE",
+        "./gradlew assemble$FLAVOR",
+        "./gradlew -Pversion=$V",
+        "./gradlew -p $DIR",
+        "./gradlew -x test $TASKS",
+        "./gradlew",
+        "mvn -DskipTests $GOALS",
+        "mvn $OPTS compile",
+        "mvn -f $FILE",
+        "dotnet build $PROJECT",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    let seen = effects_in(&files, "./gradlew ${MODULE}:test");
+    assert_eq!(seen, [CONTAINERS]);
+}
+
+/// `-x :a:test` leaves out the tests of one project of Gradle's, and `:a:test` runs those of one.
+#[test]
+fn tests_of_one_project_of_gradles_are_those_that_it_declares() {
+    let own = "plugins {\n  id 'java'\n}\ndependencies {\n  testImplementation 'org.testcontainers:x'\n  itImplementation 'org.testcontainers:x'\n}\n";
+    let shared =
+        "subprojects {\n  dependencies {\n    testImplementation 'org.testcontainers:x'\n  }\n}\n";
+    let helper = "dependencies {\n  implementation 'org.testcontainers:x'\n}\n";
+    let files = |root| {
+        [
+            ("settings.gradle", "include 'a', 'b', 'n:c'"),
+            ("build.gradle", root),
+            ("a/build.gradle", own),
+            ("b/build.gradle", "plugins {\n}\n"),
+            ("n/c/c.gradle", "plugins {\n}\n"),
+        ]
+    };
+    for (script, starts) in [
+        ("./gradlew test", true),
+        ("./gradlew test -x :b:test", true),
+        ("./gradlew test -x :a:test", false),
+        ("./gradlew build --exclude-task=:a:test", false),
+        ("./gradlew test -x a:test", false),
+        ("cd b && ../gradlew build -x :b:test", false),
+        ("cd a && ../gradlew build -x :b:test", true),
+        ("cd a && ../gradlew build -x :a:test", false),
+        ("./gradlew test -x :other:test", true),
+        ("./gradlew build -x test", false),
+        ("./gradlew it -x test", true),
+        ("./gradlew check -x test -x it", false),
+        ("./gradlew assemble -x it", false),
+        ("./gradlew :a:test", true),
+        ("./gradlew :b:test", false),
+        ("./gradlew b:check :n:c:test", false),
+        ("./gradlew :b:test :a:it", true),
+        ("./gradlew :other:test", true),
+    ] {
+        let seen = effects_in(&files(""), script);
+        assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
+    }
+    for root in [shared, helper] {
+        for script in ["./gradlew :b:test", "./gradlew test -x :a:test"] {
+            assert_eq!(
+                effects_in(&files(root), script),
+                [CONTAINERS],
+                "{root}{script}"
+            );
+        }
+    }
+    let seen = effects_in(&files(own), "./gradlew :b:test");
+    assert_eq!(seen, [""; 0]);
 }
 
 const CONTAINERS: &str = "pull testcontainers/ryuk:?";
