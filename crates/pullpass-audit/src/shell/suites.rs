@@ -4,6 +4,7 @@
 //! Which programs run tests, and in which files of a project a dependency stands, is data
 //! (`[[suite]]` in `data/tools.toml`). The code of the tests is not read, but for what Go's imports.
 
+mod dotnet;
 pub(crate) mod go;
 pub(crate) mod gradle;
 
@@ -193,6 +194,10 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
                 let starts = go::may_start_containers(run, &module, folder, asked.as_ref());
                 starts.then_some((mention.place, None))
             })
+        }
+        "dotnet" => {
+            let found = dotnet::mentions(run.cx, folder, args, number, suite);
+            suite.found(run, folder, args, &found)
         }
         _ => {
             let project = suite.project(run.cx, folder);

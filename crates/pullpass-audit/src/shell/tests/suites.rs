@@ -325,6 +325,54 @@ fn tests_of_one_project_of_gradles_are_those_that_it_declares() {
     assert_eq!(seen, [""; 0]);
 }
 
+/// `dotnet test` is about the projects that it names, or that a solution does, and what they refer to.
+#[test]
+fn tests_of_dotnet_are_those_of_the_projects_that_are_named() {
+    let containers = "<PackageReference Include=\"Testcontainers\" />";
+    let files = [
+        ("src/C/C.csproj", "<Project />"),
+        ("test/A/A.csproj", containers),
+        (
+            "test/B/B.csproj",
+            "<ProjectReference Include=\"..\\..\\src\\C\\C.csproj\" />",
+        ),
+        (
+            "test/D/D.fsproj",
+            "<ProjectReference Include=\"$(Root)\\test\\A\\A.csproj\" />",
+        ),
+        ("test/B.slnf", "{\"projects\": [\"B\\\\B.csproj\"]}"),
+        ("web/Web.sln", "\"B\", \"..\\test\\B\\B.csproj\", \"{1}\"\n"),
+        ("web/deep/er/E.csproj", containers),
+        (
+            "build/All.proj",
+            "<Tests Include=\"..\\test\\**\\*.csproj\" />",
+        ),
+    ];
+    for (script, starts) in [
+        ("dotnet test", true),
+        ("dotnet test test/A", true),
+        ("dotnet test test/A/A.csproj -c Release", true),
+        ("dotnet test test/B/B.csproj", false),
+        ("dotnet test -c Release '.\\test\\B' --filter X", false),
+        ("dotnet test test/B -- RunConfiguration.X=test/A", false),
+        ("dotnet test --project test/B/B.csproj", false),
+        ("dotnet test --solution=test/B.slnf", false),
+        ("dotnet test --project test/D", true),
+        ("dotnet test test/A/bin/Release/net9.0/A.dll", true),
+        ("dotnet test test/B/bin/Release/net9.0/B.dll", false),
+        ("cd test/D && dotnet test", true),
+        ("cd web && dotnet test", false),
+        ("cd web && dotnet test deep/er", true),
+        ("dotnet test build/All.proj", true),
+        ("dotnet test $PROJECT", true),
+        ("dotnet test other/X.csproj", true),
+        ("dotnet test test/B test/A", true),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
+    }
+}
+
 const CONTAINERS: &str = "pull testcontainers/ryuk:?";
 
 /// What a project depends on says that its tests start containers; whatever runs the tests pulls.
