@@ -77,6 +77,9 @@ pub(super) struct Suite {
     /// The words are what is run, and one that is not known may be any of them.
     #[serde(default)]
     may_be_any: bool,
+    /// Each word is a command with words of its own, or several: `"testOnly a.B; it/test"`.
+    #[serde(default)]
+    commands: bool,
     /// Flags that have their value in the next word, with spaces between them.
     #[serde(default)]
     values: String,
@@ -164,7 +167,10 @@ impl Shell {
 }
 
 fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, suite: &Suite) {
-    let mut args = call.rest().to_vec();
+    let mut args = match suite.commands {
+        true => call.rest().iter().flat_map(commands_in).collect(),
+        false => call.rest().to_vec(),
+    };
     for name in &suite.words_in {
         let value = run.env.get(name.as_str()).map_or("", Text::as_str);
         let words = value.split_whitespace();
@@ -598,6 +604,23 @@ impl Suite {
             }
         }
     }
+}
+
+/// The names of sbt's commands in one word. Behind a version, `++2.13`, stands another command
+/// (<https://www.scala-sbt.org/1.x/docs/Command-Line-Reference.html>).
+fn commands_in(arg: &Arg) -> Vec<Arg> {
+    let mut found = Vec::new();
+    for command in arg.as_str().split(';') {
+        let mut words = command
+            .split_whitespace()
+            .skip_while(|word| word.starts_with("++"));
+        found.extend(
+            words
+                .next()
+                .map(|word| Arg::new(Text::from(word), arg.span)),
+        );
+    }
+    found
 }
 
 /// Whether a word of a command line is this one, or the task of that name of some project.

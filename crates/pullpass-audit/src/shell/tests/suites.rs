@@ -273,6 +273,25 @@ fn tests_that_a_variable_may_run_are_unknown() {
     assert_eq!(seen, [CONTAINERS]);
 }
 
+/// A word of sbt's may be a command with words of its own, or several.
+#[test]
+fn commands_of_sbts_may_stand_in_quotes() {
+    let files = [("build.sbt", "\"com.dimafeng\" %% \"testcontainers-scala\"")];
+    for (script, starts) in [
+        ("sbt 'testOnly acme.A'", true),
+        ("sbt ';clean;core/test'", true),
+        ("sbt '++2.13.12 test'", true),
+        ("sbt ++2.13.12 'project core; it:test'", true),
+        ("sbt 'set assembly / test := {}' assembly", false),
+        ("sbt 'Test/compile'", false),
+        ("sbt \"++$V\" package", false),
+        ("sbt ++2.13.12 $COMMAND", true),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
+    }
+}
+
 /// `-x :a:test` leaves out the tests of one project of Gradle's, and `:a:test` runs those of one.
 #[test]
 fn tests_of_one_project_of_gradles_are_those_that_it_declares() {
