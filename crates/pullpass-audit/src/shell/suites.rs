@@ -105,6 +105,9 @@ pub(super) struct Suite {
     /// An element of XML in which it does not count: a version is named there, and nothing used.
     #[serde(default)]
     outside: String,
+    /// It stands in quotes.
+    #[serde(default)]
+    in_quotes: bool,
     /// A line begins with what the dependency is for, as Gradle's `testImplementation`.
     #[serde(default)]
     configurations: bool,
@@ -190,27 +193,7 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
     if !suite.may_be_run_by(args) {
         return;
     }
-    let found = match name {
-        "go" | "gotestsum" | "ginkgo" => {
-            let asked = go::Asked::of(name, args);
-            let modules = go::modules(run.cx, folder, asked.as_ref());
-            modules.into_iter().find_map(|module| {
-                let found = run.cx.mentions_of(&module, number, suite);
-                let mention = found.iter().find(|m| suite.runs(args, m))?;
-                let starts = go::may_start_containers(run, &module, folder, asked.as_ref());
-                starts.then_some((mention.place, None))
-            })
-        }
-        "dotnet" => {
-            let found = dotnet::mentions(run.cx, folder, args, number, suite);
-            suite.found(run, folder, args, &found)
-        }
-        _ => {
-            let project = suite.project(run.cx, folder);
-            let found = run.cx.mentions_of(&project, number, suite);
-            suite.found(run, folder, args, &found)
-        }
-    };
+    let found = suite.found_by(run, name, folder, args, number);
     let Some((place, unknown)) = found else {
         return;
     };
@@ -375,6 +358,38 @@ impl Suite {
         })
     }
 
+    /// The same, of a program of this name in a folder.
+    fn found_by(
+        &self,
+        run: &JobRun<'_>,
+        name: &str,
+        folder: &RepoPath,
+        args: &[Arg],
+        number: usize,
+    ) -> Option<(Span, Option<Text>)> {
+        match name {
+            "go" | "gotestsum" | "ginkgo" => {
+                let asked = go::Asked::of(name, args);
+                let modules = go::modules(run.cx, folder, asked.as_ref());
+                modules.into_iter().find_map(|module| {
+                    let found = run.cx.mentions_of(&module, number, self);
+                    let mention = found.iter().find(|m| self.runs(args, m))?;
+                    let starts = go::may_start_containers(run, &module, folder, asked.as_ref());
+                    starts.then_some((mention.place, None))
+                })
+            }
+            "dotnet" => {
+                let found = dotnet::mentions(run.cx, folder, args, number, self);
+                self.found(run, folder, args, &found)
+            }
+            _ => {
+                let project = self.project(run.cx, folder);
+                let found = run.cx.mentions_of(&project, number, self);
+                self.found(run, folder, args, &found)
+            }
+        }
+    }
+
     /// Whether nothing in the command line says that no tests are run.
     fn may_be_run_by(&self, args: &[Arg]) -> bool {
         let leaves_out = |arg: &Arg| {
@@ -451,6 +466,9 @@ impl Suite {
             let is_enough = |mention: &Mention| mention.phase == 0 && !mention.in_profile;
             self.configurations || !found.iter().any(is_enough)
         });
+        if self.by_task() {
+            gradle::mentions_of_conventions(cx, self, folder, &mut found);
+        }
         found
     }
 
@@ -562,13 +580,14 @@ impl Suite {
                 || is_version
                 || self.bound && phase.is_none()
                 || !self.not_with.is_empty() && line.contains(&self.not_with)
+                || self.in_quotes && before.matches('"').count() % 2 == 0
             {
                 continue;
             }
             let (mut source_set, mut own_tests) = (None, false);
             if self.configurations {
                 let above = text.get(..begin).unwrap_or_default();
-                let Some(set) = source_set_of(above, line) else {
+                let Some(set) = source_set_of(above, before) else {
                     continue;
                 };
                 let is_shared = matches!(set, "" | "testFixtures");
@@ -685,13 +704,23 @@ fn is_inside(text: &str, opens: &str, closes: &str, inside: bool) -> bool {
     }
 }
 
+/// What stands in a line behind what opens a block, or ends a statement: `dependencies { api(`.
+fn behind_brace(line: &str) -> &str {
+    let mut all = line.rmatch_indices(['{', ';']);
+    let found = all.find(|(at, _)| !line.get(..*at).unwrap_or_default().ends_with('$'));
+    found.map_or(line, |(at, _)| line.get(at + 1..).unwrap_or_default())
+}
+
 /// For which source set of Gradle's a line declares a dependency, `""` for the main one; `None` where it does not, as in a
-/// list of versions. What it begins with may stand some lines before, in the text `before`.
+/// list of versions. The line ends where the dependency is named. What it begins with may stand some lines before, in the text `before`.
 /// <https://docs.gradle.org/current/userguide/java_plugin.html#tab:configurations>
 fn source_set_of<'t>(before: &'t str, line: &'t str) -> Option<&'t str> {
     let above = before.lines().rev().take(ABOVE);
-    for line in std::iter::once(line).chain(above) {
+    for line in std::iter::once(behind_brace(line)).chain(above) {
         let line = line.trim_start();
+        // `"itImplementation"(libs.x)`
+        let quoted = line.strip_prefix('"').filter(|rest| rest.contains("\"("));
+        let line = quoted.unwrap_or(line);
         let end = line.find(|c: char| !c.is_ascii_alphanumeric());
         let word = line.get(..end.unwrap_or(line.len()))?;
         // `platform("…")`, `libs.…`, `"…"`

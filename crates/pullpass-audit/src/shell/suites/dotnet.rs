@@ -153,13 +153,29 @@ fn of_targets(cx: &Context<'_>, suite: &Suite, targets: Vec<Target>) -> Vec<Ment
         if suite.is_file(path.name()) {
             suite.mentions_in(&source, &mut found);
         }
-        for other in references(&source) {
+        let mut others = references(&source);
+        if is_project(path.name()) {
+            others.extend(imported(cx, &path.parent()));
+        } else if is_solution(path.name()) && others.is_empty() {
+            others.push(Target::Below(path.parent()));
+        } else if source.text.contains("GetPathOfFileAbove") && !path.parent().is_root() {
+            others.extend(imported(cx, &path.parent().parent()));
+        }
+        for other in others {
             if seen.len() < MAX_PROJECTS && seen.insert(other.clone()) {
                 open.push(other);
             }
         }
     }
     found
+}
+
+/// What MSBuild puts into every project below it, from the nearest folder that has some
+/// (<https://learn.microsoft.com/visualstudio/msbuild/customize-by-directory>).
+fn imported(cx: &Context<'_>, folder: &RepoPath) -> impl Iterator<Item = Target> {
+    let files = ["Directory.Build.props", "Directory.Build.targets"].into_iter();
+    let all = files.filter_map(|file| nearest(cx, folder, |name| name == file)?.join(file));
+    all.map(Target::File).collect::<Vec<_>>().into_iter()
 }
 
 /// The projects that a project or a solution names.

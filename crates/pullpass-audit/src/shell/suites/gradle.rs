@@ -208,6 +208,67 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What plugins that the project writes for its own builds say, where a build file names them: scripts of `buildSrc`, or of a
+/// build that is included (<https://docs.gradle.org/current/userguide/implementing_gradle_plugins_precompiled.html>).
+pub(super) fn mentions_of_conventions(
+    cx: &Context<'_>,
+    suite: &Suite,
+    folder: &RepoPath,
+    found: &mut Vec<Mention>,
+) {
+    let tree = cx.sources.tree();
+    let is_settings = |name: &str| matches!(name, "settings.gradle" | "settings.gradle.kts");
+    let root = nearest(cx, folder, is_settings).unwrap_or_else(|| folder.clone());
+    let mut builds: Vec<RepoPath> = root.join("buildSrc").into_iter().collect();
+    for name in ["settings.gradle", "settings.gradle.kts"] {
+        if let Some(source) = root.join(name).and_then(|path| cx.sources.load(&path).ok()) {
+            let lines = source
+                .text
+                .lines()
+                .filter(|line| line.contains("includeBuild"));
+            let named = lines.filter_map(|line| line.split(['"', '\'']).nth(1));
+            builds.extend(named.filter_map(|name| root.join(name)).take(MAX_BUILDS));
+        }
+    }
+    let mut scripts = Vec::new();
+    for build in builds {
+        let names = tree.list(&build);
+        let inner = names.iter().filter(|name| name.ends_with('/'));
+        let inner = inner.filter_map(|name| build.join(name)).take(MAX_BUILDS);
+        for project in std::iter::once(build.clone()).chain(inner) {
+            for language in ["src/main/kotlin", "src/main/groovy"] {
+                let Some(path) = project.join(language) else {
+                    continue;
+                };
+                let names = tree.list(&path).into_iter();
+                let names = names.filter(|name| suite.is_file(name));
+                scripts.extend(names.filter_map(|name| path.join(&name)).take(MAX_TASKS));
+            }
+        }
+    }
+    for path in scripts {
+        let mut said = Vec::new();
+        if let Ok(source) = cx.sources.load(&path) {
+            suite.mentions_in(&source, &mut said);
+        }
+        if said.is_empty() || !cx.spend() {
+            continue;
+        }
+        let id = path.name().split(".gradle").next().unwrap_or_default();
+        let mut is_named = false;
+        suite.each_file(cx, folder, |source| {
+            is_named |= source.text.contains(id);
+            !is_named
+        });
+        if is_named {
+            found.extend(said);
+        }
+    }
+}
+
+/// Builds that are included in one, and projects of one of these, that are looked into.
+const MAX_BUILDS: usize = 16;
+
 /// Whether a file is the build file of the project in its folder.
 pub(super) fn is_of_a_project(path: &RepoPath) -> bool {
     let name = path.name();

@@ -273,6 +273,107 @@ fn tests_that_a_variable_may_run_are_unknown() {
     assert_eq!(seen, [CONTAINERS]);
 }
 
+/// What a project writes for its own builds is a part of those that name it.
+#[test]
+fn tests_may_get_their_dependency_from_a_convention_of_the_build() {
+    const DEPENDENCY: &str =
+        "plugins {\n  java\n}\ndependencies {\n  testImplementation(\"org.testcontainers:x\")\n}\n";
+    for convention in [
+        "buildSrc/src/main/kotlin/acme.tests.gradle.kts",
+        "build-logic/src/main/groovy/acme.tests.gradle",
+        "build-logic/convention/src/main/kotlin/acme.tests.gradle.kts",
+    ] {
+        for (module, script, starts) in [
+            ("plugins { id(\"acme.tests\") }", "./gradlew test", true),
+            (
+                "plugins { id(\"acme.tests\") }",
+                "cd a && ../gradlew check",
+                true,
+            ),
+            (
+                "plugins { id(\"acme.tests\") }",
+                "./gradlew assemble",
+                false,
+            ),
+            ("plugins { id(\"acme.other\") }", "./gradlew test", false),
+        ] {
+            let files = [
+                (
+                    "settings.gradle.kts",
+                    "includeBuild(\"build-logic\")\ninclude(\":a\")\n",
+                ),
+                (convention, DEPENDENCY),
+                ("a/build.gradle.kts", module),
+            ];
+            let seen = effects_in(&files, script);
+            assert_eq!(
+                !seen.is_empty(),
+                starts,
+                "{convention}: {module}: {script}: {seen:?}"
+            );
+        }
+    }
+    for (line, starts) in [
+        (
+            "dependencies { testImplementation(\"org.testcontainers:x\") }",
+            true,
+        ),
+        (
+            "dependencies { api(\"a:b\"); testImplementation(\"${g}:testcontainers\") }",
+            true,
+        ),
+        ("  \"testImplementation\"(libs.testcontainers)", true),
+        ("  \"itImplementation\"(libs.testcontainers)", false),
+        (
+            "constraints { add(\"x\", \"org.testcontainers:x\") }",
+            false,
+        ),
+    ] {
+        let seen = effects_in(&[("build.gradle.kts", line)], "./gradlew test");
+        assert_eq!(!seen.is_empty(), starts, "{line}: {seen:?}");
+    }
+}
+
+/// MSBuild puts `Directory.Build.props` into each project below it.
+#[test]
+fn projects_of_dotnet_get_what_stands_above_them() {
+    let package = "<PackageReference Include=\"Testcontainers.PostgreSql\" />";
+    let files = [
+        (
+            "Directory.Packages.props",
+            "<PackageVersion Include=\"Testcontainers\" Version=\"4\" />",
+        ),
+        (
+            "Directory.Build.props",
+            "<TestcontainersVersion>4</TestcontainersVersion>",
+        ),
+        ("All.sln", "Microsoft Visual Studio Solution File\n"),
+        ("Some.slnx", "<Project Path=\"src/S.csproj\" />"),
+        ("src/S.csproj", "<Project />"),
+        ("test/it/Directory.Build.props", package),
+        ("test/it/A/A.csproj", "<Project />"),
+        ("test/it/own/Directory.Build.props", "<Project />"),
+        ("test/it/own/B/B.csproj", "<Project />"),
+        (
+            "test/it/more/Directory.Build.props",
+            "<Import Project=\"$([MSBuild]::GetPathOfFileAbove('Directory.Build.props', '../'))\" />",
+        ),
+        ("test/it/more/C/C.csproj", "<Project />"),
+    ];
+    for (script, starts) in [
+        ("dotnet test All.sln", true),
+        ("dotnet test Some.slnx", false),
+        ("dotnet test test/it/A", true),
+        ("dotnet test test/it/own/B/B.csproj", false),
+        ("dotnet test test/it/more/C", true),
+        ("dotnet test src", false),
+        ("cd test && dotnet test", true),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
+    }
+}
+
 /// A word of sbt's may be a command with words of its own, or several.
 #[test]
 fn commands_of_sbts_may_stand_in_quotes() {
