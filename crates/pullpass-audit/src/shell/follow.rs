@@ -996,7 +996,7 @@ fn files_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
 
 /// The folders of the repository that one of which a part is unknown may be, as far as they are looked for; the path is
 /// one from its root. What has to do with the machine's own folders is none of them.
-fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
+pub(super) fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
     let shown = run.show(given);
     if ["mktemp", "TEMP", "TMP", "HOME"]
         .iter()

@@ -15,11 +15,11 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::exec::Call;
-use super::follow::unread_program;
+use super::follow::{folders_that_may_be, unread_program};
 use super::{Arg, Shell, tools};
 use crate::context::Context;
 use crate::effect::{By, Freshness, Kind};
-use crate::run::JobRun;
+use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Source, Span};
 use crate::text::{HoleKind, Text, is_hole, may_be};
 
@@ -180,6 +180,10 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
         args.extend(words.map(|word| Arg::new(Text::from(word), call.span)));
     }
     let args = args.as_slice();
+    if let Cwd::Partly(given) = &run.cwd {
+        let folders = folders_that_may_be(run, given);
+        return in_one_of(run, name, call.span, args, number, suite, &folders);
+    }
     let Some(folder) = &suite.folder(run, args) else {
         return;
     };
@@ -229,6 +233,31 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
             let why = "the images that the code of the tests names are not read";
             run.opaque(place, "Testcontainers", why, By::Run);
         }
+    });
+}
+
+/// Tests that are run in one of these folders, and it is not known in which: unknown, where those of one start containers.
+fn in_one_of(
+    run: &mut JobRun<'_>,
+    name: &str,
+    span: Span,
+    args: &[Arg],
+    number: usize,
+    suite: &Suite,
+    folders: &[RepoPath],
+) {
+    if !run.has_engine || suite.plugin.is_some() || !suite.may_be_run_by(args) {
+        return;
+    }
+    let mut folders = folders.iter().take_while(|_| run.cx.spend());
+    let found = folders.find_map(|folder| suite.found_by(run, name, folder, args, number));
+    let Some((place, _)) = found.filter(|_| run.env.get("TC_CLOUD_TOKEN").is_none()) else {
+        return;
+    };
+    let why = run.why_elsewhere();
+    let note = "may run the tests of a project that uses Testcontainers";
+    run.traced(span, note, |run| {
+        run.opaque(place, "Testcontainers", why, By::Run);
     });
 }
 

@@ -273,6 +273,45 @@ fn tests_that_a_variable_may_run_are_unknown() {
     assert_eq!(seen, [CONTAINERS]);
 }
 
+/// Where the folder is known only when the job runs, tests that start containers in one that it may be are unknown.
+#[test]
+fn tests_in_a_folder_that_is_not_known_are_unknown() {
+    const TEST: &str = "package x\nimport \"github.com/testcontainers/testcontainers-go\"\n";
+    let files = [
+        (
+            "svc/a/go.mod",
+            "module acme.example/a\nrequire github.com/testcontainers/testcontainers-go v1\n",
+        ),
+        ("svc/a/a_test.go", TEST),
+        ("svc/b/go.mod", "module acme.example/b\n"),
+        ("svc/b/b_test.go", "package b\n"),
+        ("lib/pom.xml", "<groupId>org.testcontainers</groupId>"),
+        ("web/package.json", "{}"),
+    ];
+    for (script, folder) in [
+        (
+            "for d in $(find . -name go.mod -exec dirname {} \\;); do (cd $d && go test ./...); done",
+            "$d",
+        ),
+        ("cd svc/$D && go test ./...", "svc/$D"),
+        ("cd \"$D\" && mvn verify", "$D"),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(seen.len(), 1, "{script}: {seen:?}");
+        let expected = format!("opaque Testcontainers: it runs in `{folder}`, and which folder");
+        assert!(seen[0].starts_with(&expected), "{script}: {seen:?}");
+    }
+    for script in [
+        "cd svc/$D && mvn verify",
+        "cd svc/$D && go build ./...",
+        "cd svc/$D/none && go test",
+        "cd \"$D\" && npx jest",
+        "cd \"$(mktemp -d)\" && go test ./...",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
 /// What a project writes for its own builds is a part of those that name it.
 #[test]
 fn tests_may_get_their_dependency_from_a_convention_of_the_build() {
