@@ -179,6 +179,7 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
         let words = value.split_whitespace();
         args.extend(words.map(|word| Arg::new(Text::from(word), call.span)));
     }
+    let args = joined(args);
     let args = args.as_slice();
     if let Cwd::Partly(given) = &run.cwd {
         let folders = folders_that_may_be(run, given);
@@ -652,6 +653,27 @@ impl Suite {
             }
         }
     }
+}
+
+/// The words of a command line with a property of Java's in one of them: `-D skipTests` is `-DskipTests`.
+fn joined(args: Vec<Arg>) -> Vec<Arg> {
+    let is_flag = |arg: &Arg| matches!(arg.as_str(), "-D" | "--define");
+    if !args.iter().any(is_flag) {
+        return args;
+    }
+    let mut out = Vec::with_capacity(args.len());
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        match args.as_slice().first() {
+            Some(next) if is_flag(&arg) => {
+                let text = Text::from(format!("-D{}", next.as_str()));
+                out.push(Arg::new(text, arg.span));
+                args.next();
+            }
+            _ => out.push(arg),
+        }
+    }
+    out
 }
 
 /// The names of sbt's commands in one word. Behind a version, `++2.13`, stands another command

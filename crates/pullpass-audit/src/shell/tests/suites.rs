@@ -637,6 +637,7 @@ fn tests_that_are_left_out_or_start_none_pull_nothing() {
     for script in [
         "mvn compile",
         "mvn package -DskipTests",
+        "mvn -B -D skipTests -D x=y package",
         "mvn -Dmaven.test.skip=true install",
         "./gradlew assemble",
         "./gradlew build -x test",
