@@ -307,6 +307,7 @@ impl Shell {
                     self.recipes(run, &request, name);
                 }
             }
+            "tox" => self.tox(run, call),
             "go" => return self.go_tool(run, call),
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
             "turbo" | "lerna" | "nx" => self.workspace_runner(run, name, call),

@@ -787,7 +787,11 @@ fn source_set_of<'t>(before: &'t str, line: &'t str) -> Option<&'t str> {
 
 /// The nearest folder, from this one upwards, in which there is something of such a name. Nothing is known of what is
 /// around a folder that the repository does not have.
-fn nearest(cx: &Context<'_>, folder: &RepoPath, is_it: impl Fn(&str) -> bool) -> Option<RepoPath> {
+pub(super) fn nearest(
+    cx: &Context<'_>,
+    folder: &RepoPath,
+    is_it: impl Fn(&str) -> bool,
+) -> Option<RepoPath> {
     let mut at = folder.clone();
     loop {
         let names = cx.sources.tree().list(&at);
