@@ -55,6 +55,10 @@ pub(super) fn mentions(
 fn named(cx: &Context<'_>, folder: &RepoPath, args: &[Arg], suite: &Suite) -> Option<Vec<Target>> {
     let mut targets = Vec::new();
     let mut args = args.iter().map(Arg::as_str);
+    // `dotnet run --project build -- test`: a program that builds the project tests it as it likes.
+    if args.clone().next() != Some("test") {
+        return None;
+    }
     while let Some(arg) = args.next().filter(|arg| *arg != "--") {
         let word = match arg.split_once('=') {
             Some(("--project" | "--solution", value)) => value,

@@ -526,6 +526,7 @@ fn tests_of_dotnet_are_those_of_the_projects_that_are_named() {
         ("dotnet test $PROJECT", true),
         ("dotnet test other/X.csproj", true),
         ("dotnet test test/B test/A", true),
+        ("dotnet run --project build -- test", true),
     ] {
         let seen = effects_in(&files, script);
         assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
