@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use ecow::EcoString;
 use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
 use crate::shell::Function;
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Text, is_hole};
+use crate::text::{HoleKind, Mapped, Text, is_hole};
 use crate::variables::Variables;
 
 /// How deep scripts, make targets, compose includes and the like may call each other.
@@ -23,8 +24,26 @@ const MAX_EFFECTS: usize = 20_000;
 /// Copies that one job may make; only hostile input makes more.
 const MAX_COPIES: usize = 256;
 
+/// Longest text of a file that parts are put together to, in bytes.
+const MAX_TEXT: usize = 64 * 1024;
+
 /// Longest word that is put in, and longest text that words are replaced in, in bytes.
 const MAX_WORD: usize = 512;
+
+/// Files that one job may write; only hostile input writes more.
+const MAX_MADE: usize = 256;
+
+/// Texts of one file that are kept.
+const MAX_TEXTS: usize = 8;
+
+/// A text that the job has written to a file.
+#[derive(Clone)]
+pub(crate) struct Made {
+    /// Under which conditions; all of those that were in force.
+    pub(crate) guards: Vec<Guard>,
+    /// `None`: what was written cannot be known.
+    pub(crate) text: Option<Rc<Mapped>>,
+}
 
 /// `sed -i s/word/by/ file`.
 struct Replaced {
@@ -78,6 +97,16 @@ fn joined(folder: &str, path: &Text) -> Option<Text> {
         }
     }
     Some(Text::from(parts.join("/")))
+}
+
+/// A text behind another, with the places of both where they stand in one file.
+pub(crate) fn together(before: &Rc<Mapped>, text: &Mapped, span: Span) -> Rc<Mapped> {
+    if before.file() == text.file() {
+        let mut whole = Mapped::clone(before);
+        whole.append(text);
+        return Rc::new(whole);
+    }
+    Rc::new(Mapped::at(span, format!("{}{}", before.text, text.text)))
 }
 
 /// The rest of a path behind a folder.
@@ -146,6 +175,9 @@ pub struct JobRun<'c> {
     copies: HashMap<RepoPath, RepoPath>,
     /// Words that are replaced in a file before the job reads it.
     replaced: Vec<Replaced>,
+    /// Dockerfiles that the job has written itself, by their paths: those of the repository from its root, others as they
+    /// are written. Each text goes over those before it where its conditions hold.
+    made: HashMap<EcoString, Vec<Made>>,
     /// Variables that the script in hand sets on every path, to values that differ.
     set_by_script: RefCell<HashSet<String>>,
     guards: Vec<Guard>,
@@ -179,6 +211,7 @@ impl<'c> JobRun<'c> {
             no_credential: None,
             copies: HashMap::new(),
             replaced: Vec::new(),
+            made: HashMap::new(),
             set_by_script: RefCell::default(),
             guards: Vec::new(),
             within: Vec::new(),
@@ -431,6 +464,26 @@ impl<'c> JobRun<'c> {
         result
     }
 
+    /// Does something under several conditions.
+    pub(crate) fn guarded_by<R>(
+        &mut self,
+        guards: &[Guard],
+        act: impl FnOnce(&mut Self) -> R,
+    ) -> R {
+        let more = guards.iter().filter(|guard| !self.guards.contains(guard));
+        let more: Vec<Guard> = more.cloned().collect();
+        if more.is_empty() {
+            return act(self);
+        }
+        let outer = self.guards.len();
+        self.guards.extend(more);
+        let before = self.shared.guards.take();
+        let result = act(self);
+        self.guards.truncate(outer);
+        self.shared.guards = before;
+        result
+    }
+
     /// Does something that came about by what stands at `span`.
     pub fn traced<R>(
         &mut self,
@@ -570,6 +623,85 @@ impl<'c> JobRun<'c> {
             }
         }
         text
+    }
+
+    /// How a file is called that may be written by the job; `None` where it cannot be found again.
+    fn name_of_made(&self, path: &Text) -> Option<EcoString> {
+        if let Some(inside) = self.resolve(path) {
+            return Some(inside.as_str().into());
+        }
+        let path = path.as_str();
+        let is_absolute = path.starts_with(['/', '~']) || path.starts_with(is_hole);
+        let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+        let path = parts.fold(EcoString::new(), |path, part| path + "/" + part);
+        is_absolute.then_some(path)
+    }
+
+    /// The job writes a text to a file, in place of what was there or, with `append`, behind it.
+    pub(crate) fn make(
+        &mut self,
+        path: &Text,
+        text: Option<&Rc<Mapped>>,
+        append: bool,
+        span: Span,
+    ) {
+        let Some(name) = self.name_of_made(path) else {
+            return;
+        };
+        let is_known = self.made.contains_key(&name);
+        let is_dockerfile = || {
+            let lines = text.map_or("", |text| text.text.as_str()).lines();
+            let mut words = lines.filter_map(|line| line.split_whitespace().next());
+            words.any(|word| word.eq_ignore_ascii_case("FROM"))
+        };
+        if !is_known && (self.made.len() >= MAX_MADE || !is_dockerfile()) {
+            return;
+        }
+        if append
+            && !is_known
+            && self
+                .resolve(path)
+                .is_some_and(|p| self.cx.sources.exists(&p))
+        {
+            // What stands there counts, and not what comes behind it.
+            return;
+        }
+        let all = self.made.entry(name).or_default();
+        if append && let Some(last) = all.last_mut() {
+            last.text = match (last.text.take(), text) {
+                (Some(before), Some(text)) if before.text.len() + text.text.len() <= MAX_TEXT => {
+                    Some(together(&before, text, span))
+                }
+                // It counts as it was.
+                (Some(before), Some(_)) => Some(before),
+                _ => None,
+            };
+            return;
+        }
+        // What is written where these conditions hold, too, is gone.
+        all.retain(|made| !self.guards.iter().all(|guard| made.guards.contains(guard)));
+        if all.len() >= MAX_TEXTS {
+            all.remove(0);
+        }
+        all.push(Made {
+            guards: self.guards.clone(),
+            text: text.cloned(),
+        });
+    }
+
+    /// What the job may have written to a file by now, the last first. Whether it is one of them for sure.
+    pub(crate) fn made(&self, path: &Text) -> (Vec<Made>, bool) {
+        let all = self
+            .name_of_made(path)
+            .and_then(|name| self.made.get(&name));
+        let mut found = Vec::new();
+        for made in all.into_iter().flatten().rev() {
+            found.push(made.clone());
+            if made.guards.iter().all(|guard| self.guards.contains(guard)) {
+                return (found, true);
+            }
+        }
+        (found, false)
     }
 
     /// A text in the words of the file.

@@ -13,7 +13,7 @@
 use std::rc::Rc;
 
 use crate::effect::{By, Freshness, Guard, Kind};
-use crate::run::{Cwd, JobRun};
+use crate::run::{Cwd, JobRun, Made};
 use crate::source::{FileId, LoadError, RepoPath, Source, Span};
 use crate::text::{Mapped, Text};
 
@@ -54,6 +54,8 @@ pub struct Build {
     pub container_builder: bool,
     /// The result goes into an archive.
     pub archive: bool,
+    /// The files are those that were committed, and not what the job has made of them.
+    pub committed: bool,
     /// By the builder that was Docker's before BuildKit: it builds every stage up to the target, and reads the
     /// Dockerfile itself.
     pub classic: bool,
@@ -76,6 +78,7 @@ impl Build {
             load: true,
             container_builder: false,
             archive: false,
+            committed: false,
             classic: false,
         }
     }
@@ -99,35 +102,36 @@ impl Place<'_> {
 /// Adds what the build pulls and provides.
 pub fn build(run: &mut JobRun<'_>, build: &Build) {
     let done = run.deeper(|run| match &build.inline {
-        Some(inline) => {
-            let file = reader::read(&inline.text);
-            for fault in &file.faults {
-                let span = inline.span(fault.at, fault.at);
-                let source = run.cx.sources.get(span.file);
-                run.cx
-                    .note_unread(&source, span.start, fault.message.clone());
+        Some(inline) => written_here(run, build, inline),
+        None => {
+            let (made, is_made) = match build.committed {
+                true => (Vec::new(), false),
+                false => made(run, build),
+            };
+            let several = made.len() > 1 || !is_made;
+            let has_made = !made.is_empty();
+            for made in made {
+                of_made(run, build, &made, several);
             }
-            pulls(
-                run,
-                build,
-                &file,
-                &Place::Inline(inline),
-                "the Dockerfile written here",
-            );
+            if is_made {
+                return;
+            }
+            match find(run, build) {
+                Ok(source) => {
+                    let file = run.cx.dockerfile(&source);
+                    let place = Place::File(source.id);
+                    run.traced(build.span, format!("builds `{}`", source.path), |run| {
+                        pulls(run, build, &file, &place, source.path.as_str());
+                    });
+                }
+                // Where the job writes none there is none.
+                Err(_) if has_made => {}
+                Err(why) => {
+                    let what = format!("build of `{}`", run.show(&build.context));
+                    run.opaque(build.span, what, why, By::Dockerfile);
+                }
+            }
         }
-        None => match find(run, build) {
-            Ok(source) => {
-                let file = run.cx.dockerfile(&source);
-                let place = Place::File(source.id);
-                run.traced(build.span, format!("builds `{}`", source.path), |run| {
-                    pulls(run, build, &file, &place, source.path.as_str());
-                });
-            }
-            Err(why) => {
-                let what = format!("build of `{}`", run.show(&build.context));
-                run.opaque(build.span, what, why, By::Dockerfile);
-            }
-        },
     });
     if done.is_none() {
         run.opaque(
@@ -146,6 +150,67 @@ pub fn build(run: &mut JobRun<'_>, build: &Build) {
         }
     }
 }
+
+/// What a Dockerfile pulls that is written in place.
+fn written_here(run: &mut JobRun<'_>, build: &Build, inline: &Mapped) {
+    let file = reader::read(&inline.text);
+    for fault in &file.faults {
+        let span = inline.span(fault.at, fault.at);
+        let source = run.cx.sources.get(span.file);
+        run.cx
+            .note_unread(&source, span.start, fault.message.clone());
+    }
+    let place = Place::Inline(inline);
+    pulls(run, build, &file, &place, "the Dockerfile written here");
+}
+
+/// What one pulls that the job has written; with `several`, where its conditions hold.
+fn of_made(run: &mut JobRun<'_>, build: &Build, made: &Made, several: bool) {
+    let guards: &[Guard] = if several { &made.guards } else { &[] };
+    run.guarded_by(guards, |run| match &made.text {
+        Some(text) => run.traced(
+            build.span,
+            "builds a Dockerfile that the job has written",
+            |run| {
+                written_here(run, build, text);
+            },
+        ),
+        None => {
+            let what = format!("build of `{}`", run.show(&build.context));
+            let why = "what the job writes to its Dockerfile is known only when it runs";
+            run.opaque(build.span, what, why, By::Dockerfile);
+        }
+    });
+}
+
+/// What the job may have written to the Dockerfile of a build, the last first; whether it is one of them for sure.
+fn made(run: &JobRun<'_>, build: &Build) -> (Vec<Made>, bool) {
+    if is_remote(build.context.as_str()) {
+        return (Vec::new(), false);
+    }
+    if let Some(path) = &build.dockerfile {
+        return run.made(path);
+    }
+    let folder = Some(build.context.as_str()).filter(|folder| !folder.is_empty());
+    let folder = folder.unwrap_or(".");
+    let mut found = Vec::new();
+    for name in NAMES {
+        let path = Text::from(format!("{folder}/{name}"));
+        let (made, is_sure) = run.made(&path);
+        found.extend(made);
+        // One of the repository goes before those that are looked for after it.
+        let stands = run
+            .resolve(&path)
+            .is_some_and(|path| run.cx.sources.exists(&path));
+        if is_sure || stands {
+            return (found, is_sure);
+        }
+    }
+    (found, false)
+}
+
+/// How a Dockerfile is called. The second is BuildKit's own fallback, the third podman's.
+const NAMES: [&str; 3] = ["Dockerfile", "dockerfile", "Containerfile"];
 
 /// The images that outputs of a build make here: `type=image,name=app`, `type=docker,"name=app,app:1"`.
 pub(crate) fn names_of_outputs(outputs: &[Text]) -> Vec<Text> {
@@ -210,9 +275,7 @@ fn find(run: &JobRun<'_>, build: &Build) -> Result<Rc<Source>, String> {
         return Err("its context comes from standard input".to_owned());
     }
     let folder = resolve(run, &build.context, "its context")?;
-    // The second is BuildKit's own fallback, the third podman's.
-    let names = ["Dockerfile", "dockerfile", "Containerfile"];
-    let paths: Vec<RepoPath> = names.iter().filter_map(|name| folder.join(name)).collect();
+    let paths: Vec<RepoPath> = NAMES.iter().filter_map(|name| folder.join(name)).collect();
     load(run, &paths)
 }
 

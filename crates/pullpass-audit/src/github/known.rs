@@ -574,11 +574,13 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
         run.cwd = Cwd::Inside(RepoPath::root());
     }
     let in_context = spec.file_in_context || from_git.is_some();
+    let committed = from_git.is_some();
     let context = match from_git {
         Some(sub) => sub,
         None => local(run, inputs, &context),
     };
     let mut build = Build::of(span, context);
+    build.committed = committed;
     let base = build.context.as_str().trim_end_matches('/').to_owned();
     let path_of = |file: &Text| {
         if in_context && base != "." {

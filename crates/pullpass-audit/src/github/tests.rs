@@ -114,6 +114,34 @@ fn job(body: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_dockerfile_that_a_step_writes_is_built_in_later_ones() {
+    let seen = job(r#"
+steps:
+  - run: |
+      echo 'FROM postgres:17' > Dockerfile
+      printf 'FROM busybox\n' > "$RUNNER_TEMP/Dockerfile.x"
+  - run: docker build .
+  - uses: docker/build-push-action@v6
+    with: {context: .}
+  - uses: docker/build-push-action@v6
+    with: {context: ., file: "${{ runner.temp }}/Dockerfile.x"}
+  - uses: docker/build-push-action@v6
+  - uses: docker/build-push-action@v6
+    with: {context: ., file: other}
+"#);
+    assert_eq!(
+        seen,
+        [
+            "dockerfile postgres:17 client",
+            "dockerfile postgres:17 client",
+            "opaque build of `.`",
+            "opaque build of `.`",
+            "opaque build of `.`",
+        ]
+    );
+}
+
+#[test]
 fn container_services_and_docker_actions_come_before_the_first_step() {
     let seen = job(r#"
 steps:

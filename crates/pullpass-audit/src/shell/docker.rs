@@ -400,8 +400,6 @@ impl Shell {
         };
         if let Some(Input::Known(text)) = input {
             build.inline = Some(text.as_ref().clone());
-        } else if let Some(written) = file.and_then(|file| self.written_file(run, &file.text)) {
-            build.inline = Some(written);
         }
         build.args = arguments(&parsed);
         build.target = parsed.value(&["--target"]).map(|arg| arg.text.clone());
@@ -452,13 +450,6 @@ impl Shell {
             }
         }
         dockerfile::build(run, &build);
-    }
-
-    /// A file that the script wrote itself.
-    fn written_file(&self, run: &JobRun<'_>, path: &Text) -> Option<Mapped> {
-        let path = self.locate(run, path)?;
-        let written = self.written.borrow();
-        written.get(&path).map(|text| text.as_ref().clone())
     }
 
     fn bake(&mut self, run: &mut JobRun<'_>, args: &[Arg], span: Span) {

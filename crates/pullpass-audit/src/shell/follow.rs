@@ -317,6 +317,7 @@ impl Shell {
                     self.recipes(run, &request, name);
                 }
             }
+            "tox" => self.tox(run, call),
             "go" => return self.go_tool(run, call),
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
             "turbo" | "lerna" | "nx" => self.workspace_runner(run, name, call),
@@ -1006,7 +1007,7 @@ fn files_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
 
 /// The folders of the repository that one of which a part is unknown may be, as far as they are looked for; the path is
 /// one from its root. What has to do with the machine's own folders is none of them.
-fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
+pub(super) fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPath> {
     let shown = run.show(given);
     if ["mktemp", "TEMP", "TMP", "HOME"]
         .iter()

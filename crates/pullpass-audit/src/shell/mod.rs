@@ -34,6 +34,7 @@ mod pattern;
 mod redirect;
 pub(crate) mod suites;
 mod tools;
+mod tox;
 mod trigger;
 mod unread;
 mod windows;

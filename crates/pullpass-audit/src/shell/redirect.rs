@@ -214,7 +214,9 @@ impl Shell {
     }
 
     /// What a command prints is kept as the text of a file, for whatever reads it.
-    fn keep(&self, run: &JobRun<'_>, target: &Target, printed: &Input, span: Span) {
+    fn keep(&self, run: &mut JobRun<'_>, target: &Target, printed: &Input, span: Span) {
+        let path = self.path(run, &target.path);
+        run.make(&path, printed.known(), target.append, span);
         let (Some(path), Some(text)) = (self.locate(run, &target.path), printed.known()) else {
             return;
         };

@@ -4,6 +4,7 @@
 //! Which programs run tests, and in which files of a project a dependency stands, is data
 //! (`[[suite]]` in `data/tools.toml`). The code of the tests is not read, but for what Go's imports.
 
+mod dotnet;
 pub(crate) mod go;
 pub(crate) mod gradle;
 
@@ -14,13 +15,13 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::exec::Call;
-use super::follow::unread_program;
+use super::follow::{folders_that_may_be, unread_program};
 use super::{Arg, Shell, tools};
 use crate::context::Context;
 use crate::effect::{By, Freshness, Kind};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Source, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Text, is_hole, may_be};
 
 /// Folders that are looked into for one run of tests.
 const MAX_FOLDERS: usize = 256;
@@ -70,9 +71,24 @@ pub(super) struct Suite {
     /// Words that run them, one of which must be there; none where the program does nothing else.
     #[serde(default)]
     words: Vec<String>,
-    /// Words that leave them out: one, alone or with `=…`, or a flag and what it leaves out.
+    /// Words that leave them out: one, alone or with `=…`.
     #[serde(default)]
     unless: Vec<String>,
+    /// The words are what is run, and one that is not known may be any of them.
+    #[serde(default)]
+    may_be_any: bool,
+    /// Each word is a command with words of its own, or several: `"testOnly a.B; it/test"`.
+    #[serde(default)]
+    commands: bool,
+    /// Flags that have their value in the next word, with spaces between them.
+    #[serde(default)]
+    values: String,
+    /// Those of them that say where the project is: its folder, or a file in it.
+    #[serde(default)]
+    folder_in: Vec<String>,
+    /// The project is that of the nearest folder above with one of the files, where the working folder has none.
+    #[serde(default)]
+    above: bool,
     /// Files of which one is in the folder where they are run, if it is there at all.
     #[serde(default)]
     needs: Vec<String>,
@@ -89,6 +105,9 @@ pub(super) struct Suite {
     /// An element of XML in which it does not count: a version is named there, and nothing used.
     #[serde(default)]
     outside: String,
+    /// It stands in quotes.
+    #[serde(default)]
+    in_quotes: bool,
     /// A line begins with what the dependency is for, as Gradle's `testImplementation`.
     #[serde(default)]
     configurations: bool,
@@ -130,6 +149,8 @@ pub(crate) struct Mention {
     place: Span,
     /// A source set of Gradle's other than `test`, which its task is named for.
     source_set: Option<EcoString>,
+    /// It is for the tests of the one project of Gradle's whose build file it stands in.
+    own_tests: bool,
     /// It stands in a profile of Maven's.
     in_profile: bool,
     /// For a plugin of Maven's, the number of the first phase that a goal of it is bound to.
@@ -149,38 +170,38 @@ impl Shell {
 }
 
 fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, suite: &Suite) {
-    let Cwd::Inside(folder) = &run.cwd else {
+    let mut args = match suite.commands {
+        true => call.rest().iter().flat_map(commands_in).collect(),
+        false => call.rest().to_vec(),
+    };
+    for name in &suite.words_in {
+        let value = run.env.get(name.as_str()).map_or("", Text::as_str);
+        let words = value.split_whitespace();
+        args.extend(words.map(|word| Arg::new(Text::from(word), call.span)));
+    }
+    let args = joined(args);
+    let args = args.as_slice();
+    if let Cwd::Partly(given) = &run.cwd {
+        let folders = folders_that_may_be(run, given);
+        return in_one_of(run, name, call.span, args, number, suite, &folders);
+    }
+    let Some(folder) = &suite.folder(run, args) else {
         return;
     };
-    let folder = &folder.clone();
-    let by_task = suite.configurations && suite.plugin.is_none();
-    if by_task {
+    if suite.by_task() {
         gradle::tasks(run, folder, suite, call);
     }
     let alone = |plugin: &Plugin| plugin.without_engine || plugin.opaque.is_empty();
     if !run.has_engine && !suite.plugin.as_ref().is_some_and(alone) {
         return;
     }
-    let mut args = call.rest().to_vec();
-    for name in &suite.words_in {
-        let value = run.env.get(name.as_str()).map_or("", Text::as_str);
-        let words = value.split_whitespace();
-        args.extend(words.map(|word| Arg::new(Text::from(word), call.span)));
-    }
-    let args = args.as_slice();
     if !suite.may_be_run_by(args) {
         return;
     }
-    let found = run.cx.mentions_of(folder, number, suite);
-    let own =
-        |mention: &Mention| by_task && run.cx.gradle(folder, suite).tests(run.cx, args, mention);
-    let mut found = found.iter();
-    let Some(&Mention { place, .. }) = found.find(|m| suite.runs(args, m) || own(m)) else {
+    let found = suite.found_by(run, name, folder, args, number);
+    let Some((place, unknown)) = found else {
         return;
     };
-    if name == "go" && !go::may_start_containers(run, folder, args) {
-        return;
-    }
     if let Some(plugin) = &suite.plugin {
         plugin.emit(run, place, call.span);
         return;
@@ -195,21 +216,50 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
         Some(prefix) => prefix.clone(),
         None => Text::default(),
     };
-    run.traced(
-        call.span,
-        "runs the tests of a project that uses Testcontainers",
-        |run| {
-            if has_ryuk {
-                image.push("testcontainers/ryuk:");
-                let version = run.cx.holes.of("?", HoleKind::Expression);
-                image.push(version.as_str());
-                run.docker_pull(place, image, By::Run, Freshness::Missing);
-            } else {
-                let why = "the images that the code of the tests names are not read";
-                run.opaque(place, "Testcontainers", why, By::Run);
-            }
-        },
-    );
+    let note = match unknown {
+        Some(_) => "may run the tests of a project that uses Testcontainers",
+        None => "runs the tests of a project that uses Testcontainers",
+    };
+    run.traced(call.span, note, |run| {
+        if let Some(words) = unknown {
+            let shown = run.show(&words);
+            let why = format!("what is run, `{shown}`, is known only when the job runs");
+            run.opaque(place, "Testcontainers", why, By::Run);
+        } else if has_ryuk {
+            image.push("testcontainers/ryuk:");
+            let version = run.cx.holes.of("?", HoleKind::Expression);
+            image.push(version.as_str());
+            run.docker_pull(place, image, By::Run, Freshness::Missing);
+        } else {
+            let why = "the images that the code of the tests names are not read";
+            run.opaque(place, "Testcontainers", why, By::Run);
+        }
+    });
+}
+
+/// Tests that are run in one of these folders, and it is not known in which: unknown, where those of one start containers.
+fn in_one_of(
+    run: &mut JobRun<'_>,
+    name: &str,
+    span: Span,
+    args: &[Arg],
+    number: usize,
+    suite: &Suite,
+    folders: &[RepoPath],
+) {
+    if !run.has_engine || suite.plugin.is_some() || !suite.may_be_run_by(args) {
+        return;
+    }
+    let mut folders = folders.iter().take_while(|_| run.cx.spend());
+    let found = folders.find_map(|folder| suite.found_by(run, name, folder, args, number));
+    let Some((place, _)) = found.filter(|_| run.env.get("TC_CLOUD_TOKEN").is_none()) else {
+        return;
+    };
+    let why = run.why_elsewhere();
+    let note = "may run the tests of a project that uses Testcontainers";
+    run.traced(span, note, |run| {
+        run.opaque(place, "Testcontainers", why, By::Run);
+    });
 }
 
 impl Plugin {
@@ -236,25 +286,153 @@ impl Suite {
         }
     }
 
+    /// Whether the words are tasks of Gradle's.
+    fn by_task(&self) -> bool {
+        self.configurations && self.plugin.is_none()
+    }
+
+    /// Where the project is that a command line is about; `None` where that is not of the repository.
+    fn folder(&self, run: &JobRun<'_>, args: &[Arg]) -> Option<RepoPath> {
+        let mut flags = self.folder_in.iter();
+        let given = flags.find_map(|flag| {
+            let mut all = args.iter().enumerate();
+            all.find_map(|(at, arg)| {
+                let rest = arg.as_str().strip_prefix(flag.as_str())?;
+                match rest.strip_prefix('=') {
+                    Some(value) => Some(Text::from(value)),
+                    None if rest.is_empty() => Some(args.get(at + 1)?.text.clone()),
+                    None => None,
+                }
+            })
+        });
+        let Some(given) = given.filter(Text::is_known) else {
+            return run.cwd.inside().cloned();
+        };
+        let path = run.resolve(&given)?;
+        let is_folder = !run.cx.sources.tree().list(&path).is_empty();
+        Some(if is_folder { path } else { path.parent() })
+    }
+
+    /// The folder whose files say what is tested in this one.
+    fn project(&self, cx: &Context<'_>, folder: &RepoPath) -> RepoPath {
+        let found = self
+            .above
+            .then(|| nearest(cx, folder, |name| self.is_file(name)));
+        found.flatten().unwrap_or_else(|| folder.clone())
+    }
+
+    /// What in a command line says what is run: neither a flag nor the value of one.
+    fn words_of<'a>(&self, args: &'a [Arg]) -> Vec<&'a Arg> {
+        let mut words = Vec::new();
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let text = arg.as_str();
+            if self.values.split(' ').any(|flag| flag == text) {
+                args.next();
+            } else if !text.starts_with(['-', '+']) && !text.is_empty() {
+                words.push(arg);
+            }
+        }
+        words
+    }
+
+    /// The words that may be any, where no other says what is run.
+    fn unknown_words<'a>(&self, args: &'a [Arg]) -> Vec<&'a Arg> {
+        if !self.may_be_any {
+            return Vec::new();
+        }
+        let words = self.words_of(args).into_iter();
+        let mut words: Vec<&Arg> = words.filter(|word| word.as_str() != "clean").collect();
+        if !words.iter().all(|word| word.as_str().contains(is_hole)) {
+            words.clear();
+        }
+        words
+    }
+
+    /// Where it is said that the tests which a command line runs start containers; with the words that
+    /// may be what runs them, where nothing else does.
+    fn found(
+        &self,
+        run: &JobRun<'_>,
+        folder: &RepoPath,
+        args: &[Arg],
+        mentions: &[Mention],
+    ) -> Option<(Span, Option<Text>)> {
+        if mentions.is_empty() {
+            return None;
+        }
+        let gradle = (self.by_task()).then(|| gradle::Asked::of(run.cx, self, folder, args));
+        let runs = |mention: &&Mention| match &gradle {
+            Some(asked) => asked.runs(mention),
+            None => self.runs(args, mention),
+        };
+        if let Some(mention) = mentions.iter().find(runs) {
+            return Some((mention.place, None));
+        }
+        let may_run = |word: &str, mention: &Mention| {
+            let task = word.rsplit(':').next().unwrap_or(word);
+            let is = |name: &str| task.chars().all(is_hole) || may_be(task, name);
+            match &mention.source_set {
+                Some(set) => is(set),
+                None => self.words.iter().any(|name| is(name)),
+            }
+        };
+        self.unknown_words(args).into_iter().find_map(|word| {
+            let mention = mentions.iter().find(|mention| {
+                let left_out = gradle
+                    .as_ref()
+                    .is_some_and(|asked| asked.leaves_out(mention));
+                !mention.in_profile && !left_out && may_run(word.as_str(), mention)
+            })?;
+            Some((mention.place, Some(word.text.clone())))
+        })
+    }
+
+    /// The same, of a program of this name in a folder.
+    fn found_by(
+        &self,
+        run: &JobRun<'_>,
+        name: &str,
+        folder: &RepoPath,
+        args: &[Arg],
+        number: usize,
+    ) -> Option<(Span, Option<Text>)> {
+        match name {
+            "go" | "gotestsum" | "ginkgo" => {
+                let asked = go::Asked::of(name, args);
+                let modules = go::modules(run.cx, folder, asked.as_ref());
+                modules.into_iter().find_map(|module| {
+                    let found = run.cx.mentions_of(&module, number, self);
+                    let mention = found.iter().find(|m| self.runs(args, m))?;
+                    let starts = go::may_start_containers(run, &module, folder, asked.as_ref());
+                    starts.then_some((mention.place, None))
+                })
+            }
+            "dotnet" => {
+                let found = dotnet::mentions(run.cx, folder, args, number, self);
+                self.found(run, folder, args, &found)
+            }
+            _ => {
+                let project = self.project(run.cx, folder);
+                let found = run.cx.mentions_of(&project, number, self);
+                self.found(run, folder, args, &found)
+            }
+        }
+    }
+
     /// Whether nothing in the command line says that no tests are run.
     fn may_be_run_by(&self, args: &[Arg]) -> bool {
-        let leaves_out = |at: usize, arg: &Arg| {
+        let leaves_out = |arg: &Arg| {
             let text = arg.as_str();
             let word = text.split_once('=').map_or(text, |(word, _)| word);
-            self.unless
-                .iter()
-                .any(|unless| match unless.split_once(' ') {
-                    Some((flag, left_out)) => {
-                        flag == text && args.get(at + 1).is_some_and(|next| is(next, left_out))
-                    }
-                    None => unless == word && !text.ends_with("=false"),
-                })
+            let is_said = self.unless.iter().any(|unless| unless == word);
+            is_said && !text.ends_with("=false")
         };
         let says_which = self.words.is_empty()
             || self.configurations
-            || args.iter().any(|arg| self.is_word(arg));
-        let mut all = args.iter().enumerate();
-        says_which && !all.any(|(at, arg)| leaves_out(at, arg))
+            || args.iter().any(|arg| self.is_word(arg))
+            || !self.unknown_words(args).is_empty();
+        says_which && !args.iter().any(leaves_out)
     }
 
     /// Whether the tests that a mention is about are run.
@@ -269,10 +447,7 @@ impl Suite {
         if self.bound && !reaches(args, mention.phase) {
             return false;
         }
-        match &mention.source_set {
-            Some(task) => args.iter().any(|arg| is(arg, task)),
-            None => self.words.is_empty() || args.iter().any(|arg| self.is_word(arg)),
-        }
+        self.words.is_empty() || args.iter().any(|arg| self.is_word(arg))
     }
 
     /// The number of the first phase that a goal is bound to of the plugin whose name a text begins with; `None` where none
@@ -309,7 +484,7 @@ impl Suite {
     }
 
     fn is_word(&self, arg: &Arg) -> bool {
-        self.words.iter().any(|word| is(arg, word))
+        self.words.iter().any(|word| is(arg.as_str(), word))
     }
 
     /// What the files in `folder`, and not far below it, say.
@@ -321,6 +496,9 @@ impl Suite {
             let is_enough = |mention: &Mention| mention.phase == 0 && !mention.in_profile;
             self.configurations || !found.iter().any(is_enough)
         });
+        if self.by_task() {
+            gradle::mentions_of_conventions(cx, self, folder, &mut found);
+        }
         found
     }
 
@@ -396,6 +574,8 @@ impl Suite {
         );
         let (mut end, mut inside, mut in_comment) = (0, false, false);
         let mut in_profile = false;
+        // What the block begins with that a line of a build file of Gradle's is in.
+        let mut block = "";
         let comment: Option<(&str, &str)> = match self.outside.is_empty() {
             false => Some(("<!--", "-->")),
             true => self.configurations.then_some(("/*", "*/")),
@@ -403,6 +583,9 @@ impl Suite {
         for line in text.split_inclusive('\n') {
             let begin = end;
             end += line.len();
+            if self.configurations && line.starts_with(char::is_alphabetic) {
+                block = line;
+            }
             let mention = name.find(line.as_bytes());
             let before = line.get(..mention.unwrap_or(line.len())).unwrap_or(line);
             let now_inside = is_inside(before, &opens, &closes, inside);
@@ -427,16 +610,22 @@ impl Suite {
                 || is_version
                 || self.bound && phase.is_none()
                 || !self.not_with.is_empty() && line.contains(&self.not_with)
+                || self.in_quotes && before.matches('"').count() % 2 == 0
             {
                 continue;
             }
-            let source_set = match self.configurations {
-                false => None,
-                true => match source_set_of(text.get(..begin).unwrap_or_default(), line) {
-                    Some(set) => set,
-                    None => continue,
-                },
-            };
+            let (mut source_set, mut own_tests) = (None, false);
+            if self.configurations {
+                let above = text.get(..begin).unwrap_or_default();
+                let Some(set) = source_set_of(above, before) else {
+                    continue;
+                };
+                let is_shared = matches!(set, "" | "testFixtures");
+                source_set = (!is_shared && set != "test").then(|| EcoString::from(set));
+                own_tests = !is_shared
+                    && block.starts_with("dependencies")
+                    && gradle::is_of_a_project(&source.path);
+            }
             let offset = |within: usize| u32::try_from(begin + within).ok();
             let (Some(start), Some(stop)) = (offset(at), offset(at + self.mentions.len())) else {
                 continue;
@@ -444,6 +633,7 @@ impl Suite {
             let is_this = |mention: &Mention| {
                 (!self.configurations || mention.place.file == source.id)
                     && mention.source_set == source_set
+                    && mention.own_tests == own_tests
                     && mention.in_profile == now_in_profile
                     && mention.phase <= phase.unwrap_or_default()
             };
@@ -456,6 +646,7 @@ impl Suite {
                 found.push(Mention {
                     place,
                     source_set,
+                    own_tests,
                     in_profile: now_in_profile,
                     phase: phase.unwrap_or_default(),
                 });
@@ -464,9 +655,47 @@ impl Suite {
     }
 }
 
+/// The words of a command line with a property of Java's in one of them: `-D skipTests` is `-DskipTests`.
+fn joined(args: Vec<Arg>) -> Vec<Arg> {
+    let is_flag = |arg: &Arg| matches!(arg.as_str(), "-D" | "--define");
+    if !args.iter().any(is_flag) {
+        return args;
+    }
+    let mut out = Vec::with_capacity(args.len());
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        match args.as_slice().first() {
+            Some(next) if is_flag(&arg) => {
+                let text = Text::from(format!("-D{}", next.as_str()));
+                out.push(Arg::new(text, arg.span));
+                args.next();
+            }
+            _ => out.push(arg),
+        }
+    }
+    out
+}
+
+/// The names of sbt's commands in one word. Behind a version, `++2.13`, stands another command
+/// (<https://www.scala-sbt.org/1.x/docs/Command-Line-Reference.html>).
+fn commands_in(arg: &Arg) -> Vec<Arg> {
+    let mut found = Vec::new();
+    for command in arg.as_str().split(';') {
+        let mut words = command
+            .split_whitespace()
+            .skip_while(|word| word.starts_with("++"));
+        found.extend(
+            words
+                .next()
+                .map(|word| Arg::new(Text::from(word), arg.span)),
+        );
+    }
+    found
+}
+
 /// Whether a word of a command line is this one, or the task of that name of some project.
-fn is(arg: &Arg, word: &str) -> bool {
-    let before = arg.as_str().strip_suffix(word);
+fn is(arg: &str, word: &str) -> bool {
+    let before = arg.strip_suffix(word);
     before.is_some_and(|before| before.is_empty() || before.ends_with([':', '/']))
 }
 
@@ -526,17 +755,23 @@ fn is_inside(text: &str, opens: &str, closes: &str, inside: bool) -> bool {
     }
 }
 
-/// For which source set of Gradle's a line declares a dependency; `None` where it does not, as in a
-/// list of versions. What it begins with may stand some lines before, in the text `before`.
+/// What stands in a line behind what opens a block, or ends a statement: `dependencies { api(`.
+fn behind_brace(line: &str) -> &str {
+    let mut all = line.rmatch_indices(['{', ';']);
+    let found = all.find(|(at, _)| !line.get(..*at).unwrap_or_default().ends_with('$'));
+    found.map_or(line, |(at, _)| line.get(at + 1..).unwrap_or_default())
+}
+
+/// For which source set of Gradle's a line declares a dependency, `""` for the main one; `None` where it does not, as in a
+/// list of versions. The line ends where the dependency is named. What it begins with may stand some lines before, in the text `before`.
 /// <https://docs.gradle.org/current/userguide/java_plugin.html#tab:configurations>
-#[allow(
-    clippy::option_option,
-    reason = "no declaration, and one for the tests that every project has, are two things"
-)]
-fn source_set_of(before: &str, line: &str) -> Option<Option<EcoString>> {
+fn source_set_of<'t>(before: &'t str, line: &'t str) -> Option<&'t str> {
     let above = before.lines().rev().take(ABOVE);
-    for line in std::iter::once(line).chain(above) {
+    for line in std::iter::once(behind_brace(line)).chain(above) {
         let line = line.trim_start();
+        // `"itImplementation"(libs.x)`
+        let quoted = line.strip_prefix('"').filter(|rest| rest.contains("\"("));
+        let line = quoted.unwrap_or(line);
         let end = line.find(|c: char| !c.is_ascii_alphanumeric());
         let word = line.get(..end.unwrap_or(line.len()))?;
         // `platform("…")`, `libs.…`, `"…"`
@@ -545,11 +780,30 @@ fn source_set_of(before: &str, line: &str) -> Option<Option<EcoString>> {
         }
         let lower = word.to_ascii_lowercase();
         let suffix = CONFIGURATIONS.iter().find(|c| lower.ends_with(*c))?;
-        let set = word.get(..word.len() - suffix.len())?;
-        let is_main = matches!(set, "" | "test" | "testFixtures");
-        return Some((!is_main).then(|| EcoString::from(set)));
+        return word.get(..word.len() - suffix.len());
     }
     None
+}
+
+/// The nearest folder, from this one upwards, in which there is something of such a name. Nothing is known of what is
+/// around a folder that the repository does not have.
+pub(super) fn nearest(
+    cx: &Context<'_>,
+    folder: &RepoPath,
+    is_it: impl Fn(&str) -> bool,
+) -> Option<RepoPath> {
+    let mut at = folder.clone();
+    loop {
+        let names = cx.sources.tree().list(&at);
+        if names.iter().any(|name| is_it(name)) {
+            return Some(at);
+        }
+        let is_last = at.is_root() || at.parent().elsewhere() != folder.elsewhere();
+        if names.is_empty() || is_last || !cx.spend() {
+            return None;
+        }
+        at = at.parent();
+    }
 }
 
 impl Context<'_> {

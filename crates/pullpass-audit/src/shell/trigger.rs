@@ -19,7 +19,7 @@ thread_local! {
 
 /// What may lead to a pull wherever it stands: clients, other scripts, and what hands values on to later
 /// steps. Variables in capitals hold the names of clients: `$DOCKER`.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "docker",
     "podman",
     "nerdctl",
@@ -28,6 +28,7 @@ const PARTS: [&str; 12] = [
     "_ENV",
     ".sh",
     "container_",
+    "Containerfile",
     "builder_engine",
     "oci_",
     "get-login",

@@ -9,6 +9,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use super::nearest;
 use crate::context::Context;
 use crate::run::JobRun;
 use crate::shell::Arg;
@@ -49,7 +50,8 @@ const MAX_CONSTRAINT: usize = 500;
 
 /// Flags of `go test` that have their value in the next word (<https://pkg.go.dev/cmd/go>: "Build and test
 /// caching", "Testing flags"; `go help build`).
-const WITH_VALUE: [&str; 42] = [
+const WITH_VALUE: [&str; 43] = [
+    "C",
     "asmflags",
     "bench",
     "benchtime",
@@ -94,6 +96,75 @@ const WITH_VALUE: [&str; 42] = [
     "vet",
 ];
 
+/// The same of gotestsum's own.
+const GOTESTSUM_WITH_VALUE: [&str; 17] = [
+    "f",
+    "format",
+    "format-icons",
+    "hide-summary",
+    "jsonfile",
+    "jsonfile-timing-events",
+    "junitfile",
+    "junitfile-project-name",
+    "junitfile-testcase-classname",
+    "junitfile-testsuite-name",
+    "max-fails",
+    "no-summary",
+    "packages",
+    "post-run-command",
+    "rerun-fails-max-attempts",
+    "rerun-fails-max-failures",
+    "rerun-fails-report",
+];
+
+/// The same of Ginkgo's (<https://onsi.github.io/ginkgo/#running-specs>).
+const GINKGO_WITH_VALUE: [&str; 41] = [
+    "after-run-hook",
+    "afterSuiteHook",
+    "asmflags",
+    "blockprofile",
+    "blockprofilerate",
+    "compilers",
+    "covermode",
+    "coverpkg",
+    "coverprofile",
+    "cpuprofile",
+    "flake-attempts",
+    "focus",
+    "focus-file",
+    "gccgoflags",
+    "gcflags",
+    "grace-period",
+    "json-report",
+    "junit-report",
+    "label-filter",
+    "ldflags",
+    "memprofile",
+    "mod",
+    "must-pass-repeatedly",
+    "mutexprofile",
+    "nodes",
+    "output-dir",
+    "output-interceptor-mode",
+    "poll-progress-after",
+    "poll-progress-interval",
+    "procs",
+    "repeat",
+    "sem-ver-filter",
+    "seed",
+    "skip",
+    "skip-file",
+    "skip-package",
+    "skipPackage",
+    "slow-spec-threshold",
+    "teamcity-report",
+    "timeout",
+    "vet",
+];
+
+/// Packages that are named in one command line and looked for in a workspace.
+const MAX_NAMED: usize = 64;
+
 /// Systems and processors that a file's name may end in (`x_windows.go`), but for those of most runners
 /// (<https://pkg.go.dev/internal/syslist>).
 const OTHERS: [&str; 21] = [
@@ -137,27 +208,57 @@ pub(crate) struct Module {
     packages: HashMap<String, Vec<File>>,
 }
 
-/// Whether a call of `go test` in the folder of a module may run tests that start containers. `true` where
+/// The modules whose tests may be run in a folder: the one that it is of, and those of packages that are named by their
+/// folders where a workspace has several (<https://go.dev/ref/mod#workspaces>).
+pub(super) fn modules(cx: &Context<'_>, folder: &RepoPath, asked: Option<&Asked>) -> Vec<RepoPath> {
+    let root_of = |folder: &RepoPath| nearest(cx, folder, |name| name == "go.mod");
+    let own = root_of(folder);
+    let mut all: Vec<RepoPath> = own.into_iter().collect();
+    let packages = asked.map_or(&[][..], |asked| &asked.packages);
+    if packages.is_empty() || nearest(cx, folder, |name| name == "go.work").is_none() {
+        return all;
+    }
+    for package in packages.iter().take(MAX_NAMED) {
+        let before = package.split("...").next().unwrap_or(package);
+        if let Some(root) = folder.join(before).and_then(|path| root_of(&path))
+            && !all.contains(&root)
+        {
+            all.push(root);
+        }
+    }
+    all
+}
+
+/// Whether a call that runs tests in a folder may run some of a module that start containers. `true` where
 /// that cannot be told.
-pub(super) fn may_start_containers(run: &JobRun<'_>, folder: &RepoPath, args: &[Arg]) -> bool {
+pub(super) fn may_start_containers(
+    run: &JobRun<'_>,
+    root: &RepoPath,
+    folder: &RepoPath,
+    asked: Option<&Asked>,
+) -> bool {
     // Flags for each call of `go`: <https://pkg.go.dev/cmd/go#hdr-Environment_variables>.
     let flags = run.env.get("GOFLAGS").map_or("", |flags| flags.as_str());
     if flags.contains("-tags") || flags.contains(is_hole) {
         return true;
     }
     let cx = run.cx;
-    let known = cx.go_modules.borrow().get(folder).cloned();
+    let known = cx.go_modules.borrow().get(root).cloned();
     let module = known.unwrap_or_else(|| {
-        let module = Module::read(cx, folder).map(Into::into);
+        let module = Module::read(cx, root).map(Into::into);
         let mut all = cx.go_modules.borrow_mut();
-        all.insert(folder.clone(), Option::clone(&module));
+        all.insert(root.clone(), Option::clone(&module));
         module
     });
-    let (Some(module), Some(asked)) = (module, Asked::of(args)) else {
+    let (Some(module), Some(asked)) = (module, asked) else {
         return true;
     };
+    let patterns = asked.patterns(&module.name, root, folder);
     let mut packages = module.packages.iter();
-    packages.any(|(name, files)| asked.names(name, &module.name) && module.starts(files, &asked))
+    packages.any(|(name, files)| {
+        let is_named = patterns.iter().any(|pattern| names(pattern, name));
+        is_named && module.starts(files, asked)
+    })
 }
 
 impl Module {
@@ -373,16 +474,9 @@ fn program_of_call(line: &str) -> Option<&'static str> {
 
 /// The module that a folder is of: its root, and its name.
 fn module_above(cx: &Context<'_>, folder: &RepoPath) -> Option<(RepoPath, String)> {
-    let mut at = folder.clone();
-    loop {
-        if let Ok(source) = cx.sources.load(&at.join("go.mod")?) {
-            return Some((at, module_name(&source.text)?));
-        }
-        if at.is_root() || !cx.spend() {
-            return None;
-        }
-        at = at.parent();
-    }
+    let root = nearest(cx, folder, |name| name == "go.mod")?;
+    let source = cx.sources.load(&root.join("go.mod")?).ok()?;
+    Some((root, module_name(&source.text)?))
 }
 
 /// The folder of a package that is named in full, where it is of the module that is worked in.
@@ -409,7 +503,7 @@ fn is_of_other_system(name: &str) -> bool {
 }
 
 /// What a command line asks for.
-struct Asked {
+pub(super) struct Asked {
     /// `./...`, `./pkg/x`; none: the folder itself.
     packages: Vec<String>,
     /// `None`: which tags it gives is not known.
@@ -417,20 +511,87 @@ struct Asked {
 }
 
 impl Asked {
-    /// `None` where it cannot be told.
-    fn of(args: &[Arg]) -> Option<Self> {
-        let mut asked = Self {
-            packages: Vec::new(),
-            tags: Some(Vec::new()),
-        };
-        let mut args = args.iter().map(|arg| arg.as_str());
-        args.find(|arg| *arg == "test")?;
+    /// What a call of a program that runs tests asks for. `None` where it cannot be told.
+    pub(super) fn of(program: &str, args: &[Arg]) -> Option<Self> {
+        let args: Vec<&str> = args.iter().map(Arg::as_str).collect();
+        match program {
+            "go" => {
+                let at = args.iter().position(|arg| *arg == "test")?;
+                Self::default().with(args.get(at + 1..)?, &WITH_VALUE, "")
+            }
+            "gotestsum" => Self::of_gotestsum(&args),
+            _ => {
+                let recurses = |arg: &&str| matches!(*arg, "-r" | "--r" | "-recurse" | "--recurse");
+                let rest = match args.first() {
+                    Some(&("run" | "watch")) => args.get(1..)?,
+                    _ => args.as_slice(),
+                };
+                // What stands behind is for the tests.
+                let own = rest.split(|arg| *arg == "--").next()?;
+                let below = if own.iter().any(recurses) { "/..." } else { "" };
+                let mut asked = Self::default().with(own, &GINKGO_WITH_VALUE, below)?;
+                if asked.packages.is_empty() {
+                    asked.packages.push(format!(".{below}"));
+                }
+                // Tests that were built before.
+                let is_built = |package: &String| package.ends_with(".test");
+                (!asked.packages.iter().any(is_built)).then_some(asked)
+            }
+        }
+    }
+
+    /// Its own flags end where something else begins; what follows is for `go test`
+    /// (<https://pkg.go.dev/gotest.tools/gotestsum>).
+    fn of_gotestsum(args: &[&str]) -> Option<Self> {
+        let mut asked = Self::default();
+        let mut at = 0;
+        while let Some(arg) = args.get(at).filter(|arg| arg.starts_with('-')) {
+            at += 1;
+            let flag = arg.trim_start_matches('-');
+            let (name, value) = match flag.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (flag, None),
+            };
+            if flag.is_empty() {
+                break;
+            }
+            // A command of its own.
+            if name == "raw-command" {
+                return None;
+            }
+            if !GOTESTSUM_WITH_VALUE.contains(&name) {
+                continue;
+            }
+            let value = value.or_else(|| args.get(at).copied());
+            at += usize::from(!flag.contains('='));
+            if name == "packages" {
+                let all = value.unwrap_or("").split_whitespace();
+                asked.packages.extend(all.map(str::to_owned));
+            }
+        }
+        if asked
+            .packages
+            .iter()
+            .any(|package| package.contains(is_hole))
+        {
+            return None;
+        }
+        let rest = args.get(at..).unwrap_or_default();
+        if rest.is_empty() && asked.packages.is_empty() {
+            asked.packages.push("./...".to_owned());
+        }
+        asked.with(rest, &WITH_VALUE, "")
+    }
+
+    /// The same with flags and packages of a command line; `below` stands behind each of these.
+    fn with(mut self, args: &[&str], with_value: &[&str], below: &str) -> Option<Self> {
+        let mut args = args.iter().copied();
         while let Some(arg) = args.next() {
             let Some(flag) = arg.strip_prefix('-') else {
                 if arg.contains(is_hole) {
                     return None;
                 }
-                asked.packages.push(arg.to_owned());
+                self.packages.push(format!("{arg}{below}"));
                 continue;
             };
             let flag = flag.strip_prefix('-').unwrap_or(flag);
@@ -441,49 +602,46 @@ impl Asked {
             };
             match name {
                 "args" => break,
-                // In another folder.
-                "C" => return None,
                 "tags" => {
                     let value = value.or_else(|| args.next()).unwrap_or("");
                     if value.contains(is_hole) {
-                        asked.tags = None;
-                    } else if let Some(tags) = &mut asked.tags {
+                        self.tags = None;
+                    } else if let Some(tags) = &mut self.tags {
                         tags.extend(value.split([',', ' ']).map(str::to_owned));
                     }
                 }
                 _ if name.contains(is_hole) => return None,
-                _ if value.is_none() && WITH_VALUE.contains(&name) => {
+                _ if value.is_none() && with_value.contains(&name) => {
                     args.next();
                 }
                 _ => {}
             }
         }
-        Some(asked)
+        Some(self)
     }
 
-    /// Whether a package of the module is among those that are asked for.
-    fn names(&self, package: &str, module: &str) -> bool {
-        let of_module = |asked: &str| {
-            let rest = asked.strip_prefix(module)?;
-            (rest.is_empty() || rest.starts_with(['/', '.'])).then(|| format!(".{rest}"))
+    /// Which packages of a module are asked for in a folder, as paths from the module's root.
+    fn patterns(&self, module: &str, root: &RepoPath, folder: &RepoPath) -> Vec<String> {
+        let inside = |path: RepoPath| match root.is_root() {
+            true => Some(path.as_str().to_owned()),
+            false => below(path.as_str(), root.as_str()).map(str::to_owned),
         };
-        let matches = |asked: &str| {
-            let asked = of_module(asked).unwrap_or_else(|| asked.to_owned());
-            let parts = asked.split('/').filter(|part| !matches!(*part, "" | "."));
-            let asked = parts.collect::<Vec<_>>().join("/");
-            match asked.split_once("...") {
-                // `a/...` is `a` too. What stands behind the dots is not looked at.
-                Some((before, _)) => {
-                    package.starts_with(before) || before.strip_suffix('/') == Some(package)
-                }
-                None => asked == package,
-            }
+        let named = |asked: &String| {
+            let rest = asked.strip_prefix(module);
+            let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with(['/', '.']));
+            let path = match rest {
+                Some(rest) => root.join(rest.trim_start_matches('/')),
+                None => folder.join(asked),
+            };
+            inside(path?)
         };
+        // The names of files: all of the one package that they are in.
+        if self.packages.iter().any(|asked| asked.ends_with(".go")) {
+            return vec!["...".to_owned()];
+        }
         match self.packages.is_empty() {
-            true => package.is_empty(),
-            // The names of files: all of the one package that they are in.
-            false if self.packages.iter().any(|asked| asked.ends_with(".go")) => true,
-            false => self.packages.iter().any(|asked| matches(asked)),
+            true => inside(folder.clone()).into_iter().collect(),
+            false => self.packages.iter().filter_map(named).collect(),
         }
     }
 
@@ -493,6 +651,26 @@ impl Asked {
         };
         let mut rest = constraint.as_str();
         any(&mut rest, &|tag| holds(tag, tags))
+    }
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            packages: Vec::new(),
+            tags: Some(Vec::new()),
+        }
+    }
+}
+
+/// Whether a pattern is of a package, both as paths from the module's root.
+fn names(pattern: &str, package: &str) -> bool {
+    match pattern.split_once("...") {
+        // `a/...` is `a` too. What stands behind the dots is not looked at.
+        Some((before, _)) => {
+            package.starts_with(before) || before.strip_suffix('/') == Some(package)
+        }
+        None => pattern == package,
     }
 }
 

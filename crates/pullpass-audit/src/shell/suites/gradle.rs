@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use super::super::exec::Call;
 use super::super::follow::unread_program;
 use super::super::{Arg, docker};
-use super::{Mention, Suite, is};
+use super::{Mention, Suite, is, nearest};
 use crate::context::Context;
 use crate::effect::{By, Kind};
 use crate::run::JobRun;
@@ -86,25 +86,202 @@ impl Build {
         }
     }
 
-    /// Whether a command line names a task of the project's own that runs the tests that a mention is about.
-    pub(super) fn tests(&self, cx: &Context<'_>, args: &[Arg], mention: &Mention) -> bool {
-        let file = cx.sources.get(mention.place.file);
-        let folder = file.path.parent();
-        self.tasks.iter().filter(|task| task.tests).any(|task| {
+    /// Tasks of the project's own that run the tests that a mention in this folder is about.
+    fn tests<'b>(
+        &'b self,
+        folder: &RepoPath,
+        mention: &'b Mention,
+    ) -> impl Iterator<Item = &'b str> {
+        let folder = folder.clone();
+        let fits = move |task: &&Task| {
             let above = task.file.parent();
             let is_above = above.is_root()
                 || folder == above
                 || folder.as_str().starts_with(&format!("{above}/"));
             let set = mention.source_set.as_deref().unwrap_or("");
-            is_above && task.name.starts_with(set) && args.iter().any(|arg| is(arg, &task.name))
+            task.tests && is_above && task.name.starts_with(set)
+        };
+        let all = self.tasks.iter().filter(fits);
+        all.map(|task| task.name.as_str())
+    }
+}
+
+/// Flags that leave a task out (<https://docs.gradle.org/current/userguide/command_line_interface.html>).
+const LEAVE_OUT: [&str; 2] = ["-x", "--exclude-task"];
+
+/// What a command line asks for.
+pub(super) struct Asked<'a> {
+    cx: &'a Context<'a>,
+    suite: &'a Suite,
+    build: Rc<Build>,
+    /// Where it is run, and the root of that build.
+    folder: &'a RepoPath,
+    root: RepoPath,
+    tasks: Vec<&'a str>,
+    left_out: Vec<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn of(
+        cx: &'a Context<'a>,
+        suite: &'a Suite,
+        folder: &'a RepoPath,
+        args: &'a [Arg],
+    ) -> Self {
+        let is_settings = |name: &str| name.starts_with("settings.gradle");
+        let root = nearest(cx, folder, is_settings).unwrap_or_else(|| folder.clone());
+        let left_out = args.iter().enumerate().filter_map(|(at, arg)| {
+            let text = arg.as_str();
+            match text.strip_prefix("--exclude-task=") {
+                None if LEAVE_OUT.contains(&text) => Some(args.get(at + 1)?.as_str()),
+                task => task,
+            }
+        });
+        Self {
+            cx,
+            suite,
+            build: cx.gradle(folder, suite),
+            folder,
+            root,
+            tasks: suite.words_of(args).into_iter().map(Arg::as_str).collect(),
+            left_out: left_out.collect(),
+        }
+    }
+
+    /// The folder of the project whose task is named, where that is seen: `:a:b:test` is in `a/b` of the build's root, and
+    /// `a:test` in `a`.
+    fn project(&self, task: &str) -> Option<RepoPath> {
+        let (path, _) = task.rsplit_once(':')?;
+        let base = match path.is_empty() || path.starts_with(':') {
+            true => &self.root,
+            false => self.folder,
+        };
+        let folder = base.join(&path.trim_start_matches(':').replace(':', "/"))?;
+        let names = self.cx.sources.tree().list(&folder);
+        let is_project = names.iter().any(|name| self.suite.is_file(name));
+        is_project.then_some(folder)
+    }
+
+    /// The folder of the only project whose tests a mention is about.
+    fn own_folder(&self, mention: &Mention) -> Option<RepoPath> {
+        let file = self.cx.sources.get(mention.place.file);
+        mention.own_tests.then(|| file.path.parent())
+    }
+
+    /// Whether the tests that a mention is about are run.
+    pub(super) fn runs(&self, mention: &Mention) -> bool {
+        let own = self.own_folder(mention);
+        let is_for = |task: &&&str| match (&own, self.project(task)) {
+            (Some(own), Some(project)) => *own == project,
+            _ => true,
+        };
+        let mut tasks = self.tasks.iter().filter(is_for);
+        let by_name = match &mention.source_set {
+            Some(set) => tasks.any(|task| is(task, set)),
+            None => tasks.any(|task| self.suite.words.iter().any(|word| is(task, word))),
+        };
+        if by_name && !self.leaves_out(mention) {
+            return true;
+        }
+        let folder = self.cx.sources.get(mention.place.file).path.parent();
+        let mut others = self.build.tests(&folder, mention);
+        others.any(|name| {
+            let mut tasks = self.tasks.iter().filter(is_for);
+            tasks.any(|task| is(task, name)) && !self.leaves_out_task(name, own.as_ref())
         })
     }
+
+    /// Whether the task is left out that runs the tests a mention is about.
+    pub(super) fn leaves_out(&self, mention: &Mention) -> bool {
+        let task = mention.source_set.as_deref().unwrap_or("test");
+        self.leaves_out_task(task, self.own_folder(mention).as_ref())
+    }
+
+    /// Whether a task is left out: of all projects, or of the one in a folder.
+    fn leaves_out_task(&self, task: &str, own: Option<&RepoPath>) -> bool {
+        let mut left_out = self.left_out.iter().filter(|left_out| is(left_out, task));
+        left_out.any(|left_out| match own {
+            _ if !left_out.contains(':') => true,
+            Some(own) => self.project(left_out).as_ref() == Some(own),
+            None => false,
+        })
+    }
+}
+
+/// What plugins that the project writes for its own builds say, where a build file names them: scripts of `buildSrc`, or of a
+/// build that is included (<https://docs.gradle.org/current/userguide/implementing_gradle_plugins_precompiled.html>).
+pub(super) fn mentions_of_conventions(
+    cx: &Context<'_>,
+    suite: &Suite,
+    folder: &RepoPath,
+    found: &mut Vec<Mention>,
+) {
+    let tree = cx.sources.tree();
+    let is_settings = |name: &str| matches!(name, "settings.gradle" | "settings.gradle.kts");
+    let root = nearest(cx, folder, is_settings).unwrap_or_else(|| folder.clone());
+    let mut builds: Vec<RepoPath> = root.join("buildSrc").into_iter().collect();
+    for name in ["settings.gradle", "settings.gradle.kts"] {
+        if let Some(source) = root.join(name).and_then(|path| cx.sources.load(&path).ok()) {
+            let lines = source
+                .text
+                .lines()
+                .filter(|line| line.contains("includeBuild"));
+            let named = lines.filter_map(|line| line.split(['"', '\'']).nth(1));
+            builds.extend(named.filter_map(|name| root.join(name)).take(MAX_BUILDS));
+        }
+    }
+    let mut scripts = Vec::new();
+    for build in builds {
+        let names = tree.list(&build);
+        let inner = names.iter().filter(|name| name.ends_with('/'));
+        let inner = inner.filter_map(|name| build.join(name)).take(MAX_BUILDS);
+        for project in std::iter::once(build.clone()).chain(inner) {
+            for language in ["src/main/kotlin", "src/main/groovy"] {
+                let Some(path) = project.join(language) else {
+                    continue;
+                };
+                let names = tree.list(&path).into_iter();
+                let names = names.filter(|name| suite.is_file(name));
+                scripts.extend(names.filter_map(|name| path.join(&name)).take(MAX_TASKS));
+            }
+        }
+    }
+    for path in scripts {
+        let mut said = Vec::new();
+        if let Ok(source) = cx.sources.load(&path) {
+            suite.mentions_in(&source, &mut said);
+        }
+        if said.is_empty() || !cx.spend() {
+            continue;
+        }
+        let id = path.name().split(".gradle").next().unwrap_or_default();
+        let mut is_named = false;
+        suite.each_file(cx, folder, |source| {
+            is_named |= source.text.contains(id);
+            !is_named
+        });
+        if is_named {
+            found.extend(said);
+        }
+    }
+}
+
+/// Builds that are included in one, and projects of one of these, that are looked into.
+const MAX_BUILDS: usize = 16;
+
+/// Whether a file is the build file of the project in its folder.
+pub(super) fn is_of_a_project(path: &RepoPath) -> bool {
+    let name = path.name();
+    let stem = name.strip_suffix(".kts").unwrap_or(name);
+    let stem = stem.strip_suffix(".gradle");
+    stem.is_some_and(|stem| stem == "build" || stem == path.parent().name())
 }
 
 /// What tasks of the project's own do with containers, which is not read: said once for each.
 pub(super) fn tasks(run: &mut JobRun<'_>, folder: &RepoPath, suite: &Suite, call: &Call<'_>) {
     let build = run.cx.gradle(folder, suite);
-    let called = |task: &&Task| call.rest().iter().any(|arg| is(arg, &task.name));
+    let words = suite.words_of(call.rest());
+    let called = |task: &&Task| words.iter().any(|word| is(word.as_str(), &task.name));
     let all = build.tasks.iter().filter(|task| task.runs_client);
     let mut found = false;
     for task in all.filter(called).take(16) {

@@ -395,6 +395,91 @@ fn builds_find_their_dockerfile() {
 }
 
 #[test]
+fn a_dockerfile_that_the_job_writes_is_read() {
+    let files = [
+        ("a/Dockerfile", "FROM a/a"),
+        ("b/Containerfile", "FROM b/b"),
+        ("t.in", "FROM $X"),
+    ];
+    for (script, expected) in [
+        (
+            "printf 'FROM e/f\\nCOPY . /m\\n' > /tmp/D.car; docker build -t c -f /tmp/D.car /tmp/m",
+            &["pull e/f"][..],
+        ),
+        (
+            "cat <<EOF > /tmp//x/Dockerfile\nFROM e/f\nEOF\ndocker build /tmp/x/",
+            &["pull e/f"],
+        ),
+        (
+            "mkdir d; echo 'FROM e/f' > d/Dockerfile; docker build d",
+            &["pull e/f"],
+        ),
+        (
+            "mkdir d; cd d; echo 'FROM e/f' > Dockerfile; docker build .",
+            &["pull e/f"],
+        ),
+        (
+            "echo 'FROM e/f' > $GITHUB_WORKSPACE/d/Dockerfile; docker build d",
+            &["pull e/f"],
+        ),
+        (
+            "T=$(mktemp -d); echo 'FROM e/f' | tee $T/Dockerfile; docker build $T",
+            &["pull e/f"],
+        ),
+        (
+            "echo 'FROM e/f' > a/Dockerfile; docker build a",
+            &["pull e/f"],
+        ),
+        (
+            "echo 'FROM e/f' > b/Dockerfile; docker build b",
+            &["pull e/f"],
+        ),
+        (
+            "echo 'FROM e/f' > a/Containerfile; docker build a",
+            &["pull a/a"],
+        ),
+        (
+            "echo 'RUN x' >> a/Dockerfile; docker build a",
+            &["pull a/a"],
+        ),
+        (
+            "echo FROM e/f AS x > D; echo FROM g/h >> D; echo COPY --from=x a b >> D; docker build -f D .",
+            &["pull e/f", "pull g/h"],
+        ),
+        (
+            "if x; then echo FROM e/f > D; else echo FROM g/h > D; fi; docker build -f D .",
+            &["pull g/h [if not x]", "pull e/f [if x]"],
+        ),
+        (
+            "if x; then echo FROM e/f > a/Dockerfile; docker build a; fi; docker build a",
+            &["pull e/f [if x]", "pull e/f [if x]", "pull a/a"],
+        ),
+        (
+            "echo FROM e/f > D; if x; then echo FROM g/h > D; fi; echo FROM i/j > D; docker build -f D .",
+            &["pull i/j"],
+        ),
+        (
+            "echo FROM e/f > D; envsubst < t.in > D; docker build -f D .",
+            &[
+                "opaque build of `.`: what the job writes to its Dockerfile is known only when it runs",
+            ],
+        ),
+        (
+            "echo hello > D; docker build -f D .",
+            &[
+                "opaque build of `.`: `D` is not in this repository; it may be made while the job runs",
+            ],
+        ),
+    ] {
+        let seen: Vec<String> = effects_in(&files, script)
+            .into_iter()
+            .filter(|line| !line.starts_with("provide"))
+            .collect();
+        assert_eq!(seen, expected, "{script}");
+    }
+}
+
+#[test]
 fn compose_commands_reach_their_services() {
     let files = [(
         "docker-compose.yml",

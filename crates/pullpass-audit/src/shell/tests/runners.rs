@@ -514,3 +514,47 @@ fn a_runner_that_has_two_names_is_one_program() {
         assert_eq!(effects_in(&files, script), [""; 0], "{script}");
     }
 }
+
+#[test]
+fn commands_of_toxs_environments_are_followed() {
+    let ini = "[tox]\nenvlist = py, docker\n\n[testenv]\nsetenv =\n  TAG = 3\ncommands = pytest {posargs}\n\n[testenv:docker]\ncommands_pre =\n    docker compose up --detach db\ncommands =\n    docker run a/b:{env:V:1} {posargs:sh}\n    other: docker pull no/no\n    docker: docker pull \\\n      c/d:$TAG\n\n[testenv:run]\nchangedir = sub\ncommands = docker build {toxinidir}\n";
+    let files = [
+        ("tox.ini", ini),
+        ("compose.yml", "services: {db: {image: 'postgres:17'}}\n"),
+        ("tests/test_a.py", ""),
+        ("sub/Dockerfile", "FROM e/f\n"),
+    ];
+    let all = ["pull postgres:17", "pull a/b:1", "pull c/d:3 always"];
+    for script in [
+        "tox -e docker",
+        "tox run -e docker -- -x",
+        "tox",
+        "tox -edocker",
+        "TOXENV=docker tox -v",
+        "cd tests && tox -e docker",
+        "tox -c . -e docker",
+    ] {
+        assert_eq!(effects_in(&files, script), all, "{script}");
+    }
+    assert_eq!(effects_in(&files, "tox -e run"), ["pull e/f"]);
+    let unknown =
+        "opaque tox -e $E: which of its environments are run is known only when the job runs";
+    assert_eq!(effects_in(&files, "tox -e $E"), [unknown]);
+    for script in [
+        "tox -e py",
+        "tox list",
+        "tox -e docker --notest",
+        "tox -e none",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    // What refers to itself ends.
+    let circle = [(
+        "tox.ini",
+        "[testenv]\ncommands =\n  {[testenv]commands}\n  {[testenv]commands}\n  docker pull a/b\n",
+    )];
+    assert_eq!(
+        effects_in(&circle, "tox -e x").first().map(String::as_str),
+        Some("pull a/b always")
+    );
+}

@@ -108,10 +108,428 @@ fn go_tests_start_containers_in_packages_that_come_to_the_library() {
         ("go test ./tools/...", false),
         ("go test $(go list ./...)", true),
         ("go test -C store", true),
+        ("go test -C web", false),
+        ("go -C store test", true),
+        ("cd store && go test", true),
+        ("cd store && go test ./...", true),
+        ("cd store && go test ../web/...", false),
+        ("cd web && go test ../store", true),
+        ("cd web && go test ./...", false),
+        ("cd web; go test acme.example/shop/store/...", true),
+        ("cd internal && go test ./...", false),
+        (
+            "git clone https://x.example/y made && cd made && go test ./...",
+            false,
+        ),
+        ("gotestsum", true),
+        ("gotestsum ./web", false),
+        ("cd store && gotestsum ./...", true),
+        (
+            "gotestsum --junitfile out.xml -f dots -- -race ./web/...",
+            false,
+        ),
+        ("gotestsum --packages './web ./store' -- -race", true),
+        (
+            "gotestsum --packages=./web --rerun-fails -- -count 1",
+            false,
+        ),
+        ("gotestsum --raw-command -- ./run.sh", true),
+        ("ginkgo -r", true),
+        ("ginkgo", false),
+        ("ginkgo -r web", false),
+        ("ginkgo run -p --procs 4 ./web ./store", true),
+        ("ginkgo ./web/... -- ./store", false),
         ("GOFLAGS=-tags=integration go test ./it", true),
     ] {
         let seen = effects_in(&files, command);
         assert_eq!(!seen.is_empty(), starts, "{command}: {seen:?}");
+    }
+}
+
+/// A workspace has modules beside each other, and packages are named by their folders.
+#[test]
+fn go_tests_of_other_modules_of_a_workspace_are_found() {
+    const TEST: &str = "package x\nimport \"github.com/testcontainers/testcontainers-go\"\n";
+    let module = "module acme.example/a\nrequire github.com/testcontainers/testcontainers-go v1\n";
+    let files = [
+        ("go.work", "use ./a\nuse ./b\n"),
+        ("a/go.mod", module),
+        ("a/x/x_test.go", TEST),
+        ("a/y/y_test.go", "package y\n"),
+        ("b/go.mod", "module acme.example/b\n"),
+        ("b/b_test.go", "package b\n"),
+    ];
+    for (command, starts) in [
+        ("go test ./a/...", true),
+        ("go test ./a/y ./b/...", false),
+        ("cd b; go test ./... ../a/x", true),
+        ("go test ./b/...", false),
+    ] {
+        let seen = effects_in(&files, command);
+        assert_eq!(!seen.is_empty(), starts, "{command}: {seen:?}");
+        let without: Vec<_> = files[1..].to_vec();
+        assert!(effects_in(&without, command).is_empty(), "{command}");
+    }
+}
+
+/// What looks for its project in the folders above finds it there, up to the nearest.
+#[test]
+fn tests_are_run_from_folders_below_the_project() {
+    let files = [
+        (
+            "package.json",
+            "{\"devDependencies\":{\"testcontainers\":\"11\"}}",
+        ),
+        ("web/src/a.ts", ""),
+        ("packages/b/package.json", "{}"),
+        ("packages/b/src/b.ts", ""),
+        ("pyproject.toml", "dependencies = [\"testcontainers\"]"),
+        ("tests/test_a.py", ""),
+        ("tool/setup.py", ""),
+        ("tool/tests/test_b.py", ""),
+        ("svc/pom.xml", "<groupId>org.testcontainers</groupId>"),
+        ("svc/src/a.java", ""),
+        (
+            "jvm/build.gradle",
+            "testImplementation 'org.testcontainers:x'",
+        ),
+    ];
+    for (script, starts) in [
+        ("cd web && npx jest", true),
+        ("cd web/src && npx vitest run", true),
+        ("cd packages/b/src && npx vitest run", false),
+        ("npx vitest run --root packages/b", false),
+        ("cd packages/b; npx jest --rootDir=../../web", true),
+        ("cd tests && pytest", true),
+        ("cd tests && python -m pytest", true),
+        ("cd tool/tests && pytest -q", false),
+        ("mkdir made && cd made && pytest", false),
+        ("mvn -f svc/pom.xml verify", true),
+        ("mvn -B --file=svc verify", true),
+        ("cd svc/src && mvn verify", false),
+        ("mvn verify", false),
+        ("gradle -p jvm test", true),
+        ("gradle test", false),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(
+            seen.contains(&CONTAINERS.to_owned()),
+            starts,
+            "{script}: {seen:?}"
+        );
+    }
+    let rust = [
+        ("core/Cargo.toml", "testcontainers = \"0.25\""),
+        ("core/src/lib.rs", ""),
+    ];
+    for (script, said) in [
+        ("cd core/src && cargo test", 1),
+        ("cargo test --manifest-path core/Cargo.toml", 1),
+        ("cargo test", 0),
+    ] {
+        assert_eq!(effects_in(&rust, script).len(), said, "{script}");
+    }
+}
+
+/// Where a variable alone says what is run, it may be tests.
+#[test]
+fn tests_that_a_variable_may_run_are_unknown() {
+    let files = [
+        ("build.gradle", "testImplementation 'org.testcontainers:x'"),
+        ("pom.xml", "<groupId>org.testcontainers</groupId>"),
+        (
+            "tests/X.csproj",
+            "<PackageReference Include=\"Testcontainers\" />",
+        ),
+    ];
+    for (script, words) in [
+        ("./gradlew --no-daemon $TASKS", "$TASKS"),
+        ("./gradlew clean $TASKS -i", "$TASKS"),
+        ("./gradlew :app:$TASK", ":app:$TASK"),
+        ("./gradlew -x lint --tests build $TASKS", "$TASKS"),
+        ("mvn -B -pl app $GOALS", "$GOALS"),
+        ("dotnet $COMMAND -c Release", "$COMMAND"),
+    ] {
+        let expected = format!(
+            "opaque Testcontainers: what is run, `{words}`, is known only when the job runs"
+        );
+        assert_eq!(effects_in(&files, script), [expected], "{script}");
+    }
+    for script in [
+        "./gradlew assemble $MORE",
+        "./gradlew assemble$FLAVOR",
+        "./gradlew -Pversion=$V",
+        "./gradlew -p $DIR",
+        "./gradlew -x test $TASKS",
+        "./gradlew",
+        "mvn -DskipTests $GOALS",
+        "mvn $OPTS compile",
+        "mvn -f $FILE",
+        "dotnet build $PROJECT",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    let seen = effects_in(&files, "./gradlew ${MODULE}:test");
+    assert_eq!(seen, [CONTAINERS]);
+}
+
+/// Where the folder is known only when the job runs, tests that start containers in one that it may be are unknown.
+#[test]
+fn tests_in_a_folder_that_is_not_known_are_unknown() {
+    const TEST: &str = "package x\nimport \"github.com/testcontainers/testcontainers-go\"\n";
+    let files = [
+        (
+            "svc/a/go.mod",
+            "module acme.example/a\nrequire github.com/testcontainers/testcontainers-go v1\n",
+        ),
+        ("svc/a/a_test.go", TEST),
+        ("svc/b/go.mod", "module acme.example/b\n"),
+        ("svc/b/b_test.go", "package b\n"),
+        ("lib/pom.xml", "<groupId>org.testcontainers</groupId>"),
+        ("web/package.json", "{}"),
+    ];
+    for (script, folder) in [
+        (
+            "for d in $(find . -name go.mod -exec dirname {} \\;); do (cd $d && go test ./...); done",
+            "$d",
+        ),
+        ("cd svc/$D && go test ./...", "svc/$D"),
+        ("cd \"$D\" && mvn verify", "$D"),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(seen.len(), 1, "{script}: {seen:?}");
+        let expected = format!("opaque Testcontainers: it runs in `{folder}`, and which folder");
+        assert!(seen[0].starts_with(&expected), "{script}: {seen:?}");
+    }
+    for script in [
+        "cd svc/$D && mvn verify",
+        "cd svc/$D && go build ./...",
+        "cd svc/$D/none && go test",
+        "cd \"$D\" && npx jest",
+        "cd \"$(mktemp -d)\" && go test ./...",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+/// What a project writes for its own builds is a part of those that name it.
+#[test]
+fn tests_may_get_their_dependency_from_a_convention_of_the_build() {
+    const DEPENDENCY: &str =
+        "plugins {\n  java\n}\ndependencies {\n  testImplementation(\"org.testcontainers:x\")\n}\n";
+    for convention in [
+        "buildSrc/src/main/kotlin/acme.tests.gradle.kts",
+        "build-logic/src/main/groovy/acme.tests.gradle",
+        "build-logic/convention/src/main/kotlin/acme.tests.gradle.kts",
+    ] {
+        for (module, script, starts) in [
+            ("plugins { id(\"acme.tests\") }", "./gradlew test", true),
+            (
+                "plugins { id(\"acme.tests\") }",
+                "cd a && ../gradlew check",
+                true,
+            ),
+            (
+                "plugins { id(\"acme.tests\") }",
+                "./gradlew assemble",
+                false,
+            ),
+            ("plugins { id(\"acme.other\") }", "./gradlew test", false),
+        ] {
+            let files = [
+                (
+                    "settings.gradle.kts",
+                    "includeBuild(\"build-logic\")\ninclude(\":a\")\n",
+                ),
+                (convention, DEPENDENCY),
+                ("a/build.gradle.kts", module),
+            ];
+            let seen = effects_in(&files, script);
+            assert_eq!(
+                !seen.is_empty(),
+                starts,
+                "{convention}: {module}: {script}: {seen:?}"
+            );
+        }
+    }
+    for (line, starts) in [
+        (
+            "dependencies { testImplementation(\"org.testcontainers:x\") }",
+            true,
+        ),
+        (
+            "dependencies { api(\"a:b\"); testImplementation(\"${g}:testcontainers\") }",
+            true,
+        ),
+        ("  \"testImplementation\"(libs.testcontainers)", true),
+        ("  \"itImplementation\"(libs.testcontainers)", false),
+        (
+            "constraints { add(\"x\", \"org.testcontainers:x\") }",
+            false,
+        ),
+    ] {
+        let seen = effects_in(&[("build.gradle.kts", line)], "./gradlew test");
+        assert_eq!(!seen.is_empty(), starts, "{line}: {seen:?}");
+    }
+}
+
+/// MSBuild puts `Directory.Build.props` into each project below it.
+#[test]
+fn projects_of_dotnet_get_what_stands_above_them() {
+    let package = "<PackageReference Include=\"Testcontainers.PostgreSql\" />";
+    let files = [
+        (
+            "Directory.Packages.props",
+            "<PackageVersion Include=\"Testcontainers\" Version=\"4\" />",
+        ),
+        (
+            "Directory.Build.props",
+            "<TestcontainersVersion>4</TestcontainersVersion>",
+        ),
+        ("All.sln", "Microsoft Visual Studio Solution File\n"),
+        ("Some.slnx", "<Project Path=\"src/S.csproj\" />"),
+        ("src/S.csproj", "<Project />"),
+        ("test/it/Directory.Build.props", package),
+        ("test/it/A/A.csproj", "<Project />"),
+        ("test/it/own/Directory.Build.props", "<Project />"),
+        ("test/it/own/B/B.csproj", "<Project />"),
+        (
+            "test/it/more/Directory.Build.props",
+            "<Import Project=\"$([MSBuild]::GetPathOfFileAbove('Directory.Build.props', '../'))\" />",
+        ),
+        ("test/it/more/C/C.csproj", "<Project />"),
+    ];
+    for (script, starts) in [
+        ("dotnet test All.sln", true),
+        ("dotnet test Some.slnx", false),
+        ("dotnet test test/it/A", true),
+        ("dotnet test test/it/own/B/B.csproj", false),
+        ("dotnet test test/it/more/C", true),
+        ("dotnet test src", false),
+        ("cd test && dotnet test", true),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
+    }
+}
+
+/// A word of sbt's may be a command with words of its own, or several.
+#[test]
+fn commands_of_sbts_may_stand_in_quotes() {
+    let files = [("build.sbt", "\"com.dimafeng\" %% \"testcontainers-scala\"")];
+    for (script, starts) in [
+        ("sbt 'testOnly acme.A'", true),
+        ("sbt ';clean;core/test'", true),
+        ("sbt '++2.13.12 test'", true),
+        ("sbt ++2.13.12 'project core; it:test'", true),
+        ("sbt 'set assembly / test := {}' assembly", false),
+        ("sbt 'Test/compile'", false),
+        ("sbt \"++$V\" package", false),
+        ("sbt ++2.13.12 $COMMAND", true),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
+    }
+}
+
+/// `-x :a:test` leaves out the tests of one project of Gradle's, and `:a:test` runs those of one.
+#[test]
+fn tests_of_one_project_of_gradles_are_those_that_it_declares() {
+    let own = "plugins {\n  id 'java'\n}\ndependencies {\n  testImplementation 'org.testcontainers:x'\n  itImplementation 'org.testcontainers:x'\n}\n";
+    let shared =
+        "subprojects {\n  dependencies {\n    testImplementation 'org.testcontainers:x'\n  }\n}\n";
+    let helper = "dependencies {\n  implementation 'org.testcontainers:x'\n}\n";
+    let files = |root| {
+        [
+            ("settings.gradle", "include 'a', 'b', 'n:c'"),
+            ("build.gradle", root),
+            ("a/build.gradle", own),
+            ("b/build.gradle", "plugins {\n}\n"),
+            ("n/c/c.gradle", "plugins {\n}\n"),
+        ]
+    };
+    for (script, starts) in [
+        ("./gradlew test", true),
+        ("./gradlew test -x :b:test", true),
+        ("./gradlew test -x :a:test", false),
+        ("./gradlew build --exclude-task=:a:test", false),
+        ("./gradlew test -x a:test", false),
+        ("cd b && ../gradlew build -x :b:test", false),
+        ("cd a && ../gradlew build -x :b:test", true),
+        ("cd a && ../gradlew build -x :a:test", false),
+        ("./gradlew test -x :other:test", true),
+        ("./gradlew build -x test", false),
+        ("./gradlew it -x test", true),
+        ("./gradlew check -x test -x it", false),
+        ("./gradlew assemble -x it", false),
+        ("./gradlew :a:test", true),
+        ("./gradlew :b:test", false),
+        ("./gradlew b:check :n:c:test", false),
+        ("./gradlew :b:test :a:it", true),
+        ("./gradlew :other:test", true),
+    ] {
+        let seen = effects_in(&files(""), script);
+        assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
+    }
+    for root in [shared, helper] {
+        for script in ["./gradlew :b:test", "./gradlew test -x :a:test"] {
+            assert_eq!(
+                effects_in(&files(root), script),
+                [CONTAINERS],
+                "{root}{script}"
+            );
+        }
+    }
+    let seen = effects_in(&files(own), "./gradlew :b:test");
+    assert_eq!(seen, [""; 0]);
+}
+
+/// `dotnet test` is about the projects that it names, or that a solution does, and what they refer to.
+#[test]
+fn tests_of_dotnet_are_those_of_the_projects_that_are_named() {
+    let containers = "<PackageReference Include=\"Testcontainers\" />";
+    let files = [
+        ("src/C/C.csproj", "<Project />"),
+        ("test/A/A.csproj", containers),
+        (
+            "test/B/B.csproj",
+            "<ProjectReference Include=\"..\\..\\src\\C\\C.csproj\" />",
+        ),
+        (
+            "test/D/D.fsproj",
+            "<ProjectReference Include=\"$(Root)\\test\\A\\A.csproj\" />",
+        ),
+        ("test/B.slnf", "{\"projects\": [\"B\\\\B.csproj\"]}"),
+        ("web/Web.sln", "\"B\", \"..\\test\\B\\B.csproj\", \"{1}\"\n"),
+        ("web/deep/er/E.csproj", containers),
+        (
+            "build/All.proj",
+            "<Tests Include=\"..\\test\\**\\*.csproj\" />",
+        ),
+    ];
+    for (script, starts) in [
+        ("dotnet test", true),
+        ("dotnet test test/A", true),
+        ("dotnet test test/A/A.csproj -c Release", true),
+        ("dotnet test test/B/B.csproj", false),
+        ("dotnet test -c Release '.\\test\\B' --filter X", false),
+        ("dotnet test test/B -- RunConfiguration.X=test/A", false),
+        ("dotnet test --project test/B/B.csproj", false),
+        ("dotnet test --solution=test/B.slnf", false),
+        ("dotnet test --project test/D", true),
+        ("dotnet test test/A/bin/Release/net9.0/A.dll", true),
+        ("dotnet test test/B/bin/Release/net9.0/B.dll", false),
+        ("cd test/D && dotnet test", true),
+        ("cd web && dotnet test", false),
+        ("cd web && dotnet test deep/er", true),
+        ("dotnet test build/All.proj", true),
+        ("dotnet test $PROJECT", true),
+        ("dotnet test other/X.csproj", true),
+        ("dotnet test test/B test/A", true),
+        ("dotnet run --project build -- test", true),
+    ] {
+        let seen = effects_in(&files, script);
+        assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
     }
 }
 
@@ -220,6 +638,7 @@ fn tests_that_are_left_out_or_start_none_pull_nothing() {
     for script in [
         "mvn compile",
         "mvn package -DskipTests",
+        "mvn -B -D skipTests -D x=y package",
         "mvn -Dmaven.test.skip=true install",
         "./gradlew assemble",
         "./gradlew build -x test",
