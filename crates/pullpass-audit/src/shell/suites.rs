@@ -182,8 +182,8 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
     let args = joined(args);
     let args = args.as_slice();
     if let Cwd::Partly(given) = &run.cwd {
-        let folders = folders_that_may_be(run, given);
-        return in_one_of(run, name, call.span, args, number, suite, &folders);
+        let given = given.clone();
+        return in_one_of(run, name, call.span, args, number, suite, &given);
     }
     let Some(folder) = &suite.folder(run, args) else {
         return;
@@ -237,7 +237,7 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
     });
 }
 
-/// Tests that are run in one of these folders, and it is not known in which: unknown, where those of one start containers.
+/// Tests that are run in a folder of which a part is not known: unknown, where those of one that it may be start containers.
 fn in_one_of(
     run: &mut JobRun<'_>,
     name: &str,
@@ -245,11 +245,12 @@ fn in_one_of(
     args: &[Arg],
     number: usize,
     suite: &Suite,
-    folders: &[RepoPath],
+    given: &Text,
 ) {
     if !run.has_engine || suite.plugin.is_some() || !suite.may_be_run_by(args) {
         return;
     }
+    let folders = folders_that_may_be(run, given);
     let mut folders = folders.iter().take_while(|_| run.cx.spend());
     let found = folders.find_map(|folder| suite.found_by(run, name, folder, args, number));
     let Some((place, _)) = found.filter(|_| run.env.get("TC_CLOUD_TOKEN").is_none()) else {
