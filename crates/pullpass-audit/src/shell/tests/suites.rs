@@ -290,7 +290,7 @@ fn tests_in_a_folder_that_is_not_known_are_unknown() {
     ];
     for (script, folder) in [
         (
-            "for d in $(find . -name go.mod -exec dirname {} \\;); do (cd $d && go test ./...); done",
+            "for d in $(list_modules); do (cd $d && go test ./...); done",
             "$d",
         ),
         ("cd svc/$D && go test ./...", "svc/$D"),
