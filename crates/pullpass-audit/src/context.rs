@@ -96,6 +96,10 @@ pub struct Context<'t> {
     pub(crate) go_programs: RefCell<go::Programs>,
     /// The modules whose tests were asked for, by folder; `None` where they say nothing.
     pub(crate) go_modules: RefCell<HashMap<RepoPath, Option<Rc<go::Module>>>>,
+    /// What patterns stand for in folders, and what commands that list files print there: calls of make ask for the
+    /// same ones again and again.
+    pub(crate) unfolded: RefCell<HashMap<(RepoPath, String), Option<Rc<[String]>>>>,
+    pub(crate) listed: RefCell<HashMap<(RepoPath, String), Option<String>>>,
     /// What makefiles said to the calls of make before.
     pub(crate) makefiles: RefCell<Readings>,
 }
@@ -131,6 +135,8 @@ impl<'t> Context<'t> {
             gradle_builds: RefCell::default(),
             go_programs: RefCell::default(),
             go_modules: RefCell::default(),
+            unfolded: RefCell::default(),
+            listed: RefCell::default(),
             makefiles: RefCell::default(),
         }
     }

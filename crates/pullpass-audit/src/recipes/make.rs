@@ -511,12 +511,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         for (index, (need, guards)) in plan.needs.iter().enumerate() {
             let own = plan.implicit.filter(|(_, before)| *before == index);
             self.open.extend(own.map(|(rule, _)| rule));
-            self.need(
-                need,
-                &joined(under, guards),
-                depth + 1,
-                plan.rules.is_empty(),
-            );
+            self.need(need, &joined(under, guards), depth + 1);
         }
         self.open.truncate(open);
         let mut names: Vec<&str> = plan.needs.iter().map(|(need, _)| need.as_str()).collect();
@@ -569,9 +564,8 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             .then(|| with_stem(&shape, Some(stem.as_str())))
     }
 
-    /// Makes what a target needs; where a part of its name is unknown, each target that it may be. Of a target that
-    /// does nothing itself (`does_nothing`), what it needs is what there is to do.
-    fn need(&mut self, need: &str, under: &[Guard], depth: usize, does_nothing: bool) {
+    /// Makes what a target needs; where a part of its name is unknown, each target that it may be.
+    fn need(&mut self, need: &str, under: &[Guard], depth: usize) {
         if Text::new(need).is_known() || self.index.explicit.contains_key(plain(need)) {
             self.target(need, under, depth);
             return;
@@ -587,18 +581,10 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             let guard = Guard::when(format!("`{shown}` is `{name}`"));
             self.target(name, &joined(under, &[guard]), depth);
         }
-        if shaped.is_some() || self.scope.printed_by(need).is_none() {
-            if shaped.is_some() || !named {
-                self.target(name, under, depth);
-            }
-            return;
-        }
-        // It may be a file, of which nothing is to be done.
-        let patterns = self.index.patterns.iter().filter(|_| does_nothing);
-        for (pattern, _) in patterns {
-            let guard = Guard::when(format!("`{shown}` is `{pattern}`"));
-            let name = with_stem(pattern, Some(stem.as_str()));
-            self.target(&name, &joined(under, &[guard]), depth);
+        let is_any = shaped.is_none() && self.scope.printed_by(need).is_some();
+        // Of one that may be anything nothing is said: it may be a file, of which nothing is to be done.
+        if !is_any && (shaped.is_some() || !named) {
+            self.target(name, under, depth);
         }
     }
 

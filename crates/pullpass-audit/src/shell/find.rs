@@ -43,6 +43,19 @@ pub(crate) fn printed(run: &JobRun<'_>, cwd: &RepoPath, command: &str, at: Span)
     if !OF_FILES.contains(&first) || command.contains(['$', '`', '~']) || has_hole(command) {
         return None;
     }
+    let key = (cwd.clone(), command.to_owned());
+    if let Some(known) = run.cx.listed.borrow().get(&key) {
+        return known.clone();
+    }
+    let printed = listed(run, cwd, command, at);
+    // Where the work is used up, nothing was found out.
+    if printed.is_some() || run.cx.spend() {
+        run.cx.listed.borrow_mut().insert(key, printed.clone());
+    }
+    printed
+}
+
+fn listed(run: &JobRun<'_>, cwd: &RepoPath, command: &str, at: Span) -> Option<String> {
     let script = run.cx.script(command)?;
     let mut trial = JobRun::new(run.cx);
     trial.is_tried = true;

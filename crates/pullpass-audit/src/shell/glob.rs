@@ -43,8 +43,33 @@ pub(crate) fn paths(
     unfolded(run, cwd, pattern, most, false)
 }
 
-/// The same; `deep`: `**` stands for any number of folders.
+/// The same; `deep`: `**` stands for any number of folders. What is found is kept.
 fn unfolded(
+    run: &JobRun<'_>,
+    cwd: &RepoPath,
+    pattern: &Text,
+    most: usize,
+    deep: bool,
+) -> Option<Vec<String>> {
+    // What an absolute path means, the run says.
+    if pattern.as_str().starts_with(['/', '~']) || !pattern.is_known() {
+        return look_up(run, cwd, pattern, most, deep);
+    }
+    let written = pattern.as_str();
+    let key = (cwd.clone(), format!("{most} {deep} {written}"));
+    if let Some(known) = run.cx.unfolded.borrow().get(&key) {
+        return known.as_deref().map(<[String]>::to_vec);
+    }
+    let found = look_up(run, cwd, pattern, most, deep);
+    // Where the work is used up, nothing was found out.
+    if found.is_some() || run.cx.spend() {
+        let kept = found.as_deref().map(Into::into);
+        run.cx.unfolded.borrow_mut().insert(key, kept);
+    }
+    found
+}
+
+fn look_up(
     run: &JobRun<'_>,
     cwd: &RepoPath,
     pattern: &Text,

@@ -947,10 +947,10 @@ fn what_is_needed_and_not_known_is_made_as_the_rules_say() {
             "all: $(addsuffix .done,$(shell git ls-files))\n%.done: %.in\n\tdocker build $*\n",
             "docker build $(shell git ls-files)",
         ),
-        // Anything, where there is nothing else to do.
+        // It may be anything, and a file as well.
         (
             "all: $(shell git ls-files)\n%.done:\n\tdocker build $*\n",
-            "[if `$(shell git ls-files)` is `%.done`] docker build $*",
+            "",
         ),
         // Files that something is made from, and what nobody sets.
         (
