@@ -66,6 +66,9 @@ pub struct Unlisted {
     pub line: u32,
 }
 
+/// What words come to in a folder; `None` where that cannot be told.
+type InFolder<T> = HashMap<(RepoPath, String), Option<T>>;
+
 /// Shared by all front ends while one repository is audited.
 pub struct Context<'t> {
     /// The repository's files.
@@ -98,8 +101,8 @@ pub struct Context<'t> {
     pub(crate) go_modules: RefCell<HashMap<RepoPath, Option<Rc<go::Module>>>>,
     /// What patterns stand for in folders, and what commands that list files print there: calls of make ask for the
     /// same ones again and again.
-    pub(crate) unfolded: RefCell<HashMap<(RepoPath, String), Option<Rc<[String]>>>>,
-    pub(crate) listed: RefCell<HashMap<(RepoPath, String), Option<String>>>,
+    pub(crate) unfolded: RefCell<InFolder<Rc<[String]>>>,
+    pub(crate) listed: RefCell<InFolder<String>>,
     /// What makefiles said to the calls of make before.
     pub(crate) makefiles: RefCell<Readings>,
 }
