@@ -416,8 +416,9 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             .filter_map(|(stem, at)| Some((self.makefile.rules.get(*at)?, stem)))
             .filter(|(rule, _)| !self.open.contains(&rule.span))
             .collect();
-        // `%` is for what no other pattern fits.
-        if fitting.iter().any(|(_, stem)| stem.len() < name.len()) {
+        // `%` is for what no other pattern fits, and says nothing of a name that is not known.
+        let is_known = Text::new(name).is_known();
+        if !is_known || fitting.iter().any(|(_, stem)| stem.len() < name.len()) {
             fitting.retain(|(_, stem)| stem.len() < name.len());
         }
         fitting.sort_by_key(|(_, stem)| stem.len());

@@ -959,6 +959,10 @@ fn what_is_needed_and_not_known_is_made_as_the_rules_say() {
         ),
         ("all: $(X)\n%.done:\n\tdocker build $*\n", ""),
         (
+            "X = a\nifeq ($(shell uname -m),x86_64)\nX = b\nendif\nall: $(X)\n%: common-% ;\ncommon-docker: common-docker-arm\ncommon-docker-arm:\n\tdocker build .\n",
+            "",
+        ),
+        (
             "all: $(patsubst %.c,%.done,$(X))\n%.done:\n\tdocker build $*\n",
             "",
         ),
