@@ -61,7 +61,7 @@ fn one_deed(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row, used: &Use<'_>, 
     // Actions run in the workspace, whatever the folder of scripts is.
     let root = steps.folder(&".".into());
     let before = std::mem::replace(&mut run.cwd, root);
-    steps::under(run, &guards, |run| perform(run, &inputs, deed));
+    run.guarded_by(&guards, |run| perform(run, &inputs, deed));
     run.cwd = before;
 }
 

@@ -92,30 +92,6 @@ fn signs_in(effects: &[Effect]) -> bool {
         .any(|effect| matches!(effect.kind, Kind::Login { .. }))
 }
 
-/// Does something under several conditions.
-pub(super) fn under<R>(
-    run: &mut JobRun<'_>,
-    guards: &[Guard],
-    act: impl FnOnce(&mut JobRun<'_>) -> R,
-) -> R {
-    if guards.is_empty() {
-        return act(run);
-    }
-    under_boxed(run, guards, Box::new(act))
-}
-
-/// The recursion of [`under`], with a closure of one type.
-fn under_boxed<'r, R>(
-    run: &mut JobRun<'_>,
-    guards: &[Guard],
-    act: Box<dyn FnOnce(&mut JobRun<'_>) -> R + 'r>,
-) -> R {
-    match guards {
-        [] => act(run),
-        [first, rest @ ..] => run.guarded(first.clone(), |run| under_boxed(run, rest, act)),
-    }
-}
-
 impl Steps {
     /// The steps of a job. `defaults` are the `defaults.run` of the job and of the workflow.
     pub(super) fn of_job(
@@ -254,7 +230,7 @@ impl Steps {
         // A step that may be left out gives nothing then.
         let id = id.and_then(Node::as_str).filter(|_| guards.is_empty());
         run.begin_outputs(id.is_some());
-        under(run, &guards, |run| {
+        run.guarded_by(&guards, |run| {
             if let Some((node, uses)) = uses {
                 self.uses(run, step, node, uses);
             } else if let Some(script) = script {

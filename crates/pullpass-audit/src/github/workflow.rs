@@ -760,7 +760,7 @@ fn place(run: &mut JobRun<'_>, scope: &Scope<'_>, node: Node<'_>, by: By) {
     };
     let declared = credentials.map(|c| credential(scope, c));
     for (guards, value) in scope.choices(written) {
-        steps::under(run, &guards, |run| {
+        run.guarded_by(&guards, |run| {
             place_value(
                 run,
                 scope,

@@ -31,6 +31,7 @@ mod open;
 mod own_images;
 mod param;
 mod pattern;
+mod perhaps;
 mod redirect;
 pub(crate) mod suites;
 mod tools;

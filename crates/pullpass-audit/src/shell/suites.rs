@@ -15,7 +15,8 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::exec::Call;
-use super::follow::{folders_that_may_be, unread_program};
+use super::follow::unread_program;
+use super::perhaps::folders_that_may_be;
 use super::{Arg, Shell, tools};
 use crate::context::Context;
 use crate::effect::{By, Freshness, Kind};
