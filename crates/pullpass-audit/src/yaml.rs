@@ -892,6 +892,13 @@ mod tests {
             let source = sources.load(&RepoPath::new("f.yml").unwrap()).unwrap();
             assert!(Document::parse(&source).is_err(), "{text}");
         }
+        let text = "a: {b:{c: 1}}\nd: [\n";
+        let tree = MemoryTree::new().with("f.yml", text);
+        let sources = Sources::new(&tree);
+        let source = sources.load(&RepoPath::new("f.yml").unwrap()).unwrap();
+        let error = Document::parse(&source).unwrap_err();
+        assert!(!error.message.contains("may not precede"), "{error:?}");
+        assert!(error.offset as usize <= text.len(), "{error:?}");
     }
 
     #[test]

@@ -16,12 +16,12 @@ const REFUSED: &str = "':' may not precede any of";
 const MAX_COLONS: usize = 64;
 const MAX_TEXT: usize = 256 * 1024;
 
-/// Reads a text that was refused for that, or says again why not.
+/// Reads a text that was refused for that, or says what else is wrong with it.
 pub(super) fn read(source: &Source, error: YamlError) -> Result<Document, YamlError> {
     let mut text = source.text.clone();
     // Where blanks were put, in the text that has them.
     let mut blanks: Vec<u32> = Vec::new();
-    let mut last = error.clone();
+    let mut last = error;
     while last.message.contains(REFUSED)
         && blanks.len() < MAX_COLONS
         && text.len() <= MAX_TEXT
@@ -38,7 +38,13 @@ pub(super) fn read(source: &Source, error: YamlError) -> Result<Document, YamlEr
             Err(other) => last = other,
         }
     }
-    Err(error)
+    last.offset = without(&blanks, last.offset);
+    Err(last)
+}
+
+/// Where a place is without the blanks.
+fn without(blanks: &[u32], offset: u32) -> u32 {
+    offset - super::narrow(blanks.partition_point(|blank| *blank < offset))
 }
 
 /// The colon before a bracket at an offset, or the next one behind it.
@@ -53,10 +59,7 @@ fn colon(text: &str, offset: usize) -> Option<usize> {
 impl Document {
     /// Moves all places to where they are without the blanks.
     fn take_out(&mut self, blanks: &[u32]) {
-        let back = |offset: &mut u32| {
-            let before = blanks.partition_point(|blank| blank < offset);
-            *offset -= super::narrow(before);
-        };
+        let back = |offset: &mut u32| *offset = without(blanks, *offset);
         for node in &mut self.nodes {
             back(&mut node.start);
             back(&mut node.end);
