@@ -12,6 +12,7 @@ use crate::dockerfile::reader::{self, Dockerfile};
 use crate::memory::Memory;
 use crate::recipes::Readings;
 use crate::reference::{self, Image};
+use crate::shell::other_languages;
 use crate::shell::suites::{Mentions, go, gradle};
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
@@ -97,6 +98,8 @@ pub struct Context<'t> {
     pub(crate) gradle_builds: RefCell<gradle::Builds>,
     /// How programs of Go speak to an engine, for those that were looked at.
     pub(crate) go_programs: RefCell<go::Programs>,
+    /// The same of programs in other languages.
+    pub(crate) programs: RefCell<other_languages::Programs>,
     /// The modules whose tests were asked for, by folder; `None` where they say nothing.
     pub(crate) go_modules: RefCell<HashMap<RepoPath, Option<Rc<go::Module>>>>,
     /// What patterns stand for in folders, and what commands that list files print there: calls of make ask for the
@@ -137,6 +140,7 @@ impl<'t> Context<'t> {
             mentions: RefCell::default(),
             gradle_builds: RefCell::default(),
             go_programs: RefCell::default(),
+            programs: RefCell::default(),
             go_modules: RefCell::default(),
             unfolded: RefCell::default(),
             listed: RefCell::default(),

@@ -8,7 +8,7 @@ use super::flags::{self, Order, Spec};
 use super::perhaps::mentions_clients;
 use super::redirect::is_name;
 use super::suites::go;
-use super::{Arg, Done, Input, Shell, engine, suites, trigger};
+use super::{Arg, Done, Input, Shell, engine, other_languages, suites, trigger};
 use crate::effect::{By, Effect, Kind};
 use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
@@ -184,7 +184,7 @@ impl Shell {
         };
         if !is_shell(&path, &text.text) {
             // It is run, and it is none of the tools: nothing of it can be followed.
-            unread_program(run, span);
+            program_in_another_language(run, &path, span);
             return Some(Done::UNKNOWN);
         }
         let by_variable = || text.text.contains('$') && engine::is_in_environment(run);
@@ -205,11 +205,8 @@ impl Shell {
         Some(Done::UNKNOWN)
     }
 
-    /// `python scripts/sign.py`, `node release.js`: a program of the repository that is not read.
+    /// `python scripts/sign.py`, `node release.js`: a program of the repository that is not followed.
     pub(super) fn interpreted(&self, run: &mut JobRun<'_>, call: &Call<'_>) {
-        if !has_login(run) {
-            return;
-        }
         let mut args = call.rest().iter();
         while let Some(arg) = args.next() {
             let text = arg.as_str();
@@ -231,12 +228,13 @@ impl Shell {
                 "-m" => &[".py", "/__main__.py"],
                 _ => &["", ".js", ".ts"],
             };
-            let is_here = endings.iter().any(|ending| {
-                let path = self.locate(run, &Text::from(format!("{path}{ending}")));
-                path.is_some_and(|path| !path.is_root() && run.cx.sources.load(&path).is_ok())
+            let found = endings.iter().find_map(|ending| {
+                let path = self.locate(run, &Text::from(format!("{path}{ending}")))?;
+                let is_here = !path.is_root() && run.cx.sources.load(&path).is_ok();
+                is_here.then_some(path)
             });
-            if is_here {
-                unread_program(run, call.span);
+            if let Some(path) = found {
+                program_in_another_language(run, &path, call.span);
             }
             return;
         }
@@ -766,6 +764,17 @@ pub(super) fn unread_program(run: &mut JobRun<'_>, span: Span) {
     let said = |effect: &Effect| matches!(effect.kind, Kind::Unlisted) && effect.span == span;
     if has_login(run) && !run.effects().last().is_some_and(said) {
         run.emit(span, Kind::Unlisted);
+    }
+}
+
+/// A program of the repository that is not followed: it may run a client itself.
+fn program_in_another_language(run: &mut JobRun<'_>, path: &RepoPath, span: Span) {
+    match other_languages::client_of(run.cx, path) {
+        Some(how) => {
+            let why = format!("the program's code {how}, and is not read further");
+            run.opaque(span, format!("the program `{path}`"), why, By::Run);
+        }
+        None => unread_program(run, span),
     }
 }
 

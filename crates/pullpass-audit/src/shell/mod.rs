@@ -28,6 +28,7 @@ mod getopt;
 mod glob;
 mod maps;
 mod open;
+pub(crate) mod other_languages;
 mod own_images;
 mod param;
 mod pattern;

@@ -35,6 +35,29 @@ const PARTS: [&str; 13] = [
     "go run",
 ];
 
+/// How the names of programs in other languages end, which may run a client.
+const PROGRAMS: [&str; 6] = [".py", ".js", ".mjs", ".cjs", ".ts", ".rb"];
+
+/// Modules that `python -m` runs and no repository has itself.
+const MODULES: [&str; 16] = [
+    "pip",
+    "pip3",
+    "venv",
+    "virtualenv",
+    "build",
+    "twine",
+    "ensurepip",
+    "json.tool",
+    "unittest",
+    "mypy",
+    "black",
+    "flake8",
+    "isort",
+    "ruff",
+    "pylint",
+    "compileall",
+];
+
 /// Commands of the shell, which no variable holds.
 const COMMANDS: [&str; 4] = ["source", "eval", "xargs", "parallel"];
 
@@ -109,7 +132,11 @@ fn look(holes: &Holes, text: &str) -> bool {
     let shown = holes.shown(text);
     // `bash ${{ matrix.script }}`
     let any_script = || has_hole(text) && SHELLS.iter().any(|shell| shown.contains(shell));
-    has_a_word(&shown) || may_name_a_script(&shown) || any_script()
+    has_a_word(&shown)
+        || may_name_a_script(&shown)
+        || any_script()
+        || PROGRAMS.iter().any(|ending| shown.contains(ending))
+        || names_a_module(&shown)
 }
 
 fn has_a_word(text: &str) -> bool {
@@ -154,6 +181,18 @@ fn is_name(names: &[Vec<Name>; 26], text: &str, start: usize, end: usize) -> boo
                 let before = start.checked_sub(1).and_then(|at| bytes.get(at));
                 !is_joined(before) && !is_joined(after)
             })
+    })
+}
+
+/// `python3 -m tools.release`
+fn names_a_module(text: &str) -> bool {
+    let mut parts = text.split(" -m ");
+    let mut before = parts.next().unwrap_or("");
+    parts.any(|after| {
+        let is_python = before.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let module = after.split_whitespace().next().unwrap_or("");
+        before = after;
+        is_python.ends_with("python") && !MODULES.contains(&module)
     })
 }
 
@@ -322,6 +361,20 @@ mod tests {
             ("/", true),
         ] {
             assert_eq!(may_name_a_script(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_module_may_be_one_of_the_repository() {
+        for (text, expected) in [
+            ("python -m tools.release", true),
+            ("pip install x && python3.12 -m ci", true),
+            ("python3 -m pip install x", false),
+            ("python3 -m pip install x\npython3 -m venv y", false),
+            ("python3 -m pip install x\npython3 -m y", true),
+            ("git commit -m x", false),
+        ] {
+            assert_eq!(names_a_module(text), expected, "{text}");
         }
     }
 

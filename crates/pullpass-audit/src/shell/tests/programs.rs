@@ -485,3 +485,72 @@ fn the_name_that_regctl_writes_into_an_archive_is_no_image() {
         ["alpine:3 always"]
     );
 }
+
+#[test]
+fn a_program_of_the_repository_may_run_a_client() {
+    let builds = "import subprocess\nsubprocess.run(['docker', 'build', '.'])\n";
+    let files = [
+        ("ci/build.py", builds),
+        (
+            "tool",
+            "#!/usr/bin/env python3\nimport os\nos.system('docker pull a')\n",
+        ),
+        ("release/__main__.py", "from . import images\nimport json\n"),
+        ("release/images.py", builds),
+        (
+            "scripts/build.js",
+            "const { up } = require('./lib/compose');\nup();\n",
+        ),
+        (
+            "scripts/lib/compose.js",
+            "exports.up = () => execSync('docker compose up -d')\n",
+        ),
+        (
+            "package.json",
+            r#"{"scripts": {"build": "node scripts/build.js"}}"#,
+        ),
+        ("idle.py", "print('docker pull a')\n"),
+        ("manage.py", "import release_notes\n"),
+    ];
+    for (script, program, how) in [
+        ("python3 ci/build.py --push", "ci/build.py", "docker build"),
+        ("cd ci; python -u build.py", "ci/build.py", "docker build"),
+        (
+            "poetry run python ci/build.py",
+            "ci/build.py",
+            "docker build",
+        ),
+        ("./ci/build.py", "ci/build.py", "docker build"),
+        ("./tool", "tool", "docker pull"),
+        (
+            "python -m release",
+            "release/__main__.py",
+            "docker build` in `release/images.py",
+        ),
+        (
+            "npm run build",
+            "scripts/build.js",
+            "docker compose` in `scripts/lib/compose.js",
+        ),
+        (
+            "node scripts/build",
+            "scripts/build.js",
+            "docker compose` in `scripts/lib/compose.js",
+        ),
+    ] {
+        let lines = effects_in(&files, script);
+        let expected = format!(
+            "opaque the program `{program}`: the program's code runs `{how}`, and is not read further"
+        );
+        assert_eq!(lines, [expected], "{script}");
+    }
+    for script in [
+        "python3 idle.py",
+        "python manage.py migrate",
+        "python3 -c 'import ci.build'",
+        "cat ci/build.py",
+        "python3 ci/absent.py",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}

@@ -1,0 +1,318 @@
+//! Programs of the repository that are written in another language. They are not followed; of their text it is asked
+//! whether they run a container client, or speak to a container engine themselves.
+//!
+//! What counts is a text of the program's that begins with a client and a sub-command that asks for images
+//! (`"docker build -t x ."`, `["docker", "compose", "up"]`), and the libraries that speak to an engine. A text that is
+//! only said (`print("docker run …")`) does not.
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::context::Context;
+use crate::source::RepoPath;
+
+/// Clients that are looked for, the longer names first.
+const CLIENTS: [&str; 6] = [
+    "docker-compose",
+    "docker",
+    "podman",
+    "nerdctl",
+    "buildah",
+    "skopeo",
+];
+
+/// Their sub-commands that ask a registry for images.
+const VERBS: [&str; 12] = [
+    "build", "buildx", "bake", "compose", "create", "pull", "run", "up", "image", "copy", "from",
+    "bud",
+];
+
+/// Words by which a line only says what it holds.
+const SAYS: [&str; 18] = [
+    "print",
+    "log",
+    "echo",
+    "puts",
+    "warn",
+    "error",
+    "Error",
+    "raise",
+    "throw",
+    "die(",
+    "help",
+    "description",
+    "usage",
+    "assert",
+    "expect",
+    "write(",
+    "Exception",
+    "message",
+];
+
+/// How a library that speaks to a container engine is asked for, and its name. Each stands in its documentation:
+/// docker-py, python-on-whales and podman-py, dockerode, docker-api.
+const LIBRARIES: [(&str, &str); 9] = [
+    ("docker.from_env(", "docker"),
+    ("docker.DockerClient(", "docker"),
+    ("docker.APIClient(", "docker"),
+    ("from python_on_whales import", "python_on_whales"),
+    ("podman.PodmanClient(", "podman"),
+    ("require('dockerode')", "dockerode"),
+    ("require(\"dockerode\")", "dockerode"),
+    ("from 'dockerode'", "dockerode"),
+    ("from \"dockerode\"", "dockerode"),
+];
+
+/// Files of one program that are looked at, and how long one may be: what is longer was generated.
+const MAX_FILES: usize = 24;
+const MAX_BYTES: usize = 256 * 1024;
+
+/// How far what a program imports is looked at: a large application has code for containers somewhere.
+const MAX_DEPTH: usize = 1;
+
+/// What was found of programs, by their files.
+pub(crate) type Programs = HashMap<RepoPath, Option<String>>;
+
+/// What is in folders that were looked at.
+type Folders = HashMap<RepoPath, Vec<String>>;
+
+/// How a program asks for images, if it does: "runs `docker build`".
+pub(super) fn client_of(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
+    if let Some(known) = cx.programs.borrow().get(path) {
+        return known.clone();
+    }
+    let found = look(cx, path);
+    cx.programs.borrow_mut().insert(path.clone(), found.clone());
+    found
+}
+
+fn look(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
+    let mut folders = Folders::default();
+    let mut seen: HashSet<RepoPath> = HashSet::new();
+    seen.insert(path.clone());
+    let mut open = vec![(path.clone(), 0)];
+    let mut left = MAX_FILES;
+    while let Some((path, depth)) = open.pop() {
+        left = left.checked_sub(1)?;
+        let Ok(source) = cx.sources.load(&path) else {
+            continue;
+        };
+        let text = &source.text;
+        if text.len() > MAX_BYTES {
+            continue;
+        }
+        if let Some(how) = client_in(text) {
+            return Some(match depth {
+                0 => how,
+                _ => format!("{how} in `{path}`"),
+            });
+        }
+        if depth < MAX_DEPTH {
+            for import in imports(cx, &mut folders, &path, text) {
+                if seen.insert(import.clone()) {
+                    open.push((import, depth + 1));
+                }
+            }
+        }
+    }
+    None
+}
+
+fn client_in(text: &str) -> Option<String> {
+    if let Some((_, name)) = LIBRARIES.iter().find(|(used, _)| text.contains(used)) {
+        return Some(format!("uses the library `{name}`"));
+    }
+    if !CLIENTS.iter().any(|client| text.contains(client)) {
+        return None;
+    }
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let at = start;
+        start += line.len();
+        let code = line.trim_start();
+        if code.starts_with("//") || code.starts_with('#') || code.starts_with('*') {
+            continue;
+        }
+        let found = line.char_indices().filter(|(_, c)| is_quote(*c));
+        for (quote, mark) in found {
+            let before = line.get(..quote).unwrap_or("");
+            if SAYS.iter().any(|word| before.contains(word)) {
+                break;
+            }
+            // A list may go on in the next lines.
+            let rest = text.get(at + quote + 1..).unwrap_or("");
+            if let Some(command) = command(rest, mark) {
+                return Some(format!("runs `{command}`"));
+            }
+        }
+    }
+    None
+}
+
+fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'' | '`')
+}
+
+/// The client and the sub-command that a text begins with, or that a list begins with whose first text it is.
+fn command(text: &str, quote: char) -> Option<String> {
+    let text = text.trim_start_matches([' ', '\n']);
+    let text = text.strip_prefix("sudo ").unwrap_or(text);
+    let client = CLIENTS
+        .into_iter()
+        .find(|client| text.strip_prefix(client).is_some_and(ends_a_word))?;
+    let rest = text.get(client.len()..)?;
+    let verb = match rest.strip_prefix(quote) {
+        None => {
+            let words = rest.split([quote, '\n']).next()?;
+            // A name that is asked for or looked up, `"docker compose"`, is no command.
+            verb(words.split_whitespace()).filter(|verb| !words.ends_with(verb))?
+        }
+        Some(rest) => {
+            let list = rest.trim_start().strip_prefix(',')?;
+            // What stands between its texts is no name, no call and no end of a list.
+            let plain = |text: &&str| {
+                text.trim_matches([' ', '\n', '\t', '\r', ',', '['])
+                    .is_empty()
+            };
+            let parts: Vec<&str> = list.split(is_quote).take(16).collect();
+            let pairs = parts.chunks_exact(2);
+            let texts =
+                pairs.map_while(|pair| pair.first().filter(|text| plain(text)).and(pair.get(1)));
+            verb(texts.copied())?
+        }
+    };
+    Some(format!("{client} {verb}"))
+}
+
+/// The sub-command among the words that come after a client. A flag may have its value in the next word.
+fn verb<'a>(words: impl Iterator<Item = &'a str>) -> Option<&'static str> {
+    let mut flag = false;
+    for word in words {
+        let is_value = std::mem::replace(&mut flag, word.starts_with('-'));
+        if let Some(verb) = VERBS.into_iter().find(|verb| *verb == word) {
+            return Some(verb);
+        }
+        if !flag && !is_value {
+            break;
+        }
+    }
+    None
+}
+
+fn ends_a_word(rest: &str) -> bool {
+    let next = rest.chars().next();
+    next.is_none_or(|c| c.is_whitespace() || is_quote(c))
+}
+
+/// Files of the repository that a program imports, as far as its text tells: of Python `import x`, `from x import y`
+/// and `from .x import y` beside it, of JavaScript and TypeScript `'./x'`, of Ruby `require_relative 'x'`.
+fn imports(cx: &Context<'_>, folders: &mut Folders, path: &RepoPath, text: &str) -> Vec<RepoPath> {
+    let folder = path.parent();
+    let mut is_file = |path: &RepoPath| {
+        let folder = path.parent();
+        let names = folders
+            .entry(folder)
+            .or_insert_with_key(|folder| cx.sources.tree().list(folder));
+        names.iter().any(|name| name == path.name())
+    };
+    let mut out = Vec::new();
+    for line in text.lines().map(str::trim_start) {
+        let names: Vec<String> = if let Some(rest) = line.strip_prefix("require_relative ") {
+            let name = rest.trim_matches(|c: char| is_quote(c) || c.is_whitespace());
+            vec![format!("{name}.rb")]
+        } else if let Some(module) = module_of_python(line) {
+            let module = module.replace('.', "/");
+            vec![format!("{module}.py"), format!("{module}/__init__.py")]
+        } else if line.contains("require(") || line.contains("import") || line.contains("from") {
+            let mut texts = line.split(['\'', '"']).skip(1).step_by(2);
+            match texts.find(|text| text.starts_with("./") || text.starts_with("../")) {
+                Some(name) => ["", ".js", ".ts", ".mjs", "/index.js", "/index.ts"]
+                    .map(|ending| format!("{name}{ending}"))
+                    .into(),
+                None => continue,
+            }
+        } else {
+            continue;
+        };
+        let mut found = names.iter().filter_map(|name| folder.join(name));
+        out.extend(found.find(&mut is_file));
+        if out.len() >= MAX_FILES {
+            break;
+        }
+    }
+    out
+}
+
+/// `x` of `import x`, `from x import y`, `from .x import y` and `from . import x`.
+fn module_of_python(line: &str) -> Option<&str> {
+    let mut words = line.split([' ', '\t', ',', ';']);
+    let module = match words.next()? {
+        "import" => words.next()?,
+        "from" => match words.next()?.trim_start_matches('.') {
+            "" => words.nth(1)?,
+            module => module,
+        },
+        _ => return None,
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    (!module.is_empty() && module.chars().all(is_name)).then_some(module)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_begins_with_a_client_is_run() {
+        for (code, expected) in [
+            (
+                "subprocess.run([\"docker\", \"build\", \".\"])",
+                "docker build",
+            ),
+            (
+                "cmd = ['docker',\n       '--log-level', \"debug\",\n  'pull', image]",
+                "docker pull",
+            ),
+            ("os.system('docker run --rm x')", "docker run"),
+            ("os.system(f\"sudo docker pull {image}\")", "docker pull"),
+            ("spawnSync('docker', ['compose', 'up'])", "docker compose"),
+            ("execSync(`docker-compose -f x up -d`)", "docker-compose up"),
+            ("sh \"podman build #{x}\"", "podman build"),
+            ("system('skopeo', 'copy', a, b)", "skopeo copy"),
+            ("x = \"\"\"\ndocker build .\n\"\"\"", "docker build"),
+        ] {
+            let expected = format!("runs `{expected}`");
+            // A text of several lines begins in the one of its quotes.
+            assert_eq!(client_in(code).as_deref(), Some(&*expected), "{code}");
+        }
+        for code in [
+            "# subprocess.run(['docker', 'build'])",
+            "// execSync('docker build')",
+            "print(\"docker run x\")",
+            "console.log('docker build x')",
+            "raise Error('docker build failed')",
+            "parser.add_argument('--docker', help=\"docker run it\")",
+            "subprocess.run(['docker', 'push', image])",
+            "subprocess.run(['docker', 'inspect', 'run'])",
+            "shutil.which('docker')",
+            "x = {'docker': 'build'}",
+            "if x == 'docker' and y == 'run': pass",
+            "x = 'dockerfile build'",
+            "'docker buildings'",
+            "if name == 'docker compose':",
+        ] {
+            assert_eq!(client_in(code), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_library_may_speak_to_an_engine() {
+        for (code, name) in [
+            ("import docker\nclient = docker.from_env()", "docker"),
+            ("import Docker from \"dockerode\";", "dockerode"),
+            ("from python_on_whales import docker", "python_on_whales"),
+        ] {
+            let expected = format!("uses the library `{name}`");
+            assert_eq!(client_in(code), Some(expected), "{code}");
+        }
+    }
+}
