@@ -23,6 +23,9 @@ use crate::yaml::Document;
 /// what was built to never end, and leaves the repository's other files their share.
 const BUDGET: u64 = 2_000_000;
 
+/// What a job gets of it while there is as much.
+const MIN_SHARE: u64 = 5_000;
+
 /// Work of reading makefiles that one CI file may cause: references that are unfolded, and rules. RocksDB's CI files
 /// take less than that together; makefiles that call each other in each of a hundred folders would take minutes.
 const MAKEFILES: u64 = 500_000;
@@ -89,6 +92,8 @@ pub struct Context<'t> {
     /// The CI file that is being lowered.
     current: RefCell<RepoPath>,
     budget: Cell<u64>,
+    /// The job whose share of the work is being used.
+    sharing: RefCell<Option<String>>,
     makefile_work: Cell<u64>,
     shell: Cell<u64>,
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
@@ -133,6 +138,7 @@ impl<'t> Context<'t> {
             continuations: RefCell::default(),
             current: RefCell::default(),
             budget: Cell::new(BUDGET),
+            sharing: RefCell::default(),
             makefile_work: Cell::new(MAKEFILES),
             shell: Cell::new(SHELL_BYTES),
             scripts: RefCell::default(),
@@ -164,6 +170,20 @@ impl<'t> Context<'t> {
     #[must_use]
     pub fn spend(&self) -> bool {
         self.take(&self.budget, 1)
+    }
+
+    /// Does what the steps of a job ask for, with a share of the work that the CI file may cause: a quarter of what is
+    /// left of it. So there is some left for the jobs after it, and always for their images.
+    pub(crate) fn share<T>(&self, job: &str, act: impl FnOnce() -> T) -> T {
+        let left = self.budget.get();
+        let share = (left / 4).max(MIN_SHARE.min(left));
+        self.budget.set(share);
+        let outer = self.sharing.replace(Some(job.to_owned()));
+        let out = act();
+        self.sharing.replace(outer);
+        let used = share.saturating_sub(self.budget.get());
+        self.budget.set(left.saturating_sub(used));
+        out
     }
 
     /// Takes the work of reading makefiles. `false` when this file has had its share of that; whatever else it does
@@ -223,11 +243,13 @@ impl<'t> Context<'t> {
             None => {
                 from.set(0);
                 let file = self.current.borrow();
-                self.note_unread_at(
-                    file.as_str(),
-                    1,
-                    "this file unfolds to more work than any real CI; what is listed is what was reached",
-                );
+                let message = match &*self.sharing.borrow() {
+                    Some(job) => format!(
+                        "the steps of the job `{job}` come to more work than is followed; what is listed of them is what was reached"
+                    ),
+                    None => "this file comes to more work than is followed; what is listed is what was reached".to_owned(),
+                };
+                self.note_unread_at(file.as_str(), 1, message);
                 false
             }
         }

@@ -215,10 +215,14 @@ mod size {
 
     #[test]
     fn a_bomb_of_aliases_is_ended_and_said_of_its_own_file() {
-        let job = "version: 2.1\njobs:\n  build:\n    docker: [{image: redis}]\n    steps: *a59\n";
+        let job = "version: 2.1\njobs:\n  build:\n    docker: [{image: redis}]\n    steps: *a59\n  next:\n    docker: [{image: postgres}]\n    steps: [checkout]\n";
         let audit = config(bomb(60, "[checkout, checkout]") + job);
-        audit.says_of(CONFIG, 1, "unfolds to more work than any real CI");
-        assert_eq!(audit.pulls(CONFIG), ["redis"]);
+        audit.says_of(
+            CONFIG,
+            1,
+            "the steps of the job `build` come to more work than is followed",
+        );
+        assert_eq!(audit.pulls(CONFIG), ["redis", "postgres"]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::rc::Rc;
 
 use crate::effect::{By, Freshness, Kind};
 use crate::run::JobRun;
+use crate::shell::docker::registry_of_user;
 use crate::source::{RepoPath, Span};
 use crate::text::{Mapped, Text, is_hole};
 use crate::yaml::Node;
@@ -47,8 +48,13 @@ pub(super) fn effect<'c, 'd>(
                 doubled
                     .then(|| "its parameters take the names of variables, without the `$`".into())
             });
+            let registry = text("registry").unwrap_or_default();
+            let registry = match &username {
+                Some(user) if registry.is_one_hole() => registry_of_user(run, user, registry),
+                _ => registry,
+            };
             let kind = Kind::Login {
-                registry: text("registry").unwrap_or_default(),
+                registry,
                 username,
                 password,
                 store: run.docker_store(),
@@ -81,7 +87,9 @@ pub(super) fn effect<'c, 'd>(
             let image = shown("image");
             let mut script = String::from("docker build");
             for tag in shown("tags").split(',').map(str::trim) {
-                let _ = write!(script, " -t {image}:{tag}");
+                if !image.is_empty() {
+                    let _ = write!(script, " -t {image}:{tag}");
+                }
             }
             let extra = shown("extra");
             // What orbs pass on to one command may be written over several lines.

@@ -1005,22 +1005,49 @@ jobs:
 
 #[test]
 fn a_job_of_an_orb_builds_the_repositorys_dockerfile() {
-    let config = "version: 2.1\norbs: {hmpps: ministryofjustice/hmpps@8.1}\nworkflows:\n  w:\n    jobs: [hmpps/build_docker]\n";
-    let tree = MemoryTree::new()
-        .with(".circleci/config.yml", config)
-        .with("Dockerfile", "FROM debian:12\n");
-    let options = Options::default();
-    let cx = Context::new(&tree, &options);
-    let jobs = lower(&cx, &RepoPath::new(".circleci/config.yml").unwrap());
-    let pulls: Vec<String> = jobs[0]
-        .effects
-        .iter()
-        .filter_map(|effect| match &effect.kind {
-            Kind::Pull { image, .. } => Some(cx.holes.show(image.as_str())),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(pulls, ["cimg/python:3.10", "debian:12"]);
+    for (job, expected) in [
+        ("hmpps/build_docker", ["cimg/python:3.10", "debian:12"]),
+        (
+            "hmpps/veracode_policy_scan",
+            ["cimg/openjdk:17.0", "debian:12"],
+        ),
+        (
+            "{hmpps/trivy_latest_scan: {image_name: a/b}}",
+            ["cimg/python:3.10", "a/b:latest"],
+        ),
+    ] {
+        let config = format!(
+            "version: 2.1\norbs: {{hmpps: ministryofjustice/hmpps@8.1}}\nworkflows:\n  w:\n    jobs: [{job}]\n"
+        );
+        let tree = MemoryTree::new()
+            .with(".circleci/config.yml", config)
+            .with("Dockerfile", "FROM debian:12\n");
+        let options = Options::default();
+        let cx = Context::new(&tree, &options);
+        let jobs = lower(&cx, &RepoPath::new(".circleci/config.yml").unwrap());
+        let pulls: Vec<String> = jobs[0]
+            .effects
+            .iter()
+            .filter_map(|effect| match &effect.kind {
+                Kind::Pull { image, .. } => Some(cx.holes.show(image.as_str())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(pulls, expected, "{job}");
+    }
+}
+
+#[test]
+fn a_login_of_an_orb_to_googles_registry_is_none_to_docker_hub() {
+    let config = "version: 2.1\norbs: {gcr: circleci/gcp-gcr@0.16}\njobs:\n  t:\n    machine: true\n    steps:\n      - gcr/gcr-auth: {registry-url: $REGISTRY}\n      - run: docker pull node:20\nworkflows: {w: {jobs: [t]}}\n";
+    let tree = MemoryTree::new().with(".circleci/config.yml", config);
+    let audit = crate::audit(
+        &tree,
+        &Options::default(),
+        &crate::finding::Policy::default(),
+    );
+    let verdicts: Vec<crate::verdict::Auth> = audit.pulls.iter().map(|pull| pull.auth).collect();
+    assert_eq!(verdicts, [crate::verdict::Auth::Anonymous]);
 }
 
 #[test]

@@ -460,19 +460,21 @@ impl<'c, 'd> Lowering<'c, 'd> {
         };
         run.cwd = walk.folders.of_step("");
         let list = |key: &str| given.and_then(|g| g.get(key));
-        if let Some(steps) = list("pre-steps") {
-            run.traced(steps.use_span(), "`pre-steps` of the workflow", |run| {
-                self.steps(run, &mut walk, &steps);
-            });
-        }
-        if let Some(steps) = body.get("steps") {
-            self.steps(&mut run, &mut walk, &steps);
-        }
-        if let Some(steps) = list("post-steps") {
-            run.traced(steps.use_span(), "`post-steps` of the workflow", |run| {
-                self.steps(run, &mut walk, &steps);
-            });
-        }
+        self.cx.share(name, || {
+            if let Some(steps) = list("pre-steps") {
+                run.traced(steps.use_span(), "`pre-steps` of the workflow", |run| {
+                    self.steps(run, &mut walk, &steps);
+                });
+            }
+            if let Some(steps) = body.get("steps") {
+                self.steps(&mut run, &mut walk, &steps);
+            }
+            if let Some(steps) = list("post-steps") {
+                run.traced(steps.use_span(), "`post-steps` of the workflow", |run| {
+                    self.steps(run, &mut walk, &steps);
+                });
+            }
+        });
         done.jobs.push(Job {
             effects: run.finish(),
             is_mac: host.is_mac,

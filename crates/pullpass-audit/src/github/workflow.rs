@@ -463,7 +463,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             }
             done.push((combination, (runner, os)));
             frame.os = os;
-            let (effects, outputs) = self.effects(job, frame, runner, &shared);
+            let (effects, outputs) = self.effects(job, id, frame, runner, &shared);
             if self.reads_outputs {
                 self.give(id, outputs, index == 0);
             }
@@ -569,6 +569,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
     fn effects(
         &self,
         job: Node<'d>,
+        id: &str,
         frame: Frame,
         runner: Runner,
         guards: &Rc<[Guard]>,
@@ -598,8 +599,10 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             let source = job.document().source();
             steps.reads_outputs = self.reads_outputs
                 && steps::reads_outputs(source.slice(job.span().start, job.span().end));
-            steps::prepare(&mut run, &steps, list);
-            steps.follow(&mut run, list);
+            self.cx.share(id, || {
+                steps::prepare(&mut run, &steps, list);
+                steps.follow(&mut run, list);
+            });
             if let Some(declared) = declared.filter(|_| self.reads_outputs) {
                 let mut frame = steps.frame;
                 if frame.matrix != Value::Null {

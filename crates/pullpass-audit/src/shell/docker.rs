@@ -594,7 +594,7 @@ fn is_local(run: &JobRun<'_>, image: &Text) -> bool {
 }
 
 /// The registry that a user name is known to belong to, when the registry itself is in a variable.
-fn registry_of_user(run: &JobRun<'_>, user: &Text, written: Text) -> Text {
+pub(crate) fn registry_of_user(run: &JobRun<'_>, user: &Text, written: Text) -> Text {
     let end = match user.as_str() {
         "AWS" => ".amazonaws.com",
         "_json_key" | "_json_key_base64" | "oauth2accesstoken" | "_dcgcloud_token" => ".gcr.io",

@@ -18,7 +18,7 @@ mod commands;
 mod compose;
 mod condition;
 mod control;
-mod docker;
+pub(crate) mod docker;
 pub(crate) mod engine;
 mod exec;
 mod find;
