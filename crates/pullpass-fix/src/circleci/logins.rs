@@ -58,6 +58,13 @@ struct Need<'d> {
     later: Option<(usize, bool)>,
 }
 
+impl Need<'_> {
+    /// Whether one of the jobs that it is for runs in an image without `bash`.
+    fn lacks_bash(&self) -> bool {
+        self.hosts.iter().flatten().any(|host| lacks_bash(host))
+    }
+}
+
 pub(super) fn propose(
     repo: &Repo<'_, '_>,
     wishes: &FixOptions,
@@ -678,6 +685,13 @@ impl<'a> Writer<'a, '_> {
         let Some(file) = self.jobs.first().map(|job| job.file) else {
             return false;
         };
+        if need.lacks_bash()
+            && let Kind::Login { how, .. } = &effect.kind
+            && how.starts_with("docker/")
+            && is_for_bash(self.outline.docker_version().unwrap_or(ORB_VERSION))
+        {
+            return false;
+        }
         let files = script::others(self.repo, effect, file);
         if files.is_empty() {
             return true;
@@ -762,7 +776,17 @@ impl<'a> Writer<'a, '_> {
         }
         let root = self.outline.scopes.first()?;
         let orbs = root.root.get("version").and_then(Node::as_str) == Some("2.1");
+        let version = scope.docker_orb().map(|(_, version)| version);
+        let version = version.or_else(|| self.outline.docker_version());
+        let by_sh = is_for_bash(version.unwrap_or(ORB_VERSION))
+            && all
+                .iter()
+                .filter(|n| self.outline.scope_of(n.list) == number)
+                .any(Need::lacks_bash);
         let form = self.wishes.login.unwrap_or_else(|| {
+            if by_sh {
+                return Login::Run;
+            }
             let by_hand = self.repo.audit.logins.iter().any(|l| {
                 l.provider == Provider::CircleCi
                     && l.registry.as_deref() == Some(DOCKER_HUB)
@@ -854,10 +878,15 @@ impl<'a> Writer<'a, '_> {
         let here = all
             .iter()
             .filter(|n| self.outline.scope_of(n.list) == number);
-        if here
-            .flat_map(|n| &n.hosts)
-            .all(|host| can_have_helper(host.as_deref()))
-        {
+        let mut needs = here.peekable();
+        let of_need = |need: &Need<'a>| {
+            let runs = |job: &String| is_usual_machine(self.outline.resource_class(job));
+            need.hosts
+                .iter()
+                .all(|host| can_have_helper(host.as_deref()))
+                && need.jobs.iter().all(runs)
+        };
+        if needs.peek().is_some() && needs.all(of_need) {
             let install = spell("install-docker-credential-helper");
             steps.push(Yaml::text(format!("{orb}/{install}")));
         }
@@ -1105,6 +1134,27 @@ fn is_login_command(definition: Node<'_>) -> bool {
         signs_in |= login;
     }
     signs_in
+}
+
+/// Whether a resource class is one of CircleCI's own with an amd64 processor: what the orb's helper is made for, where
+/// nothing else is asked for. A runner of one's own may have another system, and keeps what is installed.
+fn is_usual_machine(class: Option<&str>) -> bool {
+    class.is_none_or(|class| !class.contains("arm") && !class.contains(['/', '<']))
+}
+
+/// Whether an image surely or probably has no `bash`, which scripts of the docker orb need since its version 2: then
+/// CircleCI runs steps by `/bin/sh` (<https://circleci.com/docs/configuration-reference/#default-shell-options>).
+fn lacks_bash(host: &str) -> bool {
+    let of_circleci = host.starts_with("cimg/") || host.starts_with("circleci/");
+    let (name, _) = host.split_once('@').unwrap_or((host, ""));
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let program = last.split(':').next().unwrap_or(last);
+    !of_circleci && (matches!(program, "docker" | "busybox") || name.contains("alpine"))
+}
+
+/// Whether scripts of the docker orb at a version are for `bash` only.
+fn is_for_bash(version: &str) -> bool {
+    !version.starts_with("0.") && !version.starts_with("1.") && version != "0" && version != "1"
 }
 
 /// Whether the docker orb's credential helper can be installed: it needs Debian's packages and `sudo`.

@@ -144,18 +144,35 @@ impl<'d> Outline<'d> {
         self.lists.get(&list.identity()).copied().unwrap_or(0)
     }
 
-    /// Whether the steps of this job run in PowerShell or `cmd`, as they do on Windows where nothing says otherwise.
-    pub(super) fn is_powershell(&self, job: &str) -> bool {
+    /// What says how a job runs, nearest first: the job, what it says of its executor, and that executor.
+    fn of_job(&self, job: &str) -> Vec<Node<'d>> {
         let Some(root) = self.scopes.first().map(|scope| scope.root) else {
-            return false;
+            return Vec::new();
         };
         let Some(job) = root.get("jobs").and_then(|jobs| jobs.get(job)) else {
-            return false;
+            return Vec::new();
         };
         let executor = job.get("executor");
         let name = executor.and_then(|e| e.as_str().or_else(|| e.get("name")?.as_str()));
         let declared = name.and_then(|name| root.get("executors")?.get(name));
-        let nodes = || [Some(job), executor, declared].into_iter().flatten();
+        [Some(job), executor, declared]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// The resource class of a job, as written.
+    pub(super) fn resource_class(&self, job: &str) -> Option<&'d str> {
+        self.of_job(job).into_iter().find_map(|node| {
+            let of_machine = || node.get("machine")?.get("resource_class");
+            node.get("resource_class").or_else(of_machine)?.as_str()
+        })
+    }
+
+    /// Whether the steps of this job run in PowerShell or `cmd`, as they do on Windows where nothing says otherwise.
+    pub(super) fn is_powershell(&self, job: &str) -> bool {
+        let all = self.of_job(job);
+        let nodes = || all.iter().copied();
         let shell = nodes().find_map(|node| {
             let of_machine = || node.get("machine")?.get("shell");
             node.get("shell").or_else(of_machine)?.as_str()
@@ -167,7 +184,17 @@ impl<'d> Outline<'d> {
                 || shell.starts_with("cmd");
         }
         let image = nodes().find_map(|node| node.get("machine")?.get("image")?.as_str());
-        let orb = name.and_then(|name| root.get("orbs")?.get(name.split_once('/')?.0)?.as_str());
+        let orb = self.scopes.first().and_then(|scope| {
+            let executor = all.first()?.get("executor")?;
+            let name = executor
+                .as_str()
+                .or_else(|| executor.get("name")?.as_str())?;
+            scope
+                .root
+                .get("orbs")?
+                .get(name.split_once('/')?.0)?
+                .as_str()
+        });
         image.is_some_and(|image| image.starts_with("windows-"))
             || orb.is_some_and(|orb| orb.starts_with("circleci/windows@"))
     }

@@ -309,6 +309,51 @@ fn a_plain_step_that_many_jobs_need_is_a_command() {
 }
 
 #[test]
+fn the_orbs_helper_is_for_circlecis_own_amd64_machines() {
+    let bare = COMMAND.replace("      - docker/install_docker_credential_helper\n", "");
+    for (class, command) in [
+        ("large", COMMAND),
+        ("arm.medium", bare.as_str()),
+        ("acme/linux", bare.as_str()),
+    ] {
+        let file = |head: &str, step: &str| {
+            let file = machine(
+                head,
+                &format!("{step}      - run: docker pull alpine:3.20\n"),
+            );
+            let image = "      image: ubuntu-2404:current\n";
+            file.replace(image, &format!("{image}    resource_class: {class}\n"))
+        };
+        edited(
+            &file("", ""),
+            &file(&format!("{IMPORT}{command}"), "      - dockerhub_login\n"),
+            &wishes(),
+        );
+    }
+}
+
+#[test]
+fn a_job_whose_image_has_no_bash_signs_in_by_a_plain_step() {
+    for (image, orb) in [
+        ("docker:24-git", false),
+        ("docker", false),
+        ("ghcr.io/acme/alpine-ci:1", false),
+        ("node:22-alpine", false),
+        ("ghcr.io/acme/docker:1", false),
+        ("acme/docker-tools:1", true),
+        ("cimg/base:2024.01", true),
+        ("circleci/node:8-alpine", true),
+    ] {
+        let job = format!(
+            "version: 2.1\njobs:\n  j:\n    docker:\n      - image: {image}\n        auth: {{username: $DOCKER_USER, password: $DOCKER_ACCESS_TOKEN}}\n    steps:\n      - setup_remote_docker\n      - run: docker pull alpine:3.20\nworkflows: {{w: {{jobs: [j]}}}}\n"
+        );
+        let text = after(&job, &wishes());
+        assert_eq!(text.contains("docker/check"), orb, "{image}: {text}");
+        assert_eq!(text.contains("docker login"), !orb, "{image}: {text}");
+    }
+}
+
+#[test]
 fn version_2_0_knows_no_orbs_and_gets_a_plain_step() {
     let file = |step: &str| {
         format!(
