@@ -109,14 +109,7 @@ impl Scope<'_> {
                 {
                     Condition::Always
                 }
-                of => match self.reduce(of) {
-                    Condition::Always => Condition::Never,
-                    Condition::Never => Condition::Always,
-                    Condition::When(all) => Condition::When(vec![match all.as_slice() {
-                        [only] => only.not(),
-                        _ => Guard::when(words(&all, Op::And)).not(),
-                    }]),
-                },
+                of => opposite(self.reduce(of)),
             },
             Expr::Binary(op @ (Op::Eq | Op::Ne), left, right) => {
                 if let Some(truth) = self.eval(expr).truth() {
@@ -128,6 +121,20 @@ impl Scope<'_> {
                 } else {
                     (left, right)
                 };
+                let truth = match &**b {
+                    Expr::Str(text) if &**text == "true" => Some(true),
+                    Expr::Str(text) if &**text == "false" => Some(false),
+                    _ => None,
+                };
+                if let Some(truth) = truth
+                    && let Some(condition) = self.handed_on(a)
+                {
+                    return if truth == (*op == Op::Eq) {
+                        condition
+                    } else {
+                        opposite(condition)
+                    };
+                }
                 let text = [&*self.side(a), " == ", &*self.side(b)].concat();
                 let guard = Guard::when(text);
                 Condition::When(vec![if *op == Op::Eq { guard } else { guard.not() }])
@@ -137,6 +144,25 @@ impl Scope<'_> {
                 None => Condition::When(vec![Guard::when(self.side(expr))]),
             },
         }
+    }
+
+    /// The condition that an input hands on: `push: ${{ github.event_name == 'push' }}` is the text `true` or `false`.
+    fn handed_on(&self, expr: &Expr) -> Option<Condition> {
+        let Value::Text(text) = self.eval(expr) else {
+            return None;
+        };
+        let words = text
+            .is_one_hole()
+            .then(|| self.cx.holes.show(text.as_str()))?;
+        let inner = words.strip_prefix("${{")?.strip_suffix("}}")?.trim();
+        let read = read(inner);
+        let handed = (*read).as_ref().filter(|expr| is_yes_or_no(expr))?;
+        // These are other ones where they were written.
+        let local = ["inputs.", "steps.", "needs.", "env.", "matrix.", "job."];
+        if local.iter().any(|context| inner.contains(context)) {
+            return Some(Condition::When(vec![Guard::when(handed.spelled())]));
+        }
+        Some(self.reduce(handed))
     }
 
     /// One side of a condition in words: an input in the words of whoever passed it, so that two
@@ -201,6 +227,31 @@ impl Scope<'_> {
                     .is_some_and(may_be_empty)
             })
         })
+    }
+}
+
+/// What holds where a condition does not.
+fn opposite(condition: Condition) -> Condition {
+    match condition {
+        Condition::Always => Condition::Never,
+        Condition::Never => Condition::Always,
+        Condition::When(all) => Condition::When(vec![match all.as_slice() {
+            [only] => only.not(),
+            _ => Guard::when(words(&all, Op::And)).not(),
+        }]),
+    }
+}
+
+/// Whether an expression is true or false and nothing else.
+fn is_yes_or_no(expr: &Expr) -> bool {
+    match expr {
+        Expr::Not(_) => true,
+        Expr::Binary(Op::And | Op::Or, left, right) => is_yes_or_no(left) && is_yes_or_no(right),
+        Expr::Binary(..) => true,
+        Expr::Call(name, _) => ["startsWith", "endsWith", "contains"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known)),
+        _ => false,
     }
 }
 

@@ -146,7 +146,7 @@ pub(super) struct Frame {
     pub(super) secrets: Rc<Secrets>,
     /// `runner.os`, when the labels tell it.
     pub(super) os: Option<&'static str>,
-    /// `github.workspace` and `github.action_path` as paths relative to the working folder.
+    /// `github.workspace`: a path relative to the working folder, and in scripts what stands for the root.
     pub(super) workspace: Rc<str>,
     /// The id of the job.
     pub(super) job: Option<Rc<str>>,

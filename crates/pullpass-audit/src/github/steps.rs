@@ -488,9 +488,9 @@ impl Steps {
             None => self.folder.clone().unwrap_or_else(|| ".".into()),
         };
         let before = std::mem::replace(&mut run.cwd, self.folder(&folder));
-        // Nearly all scripts run in the workspace itself.
-        let way_up = way_up(&run.cwd);
-        let workspace = way_up.map(|way| std::mem::replace(&mut self.frame.workspace, way));
+        // A script may change its folder before it uses the path.
+        let root = run.cx.holes.of("$GITHUB_WORKSPACE", HoleKind::Variable);
+        let workspace = std::mem::replace(&mut self.frame.workspace, root.as_str().into());
         let node = script;
         if let Some(script) = self.script(run, node) {
             let whole = Text::from(script.text.trim());
@@ -510,9 +510,7 @@ impl Steps {
                 }
             }
         }
-        if let Some(workspace) = workspace {
-            self.frame.workspace = workspace;
-        }
+        self.frame.workspace = workspace;
         run.cwd = before;
     }
 
@@ -561,18 +559,6 @@ fn tidy(path: &str) -> String {
         .filter(|part| !part.is_empty() && *part != ".")
         .collect::<Vec<_>>()
         .join("/")
-}
-
-/// The workspace as seen from a folder of it; `None` from the workspace itself, and from elsewhere.
-fn way_up(cwd: &Cwd) -> Option<Rc<str>> {
-    match cwd {
-        Cwd::Inside(path) if !path.is_root() => Some(
-            vec![".."; path.as_str().split('/').count()]
-                .join("/")
-                .into(),
-        ),
-        _ => None,
-    }
 }
 
 /// What the runner shows as a step's name: as written, since the values in it change nothing.

@@ -568,7 +568,9 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     /// Makes what a target needs; where a part of its name is unknown, each target that it may be.
     fn need(&mut self, need: &str, under: &[Guard], depth: usize) {
         if Text::new(need).is_known() || self.index.explicit.contains_key(plain(need)) {
-            self.target(need, under, depth);
+            if !self.target(need, under, depth) {
+                self.unseen(need, under);
+            }
             return;
         }
         let stem = self.scope.unknown_stem();
@@ -586,6 +588,29 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         // Of one that may be anything nothing is said: it may be a file, of which nothing is to be done.
         if !is_any && (shaped.is_some() || !named) {
             self.target(name, under, depth);
+        }
+    }
+
+    /// A target that only a file can declare that is not here: who asks make for it is told so.
+    fn unseen(&mut self, need: &str, under: &[Guard]) {
+        let is_word = need
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        let is_usual = NAMES.contains(&self.file.name());
+        if self.makefile.unseen.is_none() || !is_word || !is_usual || self.is_there(need) {
+            return;
+        }
+        let span = self.makefile.rules.last().map(|rule| rule.span);
+        let first = self.done.insert((format!("{need} (unseen)"), Vec::new()));
+        if let Some(span) = span.filter(|_| first && self.out.len() < MAX_RECIPES) {
+            self.out.push(Recipe {
+                script: Mapped::at(span, format!("make {need}")),
+                cwd: self.scope.cwd.clone(),
+                env: self.env(),
+                guards: under.into(),
+                span,
+                note: format!("`make {}` makes `{need}` first", self.goal).into(),
+            });
         }
     }
 

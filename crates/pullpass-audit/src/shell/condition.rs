@@ -324,7 +324,16 @@ fn evaluate(run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
                 let path = run.resolve(&word.text)?;
                 let (is_file, is_folder) = found(run, &path);
                 match op.as_str() {
-                    _ if !is_file && !is_folder => None,
+                    // Nobody makes these but the one who writes them.
+                    _ if !is_file && !is_folder => {
+                        let name = path.name();
+                        let is_compose = name.ends_with(".yml") || name.ends_with(".yaml");
+                        let is_one = name == "Dockerfile"
+                            || is_compose
+                                && (name.starts_with("docker-compose")
+                                    || name.starts_with("compose."));
+                        (is_one && run.made(&word.text).0.is_empty()).then_some(false)
+                    }
                     "-d" => Some(is_folder),
                     "-f" => Some(is_file),
                     "-e" => Some(true),

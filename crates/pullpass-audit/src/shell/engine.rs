@@ -253,6 +253,27 @@ pub(super) fn is_in_environment(run: &JobRun<'_>) -> bool {
     run.env.values().any(words)
 }
 
+/// Whether a command of a script is a variable that holds a line to run: `$COMMAND`, with `ci/test.sh --all`, or
+/// `make up`.
+pub(super) fn is_line_in_environment(run: &JobRun<'_>, script: &str) -> bool {
+    script.lines().any(|line| {
+        let word = line.trim_start().trim_start_matches('"');
+        let Some(name) = word.strip_prefix('$') else {
+            return false;
+        };
+        let name = name.strip_prefix('{').unwrap_or(name);
+        let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let name = name.get(..end.unwrap_or(name.len())).unwrap_or("");
+        run.env.get(name).is_some_and(|value| {
+            let first = value.as_str().split(' ').next().unwrap_or("");
+            commands::runs_tasks(first)
+                || commands::interprets(first)
+                || first.ends_with("sh")
+                || first.contains('/') && !first.contains("://")
+        })
+    })
+}
+
 /// What a variable is of which two paths leave two values, or one and none.
 pub(super) fn either(run: &JobRun<'_>, name: &str, a: Option<&Text>, b: Option<&Text>) -> Text {
     let given = |value: Option<&Text>| value.is_some_and(|value| !value.is_empty());

@@ -78,7 +78,10 @@ thread_local! {
 /// Follows a script in the job's state. Variables that it sets stay set in `run.env` for the caller
 /// to keep or to drop; the working folder likewise.
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
-    let by_variable = || script.text.contains('$') && engine::is_in_environment(run);
+    let by_variable = || {
+        script.text.contains('$')
+            && (engine::is_in_environment(run) || engine::is_line_in_environment(run, &script.text))
+    };
     let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
     let calls = |(name, _): &(String, Function)| script.text.contains(name.as_str());
     let by_startup = || run.startup.iter().any(calls);
@@ -243,7 +246,8 @@ impl Arg {
         if is_list(&shown) {
             return !shown.to_ascii_lowercase().contains("image");
         }
-        (self.bare || self.put_in) && (prints_flags || names_flags(&shown))
+        (self.bare || self.put_in)
+            && (prints_flags || is_flag_or_nothing(&shown) || names_flags(&shown))
     }
 
     /// Whether it is an unknown value that may be any number of words.
@@ -269,6 +273,15 @@ fn is_list(shown: &str) -> bool {
     ["[@]", "[*]", "$@", "$*"]
         .iter()
         .any(|sign| shown.contains(sign))
+}
+
+/// `${TTY:+-it}`: a flag or nothing.
+fn is_flag_or_nothing(shown: &str) -> bool {
+    let inner = shown.strip_prefix("${").and_then(|s| s.strip_suffix('}'));
+    let parts = inner.and_then(|inner| inner.split_once('+'));
+    parts.is_some_and(|(name, word)| {
+        redirect::is_name(name.strip_suffix(':').unwrap_or(name)) && word.starts_with('-')
+    })
 }
 
 /// `$(tty -s && echo -t)`

@@ -179,3 +179,165 @@ fn a_condition_may_follow_from_that_of_the_pull() {
         assert_eq!(found, [expected], "{login} / {pull}");
     }
 }
+
+/// The images that a job pulls whose steps use files of the repository.
+fn pulled_with(files: &[(&str, &str)], steps: &str) -> Vec<String> {
+    let steps = steps.replace('\n', "\n    ");
+    let text =
+        format!("on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n    {steps}\n");
+    let audit = crate::audit(
+        &repository(&text, files),
+        &Options::default(),
+        &Policy::default(),
+    );
+    let pulls = audit.pulls.iter();
+    pulls
+        .map(|pull| {
+            let image = pull.image.as_deref().unwrap_or("?");
+            format!("{image} {}", pull.auth.name())
+        })
+        .collect()
+}
+
+#[test]
+fn the_workspace_is_the_same_after_a_change_of_folder() {
+    let files = [
+        ("compose.yml", "services: {a: {image: 'alpine:1'}}\n"),
+        ("ci/x.sh", "docker pull alpine:2\n"),
+        ("Makefile", "up:\n\tdocker pull alpine:3\n"),
+        ("img/Dockerfile", "FROM alpine:4\n"),
+        (
+            ".github/actions/a/action.yml",
+            "runs:\n  using: composite\n  steps:\n    - {shell: bash, run: 'cd sub && ${{ github.action_path }}/y.sh'}\n",
+        ),
+        (".github/actions/a/y.sh", "docker pull alpine:5\n"),
+        ("sub/x", ""),
+    ];
+    for (script, image) in [
+        (
+            "cd sub && docker compose -f ${{ github.workspace }}/compose.yml up",
+            1,
+        ),
+        (
+            "docker compose -f ${{ github.workspace }}/compose.yml up",
+            1,
+        ),
+        ("cd sub; bash ${{ github.workspace }}/ci/x.sh", 2),
+        ("cd sub && ${{ github.workspace }}/ci/x.sh", 2),
+        ("cd sub && make -C ${{ github.workspace }} up", 3),
+        ("cd sub && docker build ${{ github.workspace }}/img", 4),
+        (
+            "D=${{ github.workspace }}/img; cd sub; docker build \"$D\"",
+            4,
+        ),
+        ("cd ${{ github.workspace }}/img && docker build .", 4),
+    ] {
+        let steps = format!("- run: '{script}'");
+        let expected = [format!("alpine:{image} anonymous")];
+        assert_eq!(pulled_with(&files, &steps), expected, "{script}");
+        let steps = format!("- {{working-directory: sub, run: '{script}'}}");
+        assert_eq!(pulled_with(&files, &steps), expected, "in sub: {script}");
+    }
+    assert_eq!(
+        pulled_with(&files, "- uses: ./.github/actions/a"),
+        ["alpine:5 anonymous"]
+    );
+}
+
+#[test]
+fn a_step_may_run_the_line_that_a_variable_holds() {
+    let files = [
+        ("ci/x.sh", "docker pull alpine:2\n"),
+        ("Makefile", "up:\n\tdocker pull alpine:3\n"),
+    ];
+    for (line, expected) in [
+        ("ci/x.sh --all", &["alpine:2 anonymous"][..]),
+        ("ci/x.sh", &["alpine:2 anonymous"]),
+        ("bash ci/x.sh", &["alpine:2 anonymous"]),
+        ("make up", &["alpine:3 anonymous"]),
+        ("https://example.com/x.sh", &[]),
+        ("echo ci/x.sh", &[]),
+    ] {
+        for command in [
+            "$COMMAND",
+            "${COMMAND} --more",
+            "|\n    set -e\n    $COMMAND",
+        ] {
+            let steps = format!("- env: {{COMMAND: '{line}'}}\n  run: {command}");
+            assert_eq!(pulled_with(&files, &steps), expected, "{line}: {command}");
+        }
+    }
+}
+
+#[test]
+fn a_condition_that_an_input_hands_on_is_the_condition() {
+    let action = |condition: &str| {
+        format!(
+            "inputs: {{push: {{}}, p: {{}}}}\nruns:\n  using: composite\n  steps:\n    - uses: docker/login-action@v3\n      if: {condition}\n      with: {{username: u, password: '${{{{ inputs.p }}}}'}}\n"
+        )
+    };
+    for (condition, given, when, expected) in [
+        (
+            "inputs.push == 'true'",
+            "github.event_name == 'push'",
+            "github.event_name == 'push'",
+            "authenticated",
+        ),
+        (
+            "inputs.push != 'false'",
+            "github.event_name == 'push'",
+            "github.event_name == 'push'",
+            "authenticated",
+        ),
+        (
+            "inputs.push == 'false'",
+            "github.ref_name == 'x'",
+            "github.ref_name != 'x'",
+            "authenticated",
+        ),
+        (
+            "inputs.push != 'true'",
+            "github.event_name == 'push'",
+            "github.event_name == 'push'",
+            "conditional",
+        ),
+        (
+            "inputs.push == 'true'",
+            "startsWith(github.ref, 'refs/tags/') && github.actor == 'a'",
+            "startsWith(github.ref, 'refs/tags/') && github.actor == 'a'",
+            "authenticated",
+        ),
+        (
+            "inputs.push == 'true'",
+            "github.ref_name",
+            "github.ref_name",
+            "conditional",
+        ),
+    ] {
+        let steps = format!(
+            "- uses: ./l\n  with: {{push: \"${{{{ {given} }}}}\", p: '${{{{ secrets.P }}}}'}}\n- if: {when}\n  run: docker pull alpine:1"
+        );
+        let text = action(condition);
+        let files = [("l/action.yml", text.as_str())];
+        let expected = [format!("alpine:1 {expected}")];
+        assert_eq!(
+            pulled_with(&files, &steps),
+            expected,
+            "{condition}: {given}"
+        );
+    }
+}
+
+/// The workflow that GitHub offered for publishing to its container registry until 2021.
+#[test]
+fn a_compose_file_that_is_not_there_is_not_tested_with() {
+    let script = "|\n    if [ -f docker-compose.test.yml ]; then\n      docker-compose --file docker-compose.test.yml build\n      docker-compose --file docker-compose.test.yml run sut\n    else\n      docker build . --file Dockerfile\n    fi";
+    let steps = format!("- run: {script}");
+    let own = ("Dockerfile", "FROM alpine:1\n");
+    assert_eq!(pulled_with(&[own], &steps), ["alpine:1 anonymous"]);
+    let compose = (
+        "docker-compose.test.yml",
+        "services: {sut: {image: 'alpine:2'}}\n",
+    );
+    assert_eq!(pulled_with(&[own, compose], &steps), ["alpine:2 anonymous"]);
+}

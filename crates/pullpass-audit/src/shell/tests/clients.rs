@@ -1000,3 +1000,16 @@ fn options_of_composes_build_are_no_services() {
         }
     }
 }
+
+#[test]
+fn a_word_that_is_a_flag_or_nothing_is_no_image() {
+    for (script, expected) in [
+        ("docker run ${TTY:+-it} --rm ${E:+-e X=1} a true", "a"),
+        ("docker pull ${QUIET:+--quiet} a", "a always"),
+        ("crane digest ${INSECURE+--insecure} a", "a always"),
+    ] {
+        assert_eq!(pulls(script), [expected], "{script}");
+    }
+    // One that is an image where it is set.
+    assert_eq!(pulls("docker pull ${X:+a}").len(), 1);
+}

@@ -59,3 +59,29 @@ fn what_follows_more_makefiles_than_are_read_is_followed() {
     let unknown = seen.iter().filter(|line| line.ends_with(why)).count();
     assert!((10..40).contains(&pulls) && unknown == 1, "{seen:?}");
 }
+
+#[test]
+fn what_only_an_absent_file_declares_is_said_to_be_unknown() {
+    let makefile = "-include mk/docker.mk\nall: docker-build a.o test\ntest:\n\tdocker run a\n";
+    let why = "no target `docker-build` in `Makefile` (it includes files that are not in this repository)";
+    assert_eq!(
+        effects_in(&[("Makefile", makefile)], "make all"),
+        [
+            format!("opaque make docker-build: {why}").as_str(),
+            "pull a"
+        ]
+    );
+    // A file of that name is there, or one of its own rules makes it, or nothing is included.
+    for (files, expected) in [
+        (&[("Makefile", makefile), ("docker-build", "")][..], 1),
+        (
+            &[
+                ("Makefile", makefile),
+                ("mk/docker.mk", "docker-build: ;\n"),
+            ],
+            1,
+        ),
+    ] {
+        assert_eq!(effects_in(files, "make all").len(), expected, "{files:?}");
+    }
+}

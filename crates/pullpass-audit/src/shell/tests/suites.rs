@@ -918,3 +918,25 @@ fn variables_of_mavens_leave_tests_out() {
         assert_eq!(seen.is_empty(), name != "OTHER", "{name}");
     }
 }
+
+#[test]
+fn pytest_is_found_behind_what_runs_it() {
+    let files = [("pyproject.toml", "dependencies = ['testcontainers']\n")];
+    for script in [
+        "uv run --extra x --group dev pytest",
+        "uv run --python 3.12 --resolution lowest-direct pytest",
+        "uvx --with-editable . pytest",
+        "coverage run --parallel -m pytest tests",
+        "uv run coverage run -m pytest",
+        "python3.12 -m pytest",
+    ] {
+        assert_eq!(effects_in(&files, script).len(), 1, "{script}");
+    }
+    for script in [
+        "coverage run -m tool",
+        "uv run --extra pytest tool",
+        "uvx ruff check",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
