@@ -372,7 +372,8 @@ pub(super) fn below_root(run: &JobRun<'_>, path: &Text) -> Option<String> {
     if rest.is_empty() {
         return Some(String::new());
     }
-    rest.strip_prefix('/').map(str::to_owned)
+    rest.strip_prefix('/')
+        .map(|rest| rest.trim_start_matches('/').to_owned())
 }
 
 /// What stands in a text for `$GITHUB_ENV` or `$GITHUB_OUTPUT`.

@@ -211,6 +211,11 @@ fn the_workspace_is_the_same_after_a_change_of_folder() {
             "runs:\n  using: composite\n  steps:\n    - {shell: bash, run: 'cd sub && ${{ github.action_path }}/y.sh'}\n",
         ),
         (".github/actions/a/y.sh", "docker pull alpine:5\n"),
+        (
+            "action.yml",
+            "runs:\n  using: composite\n  steps:\n    - {shell: bash, run: 'cd sub && . ${{ github.action_path }}/.env && docker pull $I'}\n",
+        ),
+        (".env", "I=alpine:6\n"),
         ("sub/x", ""),
     ];
     for (script, image) in [
@@ -242,6 +247,7 @@ fn the_workspace_is_the_same_after_a_change_of_folder() {
         pulled_with(&files, "- uses: ./.github/actions/a"),
         ["alpine:5 anonymous"]
     );
+    assert_eq!(pulled_with(&files, "- uses: ./"), ["alpine:6 anonymous"]);
 }
 
 #[test]
@@ -297,8 +303,8 @@ fn a_condition_that_an_input_hands_on_is_the_condition() {
         ),
         (
             "inputs.push != 'true'",
-            "github.event_name == 'push'",
-            "github.event_name == 'push'",
+            "github.ref_name == 'x'",
+            "github.actor == 'a'",
             "conditional",
         ),
         (
