@@ -164,6 +164,7 @@ impl Shell {
         if interprets(name) {
             self.interpreted(run, call);
         }
+        self.functions_of_aws(run, name, call);
         let done = self
             .wrapper(run, name, call)
             .or_else(|| self.client(run, name, call))

@@ -24,6 +24,7 @@ mod exec;
 mod find;
 mod flags;
 mod follow;
+mod functions;
 mod getopt;
 mod glob;
 mod maps;

@@ -487,6 +487,43 @@ fn the_name_that_regctl_writes_into_an_archive_is_no_image() {
 }
 
 #[test]
+fn functions_that_are_images_are_built() {
+    let template = "Globals: {Function: {Timeout: 3}}\nResources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties: {PackageType: Image, Role: !GetAtt R.Arn}\n    Metadata: {DockerContext: ./fn, Dockerfile: D, DockerBuildTarget: x, DockerBuildArgs: {V: '7'}}\n  B:\n    Type: AWS::Serverless::Function\n    Properties: {Runtime: python3.12}\n    Metadata: {DockerContext: ./other}\n";
+    let serverless = "provider:\n  ecr:\n    images:\n      a: {path: ./fn, file: D, buildArgs: {V: '8'}}\n      b: {uri: 1.dkr.ecr.eu-west-1.amazonaws.com/b}\n";
+    let python = "custom: {pythonRequirements: {dockerizePip: true, dockerImage: 'p:3'}}\n";
+    let files = [
+        ("app/template.yaml", template),
+        ("app/fn/D", "ARG V\nFROM a:$V AS x\nFROM b\n"),
+        ("app/other/Dockerfile", "FROM c\n"),
+        ("app/serverless.yml", serverless),
+        ("py/serverless.yml", python),
+        ("Dockerfile", "FROM d\n"),
+    ];
+    let images = |script: &str| -> Vec<String> {
+        let all = effects_in(&files, script);
+        let pulls = all.iter().filter_map(|line| line.strip_prefix("pull "));
+        pulls
+            .map(|pull| pull.split(' ').next().unwrap_or("").to_owned())
+            .collect()
+    };
+    for (script, expected) in [
+        ("cd app && sam build", &["a:7"][..]),
+        ("sam build --template-file app/template.yaml", &["a:7"]),
+        ("cd app && npx serverless deploy --stage x", &["b"]),
+        ("cd app && sls package", &["b"]),
+        ("cd py && serverless deploy", &["p:3"]),
+        ("cd app && sam deploy", &[]),
+        ("cd app && sam build --help", &[]),
+        ("sam build", &[]),
+        ("serverless --version", &[]),
+    ] {
+        assert_eq!(images(script), expected, "{script}");
+    }
+    let lines = effects_in(&files, "sam build -t \"$T\"");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+#[test]
 fn a_program_of_the_repository_may_run_a_client() {
     let builds = "import subprocess\nsubprocess.run(['docker', 'build', '.'])\n";
     let files = [
