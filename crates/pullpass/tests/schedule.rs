@@ -206,7 +206,7 @@ mod schedule {
         assert_eq!(lines.len(), 2, "{said} {output:?}", output = output.stderr);
         assert!(
             lines[0].starts_with("hello there in ")
-                && lines[0].ends_with("it's 100% mine: apply --yes"),
+                && lines[0].ends_with("it's 100% mine: apply -q --yes"),
             "{said}"
         );
         assert!(lines[1].ends_with("verify"), "{said}");
