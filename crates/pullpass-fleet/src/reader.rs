@@ -119,11 +119,7 @@ impl<'t> Reader<'t> {
         value.get_ref().as_str().ok_or_else(|| {
             self.wrong(
                 value.span(),
-                format!(
-                    "`{}` must be a string, and is {}",
-                    key.get_ref(),
-                    kind_of(value)
-                ),
+                format!("`{}` is a string, not {}", key.get_ref(), kind_of(value)),
                 "put it in quotes",
             )
         })
@@ -161,7 +157,7 @@ impl<'t> Reader<'t> {
                 DeValue::String(_) => "write it without quotes",
                 _ => "write it with digits alone",
             };
-            let happened = format!("`{}` must be a whole number, from 0 on", key.get_ref());
+            let happened = format!("`{}` is a whole number, from 0 on", key.get_ref());
             self.wrong(value.span(), happened, next)
         })
     }

@@ -192,10 +192,9 @@ mod schedule {
         let command = line.strip_prefix("17 4 * * * ").unwrap();
         // What cron hands to the shell: an escaped percent sign is one, any other ends the line.
         assert!(!command.replace("\\%", "").contains('%'), "{command}");
-        let command = command.replace("\\%", "%").replace(
-            &format!("'{}'", env!("CARGO_BIN_EXE_pullpass")),
-            "echo \"$GREETING in $PWD:\"",
-        );
+        let program = format!("'{}'", env!("CARGO_BIN_EXE_pullpass"));
+        let line = command.replace("\\%", "%");
+        let command = line.replace(&program, "echo \"$GREETING in $PWD:\"");
         let output = Command::new("sh")
             .args(["-c", &command])
             .env("HOME", repository.at("home").to_str().unwrap())
@@ -209,7 +208,23 @@ mod schedule {
                 && lines[0].ends_with("it's 100% mine: apply -q --yes"),
             "{said}"
         );
-        assert!(lines[1].ends_with("verify"), "{said}");
+        assert!(lines[1].ends_with("verify -q"), "{said}");
+        // Whatever watches it hears of both.
+        for (applied, verified, code) in [(3, 0, 3), (0, 1, 1), (3, 1, 1), (0, 0, 0)] {
+            let command = line
+                .replace(
+                    &format!("{program} apply -q --yes"),
+                    &format!("(exit {applied})"),
+                )
+                .replace(
+                    &format!("{program} verify -q"),
+                    &format!("(exit {verified})"),
+                );
+            let mut shell = Command::new("sh");
+            let home = repository.at("home");
+            let status = shell.args(["-c", &command]).env("HOME", home).status();
+            assert_eq!(status.unwrap().code(), Some(code), "{command}");
+        }
     }
 
     #[test]

@@ -241,7 +241,7 @@ impl Given {
     pub(super) fn cure_of_both(&self) -> String {
         match self.beside {
             Beside::File(_) => {
-                "set both, or keep each of them with `pullpass credentials set NAME`".to_owned()
+                "set both, or keep them with `pullpass credentials set PULLPASS_HUB_USER` and `pullpass credentials set PULLPASS_HUB_SECRET`".to_owned()
             }
             Beside::Values(_) => {
                 "set both for the function, or put them into the secret of --credentials".to_owned()
