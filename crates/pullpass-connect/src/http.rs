@@ -273,7 +273,7 @@ pub(crate) struct Http {
     ahead: Cell<Option<SignedDuration>>,
     /// Nobody listened, as a request found that had tried for long, and when. Each project of a fleet would find
     /// out for itself.
-    absent: RefCell<Option<(Timestamp, String)>>,
+    absent: RefCell<Option<Box<(Timestamp, String)>>>,
     /// What signs in is not known there, and will not be in this run.
     unknown: RefCell<Option<String>>,
     /// Whether everything is signed in with the same.
@@ -366,7 +366,7 @@ impl Http {
             return Some(ask.failure(FailureKind::Refused, said.clone(), next));
         }
         let absent = self.absent.borrow();
-        let (since, why) = absent.as_ref()?;
+        let (since, why) = absent.as_deref()?;
         let is_fresh = self.clock.now().duration_since(*since) < ABSENT;
         is_fresh.then(|| self.gave_up(ask, why.clone(), 1, false))
     }
@@ -458,7 +458,8 @@ impl Http {
                 Attempt::Unsent(why) => {
                     if broken + 1 >= self.limits.attempts {
                         let happened = format!("{why} ({} attempts)", broken + 1);
-                        self.absent.replace(Some((self.clock.now(), happened)));
+                        let now = self.clock.now();
+                        self.absent.replace(Some(Box::new((now, happened))));
                     }
                     why
                 }

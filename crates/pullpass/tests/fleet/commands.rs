@@ -327,7 +327,7 @@ fn a_question_can_be_left_in_every_way() {
     fleet.everybody_is_here();
     for (typed, code) in [("\u{3}", 130), ("n\n", 1), ("\n", 1), ("\u{4}", 1)] {
         // It gives the program a terminal, and its exit code.
-        let mut terminal = fleet.command(&[]);
+        let terminal = fleet.command(&[]);
         let program = terminal.get_program().to_str().unwrap().to_owned();
         let environment: Vec<_> = terminal
             .get_envs()

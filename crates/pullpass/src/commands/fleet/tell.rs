@@ -409,7 +409,9 @@ fn grouped(events: &[Event], all_names: bool) -> String {
         }
         return text;
     }
-    let mut groups: BTreeMap<Vec<(&str, &str)>, (Vec<String>, Vec<&Event>)> = BTreeMap::new();
+    // Their names, and the steps of the first.
+    type Group<'e> = (Vec<String>, Vec<&'e Event>);
+    let mut groups: BTreeMap<Vec<(&str, &str)>, Group<'_>> = BTreeMap::new();
     for (name, events) in by_project {
         let steps = events.iter().map(|e| (sign(e.status), e.step)).collect();
         let group = groups.entry(steps).or_insert_with(|| (Vec::new(), events));
