@@ -1,6 +1,7 @@
 //! From arguments to an exit code.
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::panic;
 
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
@@ -8,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use crate::commands::Command;
 use crate::error::{Error, ErrorKind};
 use crate::exit::ExitCode;
-use crate::terminal::{Color, Terminal, Volume};
+use crate::terminal::{Color, Terminal, Volume, is_forced_off};
 
 /// Every container pull in your CI, authenticated, with one least-privilege pass per project.
 #[derive(Parser, Debug)]
@@ -84,6 +85,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn parse(arguments: Vec<OsString>) -> Result<Arguments, clap::Error> {
     // Help and wrong usage end the parsing, so their colours are asked for before.
     let mut command = command().color(match color(&arguments) {
+        Color::Auto if is_forced_off() && !std::io::stdout().is_terminal() => {
+            clap::ColorChoice::Never
+        }
         Color::Auto => clap::ColorChoice::Auto,
         Color::Always => clap::ColorChoice::Always,
         Color::Never => clap::ColorChoice::Never,

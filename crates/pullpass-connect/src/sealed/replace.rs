@@ -109,6 +109,11 @@ pub(crate) fn make(path: &Path, parts: &[&str]) -> io::Result<()> {
     }
 }
 
+/// Whether a file of that length could be written there, without writing it.
+pub(crate) fn try_written(path: &Path, parts: &[&str]) -> io::Result<()> {
+    written(path, parts).map(drop)
+}
+
 fn written<'a>(path: &'a Path, parts: &[&str]) -> io::Result<(&'a Path, tempfile::NamedTempFile)> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -41,6 +41,32 @@ pub enum AnyStore {
     Vault(VaultStore),
 }
 
+impl AnyStore {
+    /// Whether something can be kept in it, as far as that shows without keeping anything.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way.
+    pub fn may_write(&self) -> Result<(), Failure> {
+        match self {
+            Self::File(store) => store.may_write(),
+            Self::Aws(_) | Self::Vault(_) => Ok(()),
+        }
+    }
+
+    /// Every project that something is kept of, where the store can tell without being searched.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn projects(&self) -> Result<Vec<ProjectName>, Failure> {
+        match self {
+            Self::File(store) => store.projects(),
+            Self::Aws(_) | Self::Vault(_) => Ok(Vec::new()),
+        }
+    }
+}
+
 impl Store for AnyStore {
     async fn list(
         &self,

@@ -24,10 +24,15 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn passphrase(text: &'static str) -> Unlock {
-    Box::new(move |wanted| {
-        assert_eq!(wanted, Wanted::Passphrase);
-        Ok(SecretString::from(text))
+    Box::new(move |wanted| match wanted {
+        Wanted::Passphrase => Ok(SecretString::from(text)),
+        other => Err(nobody_gives(other)),
     })
+}
+
+fn nobody_gives(wanted: Wanted) -> Failure {
+    let kind = FailureKind::Configuration;
+    Failure::new(kind, "ask", format!("nobody gives {wanted:?}"), "")
 }
 
 fn never() -> Unlock {
@@ -127,23 +132,38 @@ fn a_wrong_passphrase_is_asked_for_again() {
     let tries = Cell::new(0);
     let store = FileStore::open(
         &path,
-        Box::new(move |_| {
+        Box::new(move |wanted| {
             tries.set(tries.get() + 1);
+            assert_eq!(wanted == Wanted::Another, tries.get() > 1);
             Ok(SecretString::from(match tries.get() {
                 1 => "wrong",
                 _ => PASSPHRASE,
             }))
         }),
     );
-    runtime().block_on(async {
-        let wrong = store.account(&project("digideps")).await;
-        failure(
-            wrong,
-            FailureKind::Configuration,
-            "the passphrase is not the one",
-        );
-        store.account(&project("digideps")).await.unwrap();
+    runtime()
+        .block_on(store.account(&project("digideps")))
+        .unwrap();
+}
+
+/// Every project of a fleet reads its secrets, and none of them asks again.
+#[test]
+fn three_wrong_passphrases_are_enough_for_all_projects() {
+    let (_folder, path) = new();
+    filled(&path);
+    let tries = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&tries);
+    let unlock: Unlock = Box::new(move |_| {
+        counted.set(counted.get() + 1);
+        Ok(SecretString::from("wrong"))
     });
+    let store = FileStore::open(&path, unlock);
+    for _ in 0..2 {
+        let wrong = runtime().block_on(store.account(&project("digideps")));
+        let why = "the passphrase is not the one";
+        failure(wrong, FailureKind::Configuration, why);
+    }
+    assert_eq!(tries.get(), 3);
 }
 
 #[test]

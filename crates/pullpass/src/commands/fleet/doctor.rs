@@ -6,13 +6,14 @@ use clap::Args;
 use jiff::SignedDuration;
 use pullpass_connect::circleci::{CircleCi, Slug};
 use pullpass_connect::hub::SignedInWith;
+use pullpass_connect::store::AnyStore;
 use pullpass_engine::event::{Event, Status};
 use pullpass_fleet::desired::Target;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::IdentityKind;
 use pullpass_fleet::store::Store as _;
 
-use super::needs::hub_lacks;
+use super::needs::{cure, hub_lacks};
 use super::{Fleetwide, Purpose, Selection, block_on};
 use crate::commands::given::{Name, Source};
 use crate::error::Result;
@@ -57,7 +58,7 @@ impl Doctor {
                 findings
             };
             let Some(findings) = whole.or_interrupted(looks).await else {
-                whole.teller.checked(0, 0, whole.outside.calls());
+                whole.teller.checked(0, 0, whole.outside.calls())?;
                 return Ok(ExitCode::Interrupted);
             };
             for finding in &findings {
@@ -75,7 +76,7 @@ impl Doctor {
             let calls = whole.outside.calls();
             whole
                 .teller
-                .checked(findings.len() - lacking, lacking, calls);
+                .checked(findings.len() - lacking, lacking, calls)?;
             Ok(match (unreachable, any_bad) {
                 (true, _) => ExitCode::Outside,
                 (false, true) => ExitCode::ToActOn,
@@ -303,7 +304,11 @@ fn with_what(with: SignedInWith) -> &'static str {
 /// What is not given, and how to give it.
 fn given_with(whole: &Fleetwide, what: &str, name: Name, which: &str) -> String {
     let given = &whole.given;
-    format!("{what} {}: {}: {which}", given.lack(), given.cure(name))
+    format!(
+        "{what} {}: {}: {which}",
+        given.lack(),
+        cure(what, given, name)
+    )
 }
 
 async fn ci(whole: &Fleetwide, findings: &mut Vec<Finding>) {
@@ -370,7 +375,17 @@ async fn stores(whole: &Fleetwide, findings: &mut Vec<Finding>) {
             .filter(|p| p.store == *kind)
             .map(|p| p.name.clone())
             .collect();
-        findings.push(match store.list(&projects).await {
+        let listed = store.list(&projects).await;
+        // What can be read need not open, and what opens need not be writable.
+        let examined = match (&listed, store) {
+            (Ok(_), AnyStore::File(store)) => store.examine(),
+            _ => Ok(()),
+        };
+        if let Err(failure) = examined {
+            findings.push(failed("store", &failure));
+            continue;
+        }
+        findings.push(match listed {
             Ok(records) => good(
                 "store",
                 format!(

@@ -38,7 +38,7 @@ mod ruleset;
 mod tell;
 
 use needs::{Needs, Purpose};
-use tell::Teller;
+use tell::{Answered, Teller};
 
 /// What every command of the fleet takes.
 #[derive(Args, Debug)]
@@ -81,6 +81,7 @@ impl Fleetwide {
         load::check_names(&fleet, &selection.projects)?;
         let needs = Needs::of(&named(&fleet, &selection.projects), purpose);
         let given = Given::to_person(terminal);
+        connect::warn_of_clear_text(terminal);
         let outside = connect::outside(&fleet, &folder, &given, &needs).await?;
         if purpose != Purpose::Examine {
             needs.check(&outside, &given)?;
@@ -193,8 +194,23 @@ fn work(
         let projects = whole.projects();
         // Whoever names a project is told why nothing is done about it.
         let left: RefCell<Summary> = RefCell::default();
+        let bare: RefCell<Vec<String>> = RefCell::default();
+        let tell_bare = || {
+            let bare = bare.borrow();
+            if let Some(first) = bare.first() {
+                let many = if bare.len() == 1 { " has" } else { "s have" };
+                whole.teller.aside(&format!(
+                    "{} project{many} no credential that could be renewed: `pullpass plan` tells of them, `pullpass onboard {first}` gives one",
+                    bare.len()
+                ));
+            }
+        };
         let wanted = |ahead: &Ahead<'_>| {
             let is_wanted = wanted(ahead);
+            if !is_wanted && whole.names.is_empty() {
+                let mut bare = bare.borrow_mut();
+                bare.push(ahead.project.name.to_string());
+            }
             if !is_wanted && !whole.names.is_empty() {
                 watch(&without_credential(ahead.project));
                 let mut left = left.borrow_mut();
@@ -212,6 +228,7 @@ fn work(
             let work = whole.interruptible(&run, run.look_and_perform(&projects, &wanted));
             let summary = progress.during(|| run.ended(), work).await?;
             let summary = summary.map_err(outside_failed)?;
+            tell_bare();
             return finished(&whole, &run, &with(summary, &left.borrow()));
         }
         let look = async {
@@ -226,6 +243,7 @@ fn work(
             return Ok(ExitCode::Interrupted);
         };
         let ahead = ahead.map_err(outside_failed)?;
+        tell_bare();
         if doing.dry_run {
             let summary = whole.teller.plan(|| run.plan(&ahead));
             let summary = with(summary, &left.borrow());
@@ -238,8 +256,16 @@ fn work(
         }
         if is_asked && changing > 0 {
             whole.teller.plan(|| run.plan(&ahead));
-            if !whole.teller.ask(changing)? {
-                return Ok(ExitCode::ToActOn);
+            match whole.teller.ask(changing).await? {
+                Answered::Yes => {}
+                Answered::No => {
+                    whole.teller.aside("nothing was changed");
+                    return Ok(ExitCode::ToActOn);
+                }
+                Answered::Interrupted => {
+                    whole.teller.aside("interrupted: nothing was changed");
+                    return Ok(ExitCode::Interrupted);
+                }
             }
         }
         if changing > 0 {
@@ -261,6 +287,7 @@ fn with(summary: Summary, left: &Summary) -> Summary {
         for_a_person: summary.for_a_person + left.for_a_person,
         failed: summary.failed + left.failed,
         blocked: summary.blocked + left.blocked,
+        misconfigured: summary.misconfigured + left.misconfigured,
         ..summary
     }
 }
@@ -366,7 +393,8 @@ fn reach(fleet: &Fleet, project: &Project) -> Event {
 /// How the process ends after that.
 fn ended(summary: &Summary) -> ExitCode {
     match summary {
-        summary if summary.failed > summary.blocked => ExitCode::Outside,
+        summary if summary.failed_outside() > 0 => ExitCode::Outside,
+        summary if summary.misconfigured > 0 => ExitCode::Usage,
         summary if summary.for_a_person + summary.blocked > 0 => ExitCode::ToActOn,
         _ => ExitCode::Done,
     }

@@ -270,6 +270,19 @@ async fn keep_password(whole: &Fleetwide) -> Result<()> {
             "set `identity = \"service-id\"`",
         ));
     };
+    let Some(store) = whole.outside.stores.get(&project.store) else {
+        return Ok(());
+    };
+    let mut record = store.look(&project.name).await.map_err(outside_failed)?;
+    let kept = || {
+        usage(
+            "an account of this project is kept already",
+            "reset the password in Docker's console to the kept one, which --show-password prints",
+        )
+    };
+    if record.stored.account.is_some() {
+        return Err(kept());
+    }
     let password = match std::io::stdin().is_terminal() {
         true => prompt(&format!("Password of `{id}`: ")).map_err(outside_failed)?,
         false => {
@@ -285,24 +298,11 @@ async fn keep_password(whole: &Fleetwide) -> Result<()> {
     if password.expose_secret().is_empty() {
         return Err(usage("the password is empty", "give it"));
     }
-    let Some(store) = whole.outside.stores.get(&project.store) else {
-        return Ok(());
-    };
     let account = Account {
         id: id.clone(),
         email: project.email.clone().unwrap_or_default(),
         password,
     };
-    let mut record = store.look(&project.name).await.map_err(outside_failed)?;
-    let kept = || {
-        usage(
-            "an account of this project is kept already",
-            "reset the password in Docker's console to the kept one, which --show-password prints",
-        )
-    };
-    if record.stored.account.is_some() {
-        return Err(kept());
-    }
     // Nobody knows what was minted for it before, and a record that is written first is never taken
     // for one without tokens.
     for update in [Update::Fence, Update::Account(account)] {

@@ -4,7 +4,7 @@ use clap::Args;
 use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::file::Wish;
 
-use super::{Fleetwide, Purpose, Selection, block_on, outside_failed};
+use super::{Fleetwide, Purpose, Selection, block_on, ended, outside_failed};
 use crate::error::Result;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -45,10 +45,12 @@ impl Plan {
             let summary = whole.teller.plan(|| run.plan(&ahead));
             whole.teller.summary(&summary)?;
             let to_do = summary.pending + summary.blocked;
-            Ok(match summary.failed > summary.blocked {
-                true => ExitCode::Outside,
-                false if self.detailed_exitcode && to_do > 0 => ExitCode::ToActOn,
-                false => ExitCode::Done,
+            Ok(match ended(&summary) {
+                ExitCode::ToActOn | ExitCode::Done => match self.detailed_exitcode && to_do > 0 {
+                    true => ExitCode::ToActOn,
+                    false => ExitCode::Done,
+                },
+                failed => failed,
             })
         })
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use pullpass_engine::verify::verify;
 
-use super::{Fleetwide, Purpose, Selection, block_on};
+use super::{Fleetwide, Purpose, Selection, block_on, ended};
 use crate::error::Result;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -37,11 +37,7 @@ impl Verify {
                 return Ok(ExitCode::Interrupted);
             };
             whole.teller.summary(&summary)?;
-            Ok(match (summary.failed, summary.pending) {
-                (1.., _) => ExitCode::Outside,
-                (0, 1..) => ExitCode::ToActOn,
-                (0, 0) => ExitCode::Done,
-            })
+            Ok(ended(&summary))
         })
     }
 }
