@@ -4,7 +4,7 @@ use clap::Args;
 use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::file::Wish;
 
-use super::{Fleetwide, Purpose, Selection, block_on, outside_failed};
+use super::{Fleetwide, Purpose, Selection, block_on, outside_failed, share};
 use crate::error::Result;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -43,6 +43,10 @@ impl Plan {
             };
             let ahead = ahead.map_err(outside_failed)?;
             let summary = whole.teller.plan(|| run.plan(&ahead));
+            // Too many other changes are refused when somebody wants them done.
+            if let Ok(held) = share::held(&whole.fleet, false, &ahead) {
+                whole.tell_left(held.len());
+            }
             whole.teller.summary(&summary)?;
             let to_do = summary.pending + summary.blocked;
             Ok(match summary.failed > summary.blocked {

@@ -113,6 +113,13 @@ impl Teller {
         }
     }
 
+    /// One of many things that a person is told together.
+    pub(super) fn for_programs(&self, event: &Event) {
+        if self.format == Format::Json {
+            self.event(event);
+        }
+    }
+
     /// One thing that was checked: a person is told which, as its page names it.
     pub(super) fn check(&self, event: &Event) {
         match self.format {
