@@ -339,6 +339,7 @@ impl<'a> Run<'a> {
             let (mut pending, mut person, mut blocked) = (false, false, false);
             for step in &ahead.steps {
                 let mut detail = describe(step, ahead.project, &picture.observed, &user);
+                detail += &self.written_over(step, ahead.project);
                 if let Some((righted, who)) = &ahead.who
                     && righted == step
                 {
@@ -373,6 +374,24 @@ impl<'a> Run<'a> {
         summary.calls = self.outside.calls();
         summary.ahead = Some(estimate);
         summary
+    }
+
+    /// What others keep where the store will show the token to its readers.
+    fn written_over(&self, step: &Step, project: &Project) -> String {
+        let Step::Promote(_) = step else {
+            return String::new();
+        };
+        let store = self.outside.store(project).ok();
+        let names = store.map(|store| store.written_over(&project.name));
+        let names: Vec<String> = names.unwrap_or_default();
+        match names.len() {
+            0 => String::new(),
+            _ => format!(
+                ", over what stands in `{}` of the {} store, which pullpass did not put there",
+                names.join("` and `"),
+                project.store
+            ),
+        }
     }
 
     /// Does what lies ahead, and whatever turns up on the way. A failure in one project stops no
@@ -528,7 +547,8 @@ impl<'a> Run<'a> {
             }
             let fail = |failure| (step.name(), failure);
             let user = case.user();
-            let detail = describe(&step, case.project, &case.picture.observed, &user);
+            let mut detail = describe(&step, case.project, &case.picture.observed, &user);
+            detail += &self.written_over(&step, case.project);
             if step.changes() && now.duration_since(case.picture.taken_at) > OLDEST_PICTURE {
                 case.look_again().await.map_err(fail)?;
                 last_look = None;

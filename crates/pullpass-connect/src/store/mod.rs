@@ -41,6 +41,18 @@ pub enum AnyStore {
     Vault(VaultStore),
 }
 
+impl AnyStore {
+    /// The secrets that consumers read something in that is not ours, as far as it was looked at.
+    pub fn written_over(&self, project: &ProjectName) -> Vec<String> {
+        match self {
+            // Nobody else writes there.
+            Self::File(_) => Vec::new(),
+            Self::Aws(store) => store.written_over(project),
+            Self::Vault(store) => store.written_over(project),
+        }
+    }
+}
+
 impl Store for AnyStore {
     async fn list(
         &self,
