@@ -176,7 +176,7 @@ impl CircleCi {
     /// [`FailureKind::Configuration`] when `url` is no address.
     pub fn new(options: &Options, url: &str, token: SecretString) -> Result<Self, Failure> {
         Ok(Self {
-            http: Http::new(options, "CircleCI", "`CIRCLECI_TOKEN`", url)?,
+            http: Http::new(options, "CircleCI", "`CIRCLECI_TOKEN`", url)?.with_one_credential(),
             token,
         })
     }

@@ -195,7 +195,8 @@ impl GitHub {
     /// [`FailureKind::Configuration`] when `url` is no address.
     pub fn new(options: &Options, url: &str, token: SecretString) -> Result<Self, Failure> {
         Ok(Self {
-            http: Http::new(options, "GitHub", "`GITHUB_TOKEN` or `GH_TOKEN`", url)?,
+            http: Http::new(options, "GitHub", "`GITHUB_TOKEN` or `GH_TOKEN`", url)?
+                .with_one_credential(),
             token,
             keys: RefCell::default(),
         })
@@ -241,7 +242,8 @@ impl GitHub {
         let path = secrets(repository, scope, &[]);
         let pages = self
             .pages(&doing, &path, |page: Secrets| page.secrets)
-            .await?;
+            .await
+            .map_err(|failure| explained(failure, scope))?;
         Ok(pages.into_iter().map(|s| (s.name, s.updated_at)).collect())
     }
 
@@ -496,6 +498,20 @@ fn of<'p>(repository: &'p Repository, rest: &[&'p str]) -> Vec<&'p str> {
     let mut path = vec!["repos", &*repository.owner, &*repository.name];
     path.extend(rest);
     path
+}
+
+/// An environment that nobody has made is not found, and nothing makes it by writing to it.
+fn explained(failure: Failure, scope: &Scope) -> Failure {
+    match (failure.kind, scope) {
+        (FailureKind::NotFound, Scope::Environment(name)) => Failure {
+            next: format!(
+                "make the environment `{name}` in the repository's settings, if there is none; else {}",
+                failure.next
+            ),
+            ..failure
+        },
+        _ => failure,
+    }
 }
 
 fn secrets<'p>(repository: &'p Repository, scope: &'p Scope, rest: &[&'p str]) -> Vec<&'p str> {

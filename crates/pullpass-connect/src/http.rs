@@ -12,7 +12,7 @@
 //!
 //! Redirects are followed on the same host only, because what signs a request in goes with it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -271,7 +271,17 @@ pub(crate) struct Http {
     calls: Cell<u64>,
     /// How far the system's clock was ahead of ours, by its last answer that had a date.
     ahead: Cell<Option<SignedDuration>>,
+    /// Nobody listened, as a request found that had tried for long, and when. Each project of a fleet would find
+    /// out for itself.
+    absent: RefCell<Option<(Timestamp, String)>>,
+    /// What signs in is not known there, and will not be in this run.
+    unknown: RefCell<Option<String>>,
+    /// Whether everything is signed in with the same.
+    has_one_credential: Cell<bool>,
 }
+
+/// How long nobody asks again a system that did not listen.
+const ABSENT: SignedDuration = SignedDuration::from_secs(60);
 
 impl Http {
     /// A client of the system at this address, which may have a path.
@@ -337,7 +347,28 @@ impl Http {
             not_before: Cell::new(Timestamp::MIN),
             calls: Cell::new(0),
             ahead: Cell::new(None),
+            absent: RefCell::default(),
+            unknown: RefCell::default(),
+            has_one_credential: Cell::new(false),
         })
+    }
+
+    /// Says that every request is signed in with the same, so that one 401 is the answer to all.
+    pub(crate) fn with_one_credential(self) -> Self {
+        self.has_one_credential.set(true);
+        self
+    }
+
+    /// What another request has found out, which would be found again.
+    fn known_to_fail(&self, ask: &Ask) -> Option<Failure> {
+        if let Some(said) = &*self.unknown.borrow() {
+            let next = format!("check {}", self.credential);
+            return Some(ask.failure(FailureKind::Refused, said.clone(), next));
+        }
+        let absent = self.absent.borrow();
+        let (since, why) = absent.as_ref()?;
+        let is_fresh = self.clock.now().duration_since(*since) < ABSENT;
+        is_fresh.then(|| self.gave_up(ask, why.clone(), 1, false))
     }
 
     /// How far the system's clock is ahead of this machine's, to about a second; `None` before its
@@ -388,8 +419,12 @@ impl Http {
         let mut unsure = false;
         loop {
             self.wait(ask, &mut waited).await?;
+            if !unsure && let Some(failure) = self.known_to_fail(ask) {
+                return Err(failure);
+            }
             let why = match self.attempt(ask, url.clone()).await? {
                 Attempt::Answered(mut answer) => {
+                    self.absent.replace(None);
                     let advice = pace::advice(answer.status, &answer.headers, &answer, answer.at);
                     if let Some(wait) = advice.wait {
                         self.hold(wait);
@@ -409,6 +444,10 @@ impl Http {
                             continue;
                         }
                     }
+                    if answer.status == 401 && self.has_one_credential.get() {
+                        let said = ask.failure(FailureKind::Refused, self.said(&answer), "");
+                        self.unknown.replace(Some(said.happened));
+                    }
                     if !matches!(answer.status, 500 | 502..=504 | 520..=599) {
                         answer.repeated = unsure;
                         return Ok(answer);
@@ -416,7 +455,13 @@ impl Http {
                     unsure = true;
                     self.said(&answer)
                 }
-                Attempt::Unsent(why) => why,
+                Attempt::Unsent(why) => {
+                    if broken + 1 >= self.limits.attempts {
+                        let happened = format!("{why} ({} attempts)", broken + 1);
+                        self.absent.replace(Some((self.clock.now(), happened)));
+                    }
+                    why
+                }
                 Attempt::Lost(why) => {
                     unsure = true;
                     why

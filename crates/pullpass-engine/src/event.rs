@@ -1,5 +1,6 @@
 //! What happened, for whoever watches: a person, a monitor, a test.
 
+use pullpass_fleet::failure::FailureKind;
 use pullpass_fleet::name::ProjectName;
 
 use crate::estimate::Estimate;
@@ -55,6 +56,25 @@ pub struct Calls {
     pub store: u64,
 }
 
+impl Summary {
+    /// Counts a project that failed in this way.
+    pub(crate) fn failed_with(&mut self, kind: FailureKind) {
+        self.failed += 1;
+        match kind {
+            FailureKind::Configuration => self.misconfigured += 1,
+            FailureKind::ForAPerson => self.blocked += 1,
+            _ => {}
+        }
+    }
+
+    /// Of the failed, those for which something outside has failed: a later run can work.
+    pub fn failed_outside(&self) -> usize {
+        self.failed
+            .saturating_sub(self.blocked)
+            .saturating_sub(self.misconfigured)
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Summary {
@@ -71,6 +91,12 @@ pub struct Summary {
     /// Of those, the ones that only a person can put right: nothing outside has failed, and to run again
     /// will not help.
     pub blocked: usize,
+    /// Of the failed, the ones for which the person's own files or credentials are wrong.
+    pub misconfigured: usize,
+    /// Of the converged, the ones for which time has to pass before something is to do.
+    pub waiting: usize,
+    /// Of the pending, the ones that an interrupted run has not begun.
+    pub not_begun: usize,
     /// Requests made.
     pub calls: Calls,
     /// What a plan would take to do.

@@ -26,3 +26,4 @@ pub mod words;
 mod perform;
 mod pipeline;
 mod secrets;
+mod strays;

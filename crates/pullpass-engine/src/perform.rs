@@ -71,6 +71,18 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether every target has the current version.
+    pub(crate) fn is_served(&self) -> bool {
+        let observed = &self.picture.observed;
+        let (Some(current), None) = (observed.stored.current, observed.stored.pending) else {
+            return false;
+        };
+        self.desired.targets.iter().all(|target| {
+            let held = observed.targets.get(target);
+            matches!(held, Some(Holding::Version { attempt, .. }) if *attempt == current.attempt)
+        })
+    }
+
     /// Takes the picture again. What this run has learnt stays.
     pub(crate) async fn look_again(&mut self) -> Result<(), Failure> {
         self.note().await?;
@@ -154,7 +166,7 @@ impl<'a> Case<'a> {
                 }
                 self.outside.forget_people().await;
             }
-            Step::Mint(generation) => self.mint(*generation).await?,
+            Step::Mint(generation) => return self.mint(*generation).await,
             Step::Prove(attempt) => return self.prove(*attempt).await,
             Step::Deliver(target, attempt) => self.deliver(target, *attempt).await?,
             Step::Promote(attempt) => {
@@ -383,7 +395,7 @@ impl<'a> Case<'a> {
         let doing = format!("make an account for `{}`", self.project.name);
         if self.outside.hub.exists(&id).await? {
             return Err(Failure::new(
-                FailureKind::Refused,
+                FailureKind::ForAPerson,
                 doing,
                 format!("the Docker ID `{id}` is taken"),
                 format!(
@@ -410,7 +422,10 @@ impl<'a> Case<'a> {
         self.picture.observed.membership = match invited {
             Invited::Invited => Membership::Invited,
             Invited::AlreadyMember => {
-                picture::membership_of(self.outside, id.as_str(), team.as_str()).await?
+                let (id, team) = (id.as_str(), team.as_str());
+                let (membership, others) = picture::membership_of(self.outside, id, team).await?;
+                self.picture.other_teams = others;
+                membership
             }
             Invited::UnknownId => {
                 return Err(Failure::new(
@@ -424,8 +439,10 @@ impl<'a> Case<'a> {
         Ok(None)
     }
 
-    async fn mint(&mut self, generation: Generation) -> Result<(), Failure> {
+    async fn mint(&mut self, generation: Generation) -> Result<Option<String>, Failure> {
         let owner = self.owner()?;
+        // What is minted and cannot be kept is a live token that nobody holds.
+        self.outside.store(self.project)?.may_write().await?;
         self.sign_in().await?;
         let attempt = secrets::attempt()?;
         let label = Label {
@@ -488,8 +505,11 @@ impl<'a> Case<'a> {
             self.known.remove(&attempt);
             self.picture.observed.learnt.fenced.insert(kept.token);
             self.outside.forget_tokens();
+            return Ok(Some(
+                "not kept, since another run was first: this run goes on from what that one made, and the token is deleted later".to_owned(),
+            ));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Docker Hub has no number for "no room": a refusal of a well-formed request is all it says.
@@ -519,6 +539,12 @@ impl<'a> Case<'a> {
     /// Lists the organisation's tokens again, where that list is old.
     pub(crate) async fn look_for_room(&mut self) -> Result<(), Failure> {
         self.look_at_tokens().await
+    }
+
+    /// Whether that step was a proof, and the registry refuses what was to be proven.
+    pub(crate) fn is_refuted(&self, step: &Step) -> bool {
+        let refuted = &self.picture.observed.learnt.refuted;
+        matches!(step, Step::Prove(attempt) if refuted.contains(attempt))
     }
 
     /// Whether there is room for a renewal.

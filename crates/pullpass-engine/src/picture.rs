@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use pullpass_connect::circleci::Masked;
 use pullpass_connect::github::Scope;
-use pullpass_connect::hub::Role;
+use pullpass_connect::hub::{Member, Role};
 use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{HubSettings, Project};
 use pullpass_fleet::observed::{Account, Holding, Learnt, Membership, Observed, Slots};
+use pullpass_fleet::step::{Blocked, Step};
 use pullpass_fleet::store::{Receipt, Record, Store as _, Tail};
 
 use crate::outside::Outside;
@@ -33,11 +34,34 @@ pub struct Picture {
     pub record: Record,
     /// What the decision is made on.
     pub observed: Observed,
+    /// Teams that its Docker ID is in, beside its own.
+    pub other_teams: Vec<String>,
     /// When it was taken.
     pub taken_at: Timestamp,
 }
 
 impl Picture {
+    /// Targets that were delivered the current token, and that the file does not name. What an earlier one
+    /// left anywhere is dead.
+    pub(crate) fn unnamed_targets(&self, project: &Project) -> Vec<Target> {
+        let current = self.record.stored.current.map(|kept| kept.attempt);
+        let receipts = self.record.receipts.iter();
+        receipts
+            .filter(|(target, receipt)| {
+                **target != Target::OlderTokens
+                    && !project.targets.contains(target)
+                    && Some(receipt.attempt) == current
+            })
+            .map(|(target, _)| target.clone())
+            .collect()
+    }
+
+    /// What a person has to decide where a Docker ID is in more teams than its own.
+    pub(crate) fn in_other_teams(&self) -> Option<Step> {
+        let teams = &self.other_teams;
+        (!teams.is_empty()).then(|| Step::Blocked(Blocked::OtherTeams(teams.clone())))
+    }
+
     /// From when on there is something to do about the tokens before the current one, as the last run that
     /// listed them has noted; `None` where none has since it is the current one.
     pub(crate) fn older_are_due(&self) -> Option<Timestamp> {
@@ -67,11 +91,11 @@ pub(crate) async fn take(
         let holding = look_at_target(outside, hub, project, target, &record).await?;
         targets.insert(target.clone(), holding);
     }
-    let mut membership = Membership::None;
+    let (mut membership, mut other_teams) = (Membership::None, Vec::new());
     if let Identity::ServiceId { id, team } = &project.identity {
         // Without an account there is nobody who could be anywhere.
         if record.stored.account.is_some() {
-            membership = membership_of(outside, id.as_str(), team.as_str()).await?;
+            (membership, other_teams) = membership_of(outside, id.as_str(), team.as_str()).await?;
         }
     }
     let slots = match project.identity {
@@ -93,6 +117,7 @@ pub(crate) async fn take(
     Ok(Picture {
         record,
         observed,
+        other_teams,
         taken_at,
     })
 }
@@ -117,22 +142,33 @@ fn same_account(project: &Project, record: &Record) -> Result<(), Failure> {
     }
 }
 
-/// How somebody stands in the organisation.
+/// How somebody stands in the organisation, and in which other teams than this one.
 pub(crate) async fn membership_of(
     outside: &Outside,
     id: &str,
     team: &str,
-) -> Result<Membership, Failure> {
+) -> Result<(Membership, Vec<String>), Failure> {
     if let Some(member) = outside.members().await?.get(id) {
-        return Ok(Membership::Member {
+        let membership = Membership::Member {
             plain: member.role == Role::Member,
             in_team: member.teams.contains(team),
-        });
+        };
+        return Ok((membership, other_teams(member, team)));
     }
-    Ok(match outside.invited().await?.contains_key(id) {
+    let membership = match outside.invited().await?.contains_key(id) {
         true => Membership::Invited,
         false => Membership::None,
-    })
+    };
+    Ok((membership, Vec::new()))
+}
+
+/// The teams of a member beside this one.
+pub(crate) fn other_teams(member: &Member, team: &str) -> Vec<String> {
+    // Whoever is an owner is in that team, and leaves it when made a plain Member.
+    let by_role = |name: &str| member.role == Role::Owner && name == "owners";
+    let others = member.teams.iter();
+    let others = others.filter(|name| *name != team && !by_role(name));
+    others.cloned().collect()
 }
 
 async fn look_at_target(

@@ -7,11 +7,12 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use pullpass_fleet::decide::decide;
+use pullpass_fleet::desired::Identity;
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{Fleet, Project, StoreKind, Wish};
+use pullpass_fleet::file::{Fleet, IdentityKind, Project, StoreKind, Wish};
 use pullpass_fleet::foresee::{foresee, of_older};
 use pullpass_fleet::name::ProjectName;
-use pullpass_fleet::observed::{Account, Stored};
+use pullpass_fleet::observed::{Account, Membership, Stored};
 use pullpass_fleet::step::{Blocked, Step};
 use pullpass_fleet::store::{Record, Store as _};
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
@@ -22,8 +23,9 @@ use crate::event::{Event, Status, Summary};
 use crate::outside::Outside;
 use crate::perform::Case;
 use crate::picture::{self, Picture};
+use crate::strays::{UNNAMED_TARGET, not_in_file};
 use crate::unkept::{self, Unkept};
-use crate::words::describe;
+use crate::words::{describe, unnamed_target};
 
 /// Projects that are worked on at the same time; each system's own limit is below that.
 const AT_ONCE: usize = 16;
@@ -104,8 +106,8 @@ pub struct Run<'a> {
 pub struct Ahead<'a> {
     /// Which.
     pub project: &'a Project,
-    /// How it is; `None` where that could not be seen.
-    picture: Option<Picture>,
+    /// How it is, or why that could not be seen.
+    picture: Result<Picture, FailureKind>,
     /// What would be done, in order.
     pub steps: Vec<Step>,
     /// Who made one of them necessary, where a log tells.
@@ -115,7 +117,7 @@ pub struct Ahead<'a> {
 impl Ahead<'_> {
     /// Whether the store has a credential of it, or one that was begun.
     pub fn has_credential(&self) -> bool {
-        self.picture.as_ref().is_none_or(|picture| {
+        self.picture().is_none_or(|picture| {
             let stored = &picture.observed.stored;
             stored.current.is_some() || stored.pending.is_some()
         })
@@ -123,7 +125,7 @@ impl Ahead<'_> {
 
     /// How it is; `None` where that could not be seen.
     pub(crate) fn picture(&self) -> Option<&Picture> {
-        self.picture.as_ref()
+        self.picture.as_ref().ok()
     }
 
     /// Where it goes its usual course, since when what is renewed is in use: a renewal that was begun by an
@@ -162,10 +164,15 @@ impl Ahead<'_> {
 /// How one project ended.
 enum End {
     Converged,
+    /// All is well, and there is something to do when time has passed.
     Waiting,
+    /// There is more to do: the run was stopped, or was to come no further.
+    Unfinished,
+    /// The run was stopped before it.
+    NotBegun,
     ForAPerson,
     Blocked,
-    Failed,
+    Failed(FailureKind),
 }
 
 impl<'a> Run<'a> {
@@ -217,7 +224,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     ///
-    /// When a store cannot be read; what is wrong with one project is an event.
+    /// When no store can be read; what is wrong with one project, or one store of several, is an event.
     pub async fn look(&self, projects: &[&'a Project]) -> Result<Vec<Ahead<'a>>, Failure> {
         let records = self.records(projects).await?;
         let records = &records;
@@ -228,15 +235,38 @@ impl<'a> Run<'a> {
             .await;
         ahead.sort_by_key(|(number, _)| *number);
         let mut ahead: Vec<Ahead<'a>> = ahead.into_iter().map(|(_, ahead)| ahead).collect();
+        for ahead in &mut ahead {
+            self.look_whether_taken(ahead).await;
+        }
         self.ask_who(&mut ahead).await;
         Ok(ahead)
+    }
+
+    /// Nobody signs up for a Docker ID that is in the organisation already.
+    async fn look_whether_taken(&self, ahead: &mut Ahead<'_>) {
+        let Identity::ServiceId { id, team } = &ahead.project.identity else {
+            return;
+        };
+        if ahead.steps.first() != Some(&Step::Invent) {
+            return;
+        }
+        match picture::membership_of(self.outside, id.as_str(), team.as_str()).await {
+            Ok((Membership::None | Membership::Expired, _)) => {}
+            Ok(_) => ahead.steps = vec![Step::Blocked(Blocked::Taken)],
+            Err(failure) => {
+                let said = failure.to_string();
+                self.tell(ahead.project, "look", Status::Failed, said);
+                ahead.picture = Err(failure.kind);
+                ahead.steps.clear();
+            }
+        }
     }
 
     /// Finds out who moved a Docker ID away from where it was put.
     async fn ask_who(&self, ahead: &mut [Ahead<'_>]) {
         let mut asked = 0;
         for ahead in ahead {
-            let Some(picture) = &ahead.picture else {
+            let Ok(picture) = &ahead.picture else {
                 continue;
             };
             let moved = ahead.steps.iter().find_map(|step| {
@@ -252,12 +282,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn ahead_of(
-        &self,
-        project: &'a Project,
-        records: &BTreeMap<ProjectName, Record>,
-    ) -> Ahead<'a> {
-        let record = records.get(&project.name).cloned();
+    async fn ahead_of(&self, project: &'a Project, records: &Records) -> Ahead<'a> {
+        let uses_store = project.identity_kind() != IdentityKind::Oidc;
+        if let (true, Some(failure)) = (uses_store, records.unread.get(&project.store)) {
+            return self.ahead(project, Err(failure.clone()));
+        }
+        let record = records.known.get(&project.name).cloned();
         let known = record.unwrap_or_else(Record::nothing);
         let taken = picture::take(self.outside, &self.fleet.hub, project, Some(known)).await;
         self.ahead(project, taken)
@@ -275,10 +305,13 @@ impl<'a> Run<'a> {
                     let older = of_older(&desired, &picture.observed, due, now);
                     steps.splice(..0, older);
                 }
+                if let [.., Step::Converged | Step::Wait(..)] = steps.as_slice() {
+                    steps.extend(picture.in_other_teams());
+                }
                 Ahead {
                     project,
                     steps,
-                    picture: Some(picture),
+                    picture: Ok(picture),
                     who: None,
                 }
             }
@@ -286,7 +319,7 @@ impl<'a> Run<'a> {
                 self.tell(project, "look", Status::Failed, failure.to_string());
                 Ahead {
                     project,
-                    picture: None,
+                    picture: Err(failure.kind),
                     steps: Vec::new(),
                     who: None,
                 }
@@ -294,14 +327,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The records of all projects, in as few calls as each store allows.
-    async fn records(
-        &self,
-        projects: &[&Project],
-    ) -> Result<BTreeMap<ProjectName, Record>, Failure> {
+    /// The records of all projects, in as few calls as each store allows. A store that cannot be read keeps
+    /// back its own projects alone.
+    async fn records(&self, projects: &[&Project]) -> Result<Records, Failure> {
         let mut by_store: BTreeMap<StoreKind, (&Project, Vec<ProjectName>)> = BTreeMap::new();
         for project in projects {
-            if project.identity_kind() == pullpass_fleet::file::IdentityKind::Oidc {
+            if project.identity_kind() == IdentityKind::Oidc {
                 continue;
             }
             let entry = by_store
@@ -309,9 +340,18 @@ impl<'a> Run<'a> {
                 .or_insert_with(|| (project, Vec::new()));
             entry.1.push(project.name.clone());
         }
-        let mut records = BTreeMap::new();
-        for (project, names) in by_store.into_values() {
-            records.append(&mut self.outside.store(project)?.list(&names).await?);
+        let mut records = Records::default();
+        for (kind, (project, names)) in by_store {
+            let listed = match self.outside.store(project) {
+                Ok(store) => store.list(&names).await,
+                Err(failure) => Err(failure),
+            };
+            match listed {
+                Ok(mut listed) => records.known.append(&mut listed),
+                // There is nobody else to go on with.
+                Err(failure) if names.len() == projects.len() => return Err(failure),
+                Err(failure) => drop(records.unread.insert(kind, failure)),
+            }
         }
         Ok(records)
     }
@@ -331,11 +371,18 @@ impl<'a> Run<'a> {
         let mut estimate = Estimate::default();
         for ahead in ahead {
             summary.projects += 1;
-            let Some(picture) = &ahead.picture else {
-                summary.failed += 1;
-                continue;
+            let picture = match &ahead.picture {
+                Ok(picture) => picture,
+                Err(kind) => {
+                    summary.failed_with(*kind);
+                    continue;
+                }
             };
             let user = ahead.project.user(&self.fleet.hub);
+            for target in picture.unnamed_targets(ahead.project) {
+                let said = unnamed_target(&target, ahead.project);
+                self.tell(ahead.project, UNNAMED_TARGET, Status::Skipped, said);
+            }
             let (mut pending, mut person, mut blocked) = (false, false, false);
             for step in &ahead.steps {
                 let mut detail = describe(step, ahead.project, &picture.observed, &user);
@@ -368,7 +415,16 @@ impl<'a> Run<'a> {
                     summary.pending += 1;
                     summary.for_a_person += usize::from(person);
                 }
-                (false, false) => summary.converged += 1,
+                (false, false) => {
+                    summary.converged += 1;
+                    let waits = |step: &Step| matches!(step, Step::Wait(..));
+                    summary.waiting += usize::from(ahead.steps.iter().any(waits));
+                }
+            }
+        }
+        if ahead.len() == self.fleet.projects.len() {
+            for event in not_in_file(self.fleet, self.outside) {
+                (self.watch)(&event);
             }
         }
         summary.calls = self.outside.calls();
@@ -430,14 +486,19 @@ impl<'a> Run<'a> {
         let (records, ended, wanted) = (&records, &summary, &wanted);
         let mut projects = projects.to_vec();
         projects.sort_by_key(|project| {
-            let stored = records.get(&project.name).map(|record| &record.stored);
+            let stored = records
+                .known
+                .get(&project.name)
+                .map(|record| &record.stored);
             stored.and_then(|stored| stored.current.map(|kept| kept.minted_at))
         });
         self.begins();
         stream::iter(projects)
             .for_each_concurrent(None, |project| async move {
                 self.takes_a_place().await;
-                if !self.is_stopped() {
+                if self.is_stopped() {
+                    count(&mut ended.borrow_mut(), &End::NotBegun);
+                } else {
                     let ahead = Box::pin(self.ahead_of(project, records)).await;
                     if wanted(&ahead) {
                         Box::pin(self.one(ahead, ended)).await;
@@ -476,25 +537,12 @@ impl<'a> Run<'a> {
 
     async fn one(&self, ahead: Ahead<'a>, ended: &RefCell<Summary>) {
         let end = match ahead.picture {
-            Some(picture) => self.project(ahead.project, picture).await,
-            None => End::Failed,
+            Ok(_) if self.is_stopped() => End::NotBegun,
+            Ok(picture) => self.project(ahead.project, picture).await,
+            Err(kind) => End::Failed(kind),
         };
         self.ended.set(self.ended.get() + 1);
-        let mut summary = ended.borrow_mut();
-        summary.projects += 1;
-        match end {
-            End::Converged => summary.converged += 1,
-            End::Waiting => summary.pending += 1,
-            End::ForAPerson => {
-                summary.pending += 1;
-                summary.for_a_person += 1;
-            }
-            End::Blocked => {
-                summary.failed += 1;
-                summary.blocked += 1;
-            }
-            End::Failed => summary.failed += 1,
-        }
+        count(&mut ended.borrow_mut(), &end);
     }
 
     fn summed(&self, summary: RefCell<Summary>) -> Summary {
@@ -516,11 +564,11 @@ impl<'a> Run<'a> {
             (Ok(end), Ok(())) => end,
             (Err((step, failure)), _) => {
                 self.tell(project, step, Status::Failed, failure.to_string());
-                End::Failed
+                End::Failed(failure.kind)
             }
             (Ok(_), Err(failure)) => {
                 self.tell(project, "note", Status::Failed, failure.to_string());
-                End::Failed
+                End::Failed(failure.kind)
             }
         }
     }
@@ -535,15 +583,28 @@ impl<'a> Run<'a> {
         while steps < MOST_STEPS {
             steps += 1;
             if self.is_stopped() {
-                return Ok(End::Waiting);
+                return Ok(End::Unfinished);
             }
             let now = self.outside.now();
-            let step = decide(&case.desired, &case.picture.observed, now);
+            let mut step = decide(&case.desired, &case.picture.observed, now);
+            // Told of at the end: no build waits for it.
+            let is_last = match &step {
+                Step::Converged => true,
+                Step::Wait(moment, _) => until.is_none_or(|until| *moment > until),
+                _ => false,
+            };
+            if is_last
+                && self.manner.until.is_none()
+                && let Some(blocked) = case.picture.in_other_teams()
+            {
+                case.older_are_due(&step);
+                step = blocked;
+            }
             let stored = &case.picture.observed.stored;
             if let Some(until) = self.manner.until
                 && until.ends_before(&step, stored)
             {
-                return Ok(End::Waiting);
+                return Ok(End::Unfinished);
             }
             let fail = |failure| (step.name(), failure);
             let user = case.user();
@@ -566,11 +627,11 @@ impl<'a> Run<'a> {
                 told = Some(step.clone());
                 drop(next_in_room.take());
                 let Some(until) = until else {
-                    return Ok(End::Waiting);
+                    return Ok(End::Unfinished);
                 };
                 next_in_room = self.away(self.room(case, until)).await.map_err(fail)?;
                 if next_in_room.is_none() {
-                    return Ok(End::Waiting);
+                    return Ok(End::Unfinished);
                 }
                 steps = 0;
                 continue;
@@ -592,7 +653,10 @@ impl<'a> Run<'a> {
                             (last_look, steps) = (None, 0);
                             continue;
                         }
-                        End::Waiting
+                        match case.is_served() {
+                            true => End::Waiting,
+                            false => End::Unfinished,
+                        }
                     }
                     Step::Blocked(_) => End::Blocked,
                     _ => End::ForAPerson,
@@ -633,14 +697,19 @@ impl<'a> Run<'a> {
                             Some(more) => format!("{detail}: {more}"),
                             None => detail,
                         };
-                        self.tell(case.project, step.name(), Status::Done, detail);
+                        let status = match case.is_refuted(&step) {
+                            true => Status::Skipped,
+                            false => Status::Done,
+                        };
+                        self.tell(case.project, step.name(), status, detail);
                     }
                 }
                 Err(failure) if failure.kind == FailureKind::Unknown && lost < MOST_LOST => {
                     lost += 1;
                     let goes_on = Failure {
-                        next: "nothing: it may have happened, so this run looks, and goes on"
-                            .to_owned(),
+                        next:
+                            "nothing is to be done: this run looks whether it happened, and goes on"
+                                .to_owned(),
                         ..failure
                     };
                     self.tell(
@@ -710,6 +779,39 @@ impl<'a> Run<'a> {
             let piece = left.clamp(Duration::from_millis(10), Duration::from_secs(1));
             self.outside.clock.sleep(piece).await;
         }
+    }
+}
+
+/// What the stores say.
+#[derive(Default)]
+struct Records {
+    known: BTreeMap<ProjectName, Record>,
+    /// Stores that could not be read.
+    unread: BTreeMap<StoreKind, Failure>,
+}
+
+fn count(summary: &mut Summary, end: &End) {
+    summary.projects += 1;
+    match end {
+        End::Converged => summary.converged += 1,
+        End::Waiting => {
+            summary.converged += 1;
+            summary.waiting += 1;
+        }
+        End::Unfinished => summary.pending += 1,
+        End::NotBegun => {
+            summary.pending += 1;
+            summary.not_begun += 1;
+        }
+        End::ForAPerson => {
+            summary.pending += 1;
+            summary.for_a_person += 1;
+        }
+        End::Blocked => {
+            summary.failed += 1;
+            summary.blocked += 1;
+        }
+        End::Failed(kind) => summary.failed_with(*kind),
     }
 }
 

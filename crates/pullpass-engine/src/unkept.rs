@@ -67,7 +67,9 @@ fn nothing(project: &Project, what: &str, held: &[&Target]) -> Unkept {
         project.store
     );
     if held.is_empty() {
-        return Unkept::Nothing(format!("there is nothing to revoke: {looked}"));
+        return Unkept::Nothing(format!(
+            "there is nothing to revoke: {looked}, and its targets hold nothing of it"
+        ));
     }
     let held: Vec<String> = held.iter().map(ToString::to_string).collect();
     Unkept::ForAPerson(format!(

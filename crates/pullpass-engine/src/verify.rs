@@ -17,6 +17,8 @@ use crate::drift::{self, Moved};
 use crate::event::{Event, Status, Summary};
 use crate::outside::Outside;
 use crate::picture::{self, Picture};
+use crate::strays::{UNNAMED_TARGET, not_in_file};
+use crate::words;
 
 /// Projects that are checked at the same time.
 const AT_ONCE: usize = 8;
@@ -52,8 +54,8 @@ pub type Fingerprint = u64;
 struct Outcome {
     checks: Vec<Check>,
     fingerprint: Option<Fingerprint>,
-    /// Something outside did not answer.
-    failed: bool,
+    /// Why it could not be looked at.
+    failed: Option<FailureKind>,
 }
 
 /// Checks every project. `limits` adds the head-room of every identity.
@@ -71,11 +73,11 @@ pub async fn verify(
             let mut outcome = Outcome {
                 checks: Vec::new(),
                 fingerprint: None,
-                failed: false,
+                failed: None,
             };
             let checked = check(fleet, outside, project, limits, keyed, &mut outcome).await;
             if let Err(failure) = checked {
-                outcome.failed = true;
+                outcome.failed = Some(failure.kind);
                 outcome.checks.push(bad("look", failure.to_string()));
             }
             (number, *project, outcome)
@@ -110,9 +112,22 @@ pub async fn verify(
         }
         summary.projects += 1;
         match (outcome.failed, all_good) {
-            (true, _) => summary.failed += 1,
-            (false, true) => summary.converged += 1,
-            (false, false) => summary.pending += 1,
+            (Some(kind), _) => summary.failed_with(kind),
+            (None, true) => {
+                summary.converged += 1;
+                let waits = |check: &Check| check.status == Status::Skipped;
+                summary.waiting += usize::from(outcome.checks.iter().any(waits));
+            }
+            // What events call failed, the summary does too: a person has to act.
+            (None, false) => {
+                summary.failed += 1;
+                summary.blocked += 1;
+            }
+        }
+    }
+    if projects.len() == fleet.projects.len() {
+        for event in not_in_file(fleet, outside) {
+            watch(&event);
         }
     }
     summary.calls = outside.calls();
@@ -129,6 +144,13 @@ async fn check(
 ) -> Result<(), Failure> {
     let hub = &fleet.hub;
     let picture = picture::take(outside, hub, project, None).await?;
+    for target in picture.unnamed_targets(project) {
+        outcome.checks.push(Check {
+            name: UNNAMED_TARGET,
+            status: Status::Skipped,
+            detail: words::unnamed_target(&target, project),
+        });
+    }
     targets(project, &picture, &mut outcome.checks);
     if let Identity::Oidc { .. } = project.identity {
         return Ok(());
@@ -137,7 +159,12 @@ async fn check(
     let Some(current) = picture.record.stored.current else {
         checks.push(bad(
             "stored",
-            format!("no credential is stored: pullpass apply {}", project.name),
+            match project.identity {
+                Identity::ServiceId { .. } => {
+                    format!("no credential is stored: pullpass onboard {}", project.name)
+                }
+                _ => format!("no credential is stored: pullpass apply {}", project.name),
+            },
         ));
         return Ok(());
     };
@@ -216,6 +243,8 @@ fn targets(project: &Project, picture: &Picture, checks: &mut Vec<Check>) {
                 "delivered",
                 format!("{target} holds another token than the store's current one: {apply}"),
             ),
+            // That there is nothing to deliver is said once.
+            Holding::Missing if current.is_none() => continue,
             Holding::Missing => bad("delivered", format!("{target} has no variables: {apply}")),
             Holding::Placeholder => bad(
                 "delivered",
@@ -308,14 +337,7 @@ async fn membership(
             )
         }
     });
-    // Whoever is an owner is in that team, and leaves it when made a plain Member.
-    let by_role = |name: &str| member.role == Role::Owner && name == "owners";
-    let others: Vec<&str> = member
-        .teams
-        .iter()
-        .map(String::as_str)
-        .filter(|name| *name != team && !by_role(name))
-        .collect();
+    let others = picture::other_teams(member, team);
     checks.push(match (member.teams.contains(team), others.is_empty()) {
         (true, true) => good("one-team", format!("in `{team}` alone")),
         (false, _) => {

@@ -1,8 +1,68 @@
 //! Steps in words, for people.
 
+use std::collections::BTreeMap;
+
+use pullpass_fleet::desired::Target;
 use pullpass_fleet::file::{Delivery, Project};
-use pullpass_fleet::observed::{Holding, Observed};
+use pullpass_fleet::label::Generation;
+use pullpass_fleet::name::ProjectName;
+use pullpass_fleet::observed::{Holding, Observed, TokenId};
 use pullpass_fleet::step::{Blocked, Step, Why};
+
+/// A target that has the current token and that the file does not name.
+pub(crate) fn unnamed_target(target: &Target, project: &Project) -> String {
+    format!(
+        "{target} has the current token, and the fleet file does not name it for this project: it is not renewed there. Delete the variables `{}` and `{}` there, or name it in `targets` again",
+        project.user_var, project.token_var
+    )
+}
+
+/// What there is to do about a Docker ID that exists and that nothing is kept of.
+pub(crate) fn taken(id: &str, project: &Project) -> String {
+    format!(
+        "the Docker ID `{id}` is taken: give the project another one with `docker_id = \"…\"`; if this one is yours, keep its password with `pullpass onboard {} --password`",
+        project.name
+    )
+}
+
+/// Which one, as Docker Hub's console labels it; a plan lists none, and does not know.
+fn old_token(id: TokenId, observed: &Observed, user: &str) -> String {
+    let listed = observed.tokens.iter().flatten();
+    let mut labels = listed
+        .filter(|token| token.id == id)
+        .filter_map(|token| token.label.as_ref());
+    match labels.next() {
+        Some(label) => format!(
+            "token {} of `{user}`, an old one (`{label}`)",
+            label.generation
+        ),
+        None => format!("an old token of `{user}`"),
+    }
+}
+
+/// What there is to do about slots that are full. Most often rotations have filled them, and the tokens from before
+/// go by themselves: to delete by hand is to risk one that builds use.
+fn no_slot(observed: &Observed) -> String {
+    let tokens = observed.tokens.as_deref().unwrap_or_default();
+    let labels = tokens.iter().filter_map(|token| token.label.as_ref());
+    let mut newest: BTreeMap<&ProjectName, Generation> = BTreeMap::new();
+    let mut ours = 0_usize;
+    for label in labels {
+        ours += 1;
+        let known = newest.entry(&label.project).or_insert(label.generation);
+        *known = label.generation.max(*known);
+    }
+    let raise = "raise `token_slots` in `[hub]` if the plan allows more";
+    match ours.saturating_sub(newest.len()) {
+        0 => format!(
+            "the organisation has no room for another access token: delete one that nobody needs in Docker Hub's console, or {raise}"
+        ),
+        older => format!(
+            "the organisation has no room for another access token: {older} of its {} are older ones of this fleet, which `pullpass apply` deletes when `grace` and `settle` are over. Run it again then, or {raise}",
+            tokens.len()
+        ),
+    }
+}
 
 /// What a step does to a project; it completes "would …" as well as "did: …". A version that the
 /// store names is called by its generation.
@@ -65,8 +125,8 @@ pub fn describe(step: &Step, project: &Project, observed: &Observed, user: &str)
         Step::Promote(attempt) => format!("make {} the current one", version(attempt)),
         Step::DropPending(attempt) => format!("forget {}, which does not work", version(attempt)),
         Step::Fence => "write the record once more, so that no other run can keep a token that it minted before".to_owned(),
-        Step::Deactivate(_) => format!("deactivate an old token of `{user}`"),
-        Step::Delete(_) => format!("delete an old token of `{user}`"),
+        Step::Deactivate(id) => format!("deactivate {}", old_token(*id, observed, user)),
+        Step::Delete(id) => format!("delete {}", old_token(*id, observed, user)),
         Step::WriteConnection(target) => format!("write the id of the OIDC connection to {target}"),
         Step::Wait(until, why) => {
             let why = match why {
@@ -89,10 +149,15 @@ pub fn describe(step: &Step, project: &Project, observed: &Observed, user: &str)
                 "the Docker ID `{user}` exists and the stored password does not open it: if it is yours, reset its password in Docker's console to the stored one, which `pullpass onboard {name} --show-password` prints; if it is not, take the project out of the store and give it another `docker_id`",
                 name = project.name
             ),
-            Blocked::NoSlot => "the organisation has no room for another access token: delete one in Docker Hub's console, or raise `token_slots` in `[hub]` if the plan allows more".to_owned(),
+            Blocked::NoSlot => no_slot(observed),
             Blocked::TokenRefused(attempt) => format!(
                 "the registry refuses {}, which Docker Hub lists as alive: look at the account in Docker Hub's console, then run again",
                 version(attempt)
+            ),
+            Blocked::Taken => taken(user, project),
+            Blocked::OtherTeams(teams) => format!(
+                "`{user}` is also in {}, and may read what they may: take it out in Docker Hub's console",
+                teams.join(", ")
             ),
             Blocked::CannotServe(target) => format!(
                 "OIDC cannot serve {target}: GitHub is the only issuer that Docker Hub takes; give the project another `identity`"

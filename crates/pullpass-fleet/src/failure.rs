@@ -9,6 +9,8 @@ pub enum FailureKind {
     Configuration,
     /// The other side says no (rights, a wrong credential, a rule): it would say so again.
     Refused,
+    /// The other side is as it is, and what then is to be done only a person can decide.
+    ForAPerson,
     /// The other side does not know the thing that was asked for.
     NotFound,
     /// Nothing happened: unreachable, broken, or over its limits for longer than we wait.

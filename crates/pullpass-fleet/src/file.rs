@@ -469,6 +469,95 @@ docker_id = "opgdigideps"
         }
     }
 
+    /// No system outside has to be asked for it, and a run that began could never end well.
+    #[test]
+    fn what_could_never_work_is_refused_where_it_stands() {
+        for (line, place, said) in [
+            ("circleci = \"acme/shop\"", "16:12", "gh/owner/name"),
+            ("github = \"acme\"", "16:10", "owner/name"),
+            ("email = \"ops\"", "16:9", "name@example.org"),
+            ("grace = \"0s\"", "16:9", "longest build"),
+            (
+                "user_var = \"X\"\ntoken_var = \"x\"",
+                "17:13",
+                "are the same",
+            ),
+        ] {
+            let error = error(&with(line));
+            assert!(
+                error.starts_with(&format!("pullpass.toml:{place}:")),
+                "{error}"
+            );
+            assert!(error.contains(said), "{error}");
+        }
+        for (host, refused) in [("gitlab.com", true), ("github.acme.example", false)] {
+            let text = SMALLEST.replace("github.com/", &format!("{host}/"));
+            match parse(&text, "pullpass.toml") {
+                Ok(_) => assert!(!refused, "{host}"),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(
+                        refused && error.starts_with("pullpass.toml:13:14:"),
+                        "{error}"
+                    );
+                }
+            }
+        }
+        for (hub, said) in [
+            (
+                "docker_id = \"{organisation}{project}\"",
+                "did you mean `{organization}`?",
+            ),
+            (
+                "docker_id = \"{docker_id}{project}\"",
+                "unknown placeholder `{docker_id}`",
+            ),
+            (
+                "email = \"ops+{docker_id}{x}@acme.example\"",
+                "unknown placeholder `{x}`",
+            ),
+            ("email = \"ops+{docker_id\"", "without a `}`"),
+            ("email = \"ops+{docker_id}-at-acme\"", "no e-mail address"),
+            ("probe = \"ghcr.io/x/y\"", "no image of Docker Hub"),
+            ("probe = \"BAD IMG\"", "no image of Docker Hub"),
+            ("token_slots = -1", "not negative"),
+            ("token_slots = \"9\"", "without quotes"),
+        ] {
+            let error = error(&SMALLEST.replace("[defaults]", &format!("{hub}\n[defaults]")));
+            assert!(
+                error.starts_with("pullpass.toml:6:") && error.contains(said),
+                "{error}"
+            );
+        }
+        let aws = "[store.aws]\nid_name = \"{project}\"\ntoken_name = \"{project}\"\n";
+        assert!(
+            error(&format!("{aws}{SMALLEST}")).contains("`id_name` and `token_name` are the same")
+        );
+        for probe in [
+            "alpine",
+            "library/alpine:3.20",
+            "docker.io/acme/x@sha256:00",
+        ] {
+            let probe = format!("probe = \"{probe}\"\n[defaults]");
+            parse(&SMALLEST.replace("[defaults]", &probe), "pullpass.toml").unwrap();
+        }
+    }
+
+    /// The name beside a token is written over as well, unless it is the same in both.
+    #[test]
+    fn two_projects_of_one_repository_have_their_own_pair() {
+        let second = "[[project]]\nname = \"b\"\nrepository = \"github.com/ministryofjustice/opg-digideps\"\n\
+                      targets = [\"github\"]\ndocker_id = \"opgother\"\ntoken_var = \"OTHER\"\n";
+        let said = error(&format!("{SMALLEST}\n{second}"));
+        assert!(said.contains("share the variable `DOCKER_USER`"), "{said}");
+        let own = format!("{SMALLEST}\n{second}user_var = \"OTHER_USER\"\n");
+        parse(&own, "pullpass.toml").unwrap();
+        let same = format!("{SMALLEST}\n{second}").replace("service-id", "organization-token");
+        parse(&same, "pullpass.toml").unwrap();
+        let crossed = format!("{SMALLEST}\n{second}user_var = \"DOCKER_ACCESS_TOKEN\"\n");
+        assert!(error(&crossed).contains("share the variable `DOCKER_ACCESS_TOKEN`"));
+    }
+
     #[test]
     fn two_projects_share_nothing() {
         let second = |lines: &str| format!("{SMALLEST}\n[[project]]\n{lines}");
@@ -489,6 +578,11 @@ docker_id = "opgdigideps"
             said.contains("share the variable `DOCKER_ACCESS_TOKEN`"),
             "{said}"
         );
+        let said = error(&second(&format!(
+            "name = \"b\"\n{}docker_id = \"opgother\"\n",
+            same.replace("opg-digideps", "OPG-Digideps")
+        )));
+        assert!(said.contains("share the variable"), "{said}");
         let apart = format!("name = \"b\"\n{target}docker_id = \"opgother\"\n");
         assert!(parse(&second(&apart), "x").is_ok());
     }

@@ -64,7 +64,10 @@ pub fn of_older(
 fn imagine(step: &Step, picture: &mut Observed, desired: &Desired, now: Timestamp) {
     match step {
         Step::LookAtAccount => {
+            // Who has a token has signed in once, wherever they are now.
+            let has_token = picture.stored.current.or(picture.stored.pending).is_some();
             picture.account = match picture.membership {
+                Membership::None | Membership::Expired if has_token => Account::Ready,
                 Membership::Member { .. } | Membership::Invited => Account::Ready,
                 Membership::None | Membership::Expired => Account::Absent,
             };

@@ -67,6 +67,7 @@ impl<'t> Reader<'t> {
         let line = before.matches('\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |n| n + 1);
         let column = before.get(start..).unwrap_or("").chars().count() + 1;
+        let happened = without_controls(&happened.to_string());
         FileError {
             happened: format!("{}:{line}:{column}: {happened}", self.name),
             next: next.into(),
@@ -118,7 +119,11 @@ impl<'t> Reader<'t> {
         value.get_ref().as_str().ok_or_else(|| {
             self.wrong(
                 value.span(),
-                format!("`{}` is a string, not {}", key.get_ref(), kind_of(value)),
+                format!(
+                    "`{}` must be a string, and is {}",
+                    key.get_ref(),
+                    kind_of(value)
+                ),
                 "put it in quotes",
             )
         })
@@ -151,11 +156,13 @@ impl<'t> Reader<'t> {
             _ => None,
         };
         number.ok_or_else(|| {
-            self.wrong(
-                value.span(),
-                format!("`{}` is a whole number", key.get_ref()),
-                "write it without quotes",
-            )
+            let next = match value.get_ref() {
+                DeValue::Integer(_) => "write one that is not negative and not too large",
+                DeValue::String(_) => "write it without quotes",
+                _ => "write it with digits alone",
+            };
+            let happened = format!("`{}` must be a whole number, from 0 on", key.get_ref());
+            self.wrong(value.span(), happened, next)
         })
     }
 
@@ -195,6 +202,18 @@ impl<'t> Reader<'t> {
             }
         }
     }
+}
+
+/// A text in which a terminal obeys nothing: what a file holds is shown and not done.
+pub fn without_controls(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() && c != '\n' {
+            true => plain.extend(c.escape_default()),
+            false => plain.push(c),
+        }
+    }
+    plain
 }
 
 /// What a value is, with its article.
@@ -254,6 +273,13 @@ mod tests {
         assert_eq!(nearest("pull_anonymous", known), Some("anonymous-pull"));
         assert_eq!(nearest("polcy", known), Some("policy"));
         assert_eq!(nearest("zzz", known), None);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        let reader = Reader::new("", "f.toml");
+        let said = reader.wrong(0..0, "`a\u{1b}[31mred\u{9b}`", "").happened;
+        assert_eq!(said, r"f.toml:1:1: `a\u{1b}[31mred\u{9b}`");
     }
 
     #[test]

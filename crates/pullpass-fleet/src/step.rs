@@ -81,6 +81,10 @@ pub enum Blocked {
     TokenRefused(Attempt),
     /// A target that the identity cannot serve: OIDC outside GitHub.
     CannotServe(Target),
+    /// The Docker ID is there already, and no password of it is kept.
+    Taken,
+    /// The Docker ID is in these teams too, where nobody of ours has put it.
+    OtherTeams(Vec<String>),
 }
 
 impl Step {

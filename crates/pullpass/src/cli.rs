@@ -1,14 +1,16 @@
 //! From arguments to an exit code.
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::panic;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::Command;
 use crate::error::{Error, ErrorKind};
 use crate::exit::ExitCode;
-use crate::terminal::{Color, Terminal, Volume};
+use crate::terminal::{Color, Terminal, Volume, is_forced_off};
 
 /// Every container pull in your CI, authenticated, with one least-privilege pass per project.
 #[derive(Parser, Debug)]
@@ -84,12 +86,28 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn parse(arguments: Vec<OsString>) -> Result<Arguments, clap::Error> {
     // Help and wrong usage end the parsing, so their colours are asked for before.
     let mut command = command().color(match color(&arguments) {
+        Color::Auto if is_forced_off() && !std::io::stdout().is_terminal() => {
+            clap::ColorChoice::Never
+        }
         Color::Auto => clap::ColorChoice::Auto,
         Color::Always => clap::ColorChoice::Always,
         Color::Never => clap::ColorChoice::Never,
     });
-    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    let mut matches = command
+        .try_get_matches_from_mut(arguments)
+        .map_err(without_value)?;
     Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// What was given to an option that takes nothing may be a secret, as `--password=…` is: it is not repeated.
+fn without_value(mut error: clap::Error) -> clap::Error {
+    if error.kind() == clap::error::ErrorKind::TooManyValues {
+        error.insert(
+            ContextKind::InvalidValue,
+            ContextValue::String("…".to_owned()),
+        );
+    }
+    error
 }
 
 /// What `--color` says, wherever it stands.

@@ -52,18 +52,22 @@ impl Error {
 
     /// A file that the person named could not be read.
     pub(crate) fn unreadable(what: &str, path: &Path, error: &io::Error) -> Self {
-        let kind = match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::Usage,
-            _ => ErrorKind::Outside,
+        let (kind, next) = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                (ErrorKind::Usage, "check the path")
+            }
+            io::ErrorKind::IsADirectory => (ErrorKind::Usage, "name the file in it"),
+            io::ErrorKind::InvalidData => (ErrorKind::Usage, "save it as UTF-8"),
+            _ => (
+                ErrorKind::Outside,
+                "check its permissions, then run the command again",
+            ),
         };
         Self::new(
             kind,
             format!("read the {what} `{}`", path.display()),
             in_words(error),
-            match kind {
-                ErrorKind::Usage => "check the path",
-                _ => "check its permissions, then run the command again",
-            },
+            next,
         )
     }
 
@@ -94,9 +98,16 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}", self.doing, self.happened)?;
+        // Names and paths are other people's: a terminal is not to obey them.
+        let plain = pullpass_fleet::reader::without_controls;
+        write!(
+            f,
+            "cannot {}: {}",
+            plain(&self.doing),
+            plain(&self.happened)
+        )?;
         if !self.next.is_empty() {
-            write!(f, "\n  help: {}", self.next)?;
+            write!(f, "\n  help: {}", plain(&self.next))?;
         }
         Ok(())
     }

@@ -16,6 +16,11 @@ pub(crate) enum Color {
     Never,
 }
 
+/// `CLICOLOR_FORCE=0` forces nothing.
+pub(crate) fn is_forced_off() -> bool {
+    std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value == "0")
+}
+
 /// How much is said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Volume {
@@ -44,6 +49,7 @@ impl Terminal {
         match self.color {
             Color::Always => true,
             Color::Never => false,
+            Color::Auto if is_forced_off() && !stream.is_terminal() => false,
             Color::Auto => anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never,
         }
     }

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use support::{Repository, pullpass};
 
@@ -205,7 +206,7 @@ mod schedule {
         assert_eq!(lines.len(), 2, "{said} {output:?}", output = output.stderr);
         assert!(
             lines[0].starts_with("hello there in ")
-                && lines[0].ends_with("it's 100% mine: apply --yes"),
+                && lines[0].ends_with("it's 100% mine: apply -q --yes"),
             "{said}"
         );
         assert!(lines[1].ends_with("verify"), "{said}");
@@ -222,7 +223,15 @@ mod schedule {
 }
 
 mod terraform {
+    use super::FLEET as DIRECT;
     use super::*;
+
+    /// The same fleet, with what Terraform carries.
+    const DELIVERY: &str = "delivery = \"terraform\"\npipeline = \"gh/acme/infrastructure\"\n";
+
+    fn carried() -> String {
+        DIRECT.replace("[defaults]\n", &format!("[defaults]\n{DELIVERY}"))
+    }
 
     /// Checked by Terraform itself, where it is installed.
     #[allow(clippy::print_stdout, reason = "what a test skips is said")]
@@ -254,13 +263,13 @@ mod terraform {
             &["terraform", "export", "--import"],
             &["terraform", "export", "--ci", "circleci"],
         ] {
-            is_formatted(&printed(&fleet(FLEET), arguments));
+            is_formatted(&printed(&fleet(&carried()), arguments));
         }
     }
 
     #[test]
     fn each_project_has_two_seeded_secrets_that_feed_every_target() {
-        let text = printed(&fleet(FLEET), &["terraform", "export"]);
+        let text = printed(&fleet(&carried()), &["terraform", "export"]);
         let count = |what: &str| text.matches(what).count();
         assert_eq!(count("resource \"aws_secretsmanager_secret\" "), 4);
         assert_eq!(count("secret_string = \"default\""), 4);
@@ -304,7 +313,10 @@ mod terraform {
 
     #[test]
     fn what_exists_is_imported_by_the_ids_that_the_providers_take() {
-        let text = printed(&fleet(FLEET), &["terraform", "export", "--import", "shop"]);
+        let text = printed(
+            &fleet(&carried()),
+            &["terraform", "export", "--import", "shop"],
+        );
         for id in [
             "data.aws_secretsmanager_secret.shop_user.arn",
             "\"gh/acme/shop/DOCKER_USER\"",
@@ -314,22 +326,28 @@ mod terraform {
             assert!(text.contains(&format!("  id = {id}\n")), "{id}: {text}");
         }
         assert!(!text.contains("2fa"), "{text}");
-        let plain = printed(&fleet(FLEET), &["terraform", "export", "shop"]);
+        let plain = printed(&fleet(&carried()), &["terraform", "export", "shop"]);
         assert!(!plain.contains("import"), "{plain}");
     }
 
     #[test]
     fn one_ci_system_alone_needs_one_provider_alone() {
-        let text = printed(&fleet(FLEET), &["terraform", "export", "--ci", "circleci"]);
+        let text = printed(
+            &fleet(&carried()),
+            &["terraform", "export", "--ci", "circleci"],
+        );
         assert!(text.contains("CircleCI-Public/circleci"));
         assert!(!text.contains("github_") && !text.contains("integrations/github"));
-        let text = printed(&fleet(FLEET), &["terraform", "export", "--ci", "github"]);
+        let text = printed(
+            &fleet(&carried()),
+            &["terraform", "export", "--ci", "github"],
+        );
         assert!(!text.contains("circleci_") && !text.contains("CircleCI-Public"));
     }
 
     #[test]
     fn repositories_of_two_owners_have_a_provider_each() {
-        let two = FLEET.replace("github.com/acme/x", "github.com/other-owner/x");
+        let two = carried().replace("github.com/acme/x", "github.com/other-owner/x");
         let text = printed(&fleet(&two), &["terraform", "export"]);
         assert!(
             text.contains("alias = \"other_owner\"\n  owner = \"other-owner\""),
@@ -337,6 +355,33 @@ mod terraform {
         );
         assert!(text.contains("= github.other_owner\n"), "{text}");
         is_formatted(&text);
+    }
+
+    /// A module for what is not in AWS would write its seed over variables that work.
+    #[test]
+    fn what_is_kept_elsewhere_or_delivered_by_pullpass_is_left_out() {
+        for text in [DIRECT.to_owned(), DIRECT.replace("\"aws\"", "\"file\"")] {
+            pullpass()
+                .args(["terraform", "export"])
+                .current_dir(fleet(&text).path())
+                .assert()
+                .code(2)
+                .stdout("")
+                .stderr(contains("none of the projects has a credential"));
+        }
+        let mixed = DIRECT.replace(
+            "name = \"2fa.x\"\n",
+            &format!("name = \"2fa.x\"\n{DELIVERY}"),
+        );
+        pullpass()
+            .args(["terraform", "export"])
+            .current_dir(fleet(&mixed).path())
+            .assert()
+            .code(0)
+            .stdout(contains("shop").not())
+            .stderr(contains(
+                "left out: shop. pullpass itself writes the variables",
+            ));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Signing in to Docker Hub, and staying so.
 
+use std::cell::RefCell;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
@@ -67,6 +69,9 @@ pub(super) struct Session {
     secret: SecretString,
     /// Locked while somebody signs in, so that everybody who waits gets the same bearer token.
     bearer: Mutex<Option<Bearer>>,
+    /// What Docker Hub said when it refused them. It is not asked again with the same password, which would lock
+    /// the account.
+    refused: RefCell<Option<Failure>>,
 }
 
 #[derive(Clone)]
@@ -83,6 +88,7 @@ impl Session {
             name,
             secret,
             bearer: Mutex::new(None),
+            refused: RefCell::default(),
         }
     }
 
@@ -188,6 +194,9 @@ impl Hub {
         if let Some(bearer) = good {
             return Ok(bearer.clone());
         }
+        if let Some(refused) = &*session.refused.borrow() {
+            return Err(refused.clone());
+        }
         let is_operator = self
             .operator
             .as_ref()
@@ -212,6 +221,7 @@ impl Hub {
                     (_, true) => format!("check {CREDENTIAL}"),
                     (_, false) => "check the password in the store".to_owned(),
                 };
+                session.refused.replace(Some(failure.clone()));
                 Err(failure)
             }
         }

@@ -25,6 +25,15 @@ pub(crate) struct Words {
     pub(crate) replaced: &'static str,
 }
 
+/// What the system says, without its number, and without the name of a temporary file that is gone.
+fn said(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").or_else(|| text.find(" at path"));
+    end.and_then(|end| text.get(..end))
+        .unwrap_or(&text)
+        .to_owned()
+}
+
 /// One file.
 #[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
@@ -81,7 +90,15 @@ impl About<'_> {
             io::ErrorKind::InvalidInput => {
                 return self.refused(doing, error.to_string(), "name a file");
             }
-            _ => return self.failure(FailureKind::Unavailable, doing, error.to_string(), ""),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                let happened = "no space is left on its disk";
+                let next = "free some, then run the command again: it goes on";
+                return self.failure(FailureKind::Unavailable, doing, happened, next);
+            }
+            _ => {
+                let next = "run the command again when that is mended";
+                return self.failure(FailureKind::Unavailable, doing, said(error), next);
+            }
         };
         self.refused(doing, happened, next)
     }
@@ -93,8 +110,12 @@ impl About<'_> {
                 "there is a file of that name".to_owned(),
                 "use it, or name another",
             ),
+            io::ErrorKind::NotFound => (
+                "its folder is not there".to_owned(),
+                "make the folder, or name another place with `[store] file`",
+            ),
             _ => (
-                error.to_string(),
+                said(error),
                 "see that its folder is there and yours to write",
             ),
         };

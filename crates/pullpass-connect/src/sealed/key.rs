@@ -9,6 +9,9 @@ use secrecy::ExposeSecret;
 use super::about::About;
 use super::{Protection, Unlock, Wanted, seal};
 
+/// How often a passphrase is asked for.
+const TRIES: u32 = 3;
+
 /// The file's own key.
 #[derive(Clone)]
 pub(crate) struct Key {
@@ -69,14 +72,35 @@ impl Key {
         })
     }
 
+    /// Asks for the passphrase, and for another where it is not the right one, as often as a person mistypes.
+    fn open_with_passphrase(
+        &self,
+        unlock: &Unlock,
+    ) -> Result<Result<Identity, age::DecryptError>, Failure> {
+        let mut given = unlock(Wanted::Passphrase)?;
+        for attempt in 1.. {
+            let person = age::scrypt::Identity::new(given);
+            let opened = seal::open_key(&self.identity, std::iter::once(&person as _));
+            let is_wrong = matches!(
+                opened,
+                Err(age::DecryptError::KeyDecryptionFailed | age::DecryptError::DecryptionFailed)
+            );
+            given = match is_wrong && attempt < TRIES {
+                false => return Ok(opened),
+                true => match unlock(Wanted::Another) {
+                    Ok(another) => another,
+                    Err(_) => return Ok(opened),
+                },
+            };
+        }
+        Ok(Err(age::DecryptError::KeyDecryptionFailed))
+    }
+
     fn open(&self, unlock: &Unlock, about: About<'_>) -> Result<Identity, Failure> {
         let refused = |happened: &str, next: &str| about.refused("open", happened, next);
         let key = match seal::wants_passphrase(&self.identity) {
             None => Err(age::DecryptError::InvalidHeader),
-            Some(true) => {
-                let person = age::scrypt::Identity::new(unlock(Wanted::Passphrase)?);
-                seal::open_key(&self.identity, std::iter::once(&person as _))
-            }
+            Some(true) => self.open_with_passphrase(unlock)?,
             Some(false) => {
                 let text = unlock(Wanted::Identities)?;
                 let people = age::IdentityFile::from_buffer(text.expose_secret().as_bytes())
@@ -123,11 +147,12 @@ impl Key {
     }
 }
 
-/// The opened key of a file: whoever opens it is asked once.
+/// The opened key of a file: whoever opens it is asked once, also where what they give does not open it. Each
+/// project of a fleet would ask again.
 #[derive(Default)]
 pub(crate) struct Opened {
     /// With what it is the key of.
-    known: RefCell<Option<(String, Identity)>>,
+    known: RefCell<Option<(String, Result<Identity, Failure>)>>,
 }
 
 impl Opened {
@@ -141,12 +166,10 @@ impl Opened {
     ) -> Result<T, Failure> {
         let recipient = key.recipient.to_string();
         let mut known = self.known.borrow_mut();
-        match &*known {
-            Some((opened, key)) if *opened == recipient => Ok(f(key)),
-            _ => {
-                let (_, key) = known.insert((recipient, key.open(unlock, about)?));
-                Ok(f(key))
-            }
-        }
+        let (_, opened) = match known.take() {
+            Some((of, opened)) if of == recipient => known.insert((of, opened)),
+            _ => known.insert((recipient, key.open(unlock, about))),
+        };
+        opened.as_ref().map(f).map_err(Failure::clone)
     }
 }

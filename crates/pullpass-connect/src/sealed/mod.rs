@@ -39,10 +39,12 @@ pub enum Protection {
 pub enum Wanted {
     /// The passphrase.
     Passphrase,
+    /// Another one, since that was not right: only a person has one to give.
+    Another,
     /// An age identity file's text (`AGE-SECRET-KEY-1…`).
     Identities,
 }
 
 /// Asks for what the file has to be opened with. It is asked when the first secret is read, and
-/// again only after what it gave was wrong.
+/// again only for another passphrase.
 pub type Unlock = Box<dyn Fn(Wanted) -> Result<SecretString, Failure>>;

@@ -60,6 +60,12 @@ const WORDS: Words = Words {
     replaced: "find out who; secrets that were stored since may be in their hands",
 };
 
+/// About as long as what one more project makes of the file.
+const ONE_MORE: &str = match std::str::from_utf8(&[b' '; 4096]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
 /// A store in one file.
 pub struct FileStore {
     path: PathBuf,
@@ -71,6 +77,8 @@ pub struct FileStore {
     waiting: RefCell<Vec<Waiting>>,
     calls: Cell<u64>,
     may_be_absent: bool,
+    /// Whether this run has seen that it can be written.
+    is_writable: Cell<bool>,
 }
 
 /// Something that is to be done under the lock.
@@ -99,6 +107,46 @@ impl FileStore {
             waiting: RefCell::default(),
             calls: Cell::new(0),
             may_be_absent: false,
+            is_writable: Cell::new(false),
+        }
+    }
+
+    /// Whether something can be kept in it: its lock can be taken, and a file of its length be written beside it.
+    /// Found out once, before something is made elsewhere that would have to be kept.
+    ///
+    /// Errors: what stands in the way.
+    pub fn may_write(&self) -> Result<(), Failure> {
+        if self.is_writable.get() {
+            return Ok(());
+        }
+        let path = fs::canonicalize(&self.path).map_err(|error| self.io("write", &error))?;
+        let _lock = Lock::of(&path).map_err(|error| self.io("lock", &error))?;
+        let text = fs::read_to_string(&path).map_err(|error| self.io("read", &error))?;
+        replace::try_written(&path, &[&text, ONE_MORE])
+            .map_err(|error| self.io("write", &error))?;
+        self.is_writable.set(true);
+        Ok(())
+    }
+
+    /// Whether it can be opened and written, or made where it is not there yet.
+    ///
+    /// Errors: what stands in the way.
+    pub fn examine(&self) -> Result<(), Failure> {
+        if self.is_absent() {
+            let made = replace::try_written(&self.path, &[ONE_MORE]);
+            return made.map_err(|error| self.about().unmade(&error));
+        }
+        self.opened(|_| ())?;
+        self.may_write()
+    }
+
+    /// Every project that something is kept of.
+    ///
+    /// Errors: when the file cannot be read.
+    pub fn projects(&self) -> Result<Vec<ProjectName>, Failure> {
+        match self.is_absent() {
+            true => Ok(Vec::new()),
+            false => self.with(|_, document| document.entries.keys().cloned().collect()),
         }
     }
 
@@ -193,11 +241,33 @@ impl FileStore {
         if let Ok(answer) = answer.try_recv() {
             return answer;
         }
+        self.is_free().await?;
+        if let Ok(answer) = answer.try_recv() {
+            return answer;
+        }
         self.write();
         answer.try_recv().unwrap_or_else(|_| {
             let lost = "the answer is lost";
             Err(self.failure(FailureKind::Unknown, "write", lost, ""))
         })
+    }
+
+    /// Waits until no other process is writing. What else is wrong is found by whoever writes.
+    pub(crate) async fn is_free(&self) -> Result<(), Failure> {
+        match Lock::is_free(&self.real()).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(self.failure(
+                FailureKind::Unavailable,
+                "lock",
+                error.to_string(),
+                "wait for it, or end it if it hangs, then run the command again",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the file is, whatever links to it.
+    fn real(&self) -> PathBuf {
+        fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
     }
 
     /// Does what waits. Who has stopped waiting has given it up.

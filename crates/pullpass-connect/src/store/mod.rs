@@ -51,6 +51,33 @@ impl AnyStore {
             Self::Vault(store) => store.written_over(project),
         }
     }
+
+    /// Whether something can be kept in it, as far as that shows without keeping anything.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way.
+    pub async fn may_write(&self) -> Result<(), Failure> {
+        match self {
+            Self::File(store) => {
+                store.is_free().await?;
+                store.may_write()
+            }
+            Self::Aws(_) | Self::Vault(_) => Ok(()),
+        }
+    }
+
+    /// Every project that something is kept of, where the store can tell without being searched.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn projects(&self) -> Result<Vec<ProjectName>, Failure> {
+        match self {
+            Self::File(store) => store.projects(),
+            Self::Aws(_) | Self::Vault(_) => Ok(Vec::new()),
+        }
+    }
 }
 
 impl Store for AnyStore {

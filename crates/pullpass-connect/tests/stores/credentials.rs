@@ -20,9 +20,14 @@ fn never() -> Unlock {
 }
 
 fn with(passphrase: &'static str) -> Unlock {
-    Box::new(move |wanted| {
-        assert_eq!(wanted, Wanted::Passphrase);
-        Ok(SecretString::from(passphrase))
+    Box::new(move |wanted| match wanted {
+        Wanted::Passphrase => Ok(SecretString::from(passphrase)),
+        other => Err(Failure::new(
+            FailureKind::Configuration,
+            "ask",
+            format!("nobody gives {other:?}"),
+            "",
+        )),
     })
 }
 

@@ -19,15 +19,21 @@ const PASSPHRASE: &str = "not-a-real-passphrase";
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .unwrap()
 }
 
 fn passphrase(text: &'static str) -> Unlock {
-    Box::new(move |wanted| {
-        assert_eq!(wanted, Wanted::Passphrase);
-        Ok(SecretString::from(text))
+    Box::new(move |wanted| match wanted {
+        Wanted::Passphrase => Ok(SecretString::from(text)),
+        other => Err(nobody_gives(other)),
     })
+}
+
+fn nobody_gives(wanted: Wanted) -> Failure {
+    let kind = FailureKind::Configuration;
+    Failure::new(kind, "ask", format!("nobody gives {wanted:?}"), "")
 }
 
 fn never() -> Unlock {
@@ -127,23 +133,38 @@ fn a_wrong_passphrase_is_asked_for_again() {
     let tries = Cell::new(0);
     let store = FileStore::open(
         &path,
-        Box::new(move |_| {
+        Box::new(move |wanted| {
             tries.set(tries.get() + 1);
+            assert_eq!(wanted == Wanted::Another, tries.get() > 1);
             Ok(SecretString::from(match tries.get() {
                 1 => "wrong",
                 _ => PASSPHRASE,
             }))
         }),
     );
-    runtime().block_on(async {
-        let wrong = store.account(&project("digideps")).await;
-        failure(
-            wrong,
-            FailureKind::Configuration,
-            "the passphrase is not the one",
-        );
-        store.account(&project("digideps")).await.unwrap();
+    runtime()
+        .block_on(store.account(&project("digideps")))
+        .unwrap();
+}
+
+/// Every project of a fleet reads its secrets, and none of them asks again.
+#[test]
+fn three_wrong_passphrases_are_enough_for_all_projects() {
+    let (_folder, path) = new();
+    filled(&path);
+    let tries = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&tries);
+    let unlock: Unlock = Box::new(move |_| {
+        counted.set(counted.get() + 1);
+        Ok(SecretString::from("wrong"))
     });
+    let store = FileStore::open(&path, unlock);
+    for _ in 0..2 {
+        let wrong = runtime().block_on(store.account(&project("digideps")));
+        let why = "the passphrase is not the one";
+        failure(wrong, FailureKind::Configuration, why);
+    }
+    assert_eq!(tries.get(), 3);
 }
 
 #[test]
@@ -505,4 +526,34 @@ fn a_thousand_projects_with_four_writes_each() {
         start.elapsed(),
         fs::metadata(&path).unwrap().len(),
     );
+}
+
+/// While another process writes, everything else goes on: an interrupt is noticed.
+#[test]
+fn a_lock_that_somebody_holds_is_waited_for_and_stops_nothing_else() {
+    let (_folder, path) = new();
+    let other = fs::File::create(path.with_extension("toml.lock")).unwrap();
+    fs4::FileExt::lock(&other).unwrap();
+    let store = FileStore::open(&path, never());
+    runtime().block_on(async {
+        let digideps = project("digideps");
+        let update = pending(1);
+        let nothing = Record::nothing();
+        let change = store.change(&digideps, &nothing, &update);
+        tokio::pin!(change);
+        // As long as it takes the other to come to its turn, which a blocked thread never would.
+        let mut turns = 0;
+        let written = loop {
+            tokio::select! {
+                biased;
+                written = &mut change => break written,
+                () = tokio::time::sleep(std::time::Duration::from_millis(1)) => turns += 1,
+            }
+            if turns == 3 {
+                fs4::FileExt::unlock(&other).unwrap();
+            }
+        };
+        assert!(turns >= 3, "it was written under somebody else's lock");
+        assert!(matches!(written, Ok(Written::Done(_))), "{written:?}");
+    });
 }

@@ -11,6 +11,7 @@
 mod converge;
 mod faults;
 mod operators;
+mod outages;
 mod people;
 mod soak;
 mod support;

@@ -580,7 +580,7 @@ impl Soak {
             self.bench.people_do_their_part().await;
             self.bench.advance(LONG).await;
             last = self.bench.apply().await;
-            if last.summary.converged == self.bench.fleet.projects.len() {
+            if last.summary.converged - last.summary.waiting == self.bench.fleet.projects.len() {
                 break;
             }
         }

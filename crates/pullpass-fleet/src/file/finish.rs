@@ -32,7 +32,7 @@ pub(super) fn finish(draft: Draft, reader: Reader<'_>) -> Result<Fleet> {
     let mut clashes = Clashes::default();
     for (settings, at) in draft.projects {
         let project = finish_project(reader, settings.or(&defaults), &at, &hub, &templates)?;
-        clashes.check(reader, &project, &at)?;
+        clashes.check(reader, &project, &hub, &at)?;
         projects.push(project);
     }
     Ok(Fleet {
@@ -47,24 +47,21 @@ pub(super) fn finish(draft: Draft, reader: Reader<'_>) -> Result<Fleet> {
 #[derive(Default)]
 struct Clashes {
     seen: BTreeMap<String, ProjectName>,
+    /// Whose a variable is, and what is written there if it is no secret.
+    variables: BTreeMap<String, (ProjectName, Option<String>)>,
 }
 
 impl Clashes {
-    fn check(&mut self, reader: Reader<'_>, project: &Project, at: &Range<usize>) -> Result<()> {
+    fn check(
+        &mut self,
+        reader: Reader<'_>,
+        project: &Project,
+        hub: &HubSettings,
+        at: &Range<usize>,
+    ) -> Result<()> {
         let mut shared = vec![format!("the name `{}`", project.name)];
         if let Identity::ServiceId { id, .. } = &project.identity {
             shared.push(format!("the Docker ID `{id}`"));
-        }
-        for target in &project.targets {
-            let place = match target {
-                Target::CircleCi => &project.circleci,
-                _ => &project.github,
-            };
-            let place = place.as_deref().unwrap_or_default();
-            shared.push(format!(
-                "the variable `{}` of `{place}` ({target})",
-                project.token_var
-            ));
         }
         for what in shared {
             if let Some(other) = self.seen.insert(what.clone(), project.name.clone()) {
@@ -73,6 +70,38 @@ impl Clashes {
                     format!("projects `{other}` and `{}` share {what}", project.name),
                     "every project has its own, so that a leak stays in one of them",
                 ));
+            }
+        }
+        for target in &project.targets {
+            let place = match target {
+                Target::CircleCi => &project.circleci,
+                _ => &project.github,
+            };
+            let place = place.as_deref().unwrap_or_default();
+            // A repository is the same however its name is written; the ids in other slugs are not.
+            let same = match place.starts_with("circleci/") {
+                true => place.to_owned(),
+                false => place.to_ascii_lowercase(),
+            };
+            // GitHub keeps names in upper case.
+            for name in [&project.token_var, &project.user_var] {
+                let key = format!("{} {same} {target}", name.to_ascii_uppercase());
+                let value = (name == &project.user_var).then(|| project.user(hub));
+                let entry = (project.name.clone(), value);
+                let Some((other, before)) = self.variables.insert(key, entry.clone()) else {
+                    continue;
+                };
+                // The organisation's own name is the same in both.
+                if before.is_none() || before != entry.1 {
+                    return Err(reader.wrong(
+                        at.clone(),
+                        format!(
+                            "projects `{other}` and `{}` share the variable `{name}` of `{place}` ({target})",
+                            project.name
+                        ),
+                        "every project has its own, so that a leak stays in one of them",
+                    ));
+                }
             }
         }
         Ok(())
@@ -105,6 +134,16 @@ fn finish_project(
             })
         })
         .transpose()?;
+    if let Some((text, place)) = repository
+        && let Some(host) = other_host(text)
+        && (settings.circleci.is_none() || settings.github.is_none())
+    {
+        return Err(wrong(
+            place,
+            format!("`{text}` is at {host}, and not at GitHub"),
+            "write it as github.com/owner/name; for a repository elsewhere that CircleCI builds, leave it out and say `circleci = \"bb/owner/name\"`",
+        ));
+    }
     let targets = match settings.targets {
         Some((targets, _)) if !targets.is_empty() => targets,
         Some((_, place)) => {
@@ -219,6 +258,21 @@ fn finish_project(
             }
         },
     };
+    let ((user_var, _), (token_var, token_place)) = (
+        settings
+            .user_var
+            .unwrap_or_else(|| ("DOCKER_USER".to_owned(), at.clone())),
+        settings
+            .token_var
+            .unwrap_or_else(|| ("DOCKER_ACCESS_TOKEN".to_owned(), at.clone())),
+    );
+    if user_var.eq_ignore_ascii_case(&token_var) {
+        return Err(wrong(
+            &token_place,
+            format!("`user_var` and `token_var` of project `{name}` are the same"),
+            "give them two names: the one would be written over the other",
+        ));
+    }
     let hours = SignedDuration::from_hours;
     Ok(Project {
         name,
@@ -228,12 +282,8 @@ fn finish_project(
         targets,
         circleci,
         github,
-        user_var: settings
-            .user_var
-            .unwrap_or_else(|| "DOCKER_USER".to_owned()),
-        token_var: settings
-            .token_var
-            .unwrap_or_else(|| "DOCKER_ACCESS_TOKEN".to_owned()),
+        user_var,
+        token_var,
         store: settings.store.unwrap_or(StoreKind::File),
         rotate_after: settings.rotate_after.unwrap_or(hours(90 * 24)),
         expires_after: settings.expires_after,
@@ -243,6 +293,25 @@ fn finish_project(
         patience: settings.patience.unwrap_or(SignedDuration::from_mins(15)),
         delivery,
     })
+}
+
+/// The host of an address, where it is one of those that are surely not GitHub's. Others may be GitHub's on a
+/// machine of one's own.
+fn other_host(text: &str) -> Option<&'static str> {
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let text = text.split_once('@').map_or(text, |(_, rest)| rest);
+    let host = text.split(['/', ':']).next()?;
+    [
+        "gitlab.com",
+        "bitbucket.org",
+        "codeberg.org",
+        "gitea.com",
+        "dev.azure.com",
+        "sr.ht",
+        "git.sr.ht",
+    ]
+    .into_iter()
+    .find(|known| host.eq_ignore_ascii_case(known))
 }
 
 /// `owner/name` of `github.com/owner/name`, of a URL, or of itself.

@@ -81,8 +81,8 @@ pub(super) struct Settings {
     pub(super) connection: Option<Text>,
     pub(super) targets: Option<(BTreeSet<Target>, Range<usize>)>,
     pub(super) store: Option<StoreKind>,
-    pub(super) user_var: Option<String>,
-    pub(super) token_var: Option<String>,
+    pub(super) user_var: Option<Text>,
+    pub(super) token_var: Option<Text>,
     pub(super) rotate_after: Option<SignedDuration>,
     pub(super) expires_after: Option<SignedDuration>,
     pub(super) grace: Option<SignedDuration>,
@@ -92,6 +92,9 @@ pub(super) struct Settings {
     pub(super) pipeline: Option<Text>,
     pub(super) branch: Option<String>,
 }
+
+/// What the templates of a store may have in them.
+const PROJECT: &[&str] = &["project"];
 
 #[derive(Clone, Copy)]
 pub(super) enum DeliveryKind {
@@ -160,21 +163,55 @@ impl Settings {
                 self.name = Some((name, value.span()));
             }
             "repository" => self.repository = text()?,
-            "circleci" => self.circleci = text()?,
-            "github" => self.github = text()?,
+            "circleci" => {
+                self.circleci = text()?;
+                place(
+                    reader,
+                    &self.circleci,
+                    is_slug,
+                    ("is no project of CircleCI", "write it as gh/owner/name"),
+                )?;
+            }
+            "github" => {
+                self.github = text()?;
+                place(
+                    reader,
+                    &self.github,
+                    is_path,
+                    ("is no repository of GitHub", "write it as owner/name"),
+                )?;
+            }
             "docker_id" => self.docker_id = text()?,
-            "email" => self.email = text()?,
+            "email" => {
+                self.email = text()?;
+                place(
+                    reader,
+                    &self.email,
+                    is_address,
+                    ("is no e-mail address", "write it as name@example.org"),
+                )?;
+            }
             "connection" => self.connection = text()?,
             "pipeline" => self.pipeline = text()?,
             "branch" => self.branch = Some(filled(reader, key, value)?.to_owned()),
             "identity" => self.identity = Some(reader.word(key, value, &IDENTITIES)?),
             "store" => self.store = Some(reader.word(key, value, &STORES)?),
             "targets" => self.targets = Some((targets(reader, key, value)?, value.span())),
-            "user_var" => self.user_var = Some(variable(reader, key, value)?),
-            "token_var" => self.token_var = Some(variable(reader, key, value)?),
+            "user_var" => self.user_var = Some((variable(reader, key, value)?, value.span())),
+            "token_var" => self.token_var = Some((variable(reader, key, value)?, value.span())),
             "rotate_after" => self.rotate_after = Some(duration(reader, key, value)?),
             "expires_after" => self.expires_after = Some(duration(reader, key, value)?),
-            "grace" => self.grace = Some(duration(reader, key, value)?),
+            "grace" => {
+                let grace = duration(reader, key, value)?;
+                if grace.is_zero() {
+                    return Err(reader.wrong(
+                        value.span(),
+                        "a grace of no time would end tokens that builds still use",
+                        "make it longer than the longest build, or leave the line out: 7h",
+                    ));
+                }
+                self.grace = Some(grace);
+            }
             "settle" => self.settle = Some(duration(reader, key, value)?),
             "patience" => self.patience = Some(duration(reader, key, value)?),
             "delivery" => {
@@ -245,6 +282,76 @@ fn variable(reader: Reader<'_>, key: &Key<'_>, value: &Value<'_>) -> Result<Stri
     Ok(text.to_owned())
 }
 
+/// Refuses a place that is none: no system needs to be asked to know it.
+fn place(
+    reader: Reader<'_>,
+    text: &Option<Text>,
+    is_one: fn(&str) -> bool,
+    (what, next): (&str, &str),
+) -> Result<()> {
+    match text {
+        Some((text, at)) if !is_one(text) => {
+            Err(reader.wrong(at.clone(), format!("`{text}` {what}"), next))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_name(part: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !matches!(part, "" | "." | "..") && part.chars().all(is_plain)
+}
+
+/// A project of CircleCI: `gh/owner/name`, `circleci/id/id`.
+fn is_slug(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    let systems = ["gh", "github", "bb", "bitbucket", "circleci"];
+    matches!(parts.as_slice(), [vcs, owner, name] if systems.contains(vcs) && is_name(owner) && is_name(name))
+}
+
+/// A repository of GitHub: `owner/name`, or its address.
+fn is_path(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").unwrap_or(text);
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let rest = rest.strip_suffix(".git").unwrap_or(rest);
+    let parts: Vec<&str> = rest.split('/').collect();
+    match parts.as_slice() {
+        [host, owner, name] => host.contains('.') && is_name(owner) && is_name(name),
+        [owner, name] => is_name(owner) && is_name(name),
+        _ => false,
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    let apart = text.split_once('@');
+    apart.is_some_and(|(who, host)| {
+        !who.is_empty()
+            && !host.is_empty()
+            && !host.contains('@')
+            && !text.contains(char::is_whitespace)
+    })
+}
+
+/// An image of Docker Hub, which is what can be asked for there: `name`, `owner/name`, with a tag or a digest.
+fn is_on_hub(text: &str) -> bool {
+    let name = text.split('@').next().unwrap_or(text);
+    let (first, rest) = name.split_once('/').unwrap_or(("", name));
+    let is_host = !first.is_empty() && (first.contains(['.', ':']) || first == "localhost");
+    if is_host && !matches!(first, "docker.io" | "index.docker.io") {
+        return false;
+    }
+    let (path, tag) = rest.split_once(':').unwrap_or((rest, "latest"));
+    let is_part = |part: &str| {
+        let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+        !part.is_empty() && part.bytes().all(is_plain)
+    };
+    let of_tag = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    (is_host || first.is_empty() || is_part(first))
+        && path.split('/').all(is_part)
+        && !tag.is_empty()
+        && tag.bytes().all(of_tag)
+}
+
 fn targets(reader: Reader<'_>, key: &Key<'_>, value: &Value<'_>) -> Result<BTreeSet<Target>> {
     reader
         .strings(key, value)?
@@ -291,8 +398,19 @@ fn hub(reader: Reader<'_>, value: &Value<'_>) -> Result<(HubSettings, Templates)
                 organization = Some(Organization::new(text).map_err(named)?);
             }
             "team" => team = Some(Team::new(filled(reader, key, entry)?).map_err(named)?),
-            "docker_id" => templates.docker_id = template(reader, key, entry)?,
-            "email" => templates.email = Some(template(reader, key, entry)?),
+            "docker_id" => {
+                templates.docker_id = template(reader, key, entry, &["project", "organization"])?;
+            }
+            "email" => {
+                let known = ["docker_id", "project", "organization"];
+                let text = template(reader, key, entry, &known)?;
+                if !is_address(&text) {
+                    let next = "write it as \"platform+{docker_id}@example.org\"";
+                    let happened = format!("`{text}` makes no e-mail address");
+                    return Err(reader.wrong(entry.span(), happened, next));
+                }
+                templates.email = Some(text);
+            }
             "pull" => {
                 let words = [("private", Pull::Private), ("public", Pull::Public)];
                 pull = reader.word(key, entry, &words)?;
@@ -302,7 +420,16 @@ fn hub(reader: Reader<'_>, value: &Value<'_>) -> Result<(HubSettings, Templates)
                 let list = reader.strings(key, entry)?;
                 token_resources = Some(list.into_iter().map(|(text, _)| text.to_owned()).collect());
             }
-            "probe" => probe = filled(reader, key, entry)?.to_owned(),
+            "probe" => {
+                probe = filled(reader, key, entry)?.to_owned();
+                if !is_on_hub(&probe) {
+                    return Err(reader.wrong(
+                        entry.span(),
+                        format!("`{probe}` is no image of Docker Hub, which is asked for it"),
+                        "write it as owner/name:tag",
+                    ));
+                }
+            }
             _ => {
                 let known = [
                     "organization",
@@ -340,9 +467,35 @@ fn hub(reader: Reader<'_>, value: &Value<'_>) -> Result<(HubSettings, Templates)
     Ok((hub, templates))
 }
 
+fn braced(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("{{{name}}}")).collect();
+    names.join(", ")
+}
+
 /// A template names the project, or all projects would get the same name.
-fn template(reader: Reader<'_>, key: &Key<'_>, value: &Value<'_>) -> Result<String> {
+fn template(
+    reader: Reader<'_>,
+    key: &Key<'_>,
+    value: &Value<'_>,
+    known: &[&str],
+) -> Result<String> {
     let text = filled(reader, key, value)?;
+    for part in text.split('{').skip(1) {
+        let Some((name, _)) = part.split_once('}') else {
+            let happened = format!("`{}` has a `{{` without a `}}`", key.get_ref());
+            let next = format!("known here: {}", braced(known));
+            return Err(reader.wrong(value.span(), happened, next));
+        };
+        if !known.contains(&name) {
+            let next = crate::reader::nearest(name, known.iter().copied());
+            let next = next.map_or_else(String::new, |name| format!("did you mean `{{{name}}}`? "));
+            return Err(reader.wrong(
+                value.span(),
+                format!("unknown placeholder `{{{name}}}`"),
+                format!("{next}known here: {}", braced(known)),
+            ));
+        }
+    }
     if !text.contains("{project}") && !text.contains("{docker_id}") {
         return Err(reader.wrong(
             value.span(),
@@ -366,9 +519,11 @@ fn store(reader: Reader<'_>, value: &Value<'_>) -> Result<StoreSettings> {
                         "region" => aws.region = text()?,
                         "profile" => aws.profile = text()?,
                         "kms_key" => aws.kms_key = text()?,
-                        "id_name" => aws.id_name = template(reader, key, value)?,
-                        "token_name" => aws.token_name = template(reader, key, value)?,
-                        "account_name" => aws.account_name = template(reader, key, value)?,
+                        "id_name" => aws.id_name = template(reader, key, value, PROJECT)?,
+                        "token_name" => aws.token_name = template(reader, key, value, PROJECT)?,
+                        "account_name" => {
+                            aws.account_name = template(reader, key, value, PROJECT)?;
+                        }
                         _ => {
                             let known = [
                                 "region",
@@ -382,6 +537,21 @@ fn store(reader: Reader<'_>, value: &Value<'_>) -> Result<StoreSettings> {
                         }
                     }
                 }
+                let names = [
+                    ("id_name", &aws.id_name),
+                    ("token_name", &aws.token_name),
+                    ("account_name", &aws.account_name),
+                ];
+                for (at, (one, name)) in names.iter().enumerate() {
+                    let rest = names.iter().skip(at + 1);
+                    if let Some((other, _)) = rest.into_iter().find(|(_, n)| n == name) {
+                        return Err(reader.wrong(
+                            value.span(),
+                            format!("`{one}` and `{other}` are the same"),
+                            "give each of the three secrets a name of its own",
+                        ));
+                    }
+                }
             }
             "vault" => {
                 for (key, value) in reader.table(value, "store.vault")? {
@@ -389,7 +559,7 @@ fn store(reader: Reader<'_>, value: &Value<'_>) -> Result<StoreSettings> {
                         "mount" => {
                             settings.vault.mount = filled(reader, key, value)?.to_owned();
                         }
-                        "path" => settings.vault.path = template(reader, key, value)?,
+                        "path" => settings.vault.path = template(reader, key, value, PROJECT)?,
                         _ => return Err(reader.unknown(key, "key", &["mount", "path"])),
                     }
                 }

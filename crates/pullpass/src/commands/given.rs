@@ -237,6 +237,18 @@ impl Given {
         }
     }
 
+    /// What to do where both of Docker Hub's are not given.
+    pub(super) fn cure_of_both(&self) -> String {
+        match self.beside {
+            Beside::File(_) => {
+                "set both, or keep each of them with `pullpass credentials set NAME`".to_owned()
+            }
+            Beside::Values(_) => {
+                "set both for the function, or put them into the secret of --credentials".to_owned()
+            }
+        }
+    }
+
     /// What to do then.
     pub(super) fn cure(&self, name: Name) -> String {
         match self.beside {

@@ -73,7 +73,7 @@ impl Command {
             Self::Revoke(command) => command.run(terminal),
             Self::Schedule(command) => command.run(),
             Self::Lambda(command) => command.run(terminal),
-            Self::Terraform(command) => command.run(),
+            Self::Terraform(command) => command.run(terminal),
             Self::Sandbox(command) => command.run(terminal),
             Self::Demo(command) => command.run(terminal),
             Self::Rules(command) => command.run(terminal),

@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::fleet::outside_failed;
 use crate::atomic;
 use crate::error::{Error, ErrorKind, Result, in_words};
+use crate::exit::ExitCode;
 use crate::terminal::Terminal;
 
 /// What opens an encrypted file.
@@ -47,7 +48,10 @@ pub(super) fn filled(name: &str) -> Option<String> {
 
 /// The same, where it is a secret.
 pub(super) fn secret(name: &str) -> Option<SecretString> {
-    filled(name).map(SecretString::from)
+    let text = secrecy::zeroize::Zeroizing::new(filled(name)?);
+    // What was read from a file or pasted has the end of its line still; no secret of ours has one.
+    let text = text.trim_end_matches(['\r', '\n']);
+    (!text.is_empty()).then(|| SecretString::from(text))
 }
 
 /// Who may open a new file: whoever knows a passphrase, where there is one or somebody to ask, else
@@ -162,6 +166,9 @@ pub(super) fn credentials(path: &Path, typed: &Typed) -> Unlock {
             };
             passphrase(&doing, asked)
         }
+        Wanted::Another => another(&doing).inspect(|right| {
+            typed.0.replace(Some(right.clone()));
+        }),
         Wanted::Identities => identities(&doing),
     })
 }
@@ -178,8 +185,22 @@ pub(super) fn store(path: &Path, typed: &Typed) -> Unlock {
             };
             passphrase(&doing, asked)
         }
+        Wanted::Another => another(&doing),
         Wanted::Identities => identities(&doing),
     })
+}
+
+/// Asks once more, where the passphrase was typed and was not the right one.
+fn another(doing: &str) -> std::result::Result<SecretString, Failure> {
+    match secret(PASSPHRASE).is_none() && io::stdin().is_terminal() {
+        true => prompt("That is not it. Passphrase: "),
+        false => Err(Failure::new(
+            FailureKind::Configuration,
+            doing,
+            "there is nobody to ask",
+            format!("set {PASSPHRASE}"),
+        )),
+    }
 }
 
 fn passphrase(
@@ -220,11 +241,16 @@ pub(super) fn prompt(question: &str) -> std::result::Result<SecretString, Failur
     rpassword::prompt_password(question)
         .map(SecretString::from)
         .map_err(|error| {
+            // The person wants it to end, and not to be told that something failed. A run that is killed
+            // at any point is continued by the next.
+            if error.kind() == io::ErrorKind::Interrupted {
+                std::process::exit(i32::from(ExitCode::Interrupted.code()));
+            }
             Failure::new(
                 FailureKind::Configuration,
                 "ask on the terminal",
                 in_words(&error),
-                "",
+                "run the command on a terminal, or give it in the environment",
             )
         })
 }

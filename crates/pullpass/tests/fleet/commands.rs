@@ -1,6 +1,6 @@
 //! What the commands say and how they end, where nothing is to be done, or somebody interrupts.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::Command;
 
@@ -320,4 +320,175 @@ fn rotate_of_all_that_is_run_again_goes_on() {
     assert!(said.contains("2 renewed so lately"), "{said}");
     let (_, said) = fleet.run(&["rotate", "p1", "--yes", "--format", "json"]);
     assert_eq!(with_step(&said, "mint", "done"), ["p1"], "{said}");
+}
+
+/// What was to be told is not: a monitor that reads nothing must not take that for good news.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let fleet = fleet("identity = \"organization-token\"\ntargets = [\"circleci\"]\n");
+    for arguments in [
+        &["plan"][..],
+        &["plan", "--format", "json"],
+        &["verify", "--format", "json"],
+        &["doctor"],
+        &["apply", "--yes"],
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = fleet.command(arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {said}");
+        assert!(said.contains("cannot write the output"), "{said}");
+    }
+    // It was done all the same.
+    assert!(fleet.current("p1").is_ok());
+}
+
+#[test]
+fn a_colour_is_forced_by_anything_but_0() {
+    let fleet = fleet(SERVICE_ID);
+    for (value, is_coloured) in [("0", false), ("1", true)] {
+        let mut doctor = fleet.command(&["doctor"]);
+        let output = doctor.env("CLICOLOR_FORCE", value).output().unwrap();
+        assert_eq!(output.stdout.contains(&0x1b), is_coloured, "{value}");
+    }
+}
+
+/// The new laptop: what can be read there cannot be opened.
+#[test]
+fn the_doctor_opens_the_store() {
+    let fleet = fleet(SERVICE_ID);
+    fleet.everybody_is_here();
+    let missing = fleet.path("no-key");
+    let mut doctor = fleet.command(&["doctor"]);
+    let output = doctor
+        .env("PULLPASS_STORE_IDENTITY", &missing)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("cannot open the store") && said.contains("PULLPASS_STORE_IDENTITY"),
+        "{said}"
+    );
+    // And one that is still to be made needs its folder.
+    let text = std::fs::read_to_string(fleet.path("pullpass.toml")).unwrap();
+    let text = text.replace("file = \"store\"", "file = \"nowhere/store\"");
+    std::fs::write(fleet.path("pullpass.toml"), text).unwrap();
+    let (code, said) = fleet.run(&["doctor"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("its folder is not there"), "{said}");
+    assert!(!said.contains(".pullpass-"), "{said}");
+}
+
+/// 3 says that a later run can work, which is not so while a person has to mend a file.
+#[test]
+fn what_only_a_person_can_mend_is_no_failure_of_a_system_outside() {
+    let fleet = fleet(SERVICE_ID);
+    fleet.everybody_is_here();
+    let (code, said) = fleet.run(&["apply", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    for command in ["verify", "apply", "rotate"] {
+        let arguments = [command, "p1", "--yes"];
+        let arguments = &arguments[..if command == "verify" { 2 } else { 3 }];
+        let mut run = fleet.command(arguments);
+        let missing = fleet.path("no-key");
+        let output = run
+            .env("PULLPASS_STORE_IDENTITY", missing)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command}: {output:?}");
+    }
+    let store = std::fs::read_to_string(fleet.path("store")).unwrap();
+    std::fs::write(fleet.path("store"), store + "garbage [[[\n").unwrap();
+    for arguments in [&["plan"][..], &["verify"], &["apply", "--yes"]] {
+        let (code, said) = fleet.run(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {said}");
+    }
+    let (code, said) = fleet.run(&["plan", "--config", "."]);
+    assert_eq!(code, Some(2), "{said}");
+}
+
+/// At a question an interrupt ends the command at once, and a no is answered.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_question_can_be_left_in_every_way() {
+    let fleet = fleet(SERVICE_ID);
+    fleet.everybody_is_here();
+    for (typed, code) in [("\u{3}", 130), ("n\n", 1), ("\n", 1), ("\u{4}", 1)] {
+        // It gives the program a terminal, and its exit code.
+        let terminal = fleet.command(&[]);
+        let program = terminal.get_program().to_str().unwrap().to_owned();
+        let environment: Vec<_> = terminal
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect();
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", &format!("'{program}' apply"), "/dev/null"])
+            .current_dir(fleet.folder.path())
+            .env_clear()
+            .envs(environment)
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped());
+        let Ok(mut child) = script.spawn() else {
+            println!("skipped: script is not installed");
+            return;
+        };
+        let mut out = child.stdout.take().unwrap();
+        let mut said = Vec::new();
+        let mut byte = [0];
+        while !said.ends_with(b"[y/N] ") {
+            assert_eq!(
+                out.read(&mut byte).unwrap(),
+                1,
+                "{}",
+                String::from_utf8_lossy(&said)
+            );
+            said.push(byte[0]);
+        }
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(typed.as_bytes()).unwrap();
+        out.read_to_end(&mut said).unwrap();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(
+            child.wait().unwrap().code(),
+            Some(code),
+            "{typed:?}: {said}"
+        );
+        assert!(said.contains("nothing was changed"), "{said}");
+    }
+    assert!(fleet.current("p1").is_err());
+}
+
+/// One fact about a system is told once, and of the other projects that it is the same.
+#[test]
+fn the_same_failure_of_many_projects_is_told_once() {
+    let options = Options {
+        population: population(10),
+        limits: Limits::None,
+        ..Options::default()
+    };
+    let fleet = Fleet::new(
+        10,
+        "identity = \"organization-token\"\ntargets = [\"circleci\"]\n",
+        options,
+    );
+    let mut plan = fleet.command(&["plan"]);
+    let output = plan
+        .env("CIRCLECI_TOKEN", "not-a-real-token")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert_eq!(said.matches("help:").count(), 3, "{said}");
+    assert!(said.contains("the same for 7 more: "), "{said}");
+    assert!(
+        said.contains("10 projects: 0 as they should be, 10 failed"),
+        "{said}"
+    );
 }

@@ -43,6 +43,11 @@ pub(super) fn of<E: ProvideErrorMetadata + std::error::Error + 'static>(
         SdkError::DispatchFailure(failure) if failure.is_user() || is_about_us(error) => {
             (FailureKind::Configuration, deepest(error), SIGN_IN)
         }
+        SdkError::DispatchFailure(_) if deepest(error).contains("IMDS") => (
+            FailureKind::Configuration,
+            "no credentials for AWS were found".to_owned(),
+            "set `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `profile` in `[store.aws]`",
+        ),
         // Without a word on whether the request went out, but where nobody listened.
         SdkError::DispatchFailure(_) => {
             let kind = match was_refused(error) {

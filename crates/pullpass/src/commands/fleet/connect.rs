@@ -134,6 +134,26 @@ pub(super) async fn aws_store(fleet: &Fleet) -> Result<AwsStore> {
     store.map_err(outside_failed)
 }
 
+/// Says where secrets would go over a network in clear. Systems of one's own may have reasons.
+pub(super) fn warn_of_clear_text(terminal: Terminal) {
+    for system in ["HUB", "REGISTRY", "CIRCLECI", "GITHUB"] {
+        let name = format!("PULLPASS_{system}_URL");
+        let Some(url) = filled(&name) else { continue };
+        let Some(rest) = url.strip_prefix("http://") else {
+            continue;
+        };
+        let host = rest.split('/').next().unwrap_or_default();
+        let is_here = host.starts_with("127.")
+            || host.starts_with("[::1]")
+            || host.split(':').next() == Some("localhost");
+        if !is_here {
+            terminal.note(&format!(
+                "`{name}` begins with http: passwords and tokens go to that host in clear; https keeps them secret"
+            ));
+        }
+    }
+}
+
 /// Makes the stores that are ours to make, where they are not there yet.
 pub(super) fn make_stores(fleet: &Fleet, folder: &Path, terminal: Terminal) -> Result<()> {
     let path = folder.join(&fleet.store.file);

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use jiff::SignedDuration;
 use pullpass_connect::circleci::{CircleCi, Slug};
-use pullpass_connect::hub::SignedInWith;
+use pullpass_connect::hub::{Member, Role, SignedInWith};
+use pullpass_connect::store::AnyStore;
 use pullpass_engine::event::{Event, Status};
 use pullpass_fleet::desired::Target;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::IdentityKind;
 use pullpass_fleet::store::Store as _;
 
-use super::needs::hub_lacks;
-use super::{Fleetwide, Purpose, Selection, block_on};
+use super::needs::{cure, hub_lacks};
+use super::{Fleetwide, Purpose, Selection, block_on, summed_up};
 use crate::commands::given::{Name, Source};
 use crate::error::Result;
 use crate::exit::ExitCode;
@@ -43,6 +44,11 @@ struct Finding {
 
 impl Doctor {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        let end = self.looked(terminal);
+        summed_up(&self.selection, terminal, end)
+    }
+
+    fn looked(&self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal, Purpose::Examine).await?;
             let looks = async {
@@ -57,7 +63,7 @@ impl Doctor {
                 findings
             };
             let Some(findings) = whole.or_interrupted(looks).await else {
-                whole.teller.checked(0, 0, whole.outside.calls());
+                whole.teller.checked(0, 0, whole.outside.calls())?;
                 return Ok(ExitCode::Interrupted);
             };
             for finding in &findings {
@@ -75,7 +81,7 @@ impl Doctor {
             let calls = whole.outside.calls();
             whole
                 .teller
-                .checked(findings.len() - lacking, lacking, calls);
+                .checked(findings.len() - lacking, lacking, calls)?;
             Ok(match (unreachable, any_bad) {
                 (true, _) => ExitCode::Outside,
                 (false, true) => ExitCode::ToActOn,
@@ -142,6 +148,7 @@ async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
         findings.push(lacking("docker-hub", given_with(whole, what, name, which)));
         return;
     }
+    let signed_in: Option<String>;
     match hub.whoami().await {
         Err(failure) => {
             findings.push(failed("docker-hub", &failure));
@@ -162,6 +169,7 @@ async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
                     with_what(who.with)
                 ),
             ));
+            signed_in = is_password.then(|| who.name.clone());
             if needs(IdentityKind::OrganizationToken) && !is_password {
                 findings.push(lacking(
                     "organization-tokens",
@@ -173,14 +181,25 @@ async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
     match hub.members().await {
         Err(failure) => findings.push(failed("members", &failure)),
         Ok(members) => {
-            let owner = members
+            let is_owner = |m: &&Member| m.role == Role::Owner;
+            let me = members
                 .iter()
-                .any(|m| m.role == pullpass_connect::hub::Role::Owner);
-            let seen = if owner { "" } else { ", no owner among them" };
-            findings.push(good(
-                "members",
-                format!("{} members are seen{seen}", members.len()),
-            ));
+                .find(|m| signed_in.as_deref() == Some(m.id.as_str()));
+            let many = if members.len() == 1 { "" } else { "s" };
+            let detail = match members.iter().find(is_owner) {
+                Some(_) => format!("{} member{many} seen", members.len()),
+                None => format!("{} member{many} seen, no owner among them", members.len()),
+            };
+            findings.push(match me.filter(|me| !is_owner(me)) {
+                Some(me) => lacking(
+                    "members",
+                    format!(
+                        "`{}` is no owner of `{}` ({:?}), and only an owner may invite, and manage tokens: sign in as one",
+                        me.id, whole.fleet.hub.organization, me.role
+                    ),
+                ),
+                None => good("members", detail),
+            });
         }
     }
     match hub.invitations().await {
@@ -225,7 +244,8 @@ fn clock(whole: &Fleetwide, findings: &mut Vec<Finding>) {
         false => lacking(
             "clock",
             format!(
-                "this machine's is {by:#} {which} Docker Hub's: set it, since it says when an old token may go"
+                "this machine's is {:#} {which} Docker Hub's: set it, since it says when an old token may go",
+                SignedDuration::from_secs(by.as_secs())
             ),
         ),
     });
@@ -291,7 +311,7 @@ async fn hidden_by(
 
 fn with_what(with: SignedInWith) -> &'static str {
     match with {
-        SignedInWith::Password => "a password, which may do everything",
+        SignedInWith::Password => "a password",
         SignedInWith::PersonalToken => "a personal access token, which cannot manage tokens",
         SignedInWith::OrganizationToken => {
             "an organisation's access token, which cannot manage tokens"
@@ -303,7 +323,11 @@ fn with_what(with: SignedInWith) -> &'static str {
 /// What is not given, and how to give it.
 fn given_with(whole: &Fleetwide, what: &str, name: Name, which: &str) -> String {
     let given = &whole.given;
-    format!("{what} {}: {}: {which}", given.lack(), given.cure(name))
+    format!(
+        "{what} {}: {}: {which}",
+        given.lack(),
+        cure(what, given, name)
+    )
 }
 
 async fn ci(whole: &Fleetwide, findings: &mut Vec<Finding>) {
@@ -370,7 +394,17 @@ async fn stores(whole: &Fleetwide, findings: &mut Vec<Finding>) {
             .filter(|p| p.store == *kind)
             .map(|p| p.name.clone())
             .collect();
-        findings.push(match store.list(&projects).await {
+        let listed = store.list(&projects).await;
+        // What can be read need not open, and what opens need not be writable.
+        let examined = match (&listed, store) {
+            (Ok(_), AnyStore::File(store)) => store.examine(),
+            _ => Ok(()),
+        };
+        if let Err(failure) = examined {
+            findings.push(failed("store", &failure));
+            continue;
+        }
+        findings.push(match listed {
             Ok(records) => good(
                 "store",
                 format!(

@@ -40,7 +40,7 @@ mod share;
 mod tell;
 
 use needs::{Needs, Purpose};
-use tell::Teller;
+use tell::{Answered, Teller};
 
 /// What every command of the fleet takes.
 #[derive(Args, Debug)]
@@ -83,6 +83,7 @@ impl Fleetwide {
         load::check_names(&fleet, &selection.projects)?;
         let needs = Needs::of(&named(&fleet, &selection.projects), purpose);
         let given = Given::to_person(terminal);
+        connect::warn_of_clear_text(terminal);
         let outside = connect::outside(&fleet, &folder, &given, &needs).await?;
         if purpose != Purpose::Examine {
             needs.check(&outside, &given)?;
@@ -110,7 +111,7 @@ impl Fleetwide {
         tokio::select! {
             done = &mut work => Ok(done),
             _ = tokio::signal::ctrl_c() => {
-                self.teller.summary(&self.cut_off())?;
+                self.teller.summary(&self.cut_off(true))?;
                 Err(Error::new(
                     ErrorKind::Interrupted,
                     "finish",
@@ -125,7 +126,7 @@ impl Fleetwide {
     async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<Option<T>> {
         let done = self.or_interrupted(work).await;
         if done.is_none() {
-            self.teller.summary(&self.cut_off())?;
+            self.teller.summary(&self.cut_off(false))?;
         }
         Ok(done)
     }
@@ -142,11 +143,12 @@ impl Fleetwide {
     }
 
     /// Of what was cut off nobody knows how it is.
-    fn cut_off(&self) -> Summary {
+    fn cut_off(&self, begun: bool) -> Summary {
         let projects = self.projects().len();
         Summary {
             projects,
             pending: projects,
+            not_begun: if begun { 0 } else { projects },
             calls: self.outside.calls(),
             ..Summary::default()
         }
@@ -216,8 +218,29 @@ struct Doing {
     dry_run: bool,
 }
 
+/// A report that programs read ends with a summary, whatever ended the command.
+fn summed_up(selection: &Selection, terminal: Terminal, end: Result<ExitCode>) -> Result<ExitCode> {
+    if let Err(error) = &end
+        && selection.format == Format::Json
+        && !matches!(error.kind, ErrorKind::Interrupted | ErrorKind::ReaderGone)
+    {
+        Teller::new(Format::Json, terminal).ended_early(error);
+    }
+    end
+}
+
 /// Plan, ask, do, sum up.
 fn work(
+    selection: &Selection,
+    terminal: Terminal,
+    doing: Doing,
+    wanted: impl Fn(&Ahead<'_>) -> bool,
+) -> Result<ExitCode> {
+    let end = plan_and_do(selection, terminal, doing, wanted);
+    summed_up(selection, terminal, end)
+}
+
+fn plan_and_do(
     selection: &Selection,
     terminal: Terminal,
     doing: Doing,
@@ -234,11 +257,27 @@ fn work(
         let projects = whole.projects();
         // Whoever names a project is told why nothing is done about it.
         let left: RefCell<Summary> = RefCell::default();
+        let bare: RefCell<Vec<String>> = RefCell::default();
         let renewed = Cell::new(0);
+        let tell_left_out = || {
+            whole.tell_renewed(renewed.get());
+            let bare = bare.borrow();
+            if let Some(first) = bare.first() {
+                let many = if bare.len() == 1 { " has" } else { "s have" };
+                whole.teller.aside(&format!(
+                    "{} project{many} no credential that could be renewed: `pullpass plan` tells of them, `pullpass onboard {first}` gives one",
+                    bare.len()
+                ));
+            }
+        };
         let wanted = |ahead: &Ahead<'_>| {
             let is_wanted = wanted(ahead);
             if ahead.is_renewed(doing.manner.wish, whole.outside.now()) {
                 renewed.set(renewed.get() + 1);
+            }
+            if !is_wanted && whole.names.is_empty() {
+                let mut bare = bare.borrow_mut();
+                bare.push(ahead.project.name.to_string());
             }
             if !is_wanted && !whole.names.is_empty() {
                 watch(&without_credential(ahead.project));
@@ -257,7 +296,7 @@ fn work(
             let work = whole.interruptible(&run, run.look_and_perform(&projects, &wanted));
             let summary = progress.during(|| run.ended(), work).await?;
             let summary = summary.map_err(outside_failed)?;
-            whole.tell_renewed(renewed.get());
+            tell_left_out();
             return finished(&whole, &run, &with(summary, &left.borrow()));
         }
         let look = async {
@@ -272,7 +311,7 @@ fn work(
             return Ok(ExitCode::Interrupted);
         };
         let ahead = ahead.map_err(outside_failed)?;
-        whole.tell_renewed(renewed.get());
+        tell_left_out();
         if doing.dry_run {
             let summary = whole.teller.plan(|| run.plan(&ahead));
             let summary = with(summary, &left.borrow());
@@ -291,8 +330,16 @@ fn work(
         let changing = ahead.iter().filter(|ahead| ahead.changes()).count();
         if is_asked && changing > 0 {
             whole.teller.plan(|| run.plan(&ahead));
-            if !whole.teller.ask(changing)? {
-                return Ok(ExitCode::ToActOn);
+            match whole.teller.ask(changing).await? {
+                Answered::Yes => {}
+                Answered::No => {
+                    whole.teller.aside("nothing was changed");
+                    return Ok(ExitCode::ToActOn);
+                }
+                Answered::Interrupted => {
+                    whole.teller.aside("interrupted: nothing was changed");
+                    return Ok(ExitCode::Interrupted);
+                }
             }
         }
         if changing > 0 {
@@ -314,6 +361,7 @@ fn with(summary: Summary, left: &Summary) -> Summary {
         for_a_person: summary.for_a_person + left.for_a_person,
         failed: summary.failed + left.failed,
         blocked: summary.blocked + left.blocked,
+        misconfigured: summary.misconfigured + left.misconfigured,
         ..summary
     }
 }
@@ -419,7 +467,8 @@ fn reach(fleet: &Fleet, project: &Project) -> Event {
 /// How the process ends after that.
 fn ended(summary: &Summary) -> ExitCode {
     match summary {
-        summary if summary.failed > summary.blocked => ExitCode::Outside,
+        summary if summary.failed_outside() > 0 => ExitCode::Outside,
+        summary if summary.misconfigured > 0 => ExitCode::Usage,
         summary if summary.for_a_person + summary.blocked > 0 => ExitCode::ToActOn,
         _ => ExitCode::Done,
     }

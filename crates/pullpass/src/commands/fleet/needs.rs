@@ -100,10 +100,18 @@ impl Needs {
                 format!("{what} {}", given.lack()),
                 format!(
                     "{}: {which}; `pullpass doctor` tells what else there should be",
-                    given.cure(name)
+                    cure(what, given, name)
                 ),
             )),
         }
+    }
+}
+
+/// How to give what is lacking, one or both of a pair.
+pub(super) fn cure(what: &str, given: &Given, name: Name) -> String {
+    match what.contains(" and ") {
+        true => given.cure_of_both(),
+        false => given.cure(name),
     }
 }
 

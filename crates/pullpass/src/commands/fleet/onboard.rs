@@ -83,6 +83,9 @@ impl Onboard {
                 "leave out --format json: the password is printed for a person",
             ));
         }
+        if self.password {
+            self.named_for_a_password()?;
+        }
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal, Purpose::Work).await?;
             make_stores(&whole.fleet, &whole.folder, terminal)?;
@@ -150,6 +153,21 @@ impl Onboard {
             })?;
             built.map(|()| end)
         })
+    }
+
+    /// What stands after `--password` is taken for a project, and may be the password itself: where the fleet
+    /// has none of that name, it is not repeated.
+    fn named_for_a_password(&self) -> Result<()> {
+        let (fleet, _) = super::load::fleet(self.selection.config.as_deref())?;
+        if super::load::check_names(&fleet, &self.selection.projects).is_ok() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Usage,
+            "keep a password",
+            "something that is named is no project of the fleet file",
+            "no password is taken as an argument: name the project, and type the password when asked, or give it on standard input. If one was typed there, change it, for it has been shown",
+        ))
     }
 
     /// Builds what was onboarded, and tells as whom it pulled.
@@ -225,7 +243,10 @@ impl Onboard {
                 SecretString::from("(kept in the store; `--show-password` prints it)".to_owned())
             }
         };
+        // An address that the fleet file has had since is as good as one that was kept.
+        let given = project.email.as_deref().unwrap_or_default();
         let email = match account.email.as_str() {
+            "" if !given.is_empty() => given,
             "" => "(one of yours that no other Docker ID has; `email` in `[hub]` makes them)",
             email => email,
         };
@@ -270,6 +291,19 @@ async fn keep_password(whole: &Fleetwide) -> Result<()> {
             "set `identity = \"service-id\"`",
         ));
     };
+    let Some(store) = whole.outside.stores.get(&project.store) else {
+        return Ok(());
+    };
+    let mut record = store.look(&project.name).await.map_err(outside_failed)?;
+    let kept = || {
+        usage(
+            "an account of this project is kept already",
+            "reset the password in Docker's console to the kept one, which --show-password prints",
+        )
+    };
+    if record.stored.account.is_some() {
+        return Err(kept());
+    }
     let password = match std::io::stdin().is_terminal() {
         true => prompt(&format!("Password of `{id}`: ")).map_err(outside_failed)?,
         false => {
@@ -285,24 +319,11 @@ async fn keep_password(whole: &Fleetwide) -> Result<()> {
     if password.expose_secret().is_empty() {
         return Err(usage("the password is empty", "give it"));
     }
-    let Some(store) = whole.outside.stores.get(&project.store) else {
-        return Ok(());
-    };
     let account = Account {
         id: id.clone(),
         email: project.email.clone().unwrap_or_default(),
         password,
     };
-    let mut record = store.look(&project.name).await.map_err(outside_failed)?;
-    let kept = || {
-        usage(
-            "an account of this project is kept already",
-            "reset the password in Docker's console to the kept one, which --show-password prints",
-        )
-    };
-    if record.stored.account.is_some() {
-        return Err(kept());
-    }
     // Nobody knows what was minted for it before, and a record that is written first is never taken
     // for one without tokens.
     for update in [Update::Fence, Update::Account(account)] {

@@ -4,7 +4,7 @@ use clap::Args;
 use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::file::Wish;
 
-use super::{Fleetwide, Purpose, Selection, block_on, outside_failed, share};
+use super::{Fleetwide, Purpose, Selection, block_on, ended, outside_failed, share, summed_up};
 use crate::error::Result;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -29,6 +29,11 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        let end = self.looked(terminal);
+        summed_up(&self.selection, terminal, end)
+    }
+
+    fn looked(&self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal, Purpose::Look).await?;
             let watch = |event: &_| whole.teller.event(event);
@@ -49,10 +54,12 @@ impl Plan {
             }
             whole.teller.summary(&summary)?;
             let to_do = summary.pending + summary.blocked;
-            Ok(match summary.failed > summary.blocked {
-                true => ExitCode::Outside,
-                false if self.detailed_exitcode && to_do > 0 => ExitCode::ToActOn,
-                false => ExitCode::Done,
+            Ok(match ended(&summary) {
+                ExitCode::ToActOn | ExitCode::Done => match self.detailed_exitcode && to_do > 0 {
+                    true => ExitCode::ToActOn,
+                    false => ExitCode::Done,
+                },
+                failed => failed,
             })
         })
     }

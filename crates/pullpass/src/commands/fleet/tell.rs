@@ -11,11 +11,26 @@ use serde_json::json;
 
 use super::Format;
 use super::progress::Progress;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::terminal::{Terminal, Volume};
 
 /// Up to this many projects, a plan shows each by itself.
 const FEW: usize = 12;
+
+/// What a person says to a question.
+pub(super) enum Answered {
+    Yes,
+    /// Anything else, and nothing at all.
+    No,
+    /// They want it to end.
+    Interrupted,
+}
+
+fn write_asked(text: &str) -> io::Result<()> {
+    let mut err = io::stderr().lock();
+    err.write_all(text.as_bytes())?;
+    err.flush()
+}
 
 /// Tells a person or a program what happens.
 pub(super) struct Teller {
@@ -24,9 +39,23 @@ pub(super) struct Teller {
     /// Events of a plan, which are told in groups.
     held: RefCell<Option<Vec<Event>>>,
     progress: RefCell<Progress>,
-    /// Whoever reads has gone: nothing is left to tell.
+    /// Whoever reads has gone, or nothing can be written: nothing is left to tell.
     gone: Cell<bool>,
+    /// Why nothing can be written, where that is an error.
+    unwritten: RefCell<Option<Error>>,
+    /// What went wrong, and for which projects that was left out.
+    alike: RefCell<BTreeMap<String, Alike>>,
 }
+
+/// The same failure of many projects: one fact about a system outside.
+#[derive(Default)]
+struct Alike {
+    told: usize,
+    left: Vec<String>,
+}
+
+/// For so many projects the same failure is told in full.
+const TOLD: usize = 3;
 
 impl Teller {
     pub(super) fn new(format: Format, terminal: Terminal) -> Self {
@@ -36,6 +65,50 @@ impl Teller {
             held: RefCell::new(None),
             progress: RefCell::new(Progress::hidden()),
             gone: Cell::new(false),
+            unwritten: RefCell::default(),
+            alike: RefCell::default(),
+        }
+    }
+
+    /// What could not be written is an error of the command, once its work is done.
+    fn written(&self) -> Result<()> {
+        self.unwritten.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether that was told of other projects, often enough.
+    fn is_left(&self, event: &Event) -> bool {
+        let (Status::Failed, Some(project)) = (event.status, &event.project) else {
+            return false;
+        };
+        // "cannot …: what happened", and the first part names the project.
+        let Some((_, what)) = event.detail.split_once(": ") else {
+            return false;
+        };
+        if !event.detail.starts_with("cannot ") {
+            return false;
+        }
+        let mut alike = self.alike.borrow_mut();
+        let alike = alike.entry(what.to_owned()).or_default();
+        alike.told += 1;
+        if alike.told <= TOLD {
+            return false;
+        }
+        alike.left.push(project.to_string());
+        true
+    }
+
+    /// Of which other projects the same is true.
+    fn tell_left(&self) {
+        for (what, Alike { left, .. }) in self.alike.take() {
+            if left.is_empty() {
+                continue;
+            }
+            let names = named(&left, self.terminal.volume == Volume::Verbose);
+            let what = what.lines().next().unwrap_or_default();
+            self.print(&format!(
+                "✗ the same for {} more: {names}: {what}\n",
+                left.len()
+            ));
         }
     }
 
@@ -45,22 +118,47 @@ impl Teller {
     }
 
     /// Asks whether to go ahead.
-    pub(super) fn ask(&self, changing: usize) -> Result<bool> {
+    pub(super) async fn ask(&self, changing: usize) -> Result<Answered> {
         let many = if changing == 1 { "" } else { "s" };
-        let mut err = io::stderr().lock();
-        let mut answer = String::new();
-        write!(err, "Change {changing} project{many}? [y/N] ")
-            .and_then(|()| err.flush())
-            .and_then(|()| io::stdin().lock().read_line(&mut answer))
-            .map_err(|error| Error::output(&error))?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        let question = format!("Change {changing} project{many}? [y/N] ");
+        write_asked(&question).map_err(|error| Error::output(&error))?;
+        // In a thread that nobody waits for: a line is read to its end whatever signal comes, and an
+        // interrupt is to end the command at once.
+        let (tell, told) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = io::stdin().lock().read_line(&mut line);
+            let _ = tell.send(read.map(|_| line));
+        });
+        let line = tokio::select! {
+            line = told => line,
+            _ = tokio::signal::ctrl_c() => {
+                let _ = write_asked("\n");
+                return Ok(Answered::Interrupted);
+            }
+        };
+        let line = line.unwrap_or_else(|_| Ok(String::new()));
+        let line = line.map_err(|error| Error::output(&error))?;
+        if !line.ends_with('\n') {
+            let _ = write_asked("\n");
+        }
+        Ok(match line.trim() {
+            "y" | "Y" | "yes" => Answered::Yes,
+            _ => Answered::No,
+        })
     }
 
     fn print(&self, text: &str) {
         // A broken pipe ends nobody's work: what was begun is finished.
         let print = || {
-            if !self.gone.get() && super::super::print(text.as_bytes()).is_err() {
+            if self.gone.get() {
+                return;
+            }
+            if let Err(error) = super::super::print(text.as_bytes()) {
                 self.gone.set(true);
+                if error.kind != ErrorKind::ReaderGone {
+                    self.unwritten.replace(Some(error));
+                }
             }
         };
         self.progress.borrow().above(print);
@@ -108,7 +206,7 @@ impl Teller {
             Volume::Normal => event.status != Status::Done || event.step != "converged",
             Volume::Quiet => is_finding(event),
         };
-        if is_told {
+        if is_told && !self.is_left(event) {
             self.print(&self.line(event));
         }
     }
@@ -163,12 +261,14 @@ impl Teller {
         if self.terminal.volume == Volume::Quiet {
             events.retain(is_finding);
         }
-        self.print(&grouped(&events));
+        events.retain(|event| !self.is_left(event));
+        self.print(&grouped(&events, self.terminal.volume == Volume::Verbose));
+        self.tell_left();
         summary
     }
 
     /// How it ended, where not projects were looked at but what is needed to begin: their numbers are 0.
-    pub(super) fn checked(&self, in_order: usize, lacking: usize, calls_made: Calls) {
+    pub(super) fn checked(&self, in_order: usize, lacking: usize, calls_made: Calls) -> Result<()> {
         if self.format == Format::Json {
             let line = json!({
                 "schema": "pullpass.summary/1",
@@ -180,24 +280,40 @@ impl Teller {
                 "calls": calls(calls_made),
             });
             self.print(&format!("{line}\n"));
-            return;
+            return self.written();
         }
         if self.terminal.volume == Volume::Quiet {
-            return;
+            return self.written();
         }
         let made = each(calls_made);
         let all = in_order + lacking;
         if all == 0 {
-            return;
+            return self.written();
         }
         self.print(&match lacking {
             0 => format!("{all} checks: nothing is lacking. Calls: {made}.\n"),
             _ => format!("{all} checks: {lacking} to mend. Calls: {made}.\n"),
         });
+        self.written()
+    }
+
+    /// For programs: that it ended before there was anything to sum up, and why.
+    pub(super) fn ended_early(&self, error: &Error) {
+        let line = json!({
+            "schema": "pullpass.summary/1",
+            "projects": 0,
+            "converged": 0,
+            "pending": 0,
+            "failed": 0,
+            "calls": calls(Calls::default()),
+            "error": error.to_string(),
+        });
+        self.print(&format!("{line}\n"));
     }
 
     /// How it ended.
     pub(super) fn summary(&self, summary: &Summary) -> Result<()> {
+        self.tell_left();
         if self.format == Format::Json {
             let mut line = json!({
                 "schema": "pullpass.summary/1",
@@ -207,6 +323,13 @@ impl Teller {
                 "failed": summary.failed,
                 "calls": calls(summary.calls),
             });
+            for (name, number) in [
+                ("waiting", summary.waiting),
+                ("blocked", summary.blocked),
+                ("not_begun", summary.not_begun),
+            ] {
+                line[name] = json!(number);
+            }
             if let Some(ahead) = &summary.ahead {
                 line["ahead"] = json!({
                     "calls": calls(ahead.calls),
@@ -214,10 +337,10 @@ impl Teller {
                 });
             }
             self.print(&format!("{line}\n"));
-            return Ok(());
+            return self.written();
         }
         if self.terminal.volume == Volume::Quiet {
-            return Ok(());
+            return self.written();
         }
         let mut text = String::new();
         let many = if summary.projects == 1 { "" } else { "s" };
@@ -226,12 +349,14 @@ impl Teller {
             "{} project{many}: {} as they should be",
             summary.projects, summary.converged
         );
-        let waiting = summary.pending - summary.for_a_person;
+        let known = summary.for_a_person + summary.not_begun;
         for (number, what) in [
-            (waiting, "with more to do"),
+            (summary.pending.saturating_sub(known), "with more to do"),
+            (summary.not_begun, "not begun"),
             (summary.for_a_person, "waiting for a person"),
             (summary.blocked, "up to a person"),
-            (summary.failed - summary.blocked, "failed"),
+            (summary.misconfigured, "wrongly set up"),
+            (summary.failed_outside(), "failed"),
         ] {
             if number > 0 {
                 let _ = write!(text, ", {number} {what}");
@@ -240,8 +365,8 @@ impl Teller {
         let _ = writeln!(text, ". Calls: {}.", each(summary.calls));
         if let Some(ahead) = summary.ahead.filter(|_| summary.pending > 0) {
             let limits = match ahead.at_least() {
-                SignedDuration::ZERO => "which no limit of theirs makes wait".to_owned(),
-                time => format!("which their limits make last {time:#} at least"),
+                SignedDuration::ZERO => "and their rate limits make none of it wait".to_owned(),
+                time => format!("and their rate limits make it last {time:#} at least"),
             };
             let _ = writeln!(
                 text,
@@ -250,7 +375,7 @@ impl Teller {
             );
         }
         self.print(&text);
-        Ok(())
+        self.written()
     }
 }
 
@@ -281,7 +406,7 @@ fn each(calls: Calls) -> String {
 }
 
 /// A plan for people: what is the same for many projects is said once.
-fn grouped(events: &[Event]) -> String {
+fn grouped(events: &[Event], all_names: bool) -> String {
     let mut by_project: Vec<(&str, Vec<&Event>)> = Vec::new();
     for event in events {
         let name = event.project.as_ref().map_or("", |name| name.as_str());
@@ -305,31 +430,42 @@ fn grouped(events: &[Event]) -> String {
         }
         return text;
     }
-    let mut groups: BTreeMap<Vec<(&str, &str)>, Vec<&str>> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<(&str, &str)>, (Vec<String>, Vec<&Event>)> = BTreeMap::new();
     for (name, events) in by_project {
         let steps = events.iter().map(|e| (sign(e.status), e.step)).collect();
-        groups.entry(steps).or_default().push(name);
+        let group = groups.entry(steps).or_insert_with(|| (Vec::new(), events));
+        group.0.push(name.to_owned());
     }
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
-    for (steps, names) in groups {
-        let shown: Vec<&str> = names.iter().take(FEW).copied().collect();
-        let more = match names.len() - shown.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
+    let mut groups: Vec<_> = groups.into_values().collect();
+    groups.sort_by_key(|(names, _)| std::cmp::Reverse(names.len()));
+    for (names, events) in groups {
+        let first = match names.as_slice() {
+            [first, _, ..] => format!(". Of {first}, and of the others likewise:"),
+            _ => String::new(),
         };
         let many = if names.len() == 1 { "" } else { "s" };
         let _ = writeln!(
             text,
-            "{} project{many}: {}{more}",
+            "{} project{many}: {}{first}",
             names.len(),
-            shown.join(", ")
+            named(&names, all_names)
         );
-        for (sign, step) in steps {
-            let _ = writeln!(text, "  {sign} {}", step.replace('-', " "));
+        for event in events {
+            let detail = event.detail.replace('\n', "\n    ");
+            let _ = writeln!(text, "  {} {detail}", sign(event.status));
         }
     }
     text
+}
+
+/// A few names and how many more, or all.
+fn named(names: &[String], all: bool) -> String {
+    let most = if all { names.len() } else { FEW };
+    let (shown, more) = names.split_at(names.len().min(most));
+    match more.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 fn sign(status: Status) -> &'static str {

@@ -81,7 +81,7 @@ pub(super) fn cron(needs: &Needs, folder: &str, program: &str, every: Every) -> 
         "\
 # As `pullpass schedule cron` prints it; crontab -e takes it. Output goes to MAILTO by mail.
 # ~/{ENVIRONMENT}, which only you may read (chmod 600), holds:
-{}{} cd {folder} && set -a && . \"$HOME/{ENVIRONMENT}\" && set +a && {{ {program} apply --yes; {program} verify; }}
+{}{} cd {folder} && set -a && . \"$HOME/{ENVIRONMENT}\" && set +a && {{ {program} apply -q --yes; code=$?; {program} verify -q && exit $code; }}
 ",
         needed(needs),
         every.cron()

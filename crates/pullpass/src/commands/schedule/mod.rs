@@ -270,9 +270,23 @@ fn refuse_file_store(fleet: &Fleet) -> Result<()> {
     }
 }
 
+/// This program by the path that it was called by: a link to it outlives what it leads to now.
 fn program() -> Result<PathBuf> {
-    std::env::current_exe()
-        .map_err(|error| Error::unreadable("program", Path::new("pullpass"), &error))
+    let real = std::env::current_exe()
+        .map_err(|error| Error::unreadable("program", Path::new("pullpass"), &error))?;
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let found = called.and_then(|called| match called.components().count() {
+        1 => std::env::split_paths(&std::env::var_os("PATH")?)
+            .map(|folder| folder.join(&called))
+            .find(|path| path.is_file()),
+        _ => Some(called),
+    });
+    let absolute = found.and_then(|path| std::path::absolute(path).ok());
+    let is_it = |path: &PathBuf| match (path.canonicalize(), real.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    };
+    Ok(absolute.filter(is_it).unwrap_or(real))
 }
 
 fn shown(path: &Path) -> Result<&str> {

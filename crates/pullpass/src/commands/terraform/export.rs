@@ -13,16 +13,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use pullpass_fleet::desired::{Identity, Target};
-use pullpass_fleet::file::{AwsSettings, Fleet, IdentityKind, Project};
+use pullpass_fleet::file::{AwsSettings, Delivery, Fleet, IdentityKind, Project, StoreKind};
 
 use super::Export;
 use super::hcl::{Body, label, string};
 use crate::commands::fleet::load;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
+use crate::terminal::Terminal;
 
 /// What a secret holds until there is a credential.
 const SEED: &str = pullpass_engine::picture::PLACEHOLDER;
+
+/// As many names are shown of what is left out.
+const MOST_NAMES: usize = 12;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(super) enum Ci {
@@ -63,18 +67,49 @@ struct Entry<'f> {
     targets: Vec<&'f Target>,
 }
 
+/// Why Terraform has nothing to carry for a project. A module for it would write the seed over variables
+/// that work.
+fn not_carried(project: &Project) -> Option<&'static str> {
+    if project.identity_kind() == IdentityKind::Oidc {
+        Some("`identity = \"oidc\"` has no credential")
+    } else if project.store != StoreKind::Aws {
+        Some("the credential is not kept in AWS: that is `store = \"aws\"`")
+    } else if project.delivery == Delivery::Direct {
+        Some(
+            "pullpass itself writes the variables: `delivery = \"terraform\"` with `pipeline` leaves that to Terraform",
+        )
+    } else {
+        None
+    }
+}
+
 impl Export {
-    pub(super) fn run(&self) -> Result<ExitCode> {
+    pub(super) fn run(&self, terminal: Terminal) -> Result<ExitCode> {
         let (fleet, _) = load::fleet(self.config.as_deref())?;
         load::check_names(&fleet, &self.projects)?;
         let entries = self.entries(&fleet);
+        let mut left: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for project in fleet.projects.iter().filter(|p| self.names(p)) {
+            if let Some(why) = not_carried(project) {
+                left.entry(why).or_default().push(project.name.as_str());
+            }
+        }
         if entries.is_empty() {
+            let next = match left.keys().copied().collect::<Vec<_>>() {
+                why if why.is_empty() => {
+                    "--ci leaves out what goes to the other CI system".to_owned()
+                }
+                why => why.join("; "),
+            };
             return Err(Error::new(
                 ErrorKind::Usage,
                 "print a module",
                 "none of the projects has a credential that Terraform could carry",
-                "projects with `identity = \"oidc\"` have none; --ci leaves out what goes to the other CI system",
+                next,
             ));
+        }
+        for (why, names) in left {
+            terminal.note(&format!("left out: {}. {why}", some_of(&names)));
         }
         let owners = owners(&entries);
         let mut file = head(&fleet, &entries, &owners, self.import);
@@ -89,16 +124,12 @@ impl Export {
 
     fn entries<'f>(&self, fleet: &'f Fleet) -> Vec<Entry<'f>> {
         let mut labels = BTreeSet::new();
-        let is_wanted = |project: &&Project| {
-            let named = self.projects.iter().any(|n| n == project.name.as_str());
-            (self.projects.is_empty() || named) && project.identity_kind() != IdentityKind::Oidc
-        };
         fleet
             .projects
             .iter()
             // Labels do not depend on what is printed, or a later export would rename resources.
             .map(|project| (project, unique(&label(project.name.as_str()), &mut labels)))
-            .filter(|(project, _)| is_wanted(project))
+            .filter(|(project, _)| self.names(project) && not_carried(project).is_none())
             .map(|(project, label)| Entry {
                 project,
                 label,
@@ -110,6 +141,20 @@ impl Export {
             })
             .filter(|entry| !entry.targets.is_empty())
             .collect()
+    }
+
+    /// Whether the project was asked for.
+    fn names(&self, project: &Project) -> bool {
+        self.projects.is_empty() || self.projects.iter().any(|n| n == project.name.as_str())
+    }
+}
+
+/// A few names, and how many more.
+fn some_of(names: &[&str]) -> String {
+    let (shown, more) = names.split_at(names.len().min(MOST_NAMES));
+    match more.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

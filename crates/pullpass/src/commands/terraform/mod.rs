@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::Format;
 use crate::error::Result;
 use crate::exit::ExitCode;
+use crate::terminal::Terminal;
 
 mod export;
 mod hcl;
@@ -55,9 +56,9 @@ struct Export {
 }
 
 impl Terraform {
-    pub(crate) fn run(self) -> Result<ExitCode> {
+    pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
         match self.command {
-            Command::Export(export) => export.run(),
+            Command::Export(export) => export.run(terminal),
         }
     }
 }
