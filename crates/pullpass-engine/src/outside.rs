@@ -1,7 +1,7 @@
 //! Everything that is spoken to, and the time.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -12,7 +12,8 @@ use pullpass_connect::hub::{Hub, Invitation, Member, Owner};
 use pullpass_connect::registry::Registry;
 use pullpass_connect::store::AnyStore;
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{Project, StoreKind};
+use pullpass_fleet::file::{Fleet, Project, StoreKind};
+use pullpass_fleet::name::ProjectName;
 use pullpass_fleet::observed::Token;
 use tokio::sync::Mutex;
 
@@ -64,6 +65,10 @@ struct Room {
     begun: Cell<u32>,
     ended: Cell<u32>,
     ended_before: Cell<u32>,
+    /// The same of those that renew: each makes an old token of the one before it.
+    renewals_begun: Cell<u32>,
+    renewals_ended: Cell<u32>,
+    renewals_ended_before: Cell<u32>,
 }
 
 /// How long the list of the organisation's tokens is good for, in seconds: it is one list for all
@@ -184,8 +189,10 @@ impl Outside {
         }
         let room = &self.shared.room;
         let (at, ended) = (self.now(), room.ended.get());
+        let renewals_ended = room.renewals_ended.get();
         let tokens = Rc::new(self.hub.tokens(&Owner::Organization).await?);
         room.ended_before.set(ended);
+        room.renewals_ended_before.set(renewals_ended);
         room.listed
             .set(u32::try_from(tokens.len()).unwrap_or(u32::MAX));
         *known = Some((at, Rc::clone(&tokens)));
@@ -210,13 +217,36 @@ impl Outside {
         listed.set(listed.get().saturating_sub(1));
     }
 
-    pub(crate) fn mint_begins(&self) {
-        let begun = &self.shared.room.begun;
-        begun.set(begun.get().saturating_add(1));
+    /// How many of the organisation's tokens are old ones of these projects: each has one that is newer.
+    pub(crate) async fn old_tokens(&self, fleet: &Fleet) -> Result<u32, Failure> {
+        let tokens = self.organization_tokens().await?;
+        let labels = tokens.iter().filter_map(|token| token.label.as_ref());
+        let is_ours = |name: &ProjectName| fleet.projects.iter().any(|p| p.name == *name);
+        let ours: Vec<&ProjectName> = labels
+            .map(|label| &label.project)
+            .filter(|name| is_ours(name))
+            .collect();
+        let projects: BTreeSet<&ProjectName> = ours.iter().copied().collect();
+        let listed = u32::try_from(ours.len() - projects.len()).unwrap_or(u32::MAX);
+        let room = &self.shared.room;
+        let since = room.renewals_begun.get();
+        let since = since.saturating_sub(room.renewals_ended_before.get());
+        Ok(listed.saturating_add(since))
     }
 
-    pub(crate) fn mint_ends(&self) {
-        let ended = &self.shared.room.ended;
-        ended.set(ended.get().saturating_add(1));
+    pub(crate) fn mint_begins(&self, renews: bool) {
+        let room = &self.shared.room;
+        room.begun.set(room.begun.get().saturating_add(1));
+        let renewals = room.renewals_begun.get();
+        room.renewals_begun
+            .set(renewals.saturating_add(renews.into()));
+    }
+
+    pub(crate) fn mint_ends(&self, renews: bool) {
+        let room = &self.shared.room;
+        room.ended.set(room.ended.get().saturating_add(1));
+        let renewals = room.renewals_ended.get();
+        room.renewals_ended
+            .set(renewals.saturating_add(renews.into()));
     }
 }

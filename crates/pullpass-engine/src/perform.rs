@@ -11,7 +11,7 @@ use pullpass_connect::registry::Proof;
 use pullpass_fleet::decide;
 use pullpass_fleet::desired::{Desired, Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{self, Delivery, HubSettings, Project};
+use pullpass_fleet::file::{self, Delivery, Fleet, HubSettings, Project};
 use pullpass_fleet::foresee::NONE_LEFT;
 use pullpass_fleet::label::{Attempt, Generation, Label};
 use pullpass_fleet::name::{DockerId, Team};
@@ -442,7 +442,7 @@ impl<'a> Case<'a> {
     async fn mint(&mut self, generation: Generation) -> Result<Option<String>, Failure> {
         let owner = self.owner()?;
         // What is minted and cannot be kept is a live token that nobody holds.
-        self.outside.store(self.project)?.may_write()?;
+        self.outside.store(self.project)?.may_write().await?;
         self.sign_in().await?;
         let attempt = secrets::attempt()?;
         let label = Label {
@@ -460,13 +460,14 @@ impl<'a> Case<'a> {
             .expires_after
             .and_then(|life| self.outside.now().saturating_add(life).ok());
         // Decided on this record; a token is kept on no other, or a fence would not hold.
-        self.outside.mint_begins();
+        let renews = self.picture.observed.stored.current.is_some();
+        self.outside.mint_begins(renews);
         let minted = self
             .outside
             .hub
             .mint(&owner, &label, &pull, expires_at)
             .await;
-        self.outside.mint_ends();
+        self.outside.mint_ends(renews);
         let minted = match minted {
             Ok(minted) => minted,
             Err(failure) if failure.kind == FailureKind::Unknown => {
@@ -521,6 +522,35 @@ impl<'a> Case<'a> {
             },
             _ => failure,
         }
+    }
+
+    /// Where what takes the organisation's room goes by itself: old tokens of this fleet, which end after
+    /// their grace. Says so then.
+    pub(crate) async fn room_is_to_come(&self, fleet: &Fleet) -> Result<Option<String>, Failure> {
+        let old = self.outside.old_tokens(fleet).await?;
+        let limit = self.hub.token_slots;
+        Ok((old > 0).then(|| {
+            format!(
+                "wait for room: the organisation has {limit} slots for access tokens, and {old} of them are held by old tokens of this fleet, which go after their `grace` and `settle`"
+            )
+        }))
+    }
+
+    /// Lists the organisation's tokens again, where that list is old.
+    pub(crate) async fn look_for_room(&mut self) -> Result<(), Failure> {
+        self.look_at_tokens().await
+    }
+
+    /// Whether that step was a proof, and the registry refuses what was to be proven.
+    pub(crate) fn is_refuted(&self, step: &Step) -> bool {
+        let refuted = &self.picture.observed.learnt.refuted;
+        matches!(step, Step::Prove(attempt) if refuted.contains(attempt))
+    }
+
+    /// Whether there is room for a renewal.
+    pub(crate) fn has_room(&self) -> bool {
+        let slots = self.picture.observed.slots;
+        slots.is_none_or(|slots| slots.used < slots.limit)
     }
 
     /// Takes note of what other projects have minted meanwhile; whether that was news.

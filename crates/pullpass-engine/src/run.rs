@@ -15,6 +15,7 @@ use pullpass_fleet::name::ProjectName;
 use pullpass_fleet::observed::{Account, Membership, Stored};
 use pullpass_fleet::step::{Blocked, Step};
 use pullpass_fleet::store::{Record, Store as _};
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 use crate::drift::{self, Moved};
 use crate::estimate::Estimate;
@@ -28,6 +29,9 @@ use crate::words::{describe, unnamed_target};
 
 /// Projects that are worked on at the same time; each system's own limit is below that.
 const AT_ONCE: usize = 16;
+
+/// How often it is looked whether the organisation has room for another token.
+const BETWEEN_LOOKS_FOR_ROOM: Duration = Duration::from_secs(10);
 
 /// Of as many projects it is asked who changed them: where more are, one thing happened to all.
 const ASKED_ABOUT: usize = 10;
@@ -89,6 +93,12 @@ pub struct Run<'a> {
     watch: &'a dyn Fn(&Event),
     stop: Cell<bool>,
     ended: Cell<usize>,
+    /// Places for projects that are worked on. One that waits takes none: others would wait with it.
+    places: Semaphore,
+    /// Whoever has it is the next to mint when the organisation has room again.
+    next_in_room: Mutex<()>,
+    /// Until when it stays for what is waited for.
+    until: Cell<Option<Timestamp>>,
 }
 
 /// A project, and what lies ahead for it.
@@ -116,6 +126,33 @@ impl Ahead<'_> {
     /// How it is; `None` where that could not be seen.
     pub(crate) fn picture(&self) -> Option<&Picture> {
         self.picture.as_ref().ok()
+    }
+
+    /// Where it goes its usual course, since when what is renewed is in use: a renewal that was begun by an
+    /// earlier run (and that goes before all others), or one whose time has come. `None` for every other
+    /// change, and for none.
+    pub fn in_course(&self) -> Option<Timestamp> {
+        let stored = &self.picture()?.observed.stored;
+        match self.steps.iter().find(|step| step.changes())? {
+            _ if stored.pending.is_some() => Some(Timestamp::MIN),
+            Step::Mint(_) => Some(stored.current?.minted_at),
+            _ => None,
+        }
+    }
+
+    /// Whether it was renewed so lately that what is asked for is done, and it is left as it is.
+    pub fn is_renewed(&self, wish: Wish, now: Timestamp) -> bool {
+        let picture = self.picture();
+        picture.is_some_and(|picture| {
+            let stored = &picture.observed.stored;
+            self.project.is_renewed(wish, stored, now)
+        })
+    }
+
+    /// When the current token was minted.
+    fn minted_at(&self) -> Option<Timestamp> {
+        let current = self.picture()?.observed.stored.current?;
+        Some(current.minted_at)
     }
 
     /// Whether anything would be changed.
@@ -153,6 +190,9 @@ impl<'a> Run<'a> {
             watch,
             stop: Cell::new(false),
             ended: Cell::new(0),
+            places: Semaphore::new(AT_ONCE),
+            next_in_room: Mutex::new(()),
+            until: Cell::new(None),
         }
     }
 
@@ -257,7 +297,8 @@ impl<'a> Run<'a> {
         match taken {
             Ok(picture) => {
                 let now = self.outside.now();
-                let desired = project.desired(self.manner.wish, now);
+                let stored = &picture.observed.stored;
+                let desired = project.desired_from(self.manner.wish, stored, now);
                 let mut steps = foresee(&desired, &picture.observed, now);
                 if steps == [Step::Converged] && !desired.thorough {
                     let due = picture.older_are_due();
@@ -345,6 +386,7 @@ impl<'a> Run<'a> {
             let (mut pending, mut person, mut blocked) = (false, false, false);
             for step in &ahead.steps {
                 let mut detail = describe(step, ahead.project, &picture.observed, &user);
+                detail += &self.written_over(step, ahead.project);
                 if let Some((righted, who)) = &ahead.who
                     && righted == step
                 {
@@ -390,12 +432,39 @@ impl<'a> Run<'a> {
         summary
     }
 
+    /// What others keep where the store will show the token to its readers.
+    fn written_over(&self, step: &Step, project: &Project) -> String {
+        let Step::Promote(_) = step else {
+            return String::new();
+        };
+        let store = self.outside.store(project).ok();
+        let names = store.map(|store| store.written_over(&project.name));
+        let names: Vec<String> = names.unwrap_or_default();
+        match names.len() {
+            0 => String::new(),
+            _ => format!(
+                ", over what stands in `{}` of the {} store, which pullpass did not put there",
+                names.join("` and `"),
+                project.store
+            ),
+        }
+    }
+
     /// Does what lies ahead, and whatever turns up on the way. A failure in one project stops no
     /// other.
-    pub async fn perform(&self, ahead: Vec<Ahead<'a>>) -> Summary {
+    pub async fn perform(&self, mut ahead: Vec<Ahead<'a>>) -> Summary {
+        // Where there is not room for all, the oldest go first, in this run and in the next.
+        ahead.sort_by_key(Ahead::minted_at);
+        self.begins();
         let summary = RefCell::new(Summary::default());
+        let ended = &summary;
         stream::iter(ahead)
-            .for_each_concurrent(AT_ONCE, |ahead| self.one(ahead, &summary))
+            .for_each_concurrent(None, |ahead| async move {
+                self.takes_a_place().await;
+                // Made when there is a place: what all of a large fleet would take is much.
+                Box::pin(self.one(ahead, ended)).await;
+                self.leaves_its_place();
+            })
             .await;
         self.summed(summary)
     }
@@ -415,19 +484,55 @@ impl<'a> Run<'a> {
         let records = self.records(projects).await?;
         let summary = RefCell::new(Summary::default());
         let (records, ended, wanted) = (&records, &summary, &wanted);
+        let mut projects = projects.to_vec();
+        projects.sort_by_key(|project| {
+            let stored = records
+                .known
+                .get(&project.name)
+                .map(|record| &record.stored);
+            stored.and_then(|stored| stored.current.map(|kept| kept.minted_at))
+        });
+        self.begins();
         stream::iter(projects)
-            .for_each_concurrent(AT_ONCE, |project| async move {
+            .for_each_concurrent(None, |project| async move {
+                self.takes_a_place().await;
                 if self.is_stopped() {
                     count(&mut ended.borrow_mut(), &End::NotBegun);
-                    return;
+                } else {
+                    let ahead = Box::pin(self.ahead_of(project, records)).await;
+                    if wanted(&ahead) {
+                        Box::pin(self.one(ahead, ended)).await;
+                    }
                 }
-                let ahead = self.ahead_of(project, records).await;
-                if wanted(&ahead) {
-                    self.one(ahead, ended).await;
-                }
+                self.leaves_its_place();
             })
             .await;
         Ok(self.summed(summary))
+    }
+
+    fn begins(&self) {
+        let wait = self.manner.wait;
+        self.until
+            .set(wait.map(|wait| later(self.outside.now(), wait)));
+    }
+
+    async fn takes_a_place(&self) {
+        // It is never closed.
+        if let Ok(place) = self.places.acquire().await {
+            place.forget();
+        }
+    }
+
+    fn leaves_its_place(&self) {
+        self.places.add_permits(1);
+    }
+
+    /// Waits without a place.
+    async fn away<T>(&self, wait: impl Future<Output = T>) -> T {
+        self.leaves_its_place();
+        let waited = wait.await;
+        self.takes_a_place().await;
+        waited
     }
 
     async fn one(&self, ahead: Ahead<'a>, ended: &RefCell<Summary>) {
@@ -448,7 +553,8 @@ impl<'a> Run<'a> {
     }
 
     async fn project(&self, project: &'a Project, picture: Picture) -> End {
-        let desired = project.desired(self.manner.wish, self.outside.now());
+        let stored = &picture.observed.stored;
+        let desired = project.desired_from(self.manner.wish, stored, self.outside.now());
         let mut case = Case::new(self.outside, &self.fleet.hub, project, desired, picture);
         case.watched = self.manner.poll.is_some();
         let end = self.steps(&mut case).await;
@@ -471,7 +577,8 @@ impl<'a> Run<'a> {
         let mut lost = 0;
         let mut told: Option<Step> = None;
         let mut last_look: Option<Step> = None;
-        let until = self.manner.wait.map(|wait| later(self.outside.now(), wait));
+        let until = self.until.get();
+        let mut next_in_room = None;
         let mut steps = 0;
         while steps < MOST_STEPS {
             steps += 1;
@@ -501,7 +608,8 @@ impl<'a> Run<'a> {
             }
             let fail = |failure| (step.name(), failure);
             let user = case.user();
-            let detail = describe(&step, case.project, &case.picture.observed, &user);
+            let mut detail = describe(&step, case.project, &case.picture.observed, &user);
+            detail += &self.written_over(&step, case.project);
             if step.changes() && now.duration_since(case.picture.taken_at) > OLDEST_PICTURE {
                 case.look_again().await.map_err(fail)?;
                 last_look = None;
@@ -510,7 +618,26 @@ impl<'a> Run<'a> {
             if matches!(step, Step::Mint(_)) && case.others_took_room() {
                 continue;
             }
+            if step == Step::Blocked(Blocked::NoSlot)
+                && let Some(detail) = case.room_is_to_come(self.fleet).await.map_err(fail)?
+            {
+                if told.as_ref() != Some(&step) {
+                    self.tell(case.project, "wait", Status::Skipped, detail);
+                }
+                told = Some(step.clone());
+                drop(next_in_room.take());
+                let Some(until) = until else {
+                    return Ok(End::Unfinished);
+                };
+                next_in_room = self.away(self.room(case, until)).await.map_err(fail)?;
+                if next_in_room.is_none() {
+                    return Ok(End::Unfinished);
+                }
+                steps = 0;
+                continue;
+            }
             if step.ends_a_run() {
+                drop(next_in_room.take());
                 case.older_are_due(&step);
                 let is_new = told.as_ref() != Some(&step);
                 let end = match &step {
@@ -521,7 +648,7 @@ impl<'a> Run<'a> {
                                 self.tell(case.project, step.name(), Status::Skipped, detail);
                             }
                             told = Some(step.clone());
-                            self.sleep_until(*moment).await;
+                            self.away(self.sleep_until(*moment)).await;
                             case.look_again().await.map_err(fail)?;
                             (last_look, steps) = (None, 0);
                             continue;
@@ -570,7 +697,11 @@ impl<'a> Run<'a> {
                             Some(more) => format!("{detail}: {more}"),
                             None => detail,
                         };
-                        self.tell(case.project, step.name(), Status::Done, detail);
+                        let status = match case.is_refuted(&step) {
+                            true => Status::Skipped,
+                            false => Status::Done,
+                        };
+                        self.tell(case.project, step.name(), status, detail);
                     }
                 }
                 Err(failure) if failure.kind == FailureKind::Unknown && lost < MOST_LOST => {
@@ -593,6 +724,9 @@ impl<'a> Run<'a> {
                 }
                 Err(failure) => return Err(fail(failure)),
             }
+            if matches!(step, Step::Mint(_)) {
+                drop(next_in_room.take());
+            }
             last_look = is_look.then_some(step);
         }
         Err((
@@ -604,6 +738,37 @@ impl<'a> Run<'a> {
                 "see that no other run works on it, then run the command again",
             ),
         ))
+    }
+
+    /// Waits until the organisation has room for another token, one project after the other. Whoever gets
+    /// something is the one to mint; `None` when it was not to be waited for any longer.
+    async fn room<'r>(
+        &'r self,
+        case: &mut Case<'_>,
+        until: Timestamp,
+    ) -> Result<Option<MutexGuard<'r, ()>>, Failure> {
+        let next = self.next_in_room.lock();
+        tokio::pin!(next);
+        let next = loop {
+            if self.is_stopped() || self.outside.now() >= until {
+                return Ok(None);
+            }
+            let piece = later(self.outside.now(), BETWEEN_LOOKS_FOR_ROOM).min(until);
+            tokio::select! {
+                biased;
+                next = &mut next => break next,
+                () = self.sleep_until(piece) => {}
+            }
+        };
+        while !self.is_stopped() && self.outside.now() < until {
+            case.look_for_room().await?;
+            if case.has_room() {
+                return Ok(Some(next));
+            }
+            let piece = later(self.outside.now(), BETWEEN_LOOKS_FOR_ROOM).min(until);
+            self.sleep_until(piece).await;
+        }
+        Ok(None)
     }
 
     async fn sleep_until(&self, moment: Timestamp) {

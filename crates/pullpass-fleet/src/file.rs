@@ -10,7 +10,9 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::desired::{Desired, Identity, Leak, Target};
+use crate::label::Generation;
 use crate::name::{Organization, ProjectName, Team};
+use crate::observed::{Kept, Stored};
 use crate::reader::{Reader, Result};
 use finish::finish;
 use written::Draft;
@@ -213,9 +215,39 @@ pub struct Wish {
     pub leak: Option<Leak>,
     /// Look for tokens that nobody holds.
     pub thorough: bool,
+    /// What was renewed so lately that builds may still hold the token before it is renewed enough: an
+    /// earlier run of the same wish did it.
+    pub goes_on: bool,
 }
 
 impl Project {
+    /// The same, where the store says this of it: what an earlier run has begun is finished, and is the
+    /// renewal that was asked for.
+    pub fn desired_from(&self, wish: Wish, stored: &Stored, now: Timestamp) -> Desired {
+        let mut desired = self.desired(wish, now);
+        if wish.leak.is_some() {
+            return desired;
+        }
+        let oldest = self.desired(Wish::default(), now).renew_minted_before;
+        let lately = stored
+            .current
+            .filter(|_| self.is_renewed(wish, stored, now));
+        for kept in stored.pending.iter().chain(&lately) {
+            let wanted = desired.renew_minted_before.min(kept.minted_at);
+            desired.renew_minted_before = wanted.max(oldest);
+        }
+        desired
+    }
+
+    /// Whether it was renewed so lately that this wish is fulfilled.
+    pub fn is_renewed(&self, wish: Wish, stored: &Stored, now: Timestamp) -> bool {
+        let in_grace = |kept: &Kept| {
+            let since = kept.current_since.unwrap_or(kept.minted_at);
+            kept.generation > Generation(1) && now.duration_since(since) < self.grace
+        };
+        wish.goes_on && stored.pending.is_none() && stored.current.as_ref().is_some_and(in_grace)
+    }
+
     /// What its credential should be, now.
     pub fn desired(&self, wish: Wish, now: Timestamp) -> Desired {
         let oldest = now
@@ -546,6 +578,11 @@ docker_id = "opgdigideps"
             said.contains("share the variable `DOCKER_ACCESS_TOKEN`"),
             "{said}"
         );
+        let said = error(&second(&format!(
+            "name = \"b\"\n{}docker_id = \"opgother\"\n",
+            same.replace("opg-digideps", "OPG-Digideps")
+        )));
+        assert!(said.contains("share the variable"), "{said}");
         let apart = format!("name = \"b\"\n{target}docker_id = \"opgother\"\n");
         assert!(parse(&second(&apart), "x").is_ok());
     }
@@ -595,5 +632,59 @@ docker_id = "opgdigideps"
             fleet.projects[0].desired(wish, now).renew_minted_before,
             now
         );
+    }
+
+    #[test]
+    fn what_an_earlier_run_renewed_is_not_renewed_again() {
+        let fleet = parse(SMALLEST, "x").unwrap();
+        let project = &fleet.projects[0];
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let before = |hours: i64| now - SignedDuration::from_hours(hours);
+        let kept = |hours, generation| Kept {
+            generation: Generation(generation),
+            attempt: crate::label::Attempt(1),
+            token: crate::observed::TokenId(1),
+            minted_at: before(hours),
+            current_since: Some(before(hours)),
+        };
+        let named = Wish {
+            renew_minted_before: Some(now),
+            ..Wish::default()
+        };
+        let all = Wish {
+            goes_on: true,
+            ..named
+        };
+        let renews = |wish, stored: &Stored, minted_at| {
+            minted_at < project.desired_from(wish, stored, now).renew_minted_before
+        };
+        let with = |current, pending| Stored {
+            current,
+            pending,
+            ..Stored::nothing()
+        };
+        // Pending: it is what was asked for, unless it is too old by the fleet file.
+        let begun = with(Some(kept(50, 1)), Some(kept(1, 2)));
+        assert!(!renews(named, &begun, before(1)));
+        assert!(renews(named, &begun, before(50)));
+        let old = with(None, Some(kept(100 * 24, 2)));
+        assert!(renews(named, &old, before(100 * 24)));
+        // Renewed within its grace of seven hours: `--all` leaves it, a name does not.
+        let lately = with(Some(kept(6, 2)), None);
+        assert!(!renews(all, &lately, before(6)));
+        assert!(renews(named, &lately, before(6)));
+        for (hours, generation) in [(8, 2), (6, 1)] {
+            let stored = with(Some(kept(hours, generation)), None);
+            assert!(renews(all, &stored, before(hours)), "{hours} {generation}");
+        }
+        // A leak is answered whatever was done a moment ago.
+        let leak = Wish {
+            leak: Some(Leak {
+                minted_before: now,
+                keep_builds_running: true,
+            }),
+            ..all
+        };
+        assert!(renews(leak, &begun, before(1)));
     }
 }

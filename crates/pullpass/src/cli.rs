@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::panic;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::Command;
@@ -92,8 +93,21 @@ fn parse(arguments: Vec<OsString>) -> Result<Arguments, clap::Error> {
         Color::Always => clap::ColorChoice::Always,
         Color::Never => clap::ColorChoice::Never,
     });
-    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    let mut matches = command
+        .try_get_matches_from_mut(arguments)
+        .map_err(without_value)?;
     Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// What was given to an option that takes nothing may be a secret, as `--password=…` is: it is not repeated.
+fn without_value(mut error: clap::Error) -> clap::Error {
+    if error.kind() == clap::error::ErrorKind::TooManyValues {
+        error.insert(
+            ContextKind::InvalidValue,
+            ContextValue::String("…".to_owned()),
+        );
+    }
+    error
 }
 
 /// What `--color` says, wherever it stands.

@@ -3,7 +3,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// What tells one content of a file from another without reading it. A replaced file has another
 /// inode; one that was edited in place has another time.
@@ -57,20 +57,65 @@ pub(crate) struct Lock {
     _file: File,
 }
 
+/// For so long somebody else's lock is waited for. Those who hold it read, compare and write: milliseconds.
+const MOST: Duration = Duration::from_secs(20);
+/// How often it is tried.
+const PIECE: Duration = Duration::from_millis(20);
+
 impl Lock {
-    /// Waits for the lock. Those who hold it read, compare and write: milliseconds.
+    /// Waits for the lock, and not for ever: whoever holds it may be suspended.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
+        let begun = Instant::now();
+        loop {
+            match Self::now(path)? {
+                Some(lock) => return Ok(lock),
+                None if begun.elapsed() < MOST => std::thread::sleep(PIECE),
+                None => return Err(held(path)),
+            }
+        }
+    }
+
+    /// Waits until nobody else has it, and lets everything else go on meanwhile: an interrupt too.
+    pub(crate) async fn is_free(path: &Path) -> io::Result<()> {
+        let begun = Instant::now();
+        while Self::now(path)?.is_none() {
+            if begun.elapsed() >= MOST {
+                return Err(held(path));
+            }
+            tokio::time::sleep(PIECE).await;
+        }
+        Ok(())
+    }
+
+    /// The lock, where nobody has it.
+    fn now(path: &Path) -> io::Result<Option<Self>> {
         let file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(PathBuf::from(name))?;
-        // Not `File::lock`, which newer Rust than ours has under the same name.
-        fs4::FileExt::lock(&file)?;
-        Ok(Self { _file: file })
+            .open(beside(path))?;
+        // Not the methods of `File`, which newer Rust than ours has under the same names.
+        match fs4::FileExt::try_lock(&file) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(fs4::TryLockError::WouldBlock) => Ok(None),
+            Err(fs4::TryLockError::Error(error)) => Err(error),
+        }
     }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn held(path: &Path) -> io::Error {
+    let (lock, most) = (beside(path), MOST.as_secs());
+    let text = format!(
+        "another process has held `{}` for {most} s: `fuser` of that file tells which",
+        lock.display()
+    );
+    io::Error::new(io::ErrorKind::WouldBlock, text)
 }
 
 /// How far a replacement came.

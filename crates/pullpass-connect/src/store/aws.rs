@@ -233,6 +233,24 @@ impl AwsStore {
         self.settings.name(secret, project)
     }
 
+    /// The secrets that consumers read something in that is not ours, as far as it was looked at: what was
+    /// seeded, or what somebody keeps there.
+    pub fn written_over(&self, project: &ProjectName) -> Vec<String> {
+        let Some(known) = self.remembered(project) else {
+            return Vec::new();
+        };
+        let is_read = |labels: &Labels| labels.holder(CURRENT).is_some();
+        let token = known.view().current.is_none() && known.token.as_ref().is_some_and(is_read);
+        [
+            (known.id == IdSecret::Holds(None), Secret::Id),
+            (token, Secret::Token),
+        ]
+        .into_iter()
+        .filter(|(is_foreign, _)| *is_foreign)
+        .map(|(_, secret)| self.name(secret, project))
+        .collect()
+    }
+
     fn remember(&self, project: &ProjectName, known: &Known) {
         self.known
             .borrow_mut()

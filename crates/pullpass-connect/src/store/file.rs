@@ -241,11 +241,33 @@ impl FileStore {
         if let Ok(answer) = answer.try_recv() {
             return answer;
         }
+        self.is_free().await?;
+        if let Ok(answer) = answer.try_recv() {
+            return answer;
+        }
         self.write();
         answer.try_recv().unwrap_or_else(|_| {
             let lost = "the answer is lost";
             Err(self.failure(FailureKind::Unknown, "write", lost, ""))
         })
+    }
+
+    /// Waits until no other process is writing. What else is wrong is found by whoever writes.
+    pub(crate) async fn is_free(&self) -> Result<(), Failure> {
+        match Lock::is_free(&self.real()).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(self.failure(
+                FailureKind::Unavailable,
+                "lock",
+                error.to_string(),
+                "wait for it, or end it if it hangs, then run the command again",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the file is, whatever links to it.
+    fn real(&self) -> PathBuf {
+        fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
     }
 
     /// Does what waits. Who has stopped waiting has given it up.

@@ -42,14 +42,27 @@ pub enum AnyStore {
 }
 
 impl AnyStore {
+    /// The secrets that consumers read something in that is not ours, as far as it was looked at.
+    pub fn written_over(&self, project: &ProjectName) -> Vec<String> {
+        match self {
+            // Nobody else writes there.
+            Self::File(_) => Vec::new(),
+            Self::Aws(store) => store.written_over(project),
+            Self::Vault(store) => store.written_over(project),
+        }
+    }
+
     /// Whether something can be kept in it, as far as that shows without keeping anything.
     ///
     /// # Errors
     ///
     /// What stands in the way.
-    pub fn may_write(&self) -> Result<(), Failure> {
+    pub async fn may_write(&self) -> Result<(), Failure> {
         match self {
-            Self::File(store) => store.may_write(),
+            Self::File(store) => {
+                store.is_free().await?;
+                store.may_write()
+            }
             Self::Aws(_) | Self::Vault(_) => Ok(()),
         }
     }

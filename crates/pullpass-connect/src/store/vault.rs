@@ -29,7 +29,8 @@
 //! The engine keeps old versions (`max_versions`, ten if nobody says otherwise), and with them old
 //! tokens, which are dead by then.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use futures_util::future::join_all;
@@ -69,6 +70,8 @@ pub struct Settings {
 pub struct VaultStore {
     http: Http,
     settings: Settings,
+    /// Projects at whose path consumers read something that is not ours.
+    foreign: RefCell<BTreeSet<ProjectName>>,
 }
 
 /// A secret, or the names of its keys.
@@ -142,7 +145,15 @@ impl VaultStore {
         Ok(Self {
             http: Http::new(options, "Vault", "`VAULT_TOKEN`", &settings.address)?,
             settings,
+            foreign: RefCell::default(),
         })
+    }
+
+    /// The secrets that consumers read something in that is not ours, as far as it was looked at.
+    pub fn written_over(&self, project: &ProjectName) -> Vec<String> {
+        let is_foreign = self.foreign.borrow().contains(project);
+        let whole = || format!("{}/{}", self.settings.mount, self.path(project));
+        is_foreign.then(whole).into_iter().collect()
     }
 
     fn path(&self, project: &ProjectName) -> String {
@@ -306,6 +317,18 @@ impl Store for VaultStore {
 
     async fn look(&self, project: &ProjectName) -> Result<Record, Failure> {
         let found = self.find(Of::Subkeys, "look at", project).await?;
+        let is_foreign = found.as_ref().is_some_and(|found| {
+            let tree = &found.tree.0;
+            let is_ours = tree["pullpass"].get("current").is_some();
+            let is_there = |key| tree.get(key).is_some();
+            !is_ours && (is_there("username") || is_there("token"))
+        });
+        let mut foreign = self.foreign.borrow_mut();
+        match is_foreign {
+            true => foreign.insert(project.clone()),
+            false => foreign.remove(project),
+        };
+        drop(foreign);
         self.record(project, found.as_ref())
     }
 

@@ -248,7 +248,12 @@ fn what_was_seeded_is_nothing_and_what_is_not_ours_is_left() {
                 .unwrap();
         }
         assert_eq!(store.look(&digideps).await.unwrap(), Record::nothing());
+        assert_eq!(store.written_over(&digideps), ["digideps-dockerhub_token"]);
+        store.list(std::slice::from_ref(&digideps)).await.unwrap();
+        let seeded = ["digideps-dockerhub_id", "digideps-dockerhub_token"];
+        assert_eq!(store.written_over(&digideps), seeded, "it is told before");
         let record = done(&store, &digideps, &Record::nothing(), &pending(1)).await;
+        assert_eq!(store.written_over(&digideps), seeded);
         done(&store, &digideps, &record, &promote(1)).await;
         let described = client
             .describe_secret()
@@ -258,6 +263,7 @@ fn what_was_seeded_is_nothing_and_what_is_not_ours_is_left() {
         assert_eq!(described.tags().len(), 1);
         let other = consumers_read(&client, "digideps-other").await;
         assert_eq!(other, Some("default".into()));
+        assert_eq!(store.written_over(&digideps), Vec::<String>::new());
         // Somebody puts the seed back: the record says so, and is put right.
         let put = client
             .put_secret_value()

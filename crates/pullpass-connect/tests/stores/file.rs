@@ -19,6 +19,7 @@ const PASSPHRASE: &str = "not-a-real-passphrase";
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .unwrap()
 }
@@ -525,4 +526,34 @@ fn a_thousand_projects_with_four_writes_each() {
         start.elapsed(),
         fs::metadata(&path).unwrap().len(),
     );
+}
+
+/// While another process writes, everything else goes on: an interrupt is noticed.
+#[test]
+fn a_lock_that_somebody_holds_is_waited_for_and_stops_nothing_else() {
+    let (_folder, path) = new();
+    let other = fs::File::create(path.with_extension("toml.lock")).unwrap();
+    fs4::FileExt::lock(&other).unwrap();
+    let store = FileStore::open(&path, never());
+    runtime().block_on(async {
+        let digideps = project("digideps");
+        let update = pending(1);
+        let nothing = Record::nothing();
+        let change = store.change(&digideps, &nothing, &update);
+        tokio::pin!(change);
+        // As long as it takes the other to come to its turn, which a blocked thread never would.
+        let mut turns = 0;
+        let written = loop {
+            tokio::select! {
+                biased;
+                written = &mut change => break written,
+                () = tokio::time::sleep(std::time::Duration::from_millis(1)) => turns += 1,
+            }
+            if turns == 3 {
+                fs4::FileExt::unlock(&other).unwrap();
+            }
+        };
+        assert!(turns >= 3, "it was written under somebody else's lock");
+        assert!(matches!(written, Ok(Written::Done(_))), "{written:?}");
+    });
 }

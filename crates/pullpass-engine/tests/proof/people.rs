@@ -2,6 +2,7 @@
 //! act on.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -669,6 +670,75 @@ async fn a_full_set_of_slots_is_told_of() {
     says(&ran, &["mint a token", "token_slots"]);
     let failed = ran.events.iter().filter(|e| e.status == Status::Failed);
     assert_eq!(failed.count(), 1);
+}
+
+/// What old tokens hold comes free by itself: nobody is asked for anything, and all get their turn.
+#[tokio::test]
+async fn more_renewals_than_there_is_room_for_go_on_in_waves() {
+    let options = pullpass_sandbox::Options::default();
+    let mut bench = Bench::built(5, As::OrganizationToken, CIRCLECI, options, 7).await;
+    for project in &mut bench.fleet.projects {
+        project.grace = SignedDuration::from_secs(20);
+        project.settle = SignedDuration::from_secs(10);
+    }
+    bench.apply().await;
+    let renewed = |ran: &Ran| {
+        let of_it = ran.events.iter().filter(|event| event.step == "promote");
+        of_it
+            .filter_map(|event| event.project.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let first = bench.rotate().await;
+    assert_eq!(first.failures(), Vec::<String>::new());
+    assert_eq!(renewed(&first).len(), 2, "{first:#?}");
+    let waits = first.said("wait").join("\n");
+    for words in ["wait for room", "7 slots", "2 of them"] {
+        assert!(waits.contains(words), "{first:#?}");
+    }
+    assert_eq!(first.summary.blocked + first.summary.for_a_person, 0);
+    // The next one begins with those that had no turn.
+    bench.advance(LONG).await;
+    bench.apply().await;
+    bench.advance(LONG).await;
+    bench.apply().await;
+    let second = bench.rotate().await;
+    assert_eq!(renewed(&second).len(), 2, "{second:#?}");
+    assert!(renewed(&second).is_disjoint(&renewed(&first)));
+    bench.settle().await;
+    // And one that stays renews them all.
+    let manner = Manner {
+        wish: bench.rotated(),
+        wait: Some(Duration::from_secs(3600)),
+        ..Manner::default()
+    };
+    let all = bench.run_in(&bench.outside(), manner).await;
+    assert_eq!(all.failures(), Vec::<String>::new());
+    assert_eq!(renewed(&all).len(), 5, "{all:#?}");
+    assert_eq!(all.said("promote").len(), 5, "{all:#?}");
+    assert_eq!(all.summary.converged, 5, "{all:#?}");
+    bench.holds().await.unwrap();
+}
+
+/// One that waits for a grace keeps no other from its turn.
+#[tokio::test]
+async fn a_run_that_stays_renews_all_before_the_first_grace_ends() {
+    const MANY: usize = 20;
+    let mut bench = Bench::new(MANY, As::OrganizationToken, CIRCLECI).await;
+    for project in &mut bench.fleet.projects {
+        project.grace = SignedDuration::from_secs(300);
+        project.settle = SignedDuration::from_secs(1);
+    }
+    bench.apply().await;
+    let manner = Manner {
+        wish: bench.rotated(),
+        wait: Some(Duration::from_secs(3600)),
+        ..Manner::default()
+    };
+    let ran = bench.run_in(&bench.outside(), manner).await;
+    assert_eq!(ran.summary.converged, MANY, "{ran:#?}");
+    let at = |step: &str| ran.events.iter().position(|event| event.step == step);
+    let last = ran.events.iter().rposition(|event| event.step == "promote");
+    assert!(last < at("deactivate"), "{ran:#?}");
 }
 
 #[tokio::test]

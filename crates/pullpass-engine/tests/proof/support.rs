@@ -243,12 +243,16 @@ impl Bench {
     }
 
     pub(crate) async fn run_as(&self, outside: &Outside, wish: Wish) -> Ran {
-        let events = RefCell::new(Vec::new());
-        let watch = |event: &Event| events.borrow_mut().push(event.clone());
         let manner = Manner {
             wish,
             ..Manner::default()
         };
+        self.run_in(outside, manner).await
+    }
+
+    pub(crate) async fn run_in(&self, outside: &Outside, manner: Manner) -> Ran {
+        let events = RefCell::new(Vec::new());
+        let watch = |event: &Event| events.borrow_mut().push(event.clone());
         let run = Run::new(&self.fleet, outside, manner, &watch);
         let projects: Vec<&Project> = self.fleet.projects.iter().collect();
         let summary = match run.look(&projects).await {

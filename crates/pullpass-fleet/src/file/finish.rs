@@ -78,9 +78,14 @@ impl Clashes {
                 _ => &project.github,
             };
             let place = place.as_deref().unwrap_or_default();
+            // A repository is the same however its name is written; the ids in other slugs are not.
+            let same = match place.starts_with("circleci/") {
+                true => place.to_owned(),
+                false => place.to_ascii_lowercase(),
+            };
             // GitHub keeps names in upper case.
             for name in [&project.token_var, &project.user_var] {
-                let key = format!("{} {place} {target}", name.to_ascii_uppercase());
+                let key = format!("{} {same} {target}", name.to_ascii_uppercase());
                 let value = (name == &project.user_var).then(|| project.user(hub));
                 let entry = (project.name.clone(), value);
                 let Some((other, before)) = self.variables.insert(key, entry.clone()) else {

@@ -48,7 +48,10 @@ pub(super) fn filled(name: &str) -> Option<String> {
 
 /// The same, where it is a secret.
 pub(super) fn secret(name: &str) -> Option<SecretString> {
-    filled(name).map(SecretString::from)
+    let text = secrecy::zeroize::Zeroizing::new(filled(name)?);
+    // What was read from a file or pasted has the end of its line still; no secret of ours has one.
+    let text = text.trim_end_matches(['\r', '\n']);
+    (!text.is_empty()).then(|| SecretString::from(text))
 }
 
 /// Who may open a new file: whoever knows a passphrase, where there is one or somebody to ask, else

@@ -229,6 +229,99 @@ fn an_interrupt_ends_every_command_with_a_summary() {
     }
 }
 
+fn json_lines(said: &str) -> Vec<Value> {
+    let lines = said.lines().filter(|line| line.starts_with('{'));
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The projects of which a step was told with that status.
+fn with_step(said: &str, step: &str, status: &str) -> Vec<String> {
+    let lines = json_lines(said).into_iter();
+    lines
+        .filter(|line| line["step"] == step && line["status"] == status)
+        .map(|line| line["project"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+const TOKENS: &str = "identity = \"organization-token\"\ntargets = [\"circleci\"]\n";
+
+fn tokens_of_six() -> Fleet {
+    let options = Options {
+        population: population(6),
+        limits: Limits::None,
+        ..Options::default()
+    };
+    Fleet::new(6, TOKENS, options)
+}
+
+fn rewrite(fleet: &Fleet, from: &str, to: &str) {
+    let path = fleet.path("pullpass.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(path, text.replace(from, to)).unwrap();
+}
+
+/// A schedule goes on with a fleet that was made in one go, and stops at a change that somebody made by
+/// mistake.
+#[test]
+fn what_is_due_at_once_is_renewed_share_by_share() {
+    let fleet = tokens_of_six();
+    let (code, said) = fleet.run(&["apply", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    rewrite(&fleet, "free = 5000", "free = 2");
+    rewrite(&fleet, TOKENS, &format!("{TOKENS}rotate_after = \"0s\"\n"));
+    let (code, said) = fleet.run(&["plan"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("4 renewals that are due are left to later runs"),
+        "{said}"
+    );
+    let mut renewed = Vec::new();
+    for command in ["apply", "rotate", "apply"] {
+        let (code, said) = fleet.run(&[command, "--yes", "--format", "json"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("one changes 2 projects at most"), "{said}");
+        assert_eq!(with_step(&said, "mint", "skipped").len(), 4, "{said}");
+        assert_eq!(json_lines(&said).last().unwrap()["projects"], 6);
+        let mut now = with_step(&said, "promote", "done");
+        assert_eq!(now.len(), 2, "{said}");
+        renewed.append(&mut now);
+    }
+    renewed.sort_unstable();
+    assert_eq!(renewed, ["p1", "p2", "p3", "p4", "p5", "p6"], "each once");
+
+    // What a person asks for, or has changed, is too large to be done unasked.
+    let (code, said) = fleet.run(&["rotate", "--older-than", "0s", "--yes"]);
+    assert_eq!(code, Some(2), "{said}");
+    rewrite(
+        &fleet,
+        TOKENS,
+        &format!("{TOKENS}token_var = \"HUB_TOKEN\"\n"),
+    );
+    let (code, said) = fleet.run(&["apply", "--yes"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("6 of 6 projects would be changed"), "{said}");
+}
+
+/// What an earlier run renewed is not renewed once more when it is run again.
+#[test]
+fn rotate_of_all_that_is_run_again_goes_on() {
+    let fleet = tokens_of_six();
+    fleet.run(&["apply", "--yes"]);
+    let (_, said) = fleet.run(&["rotate", "p1", "p4", "--yes", "--format", "json"]);
+    assert_eq!(with_step(&said, "promote", "done").len(), 2, "{said}");
+    let (code, said) = fleet.run(&["rotate", "--all", "--yes", "--format", "json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let mut renewed = with_step(&said, "mint", "done");
+    renewed.sort_unstable();
+    assert_eq!(renewed, ["p2", "p3", "p5", "p6"], "{said}");
+    assert!(said.contains("2 renewed so lately"), "{said}");
+    let (_, said) = fleet.run(&["rotate", "p1", "--yes", "--format", "json"]);
+    assert_eq!(with_step(&said, "mint", "done"), ["p1"], "{said}");
+}
+
 /// What was to be told is not: a monitor that reads nothing must not take that for good news.
 #[cfg(target_os = "linux")]
 #[test]

@@ -230,7 +230,7 @@ async fn rotate(stage: &Stage, teller: &Teller) -> Result<()> {
         wish: Wish {
             renew_minted_before: Some(Timestamp::now()),
             thorough: true,
-            leak: None,
+            ..Wish::default()
         },
         wait: Some(PATIENCE),
         ..Manner::default()
@@ -297,7 +297,7 @@ async fn leak(stage: &Stage, teller: &Teller) -> Result<()> {
                 keep_builds_running: false,
             }),
             thorough: true,
-            renew_minted_before: None,
+            ..Wish::default()
         },
         wait: Some(PATIENCE),
         ..Manner::default()

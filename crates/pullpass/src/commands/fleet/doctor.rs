@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use jiff::SignedDuration;
 use pullpass_connect::circleci::{CircleCi, Slug};
-use pullpass_connect::hub::SignedInWith;
+use pullpass_connect::hub::{Member, Role, SignedInWith};
 use pullpass_connect::store::AnyStore;
 use pullpass_engine::event::{Event, Status};
 use pullpass_fleet::desired::Target;
@@ -14,7 +14,7 @@ use pullpass_fleet::file::IdentityKind;
 use pullpass_fleet::store::Store as _;
 
 use super::needs::{cure, hub_lacks};
-use super::{Fleetwide, Purpose, Selection, block_on};
+use super::{Fleetwide, Purpose, Selection, block_on, summed_up};
 use crate::commands::given::{Name, Source};
 use crate::error::Result;
 use crate::exit::ExitCode;
@@ -44,6 +44,11 @@ struct Finding {
 
 impl Doctor {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        let end = self.looked(terminal);
+        summed_up(&self.selection, terminal, end)
+    }
+
+    fn looked(&self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal, Purpose::Examine).await?;
             let looks = async {
@@ -143,6 +148,7 @@ async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
         findings.push(lacking("docker-hub", given_with(whole, what, name, which)));
         return;
     }
+    let signed_in: Option<String>;
     match hub.whoami().await {
         Err(failure) => {
             findings.push(failed("docker-hub", &failure));
@@ -163,6 +169,7 @@ async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
                     with_what(who.with)
                 ),
             ));
+            signed_in = is_password.then(|| who.name.clone());
             if needs(IdentityKind::OrganizationToken) && !is_password {
                 findings.push(lacking(
                     "organization-tokens",
@@ -174,14 +181,25 @@ async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
     match hub.members().await {
         Err(failure) => findings.push(failed("members", &failure)),
         Ok(members) => {
-            let owner = members
+            let is_owner = |m: &&Member| m.role == Role::Owner;
+            let me = members
                 .iter()
-                .any(|m| m.role == pullpass_connect::hub::Role::Owner);
-            let seen = if owner { "" } else { ", no owner among them" };
-            findings.push(good(
-                "members",
-                format!("{} members are seen{seen}", members.len()),
-            ));
+                .find(|m| signed_in.as_deref() == Some(m.id.as_str()));
+            let many = if members.len() == 1 { "" } else { "s" };
+            let detail = match members.iter().find(is_owner) {
+                Some(_) => format!("{} member{many} seen", members.len()),
+                None => format!("{} member{many} seen, no owner among them", members.len()),
+            };
+            findings.push(match me.filter(|me| !is_owner(me)) {
+                Some(me) => lacking(
+                    "members",
+                    format!(
+                        "`{}` is no owner of `{}` ({:?}), and only an owner may invite, and manage tokens: sign in as one",
+                        me.id, whole.fleet.hub.organization, me.role
+                    ),
+                ),
+                None => good("members", detail),
+            });
         }
     }
     match hub.invitations().await {
@@ -226,7 +244,8 @@ fn clock(whole: &Fleetwide, findings: &mut Vec<Finding>) {
         false => lacking(
             "clock",
             format!(
-                "this machine's is {by:#} {which} Docker Hub's: set it, since it says when an old token may go"
+                "this machine's is {:#} {which} Docker Hub's: set it, since it says when an old token may go",
+                SignedDuration::from_secs(by.as_secs())
             ),
         ),
     });
@@ -292,7 +311,7 @@ async fn hidden_by(
 
 fn with_what(with: SignedInWith) -> &'static str {
     match with {
-        SignedInWith::Password => "a password, which may do everything",
+        SignedInWith::Password => "a password",
         SignedInWith::PersonalToken => "a personal access token, which cannot manage tokens",
         SignedInWith::OrganizationToken => {
             "an organisation's access token, which cannot manage tokens"

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use super::connect;
 use super::needs::{Needs, Purpose};
 use super::tell::Teller;
-use super::{Fleetwide, Format, block_on, load, named, outside_failed, refuse_large};
+use super::{Fleetwide, Format, block_on, load, named, outside_failed, share};
 use crate::commands::given::Given;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
@@ -116,7 +116,7 @@ impl Lambda {
                 ErrorKind::Usage,
                 "serve as a Lambda function",
                 format!("{wrong}, so this is not AWS Lambda"),
-                "put it into a function's `bootstrap`, as docs/lambda.md shows; here there is `pullpass rotate`",
+                "put it into a function's `bootstrap`, as docs/lambda.md shows; on this machine, use `pullpass rotate`",
             ));
         }
         // What is wrong with the fleet file is said before the first event.
@@ -302,8 +302,10 @@ async fn run(
     };
     let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
     let ahead = run.look(projects).await.map_err(outside_failed)?;
-    let changing = ahead.iter().filter(|ahead| ahead.changes()).count();
-    refuse_large(&whole.fleet, changing)?;
+    let is_asked_for = manner.wish.renew_minted_before.is_some();
+    let held = share::held(&whole.fleet, is_asked_for, &ahead)?;
+    whole.tell_held(&ahead, &held);
+    let ahead = share::without(ahead, &held);
     let left = deadline
         .duration_since(SystemTime::now())
         .unwrap_or_default()

@@ -1,7 +1,8 @@
 //! The commands that work on the fleet: they read `pullpass.toml`, speak to the systems outside, and
 //! tell what happens as one event a line.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,6 +36,7 @@ mod connect;
 mod needs;
 mod progress;
 mod ruleset;
+mod share;
 mod tell;
 
 use needs::{Needs, Purpose};
@@ -109,7 +111,7 @@ impl Fleetwide {
         tokio::select! {
             done = &mut work => Ok(done),
             _ = tokio::signal::ctrl_c() => {
-                self.teller.summary(&self.cut_off())?;
+                self.teller.summary(&self.cut_off(true))?;
                 Err(Error::new(
                     ErrorKind::Interrupted,
                     "finish",
@@ -124,7 +126,7 @@ impl Fleetwide {
     async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<Option<T>> {
         let done = self.or_interrupted(work).await;
         if done.is_none() {
-            self.teller.summary(&self.cut_off())?;
+            self.teller.summary(&self.cut_off(false))?;
         }
         Ok(done)
     }
@@ -141,13 +143,53 @@ impl Fleetwide {
     }
 
     /// Of what was cut off nobody knows how it is.
-    fn cut_off(&self) -> Summary {
+    fn cut_off(&self, begun: bool) -> Summary {
         let projects = self.projects().len();
         Summary {
             projects,
             pending: projects,
+            not_begun: if begun { 0 } else { projects },
             calls: self.outside.calls(),
             ..Summary::default()
+        }
+    }
+
+    /// Says that a wish was fulfilled before, so that nobody waits for it.
+    fn tell_renewed(&self, renewed: usize) {
+        if renewed > 0 {
+            self.teller.aside(&format!(
+                "{renewed} renewed so lately that the token before is still in its grace, and not renewed again: name one to do it all the same"
+            ));
+        }
+    }
+
+    /// Says which renewals are left to later runs.
+    fn tell_held(&self, ahead: &[Ahead<'_>], held: &BTreeSet<usize>) {
+        if held.is_empty() {
+            return;
+        }
+        let most = share::most(&self.fleet);
+        for number in held {
+            if let Some(ahead) = ahead.get(*number) {
+                self.teller.for_programs(&Event {
+                    project: Some(ahead.project.name.clone()),
+                    step: "mint",
+                    status: Status::Skipped,
+                    detail: format!(
+                        "due, and left to a later run: one changes {most} projects at most"
+                    ),
+                });
+            }
+        }
+        self.tell_left(held.len());
+    }
+
+    fn tell_left(&self, left: usize) {
+        if left > 0 {
+            self.teller.aside(&format!(
+                "{left} renewals that are due are left to later runs, since one changes {} projects at most, those with the oldest tokens first: `max_change` in `[limits]`, or --allow-large",
+                share::most(&self.fleet)
+            ));
         }
     }
 
@@ -176,8 +218,29 @@ struct Doing {
     dry_run: bool,
 }
 
+/// A report that programs read ends with a summary, whatever ended the command.
+fn summed_up(selection: &Selection, terminal: Terminal, end: Result<ExitCode>) -> Result<ExitCode> {
+    if let Err(error) = &end
+        && selection.format == Format::Json
+        && !matches!(error.kind, ErrorKind::Interrupted | ErrorKind::ReaderGone)
+    {
+        Teller::new(Format::Json, terminal).ended_early(error);
+    }
+    end
+}
+
 /// Plan, ask, do, sum up.
 fn work(
+    selection: &Selection,
+    terminal: Terminal,
+    doing: Doing,
+    wanted: impl Fn(&Ahead<'_>) -> bool,
+) -> Result<ExitCode> {
+    let end = plan_and_do(selection, terminal, doing, wanted);
+    summed_up(selection, terminal, end)
+}
+
+fn plan_and_do(
     selection: &Selection,
     terminal: Terminal,
     doing: Doing,
@@ -195,7 +258,9 @@ fn work(
         // Whoever names a project is told why nothing is done about it.
         let left: RefCell<Summary> = RefCell::default();
         let bare: RefCell<Vec<String>> = RefCell::default();
-        let tell_bare = || {
+        let renewed = Cell::new(0);
+        let tell_left_out = || {
+            whole.tell_renewed(renewed.get());
             let bare = bare.borrow();
             if let Some(first) = bare.first() {
                 let many = if bare.len() == 1 { " has" } else { "s have" };
@@ -207,6 +272,9 @@ fn work(
         };
         let wanted = |ahead: &Ahead<'_>| {
             let is_wanted = wanted(ahead);
+            if ahead.is_renewed(doing.manner.wish, whole.outside.now()) {
+                renewed.set(renewed.get() + 1);
+            }
             if !is_wanted && whole.names.is_empty() {
                 let mut bare = bare.borrow_mut();
                 bare.push(ahead.project.name.to_string());
@@ -221,14 +289,14 @@ fn work(
             is_wanted
         };
         let is_asked = !doing.yes && whole.teller.asks();
-        let is_few = doing.allow_large || projects.len() <= most(&whole.fleet);
+        let is_few = doing.allow_large || projects.len() <= share::most(&whole.fleet);
         if is_few && !is_asked && !doing.dry_run && doing.manner.wish.leak.is_none() {
             connect::make_stores(&whole.fleet, &whole.folder, terminal)?;
             let progress = whole.teller.progress(projects.len());
             let work = whole.interruptible(&run, run.look_and_perform(&projects, &wanted));
             let summary = progress.during(|| run.ended(), work).await?;
             let summary = summary.map_err(outside_failed)?;
-            tell_bare();
+            tell_left_out();
             return finished(&whole, &run, &with(summary, &left.borrow()));
         }
         let look = async {
@@ -243,17 +311,23 @@ fn work(
             return Ok(ExitCode::Interrupted);
         };
         let ahead = ahead.map_err(outside_failed)?;
-        tell_bare();
+        tell_left_out();
         if doing.dry_run {
             let summary = whole.teller.plan(|| run.plan(&ahead));
             let summary = with(summary, &left.borrow());
             whole.teller.summary(&summary)?;
             return Ok(ended(&summary));
         }
-        let changing = ahead.iter().filter(|ahead| ahead.changes()).count();
+        let mut ahead = ahead;
         if !doing.allow_large {
-            refuse_large(&whole.fleet, changing)?;
+            let is_asked_for = doing.manner.wish.renew_minted_before.is_some();
+            let held = share::held(&whole.fleet, is_asked_for, &ahead)?;
+            whole.tell_held(&ahead, &held);
+            left.borrow_mut().projects += held.len();
+            left.borrow_mut().pending += held.len();
+            ahead = share::without(ahead, &held);
         }
+        let changing = ahead.iter().filter(|ahead| ahead.changes()).count();
         if is_asked && changing > 0 {
             whole.teller.plan(|| run.plan(&ahead));
             match whole.teller.ask(changing).await? {
@@ -398,27 +472,6 @@ fn ended(summary: &Summary) -> ExitCode {
         summary if summary.for_a_person + summary.blocked > 0 => ExitCode::ToActOn,
         _ => ExitCode::Done,
     }
-}
-
-/// As many projects may be changed in one run without being told so.
-fn most(fleet: &Fleet) -> usize {
-    let share = fleet.projects.len() * fleet.limits.max_change as usize / 100;
-    share.max(fleet.limits.free as usize)
-}
-
-/// A run that changes most of a fleet is more often a mistake than a wish.
-fn refuse_large(fleet: &Fleet, changing: usize) -> Result<()> {
-    let all = fleet.projects.len();
-    let most = most(fleet);
-    if changing <= most {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Usage,
-        "go ahead",
-        format!("{changing} of {all} projects would be changed, and one run may change {most}"),
-        "look at `pullpass plan`, then name the projects, raise `max_change` in `[limits]`, or add --allow-large",
-    ))
 }
 
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

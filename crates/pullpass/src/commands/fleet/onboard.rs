@@ -83,6 +83,9 @@ impl Onboard {
                 "leave out --format json: the password is printed for a person",
             ));
         }
+        if self.password {
+            self.named_for_a_password()?;
+        }
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal, Purpose::Work).await?;
             make_stores(&whole.fleet, &whole.folder, terminal)?;
@@ -150,6 +153,21 @@ impl Onboard {
             })?;
             built.map(|()| end)
         })
+    }
+
+    /// What stands after `--password` is taken for a project, and may be the password itself: where the fleet
+    /// has none of that name, it is not repeated.
+    fn named_for_a_password(&self) -> Result<()> {
+        let (fleet, _) = super::load::fleet(self.selection.config.as_deref())?;
+        if super::load::check_names(&fleet, &self.selection.projects).is_ok() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Usage,
+            "keep a password",
+            "something that is named is no project of the fleet file",
+            "no password is taken as an argument: name the project, and type the password when asked, or give it on standard input. If one was typed there, change it, for it has been shown",
+        ))
     }
 
     /// Builds what was onboarded, and tells as whom it pulled.
@@ -225,7 +243,10 @@ impl Onboard {
                 SecretString::from("(kept in the store; `--show-password` prints it)".to_owned())
             }
         };
+        // An address that the fleet file has had since is as good as one that was kept.
+        let given = project.email.as_deref().unwrap_or_default();
         let email = match account.email.as_str() {
+            "" if !given.is_empty() => given,
             "" => "(one of yours that no other Docker ID has; `email` in `[hub]` makes them)",
             email => email,
         };

@@ -4,7 +4,7 @@ use clap::Args;
 use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::file::Wish;
 
-use super::{Fleetwide, Purpose, Selection, block_on, ended, outside_failed};
+use super::{Fleetwide, Purpose, Selection, block_on, ended, outside_failed, share, summed_up};
 use crate::error::Result;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -29,6 +29,11 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        let end = self.looked(terminal);
+        summed_up(&self.selection, terminal, end)
+    }
+
+    fn looked(&self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal, Purpose::Look).await?;
             let watch = |event: &_| whole.teller.event(event);
@@ -43,6 +48,10 @@ impl Plan {
             };
             let ahead = ahead.map_err(outside_failed)?;
             let summary = whole.teller.plan(|| run.plan(&ahead));
+            // Too many other changes are refused when somebody wants them done.
+            if let Ok(held) = share::held(&whole.fleet, false, &ahead) {
+                whole.tell_left(held.len());
+            }
             whole.teller.summary(&summary)?;
             let to_do = summary.pending + summary.blocked;
             Ok(match ended(&summary) {

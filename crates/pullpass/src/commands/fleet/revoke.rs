@@ -70,7 +70,7 @@ impl Revoke {
                         keep_builds_running: self.keep_builds_running,
                     }),
                     thorough: true,
-                    renew_minted_before: None,
+                    ..Wish::default()
                 },
                 wait: self.wait,
                 ..Manner::default()

@@ -67,6 +67,7 @@ impl Rotate {
                     renew_minted_before,
                     // What an earlier run left is finished.
                     thorough: true,
+                    goes_on: self.all,
                     leak: None,
                 },
                 wait: self.wait,

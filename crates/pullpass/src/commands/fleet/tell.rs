@@ -211,6 +211,13 @@ impl Teller {
         }
     }
 
+    /// One of many things that a person is told together.
+    pub(super) fn for_programs(&self, event: &Event) {
+        if self.format == Format::Json {
+            self.event(event);
+        }
+    }
+
     /// One thing that was checked: a person is told which, as its page names it.
     pub(super) fn check(&self, event: &Event) {
         match self.format {
@@ -288,6 +295,20 @@ impl Teller {
             _ => format!("{all} checks: {lacking} to mend. Calls: {made}.\n"),
         });
         self.written()
+    }
+
+    /// For programs: that it ended before there was anything to sum up, and why.
+    pub(super) fn ended_early(&self, error: &Error) {
+        let line = json!({
+            "schema": "pullpass.summary/1",
+            "projects": 0,
+            "converged": 0,
+            "pending": 0,
+            "failed": 0,
+            "calls": calls(Calls::default()),
+            "error": error.to_string(),
+        });
+        self.print(&format!("{line}\n"));
     }
 
     /// How it ended.

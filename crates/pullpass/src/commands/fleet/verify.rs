@@ -3,7 +3,7 @@
 use clap::Args;
 use pullpass_engine::verify::verify;
 
-use super::{Fleetwide, Purpose, Selection, block_on, ended};
+use super::{Fleetwide, Purpose, Selection, block_on, ended, summed_up};
 use crate::error::Result;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -28,6 +28,11 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        let end = self.looked(terminal);
+        summed_up(&self.selection, terminal, end)
+    }
+
+    fn looked(&self, terminal: Terminal) -> Result<ExitCode> {
         block_on(async {
             let whole = Fleetwide::open(&self.selection, terminal, Purpose::Work).await?;
             let watch = |event: &_| whole.teller.check(event);
