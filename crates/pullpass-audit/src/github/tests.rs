@@ -327,10 +327,35 @@ fn what_a_matrix_gives_to_actions_that_pull_nothing_decides_nothing() {
     with(&repository(text, &[]), |cx, _| {
         let document = cx.yaml(&RepoPath::new(PATH).unwrap()).unwrap();
         let jobs = document.root().and_then(|root| root.get("jobs")).unwrap();
-        let used = super::workflow::used(jobs.get("j").unwrap());
+        let used = super::workflow::used(cx, jobs.get("j").unwrap());
         let keys = ["path", "image"].map(str::to_owned).to_vec();
         assert_eq!(used, super::matrix::Used::Keys(keys));
     });
+}
+
+#[test]
+fn composite_actions_see_the_matrix() {
+    let text = "on: push\njobs:\n  j:\n    strategy: {matrix: {v: [3.21, 3.22], os: [a, b], other: [1, 2]}}\n    steps:\n      - uses: actions/checkout@v5\n        with: {path: src}\n      - uses: ./src/ci/a\n";
+    let outer = "runs: {using: composite, steps: [{uses: ./src/ci/b}, {uses: ./src/ci/a}]}";
+    let inner = "runs:\n  using: composite\n  steps:\n    - {shell: bash, run: 'docker run alpine:${{ matrix.v }}'}\n    - {shell: bash, run: docker pull node, if: matrix.os == 'b'}\n";
+    let tree = repository(
+        text,
+        &[("ci/a/action.yml", outer), ("ci/b/action.yml", inner)],
+    );
+    let seen = lines(&tree);
+    let expected = [
+        "[j]",
+        "run alpine:3.21 client",
+        "[j]",
+        "run alpine:3.21 client",
+        "run node client",
+        "[j]",
+        "run alpine:3.22 client",
+        "[j]",
+        "run alpine:3.22 client",
+        "run node client",
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[test]
