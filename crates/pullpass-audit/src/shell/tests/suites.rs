@@ -432,6 +432,40 @@ fn commands_of_sbts_may_stand_in_quotes() {
     }
 }
 
+#[test]
+fn gradles_blocks_declare_tasks_and_suites_of_tests() {
+    const DEPENDENCY: &str =
+        "dependencies {\n  testImplementation(\"org.testcontainers:x:1\")\n}\n";
+    for (block, starts) in [
+        ("tasks {\n  register<Test>(\"it\") {\n  }\n}", true),
+        ("tasks {\n  create(\"it\", Test::class) {\n  }\n}", true),
+        (
+            "tasks {\n  val it by registering(Test::class) {\n  }\n}",
+            true,
+        ),
+        (
+            "testing { suites {\n  register<JvmTestSuite>(\"it\") {\n  }\n} }",
+            true,
+        ),
+        (
+            "testing { suites { register<JvmTestSuite>(\"it\") } }",
+            true,
+        ),
+        (
+            "testing { suites {\n  val it by registering(JvmTestSuite::class)\n} }",
+            true,
+        ),
+        ("testing { suites {\n  it(JvmTestSuite) {\n  }\n} }", true),
+        ("tasks {\n  register<Copy>(\"it\") {\n  }\n}", false),
+        ("tasks {\n  register<Test>(\"other\") {\n  }\n}", false),
+        ("// registers<Test>(\"it\")", false),
+    ] {
+        let build = format!("{DEPENDENCY}{block}\n");
+        let seen = effects_in(&[("build.gradle.kts", &build)], "./gradlew it");
+        assert_eq!(!seen.is_empty(), starts, "{block}: {seen:?}");
+    }
+}
+
 /// `-x :a:test` leaves out the tests of one project of Gradle's, and `:a:test` runs those of one.
 #[test]
 fn tests_of_one_project_of_gradles_are_those_that_it_declares() {
