@@ -33,6 +33,7 @@ mod own_images;
 mod param;
 mod pattern;
 mod perhaps;
+mod rake;
 mod redirect;
 pub(crate) mod suites;
 mod tools;

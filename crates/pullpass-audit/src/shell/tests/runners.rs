@@ -335,6 +335,76 @@ fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
 }
 
 #[test]
+fn tasks_of_rake_and_sessions_of_nox_are_unknown_when_they_speak_of_containers() {
+    let rakefile = "task default: :spec\nnamespace :docker do\n  desc 'image'\n  task :build, [:tag] => [:clean] do\n    sh 'docker', 'build', '.'\n  end\n  # docker\n  task :clean do\n    rm_rf 'x'\n  end\nend\ntask :release => [:clean, 'docker:build']\ntask :twice do\n  Rake::Task['release'].invoke\nend\nRSpec::Core::RakeTask.new(:spec)\n";
+    let files = [
+        ("Rakefile", rakefile),
+        (
+            "noxfile.py",
+            "import nox\n@nox.session\ndef db(s):\n    s.run('docker', 'run', 'x')\n@nox.session\ndef lint(s):\n    s.run('ruff')\n",
+        ),
+    ];
+    let rake =
+        "opaque rake: its tasks are written in Ruby, which is not read, and they mention docker";
+    for script in [
+        "bundle exec rake docker:build",
+        "rake docker:build[1] X=y",
+        "rake release",
+        "rake twice",
+        "rake docker:push",
+    ] {
+        assert_eq!(effects_in(&files, script), ["provide ?", rake], "{script}");
+    }
+    for script in [
+        "rake",
+        "rake docker:clean",
+        "rake spec db:migrate",
+        "rake -T",
+        "nox -s lint",
+        "nox -l",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    let nox = "opaque nox: its sessions are written in Python, which is not read, and they mention docker";
+    for script in ["nox -s db-3.13", "nox -s lint db", "nox"] {
+        assert_eq!(effects_in(&files, script), [nox], "{script}");
+    }
+}
+
+#[test]
+fn tasks_of_sbts_that_make_images_are_unknown() {
+    let files = [
+        ("build.sbt", ""),
+        (
+            "project/plugins.sbt",
+            "addSbtPlugin(\"se.marcuslonnberg\" % \"sbt-docker\" % \"1\")\n",
+        ),
+    ];
+    let expected = [
+        "provide ?",
+        "opaque sbt: a plugin of the build pulls what the build file says, which is not read",
+    ];
+    for script in [
+        "sbt app/Docker/publishLocal",
+        "sbt -Dx=y clean docker:publishLocal",
+        "sbt 'project web; Docker / publish'",
+        "sbt '++2.13.1 +docker:publish'",
+        "sbt core/jibDockerBuild",
+        "sbt clean docker",
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+    for script in [
+        "sbt Docker/stage",
+        "sbt 'project docker' compile",
+        "sbt publishLocal",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    assert_eq!(effects("sbt docker"), [""; 0]);
+}
+
+#[test]
 fn make_in_a_folder_that_is_not_known_is_said_where_a_makefile_of_it_may_pull() {
     let files = [
         ("apps/web/Makefile", "up:\n\tdocker run alpine\n"),
