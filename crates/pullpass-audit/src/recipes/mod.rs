@@ -7,9 +7,12 @@ mod just;
 mod make;
 mod npm;
 mod nx;
+mod tables;
 mod task;
 
 pub(crate) use make::Readings;
+pub use tables::Tables;
+pub(crate) use tables::place as place_in_toml;
 
 use std::fmt;
 use std::rc::Rc;
@@ -76,6 +79,8 @@ pub enum Runner {
     Npm,
     /// Nx: targets of `project.json`, and `package.json`'s scripts.
     Nx,
+    /// One whose tasks are lines under names, in a table of a TOML or JSON file.
+    Table(Tables),
 }
 
 /// A call of a task runner.
@@ -146,6 +151,7 @@ pub fn recipes(run: &JobRun<'_>, call: &Call, matters: Filter) -> Result<Rc<[Rec
         Runner::Task => task::recipes(run, call),
         Runner::Npm => npm::recipes(run, call),
         Runner::Nx => nx::recipes(run, call),
+        Runner::Table(kind) => tables::recipes(run, call, kind),
     }?;
     all.retain(|recipe| matters(&run.cx.holes, &recipe.script.text));
     Ok(all.into())

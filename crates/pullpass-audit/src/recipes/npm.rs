@@ -210,7 +210,7 @@ fn means(pattern: &str, name: &str) -> bool {
     })
 }
 
-fn add_arguments(script: &mut Mapped, arguments: &[Text]) {
+pub(super) fn add_arguments(script: &mut Mapped, arguments: &[Text]) {
     let end = script.whole().end;
     for argument in arguments {
         script.push(&format!(" {}", quoted(argument)), end, false);

@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 47] = [
+const RUNNERS: [&str; 51] = [
     "bash",
     "sh",
     "dash",
@@ -61,6 +61,10 @@ const RUNNERS: [&str; 47] = [
     "php",
     "deno",
     "ts-node",
+    "composer",
+    "poe",
+    "makers",
+    "cargo-make",
 ];
 
 /// Sub-commands of a container client that ask a registry for images.
@@ -183,7 +187,8 @@ impl Shell {
             self.interpreted(run, call);
         }
         let done = self
-            .wrapper(run, name, call)
+            .task_of_table(run, name, call)
+            .or_else(|| self.wrapper(run, name, call))
             .or_else(|| self.client(run, name, call))
             .or_else(|| self.task_runner(run, name, call))
             .or_else(|| self.tool(run, name, call));

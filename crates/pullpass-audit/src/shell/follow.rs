@@ -699,7 +699,12 @@ impl Shell {
     }
 
     /// Runs what a task runner would run. `false` when it knows no such task.
-    fn recipes(&mut self, run: &mut JobRun<'_>, request: &recipes::Call, shown: &str) -> bool {
+    pub(super) fn recipes(
+        &mut self,
+        run: &mut JobRun<'_>,
+        request: &recipes::Call,
+        shown: &str,
+    ) -> bool {
         let shown = match request.targets.as_slice() {
             [] => shown.to_owned(),
             targets => {
@@ -827,7 +832,7 @@ pub(super) fn places(arguments: &[Arg]) -> Rc<[Span]> {
     arguments.iter().map(|arg| arg.span).collect()
 }
 
-fn request(runner: Runner, span: Span, targets: Vec<Text>) -> recipes::Call {
+pub(super) fn request(runner: Runner, span: Span, targets: Vec<Text>) -> recipes::Call {
     recipes::Call {
         runner,
         span,
@@ -996,7 +1001,7 @@ fn without_counts(run: &JobRun<'_>, args: &[Arg]) -> Vec<Arg> {
         .collect()
 }
 
-fn texts(args: &[Arg]) -> Vec<Text> {
+pub(super) fn texts(args: &[Arg]) -> Vec<Text> {
     args.iter().map(|arg| arg.text.clone()).collect()
 }
 

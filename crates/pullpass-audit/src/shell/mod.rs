@@ -12,6 +12,7 @@
 //! ```
 
 pub mod syntax;
+mod tables;
 
 mod builtins;
 mod commands;

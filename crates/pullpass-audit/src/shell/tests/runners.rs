@@ -335,6 +335,65 @@ fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
 }
 
 #[test]
+fn tasks_that_stand_in_tables_are_followed() {
+    let files = [
+        (
+            "mise.toml",
+            "[tasks.db]\nrun = \"docker run db:1\"\n[tasks.install]\nrun = \"docker run db:2\"\n",
+        ),
+        (".mise/tasks/up", "#!/usr/bin/env bash\ndocker run db:3\n"),
+        ("composer.json", "{\"scripts\": {\"db\": \"docker run\"}}"),
+        ("deno.json", "{\"tasks\": {\"db\": \"docker run db:1\"}}"),
+        (
+            "Makefile.toml",
+            "[tasks.default]\nscript = \"docker run db:1\"\n",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.poe.tasks]\ndb = \"docker run db:1\"\n[tool.hatch.envs.e.scripts]\ndb = \"docker run db:1\"\n",
+        ),
+        ("Pipfile", "[scripts]\ndb = \"docker run db:1\"\n"),
+    ];
+    for (script, expected) in [
+        ("mise run db", "pull db:1"),
+        ("mise db", "pull db:1"),
+        ("mise r up", "pull db:3"),
+        ("mise tasks run up", "pull db:3"),
+        ("mise run lint ::: db", "pull db:1"),
+        ("mise exec -- docker run db:4", "pull db:4"),
+        ("composer run db db:1", "pull db:1"),
+        ("composer db -- db:1", "pull db:1"),
+        ("deno task db", "pull db:1"),
+        ("cargo make", "pull db:1"),
+        ("cargo make -p x default", "pull db:1"),
+        ("makers", "pull db:1"),
+        ("poetry run poe db", "pull db:1"),
+        ("hatch run e:db", "pull db:1"),
+        ("hatch -e e run db", "pull db:1"),
+        ("pipenv run db", "pull db:1"),
+        ("pipenv run docker run db:5", "pull db:5"),
+        (
+            "mise run $X",
+            "opaque mise run $X: which task `$X` means is known only when the build runs",
+        ),
+    ] {
+        assert_eq!(effects_in(&files, script), [expected], "{script}");
+    }
+    for script in [
+        "mise install",
+        "mise up",
+        "composer install",
+        "deno run x",
+        "cargo build",
+        "hatch run db",
+        "mise run none",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    assert_eq!(effects("composer db; mise run db; poe db"), [""; 0]);
+}
+
+#[test]
 fn tasks_of_rake_and_sessions_of_nox_are_unknown_when_they_speak_of_containers() {
     let rakefile = "task default: :spec\nnamespace :docker do\n  desc 'image'\n  task :build, [:tag] => [:clean] do\n    sh 'docker', 'build', '.'\n  end\n  # docker\n  task :clean do\n    rm_rf 'x'\n  end\nend\ntask :release => [:clean, 'docker:build']\ntask :twice do\n  Rake::Task['release'].invoke\nend\nRSpec::Core::RakeTask.new(:spec)\n";
     let files = [
