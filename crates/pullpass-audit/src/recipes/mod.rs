@@ -77,6 +77,8 @@ pub enum Runner {
     Task,
     /// npm, yarn, pnpm, bun: `package.json`'s scripts.
     Npm,
+    /// `node --run`: the same scripts, without those that run before and after.
+    Node,
     /// Nx: targets of `project.json`, and `package.json`'s scripts.
     Nx,
     /// One whose tasks are lines under names, in a table of a TOML or JSON file.
@@ -149,7 +151,7 @@ pub fn recipes(run: &JobRun<'_>, call: &Call, matters: Filter) -> Result<Rc<[Rec
         Runner::Make => return make::recipes(run, call, matters),
         Runner::Just => just::recipes(run, call),
         Runner::Task => task::recipes(run, call),
-        Runner::Npm => npm::recipes(run, call),
+        Runner::Npm | Runner::Node => npm::recipes(run, call),
         Runner::Nx => nx::recipes(run, call),
         Runner::Table(kind) => tables::recipes(run, call, kind),
     }?;

@@ -212,7 +212,7 @@ impl Shell {
             let text = arg.as_str();
             let path = match text {
                 "-m" => args.next().map(|module| module.as_str().replace('.', "/")),
-                "-c" | "-e" | "-" | "--eval" | "--version" => return,
+                "-c" | "-e" | "-" | "--eval" | "--version" | "--run" => return,
                 "-W" | "-X" | "-r" | "--require" | "--import" | "--loader" | "-I" => {
                     args.next();
                     continue;
@@ -312,6 +312,14 @@ impl Shell {
             "tox" => self.tox(run, call),
             "go" => return self.go_tool(run, call),
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
+            "node"
+                if call
+                    .args
+                    .iter()
+                    .any(|arg| arg.as_str().starts_with("--run")) =>
+            {
+                self.node_run(run, call);
+            }
             "turbo" | "lerna" | "nx" => self.workspace_runner(run, name, call),
             "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => {
                 let parsed = flags::parse(run, call.rest(), &Spec::default(), Order::Mixed);
@@ -507,6 +515,20 @@ impl Shell {
             request.workspace = Some(workspace);
             self.recipes(run, &request, &label);
         }
+    }
+
+    /// `node --run x -- …` (<https://nodejs.org/api/cli.html#--run>).
+    fn node_run(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let args = call.rest();
+        let end = args.iter().position(|arg| arg.as_str() == "--");
+        let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+        let parsed = flags::parse(run, own, &Spec::values("--run --env-file -r"), Order::Mixed);
+        let Some(target) = parsed.value(&["--run"]) else {
+            return;
+        };
+        let mut request = request(Runner::Node, call.span, vec![target.text.clone()]);
+        request.arguments = texts(behind.get(1..).unwrap_or_default());
+        self.recipes(run, &request, "node --run");
     }
 
     /// `turbo run x`, `lerna run x`, `nx run-many -t x`: what the packages of the workspace have under that

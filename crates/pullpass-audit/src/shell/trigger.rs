@@ -138,6 +138,7 @@ fn look(holes: &Holes, text: &str) -> bool {
         || any_script()
         || PROGRAMS.iter().any(|ending| shown.contains(ending))
         || names_a_module(&shown)
+        || runs_by_node(&shown)
 }
 
 fn has_a_word(text: &str) -> bool {
@@ -183,6 +184,12 @@ fn is_name(names: &[Vec<Name>; 26], text: &str, start: usize, end: usize) -> boo
                 !is_joined(before) && !is_joined(after)
             })
     })
+}
+
+/// `node --env-file=.env --run x`
+fn runs_by_node(text: &str) -> bool {
+    let behind = text.split_once("node ").map_or("", |(_, behind)| behind);
+    behind.contains("--run ") || behind.contains("--run=")
 }
 
 /// `python3 -m tools.release`

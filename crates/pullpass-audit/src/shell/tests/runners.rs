@@ -394,6 +394,30 @@ fn tasks_that_stand_in_tables_are_followed() {
 }
 
 #[test]
+fn node_runs_scripts_of_the_package() {
+    let files = [
+        (
+            "package.json",
+            r#"{"scripts": {"db": "docker run", "predb": "docker pull no"}}"#,
+        ),
+        ("server.js", ""),
+    ];
+    for script in [
+        "node --run db -- db:1",
+        "node --env-file=.env --run=db -- db:1",
+    ] {
+        assert_eq!(effects_in(&files, script), ["pull db:1"], "{script}");
+    }
+    for script in [
+        "node --run none",
+        "node server.js --runtime x",
+        "node --run",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+#[test]
 fn tasks_of_rake_and_sessions_of_nox_are_unknown_when_they_speak_of_containers() {
     let rakefile = "task default: :spec\nnamespace :docker do\n  desc 'image'\n  task :build, [:tag] => [:clean] do\n    sh 'docker', 'build', '.'\n  end\n  # docker\n  task :clean do\n    rm_rf 'x'\n  end\nend\ntask :release => [:clean, 'docker:build']\ntask :twice do\n  Rake::Task['release'].invoke\nend\nRSpec::Core::RakeTask.new(:spec)\n";
     let files = [
