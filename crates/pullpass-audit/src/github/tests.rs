@@ -316,6 +316,18 @@ fn a_matrix_is_expanded_as_github_does() {
 }
 
 #[test]
+fn an_empty_default_is_no_tag() {
+    let text = "on: {workflow_dispatch: {inputs: {tag: {default: ''}, suffix: {default: ''}}}}\njobs:\n  j:\n    container: a:${{ inputs.tag }}\n    steps:\n      - run: docker pull b:${{ github.event.inputs.tag }}\n      - run: docker pull c:1${{ inputs.suffix }}\n";
+    let expected = [
+        "[j]",
+        "container a:${{ inputs.tag }} host",
+        "run b:${{ github.event.inputs.tag }} client",
+        "run c:1 client",
+    ];
+    assert_eq!(lines(&repository(text, &[])), expected);
+}
+
+#[test]
 fn combinations_that_no_pull_depends_on_are_one_job() {
     let text = "on: push\njobs:\n  j:\n    runs-on: ${{ matrix.os }}\n    name: Test ${{ matrix.v }}\n    container: node:22\n    strategy: {matrix: {os: [ubuntu-latest, ubuntu-22.04], v: [1, 2, 3]}}\n";
     with(&repository(text, &[]), |_, jobs| assert_eq!(jobs.len(), 1));
