@@ -140,6 +140,17 @@ fn go_tests_start_containers_in_packages_that_come_to_the_library() {
         ("ginkgo run -p --procs 4 ./web ./store", true),
         ("ginkgo ./web/... -- ./store", false),
         ("GOFLAGS=-tags=integration go test ./it", true),
+        ("GOFLAGS=-tags=other go test ./it", false),
+        (
+            "GOFLAGS='-mod=vendor -tags=x,integration' go test ./it",
+            true,
+        ),
+        ("GOFLAGS=-tags=integration go test -tags other ./it", false),
+        ("GOFLAGS=-tags=$T go test ./it", true),
+        (
+            "export GOFLAGS=\"$GOFLAGS -tags=other\"; go test ./it",
+            false,
+        ),
     ] {
         let seen = effects_in(&files, command);
         assert_eq!(!seen.is_empty(), starts, "{command}: {seen:?}");
