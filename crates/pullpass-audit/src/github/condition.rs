@@ -109,14 +109,7 @@ impl Scope<'_> {
                 {
                     Condition::Always
                 }
-                of => match self.reduce(of) {
-                    Condition::Always => Condition::Never,
-                    Condition::Never => Condition::Always,
-                    Condition::When(all) => Condition::When(vec![match all.as_slice() {
-                        [only] => only.not(),
-                        _ => Guard::when(words(&all, Op::And)).not(),
-                    }]),
-                },
+                of => not(self.reduce(of)),
             },
             Expr::Binary(op @ (Op::Eq | Op::Ne), left, right) => {
                 if let Some(truth) = self.eval(expr).truth() {
@@ -128,6 +121,12 @@ impl Scope<'_> {
                 } else {
                     (left, right)
                 };
+                if let Some(condition) = self.truth_in_words(a, b) {
+                    return match op {
+                        Op::Eq => condition,
+                        _ => not(condition),
+                    };
+                }
                 let text = [&*self.side(a), " == ", &*self.side(b)].concat();
                 let guard = Guard::when(text);
                 Condition::When(vec![if *op == Op::Eq { guard } else { guard.not() }])
@@ -137,6 +136,42 @@ impl Scope<'_> {
                 None => Condition::When(vec![Guard::when(self.side(expr))]),
             },
         }
+    }
+
+    /// `inputs.push == 'true'` where `push: ${{ a == 'b' }}` was passed: the text of a truth, so that `a == 'b'` is asked.
+    fn truth_in_words(&self, given: &Expr, literal: &Expr) -> Option<Condition> {
+        let wanted = match literal {
+            Expr::Str(text) if text.eq_ignore_ascii_case("true") => true,
+            Expr::Str(text) if text.eq_ignore_ascii_case("false") => false,
+            _ => return None,
+        };
+        let path = given.path()?;
+        let first = path.first()?;
+        if !["inputs", "env"]
+            .iter()
+            .any(|context| first.eq_ignore_ascii_case(context))
+        {
+            return None;
+        }
+        let Value::Text(text) = self.eval(given) else {
+            return None;
+        };
+        let text = Some(text).filter(Text::is_one_hole)?;
+        let hole = self.cx.holes.get(text.as_str().chars().next()?)?;
+        let pieces = pieces(&hole.written);
+        let [only] = pieces.as_slice() else {
+            return None;
+        };
+        let read = read(only.inner);
+        let asked = (*read).as_ref().filter(|expr| is_truth(expr))?;
+        // What these mean where the value was passed is not what they mean here.
+        let words = only.inner.to_ascii_lowercase();
+        let elsewhere = ["inputs.", "env.", "steps.", "needs.", "matrix."];
+        let condition = match elsewhere.iter().any(|context| words.contains(context)) {
+            true => Condition::When(vec![Guard::when(asked.spelled())]),
+            false => self.reduce(asked),
+        };
+        Some(if wanted { condition } else { not(condition) })
     }
 
     /// One side of a condition in words: an input in the words of whoever passed it, so that two
@@ -201,6 +236,30 @@ impl Scope<'_> {
                     .is_some_and(may_be_empty)
             })
         })
+    }
+}
+
+/// Whether an expression is true or false whatever it is made of.
+fn is_truth(expr: &Expr) -> bool {
+    match expr {
+        Expr::Not(_) => true,
+        Expr::Binary(Op::And | Op::Or, left, right) => is_truth(left) && is_truth(right),
+        Expr::Binary(..) => true,
+        Expr::Call(name, _) => ["contains", "startswith", "endswith"]
+            .iter()
+            .any(|of_texts| name.eq_ignore_ascii_case(of_texts)),
+        _ => false,
+    }
+}
+
+fn not(condition: Condition) -> Condition {
+    match condition {
+        Condition::Always => Condition::Never,
+        Condition::Never => Condition::Always,
+        Condition::When(all) => Condition::When(vec![match all.as_slice() {
+            [only] => only.not(),
+            _ => Guard::when(words(&all, Op::And)).not(),
+        }]),
     }
 }
 

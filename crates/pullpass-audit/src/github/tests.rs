@@ -316,6 +316,29 @@ fn a_matrix_is_expanded_as_github_does() {
 }
 
 #[test]
+fn an_input_that_is_a_condition_is_that_condition() {
+    let text = "on: [push, pull_request]\njobs:\n  j:\n    steps:\n      - uses: ./a\n        with: {push: '${{ PUSH }}'}\n      - run: docker pull outer\n        if: github.event_name == 'push'\n";
+    let action = "inputs: {push: {}}\nruns:\n  using: composite\n  steps:\n    - {shell: bash, if: inputs.push == 'true', run: docker pull one}\n    - {shell: bash, if: inputs.push != 'true', run: docker pull two}\n    - {shell: bash, if: inputs.push == 'false', run: docker pull three}\n    - {shell: bash, if: inputs.push == 'yes', run: docker pull four}\n";
+    let seen = |push: &str| {
+        lines(&repository(
+            &text.replace("PUSH", push),
+            &[("a/action.yml", action)],
+        ))
+    };
+    let expected = [
+        "[j]",
+        "run one client if github.event_name == 'push'",
+        "run two client if not github.event_name == 'push'",
+        "run three client if not github.event_name == 'push'",
+        "run four client if github.event_name == 'push' == 'yes'",
+        "run outer client if github.event_name == 'push'",
+    ];
+    assert_eq!(seen("github.event_name == ''push''"), expected);
+    let seen = seen("github.ref_name");
+    assert_eq!(seen[1], "run one client if github.ref_name == 'true'");
+}
+
+#[test]
 fn an_empty_default_is_no_tag() {
     let text = "on: {workflow_dispatch: {inputs: {tag: {default: ''}, suffix: {default: ''}}}}\njobs:\n  j:\n    container: a:${{ inputs.tag }}\n    steps:\n      - run: docker pull b:${{ github.event.inputs.tag }}\n      - run: docker pull c:1${{ inputs.suffix }}\n";
     let expected = [
