@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::context::Context;
 use crate::dockerfile::{self, Build};
 use crate::effect::{By, Freshness};
 use crate::run::{Cwd, JobRun};
@@ -82,7 +83,7 @@ pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>
         used.note(run, "uses itself, which GitHub refuses");
         return;
     }
-    let found = run.deeper(|run| match definition(run, used.folder) {
+    let found = run.deeper(|run| match definition(run.cx, used.folder) {
         Some(document) => {
             defined(run, steps, used, &document);
             true
@@ -97,7 +98,7 @@ pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>
     });
     match found {
         Some(true) => {}
-        Some(false) if has_definition(run, used.folder) => used.note(
+        Some(false) if has_definition(run.cx, used.folder) => used.note(
             run,
             "is described in a file that could not be read, so what it pulls is not listed",
         ),
@@ -131,7 +132,7 @@ pub(super) fn set_up(run: &mut JobRun<'_>, used: &Use<'_, '_>, preparation: &mut
         return;
     }
     run.deeper(|run| {
-        let Some(document) = definition(run, used.folder) else {
+        let Some(document) = definition(run.cx, used.folder) else {
             if has_dockerfile(run, used.folder) {
                 build(run, used, "Dockerfile");
             }
@@ -160,18 +161,31 @@ fn has_dockerfile(run: &JobRun<'_>, folder: &RepoPath) -> bool {
 }
 
 /// Whether there is a file that describes an action, readable or not.
-fn has_definition(run: &JobRun<'_>, folder: &RepoPath) -> bool {
+fn has_definition(cx: &Context<'_>, folder: &RepoPath) -> bool {
     let mut names = ["action.yml", "action.yaml"].into_iter();
     names.any(|name| {
         let path = folder.join(name);
-        path.is_some_and(|path| run.cx.sources.exists(&path))
+        path.is_some_and(|path| cx.sources.exists(&path))
     })
 }
 
-fn definition(run: &JobRun<'_>, folder: &RepoPath) -> Option<Rc<Document>> {
+/// The file that describes an action.
+pub(super) fn definition(cx: &Context<'_>, folder: &RepoPath) -> Option<Rc<Document>> {
     ["action.yml", "action.yaml"]
         .iter()
-        .find_map(|name| run.cx.yaml(&folder.join(name)?))
+        .find_map(|name| cx.yaml(&folder.join(name)?))
+}
+
+/// The folder of a local action, below whichever folder the repository is checked out to.
+pub(super) fn wherever_checked_out(cx: &Context<'_>, uses: &str) -> Option<RepoPath> {
+    let mut path = uses.trim_start_matches("./");
+    loop {
+        let folder = RepoPath::new(path)?;
+        if has_definition(cx, &folder) {
+            return Some(folder);
+        }
+        path = path.split_once('/')?.1;
+    }
 }
 
 /// The `runs` of an action, and its `using`.

@@ -109,7 +109,7 @@ impl Scope<'_> {
                 {
                     Condition::Always
                 }
-                of => opposite(self.reduce(of)),
+                of => not(self.reduce(of)),
             },
             Expr::Binary(op @ (Op::Eq | Op::Ne), left, right) => {
                 if let Some(truth) = self.eval(expr).truth() {
@@ -121,18 +121,10 @@ impl Scope<'_> {
                 } else {
                     (left, right)
                 };
-                let truth = match &**b {
-                    Expr::Str(text) if &**text == "true" => Some(true),
-                    Expr::Str(text) if &**text == "false" => Some(false),
-                    _ => None,
-                };
-                if let Some(truth) = truth
-                    && let Some(condition) = self.handed_on(a)
-                {
-                    return if truth == (*op == Op::Eq) {
-                        condition
-                    } else {
-                        opposite(condition)
+                if let Some(condition) = self.truth_in_words(a, b) {
+                    return match op {
+                        Op::Eq => condition,
+                        _ => not(condition),
                     };
                 }
                 let text = [&*self.side(a), " == ", &*self.side(b)].concat();
@@ -146,23 +138,40 @@ impl Scope<'_> {
         }
     }
 
-    /// The condition that an input hands on: `push: ${{ github.event_name == 'push' }}` is the text `true` or `false`.
-    fn handed_on(&self, expr: &Expr) -> Option<Condition> {
-        let Value::Text(text) = self.eval(expr) else {
+    /// `inputs.push == 'true'` where `push: ${{ a == 'b' }}` was passed: the text of a truth, so that `a == 'b'` is asked.
+    fn truth_in_words(&self, given: &Expr, literal: &Expr) -> Option<Condition> {
+        let wanted = match literal {
+            Expr::Str(text) if text.eq_ignore_ascii_case("true") => true,
+            Expr::Str(text) if text.eq_ignore_ascii_case("false") => false,
+            _ => return None,
+        };
+        let path = given.path()?;
+        let first = path.first()?;
+        if !["inputs", "env"]
+            .iter()
+            .any(|context| first.eq_ignore_ascii_case(context))
+        {
+            return None;
+        }
+        let Value::Text(text) = self.eval(given) else {
             return None;
         };
-        let words = text
-            .is_one_hole()
-            .then(|| self.cx.holes.show(text.as_str()))?;
-        let inner = words.strip_prefix("${{")?.strip_suffix("}}")?.trim();
-        let read = read(inner);
-        let handed = (*read).as_ref().filter(|expr| is_yes_or_no(expr))?;
-        // These are other ones where they were written.
-        let local = ["inputs.", "steps.", "needs.", "env.", "matrix.", "job."];
-        if local.iter().any(|context| inner.contains(context)) {
-            return Some(Condition::When(vec![Guard::when(handed.spelled())]));
-        }
-        Some(self.reduce(handed))
+        let text = Some(text).filter(Text::is_one_hole)?;
+        let hole = self.cx.holes.get(text.as_str().chars().next()?)?;
+        let pieces = pieces(&hole.written);
+        let [only] = pieces.as_slice() else {
+            return None;
+        };
+        let read = read(only.inner);
+        let asked = (*read).as_ref().filter(|expr| is_truth(expr))?;
+        // What these mean where the value was passed is not what they mean here.
+        let words = only.inner.to_ascii_lowercase();
+        let elsewhere = ["inputs.", "env.", "steps.", "needs.", "matrix."];
+        let condition = match elsewhere.iter().any(|context| words.contains(context)) {
+            true => Condition::When(vec![Guard::when(asked.spelled())]),
+            false => self.reduce(asked),
+        };
+        Some(if wanted { condition } else { not(condition) })
     }
 
     /// One side of a condition in words: an input in the words of whoever passed it, so that two
@@ -230,8 +239,20 @@ impl Scope<'_> {
     }
 }
 
-/// What holds where a condition does not.
-fn opposite(condition: Condition) -> Condition {
+/// Whether an expression is true or false whatever it is made of.
+fn is_truth(expr: &Expr) -> bool {
+    match expr {
+        Expr::Not(_) => true,
+        Expr::Binary(Op::And | Op::Or, left, right) => is_truth(left) && is_truth(right),
+        Expr::Binary(..) => true,
+        Expr::Call(name, _) => ["contains", "startswith", "endswith"]
+            .iter()
+            .any(|of_texts| name.eq_ignore_ascii_case(of_texts)),
+        _ => false,
+    }
+}
+
+fn not(condition: Condition) -> Condition {
     match condition {
         Condition::Always => Condition::Never,
         Condition::Never => Condition::Always,
@@ -239,19 +260,6 @@ fn opposite(condition: Condition) -> Condition {
             [only] => only.not(),
             _ => Guard::when(words(&all, Op::And)).not(),
         }]),
-    }
-}
-
-/// Whether an expression is true or false and nothing else.
-fn is_yes_or_no(expr: &Expr) -> bool {
-    match expr {
-        Expr::Not(_) => true,
-        Expr::Binary(Op::And | Op::Or, left, right) => is_yes_or_no(left) && is_yes_or_no(right),
-        Expr::Binary(..) => true,
-        Expr::Call(name, _) => ["startsWith", "endsWith", "contains"]
-            .iter()
-            .any(|known| name.eq_ignore_ascii_case(known)),
-        _ => false,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::text::{Hole, HoleKind, Text, is_hole};
 use crate::variables::Variables;
 use crate::yaml::{Document, Node, Style};
 
-use super::expression::{Expr, Op, begins, parse_number, pieces, read};
+use super::expression::{Expr, Op, Piece, begins, parse_number, pieces, read};
 use super::table::{in_lower_case, is_lower_case};
 
 /// How deep values nest: further down they count as unknown.
@@ -264,11 +264,22 @@ impl Scope<'_> {
         let mut done = 0;
         for piece in pieces {
             out.push(text.get(done..piece.start).unwrap_or(""));
-            out.push(self.written(piece.inner).as_text().as_str());
+            out.push(self.placed(text, &piece).as_str());
             done = piece.end;
         }
         out.push(text.get(done..).unwrap_or(""));
         Value::Text(out)
+    }
+
+    /// What stands in a text for an expression. The empty default of an input says nothing of the tag that is typed.
+    pub(super) fn placed(&self, text: &str, piece: &Piece<'_>) -> Text {
+        let value = self.written(piece.inner).as_text();
+        let before = text.get(..piece.start).unwrap_or("");
+        let of_default = || !self.frame.inputs.certain && piece.inner.contains("inputs.");
+        if value.is_empty() && before.ends_with(':') && of_default() {
+            return self.unknown(piece.inner, HoleKind::Expression).as_text();
+        }
+        value
     }
 
     /// The value of an expression as written between the braces.

@@ -532,7 +532,7 @@ impl Steps {
         let scope = self.scope(run);
         let edits: Vec<(usize, usize, Text)> = pieces(&script.text)
             .into_iter()
-            .map(|piece| (piece.start, piece.end, scope.written(piece.inner).as_text()))
+            .map(|piece| (piece.start, piece.end, scope.placed(&script.text, &piece)))
             .collect();
         Some(script.replace(&edits))
     }

@@ -316,6 +316,41 @@ fn a_matrix_is_expanded_as_github_does() {
 }
 
 #[test]
+fn an_input_that_is_a_condition_is_that_condition() {
+    let text = "on: [push, pull_request]\njobs:\n  j:\n    steps:\n      - uses: ./a\n        with: {push: '${{ PUSH }}'}\n      - run: docker pull outer\n        if: github.event_name == 'push'\n";
+    let action = "inputs: {push: {}}\nruns:\n  using: composite\n  steps:\n    - {shell: bash, if: inputs.push == 'true', run: docker pull one}\n    - {shell: bash, if: inputs.push != 'true', run: docker pull two}\n    - {shell: bash, if: inputs.push == 'false', run: docker pull three}\n    - {shell: bash, if: inputs.push == 'yes', run: docker pull four}\n";
+    let seen = |push: &str| {
+        lines(&repository(
+            &text.replace("PUSH", push),
+            &[("a/action.yml", action)],
+        ))
+    };
+    let expected = [
+        "[j]",
+        "run one client if github.event_name == 'push'",
+        "run two client if not github.event_name == 'push'",
+        "run three client if not github.event_name == 'push'",
+        "run four client if github.event_name == 'push' == 'yes'",
+        "run outer client if github.event_name == 'push'",
+    ];
+    assert_eq!(seen("github.event_name == ''push''"), expected);
+    let seen = seen("github.ref_name");
+    assert_eq!(seen[1], "run one client if github.ref_name == 'true'");
+}
+
+#[test]
+fn an_empty_default_is_no_tag() {
+    let text = "on: {workflow_dispatch: {inputs: {tag: {default: ''}, suffix: {default: ''}}}}\njobs:\n  j:\n    container: a:${{ inputs.tag }}\n    steps:\n      - run: docker pull b:${{ github.event.inputs.tag }}\n      - run: docker pull c:1${{ inputs.suffix }}\n";
+    let expected = [
+        "[j]",
+        "container a:${{ inputs.tag }} host",
+        "run b:${{ github.event.inputs.tag }} client",
+        "run c:1 client",
+    ];
+    assert_eq!(lines(&repository(text, &[])), expected);
+}
+
+#[test]
 fn combinations_that_no_pull_depends_on_are_one_job() {
     let text = "on: push\njobs:\n  j:\n    runs-on: ${{ matrix.os }}\n    name: Test ${{ matrix.v }}\n    container: node:22\n    strategy: {matrix: {os: [ubuntu-latest, ubuntu-22.04], v: [1, 2, 3]}}\n";
     with(&repository(text, &[]), |_, jobs| assert_eq!(jobs.len(), 1));
@@ -327,10 +362,35 @@ fn what_a_matrix_gives_to_actions_that_pull_nothing_decides_nothing() {
     with(&repository(text, &[]), |cx, _| {
         let document = cx.yaml(&RepoPath::new(PATH).unwrap()).unwrap();
         let jobs = document.root().and_then(|root| root.get("jobs")).unwrap();
-        let used = super::workflow::used(jobs.get("j").unwrap());
+        let used = super::workflow::used(cx, jobs.get("j").unwrap());
         let keys = ["path", "image"].map(str::to_owned).to_vec();
         assert_eq!(used, super::matrix::Used::Keys(keys));
     });
+}
+
+#[test]
+fn composite_actions_see_the_matrix() {
+    let text = "on: push\njobs:\n  j:\n    strategy: {matrix: {v: [3.21, 3.22], os: [a, b], other: [1, 2]}}\n    steps:\n      - uses: actions/checkout@v5\n        with: {path: src}\n      - uses: ./src/ci/a\n";
+    let outer = "runs: {using: composite, steps: [{uses: ./src/ci/b}, {uses: ./src/ci/a}]}";
+    let inner = "runs:\n  using: composite\n  steps:\n    - {shell: bash, run: 'docker run alpine:${{ matrix.v }}'}\n    - {shell: bash, run: docker pull node, if: matrix.os == 'b'}\n";
+    let tree = repository(
+        text,
+        &[("ci/a/action.yml", outer), ("ci/b/action.yml", inner)],
+    );
+    let seen = lines(&tree);
+    let expected = [
+        "[j]",
+        "run alpine:3.21 client",
+        "[j]",
+        "run alpine:3.21 client",
+        "run node client",
+        "[j]",
+        "run alpine:3.22 client",
+        "[j]",
+        "run alpine:3.22 client",
+        "run node client",
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[test]

@@ -14,7 +14,9 @@ use crate::text::{HoleKind, Text};
 use crate::variables::Variables;
 use crate::yaml::{Document, Node};
 
+use super::action;
 use super::condition::Condition;
+use super::elsewhere;
 use super::evaluate::{Frame, Given, Inputs, Scope, Secrets, Starter, Value};
 use super::known;
 use super::matrix::{self, Used};
@@ -417,7 +419,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         let combinations = matrix::expand(&scope, strategy);
         let used = match combinations.len() {
             0 | 1 => Used::Everything,
-            _ => used(job),
+            _ => used(self.cx, job),
         };
         if let Some(uses) = uses {
             let mut done: Vec<Value> = Vec::new();
@@ -634,34 +636,67 @@ fn same_effects(a: &[Effect], b: &[Effect]) -> bool {
         })
 }
 
-/// What of the matrix decides about a job's pulls.
-pub(super) fn used(job: Node<'_>) -> Used {
+/// What of the matrix decides about a job's pulls. Composite actions see it, too.
+pub(super) fn used(cx: &Context<'_>, job: Node<'_>) -> Used {
     let mut used = Used::nothing();
-    let source = job.document().source();
-    let slice = |node: Node<'_>| source.slice(node.span().start, node.span().end);
-    if memchr::memmem::find(slice(job).as_bytes(), b": *").is_some() {
+    if has_aliases(job) {
         return Used::Everything;
     }
+    let mut actions = Vec::new();
     for entry in job.entries() {
         match entry.key.as_str() {
             Some(key) if IDLE_KEYS.contains(&key) => {}
-            Some("steps") => {
-                for step in entry.value.items().filter(|step| !is_quiet(*step)) {
-                    for part in step.entries() {
-                        if !part
-                            .key
-                            .as_str()
-                            .is_some_and(|k| IDLE_STEP_KEYS.contains(&k))
-                        {
-                            used.note(slice(part.value));
-                        }
-                    }
-                }
-            }
+            Some("steps") => used_by_steps(cx, entry.value, &mut used, &mut actions),
             _ => used.note(slice(entry.value)),
         }
     }
+    let mut next = 0;
+    while let Some(folder) = actions.get(next).cloned() {
+        next += 1;
+        let document = action::definition(cx, &folder);
+        let Some(runs) = document.as_ref().and_then(|d| d.root()?.get("runs")) else {
+            continue;
+        };
+        if has_aliases(runs) || !cx.spend() {
+            return Used::Everything;
+        }
+        if let Some(steps) = runs.get("steps") {
+            used_by_steps(cx, steps, &mut used, &mut actions);
+        }
+    }
     used
+}
+
+/// The same of a list of steps. Of the actions that they use, adds those whose files can be had.
+fn used_by_steps(cx: &Context<'_>, steps: Node<'_>, used: &mut Used, actions: &mut Vec<RepoPath>) {
+    let source = steps.document().source();
+    for step in steps.items().filter(|step| !is_quiet(*step)) {
+        for part in step.entries() {
+            let key = part.key.as_str();
+            if !key.is_some_and(|k| IDLE_STEP_KEYS.contains(&k)) {
+                used.note(slice(part.value));
+            }
+            if key == Some("parallel") {
+                used_by_steps(cx, part.value, used, actions);
+            }
+        }
+        let uses = step.get("uses").and_then(Node::as_str);
+        let folder = uses.and_then(|uses| match uses.starts_with('.') {
+            true => action::wherever_checked_out(cx, uses),
+            false => elsewhere::find(cx, source, uses),
+        });
+        actions.extend(folder.filter(|folder| !actions.contains(folder)));
+    }
+}
+
+fn slice(node: Node<'_>) -> &str {
+    let source = node.document().source();
+    source.slice(node.span().start, node.span().end)
+}
+
+/// Whether a part of it may stand elsewhere in its file.
+fn has_aliases(node: Node<'_>) -> bool {
+    memchr::memmem::find(slice(node).as_bytes(), b": *").is_some()
 }
 
 /// Whether a step is one of an action that nothing comes of.

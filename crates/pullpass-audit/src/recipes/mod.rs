@@ -7,9 +7,12 @@ mod just;
 mod make;
 mod npm;
 mod nx;
+mod tables;
 mod task;
 
 pub(crate) use make::Readings;
+pub use tables::Tables;
+pub(crate) use tables::place as place_in_toml;
 
 use std::fmt;
 use std::rc::Rc;
@@ -74,8 +77,12 @@ pub enum Runner {
     Task,
     /// npm, yarn, pnpm, bun: `package.json`'s scripts.
     Npm,
+    /// `node --run`: the same scripts, without those that run before and after.
+    Node,
     /// Nx: targets of `project.json`, and `package.json`'s scripts.
     Nx,
+    /// One whose tasks are lines under names, in a table of a TOML or JSON file.
+    Table(Tables),
 }
 
 /// A call of a task runner.
@@ -144,8 +151,9 @@ pub fn recipes(run: &JobRun<'_>, call: &Call, matters: Filter) -> Result<Rc<[Rec
         Runner::Make => return make::recipes(run, call, matters),
         Runner::Just => just::recipes(run, call),
         Runner::Task => task::recipes(run, call),
-        Runner::Npm => npm::recipes(run, call),
+        Runner::Npm | Runner::Node => npm::recipes(run, call),
         Runner::Nx => nx::recipes(run, call),
+        Runner::Table(kind) => tables::recipes(run, call, kind),
     }?;
     all.retain(|recipe| matters(&run.cx.holes, &recipe.script.text));
     Ok(all.into())

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::{Call, Failure, Recipe, place, quoted};
+use super::{Call, Failure, Recipe, Runner, place, quoted};
 use crate::run::JobRun;
 use crate::source::RepoPath;
 use crate::text::{Mapped, Text, is_hole};
@@ -90,11 +90,12 @@ impl Package {
         root: Option<&Self>,
         wanted: &str,
         arguments: &[Text],
+        with_hooks: bool,
         out: &mut Vec<Recipe>,
     ) {
         for (target, script) in self.scripts(wanted) {
             let file = &self.document.source().path;
-            let hooks = self.has_hooks(run, root);
+            let hooks = with_hooks && self.has_hooks(run, root);
             let hook = |when: &str| {
                 let name = [when, &*target].concat();
                 let script = self.script(&name).filter(|_| hooks)?;
@@ -156,8 +157,9 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     let packages = chosen(run, call, &cwd)?;
     let root = root_of(run, &cwd);
     let mut out = Vec::new();
+    let hooks = call.runner != Runner::Node;
     for package in &packages {
-        package.run(run, root.as_ref(), target, &call.arguments, &mut out);
+        package.run(run, root.as_ref(), target, &call.arguments, hooks, &mut out);
     }
     if out.is_empty() {
         return Err(no_script(&packages, target));
@@ -210,7 +212,7 @@ fn means(pattern: &str, name: &str) -> bool {
     })
 }
 
-fn add_arguments(script: &mut Mapped, arguments: &[Text]) {
+pub(super) fn add_arguments(script: &mut Mapped, arguments: &[Text]) {
     let end = script.whole().end;
     for argument in arguments {
         script.push(&format!(" {}", quoted(argument)), end, false);

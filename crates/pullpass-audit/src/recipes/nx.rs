@@ -79,7 +79,7 @@ impl Project<'_, '_> {
             let script = options.and_then(|options| options.get("script")?.as_str());
             let script = script.unwrap_or(name);
             self.package
-                .run(self.run, self.root, script, arguments, out);
+                .run(self.run, self.root, script, arguments, true, out);
             return;
         }
         let root = self.root.map_or_else(RepoPath::root, |r| r.folder.clone());

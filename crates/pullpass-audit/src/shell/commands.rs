@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 47] = [
+const RUNNERS: [&str; 51] = [
     "bash",
     "sh",
     "dash",
@@ -61,6 +61,10 @@ const RUNNERS: [&str; 47] = [
     "php",
     "deno",
     "ts-node",
+    "composer",
+    "poe",
+    "makers",
+    "cargo-make",
 ];
 
 /// Sub-commands of a container client that ask a registry for images.
@@ -83,7 +87,25 @@ static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
 pub(super) fn is_idle(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'+');
     let program = !name.is_empty() && name.bytes().all(plain) && !name.ends_with(".exe");
-    program && !KNOWN.contains(name) && !builtins::is_silent(name)
+    program && !KNOWN.contains(without_version(name)) && !builtins::is_silent(name)
+}
+
+/// The name of a tool whose file carries its version or its system: `kind` of `kind-v0.31.0`, `ko` of `ko-linux-amd64`.
+pub(super) fn without_version(name: &str) -> &str {
+    let mut joints = name.match_indices(['-', '_', '@']);
+    let joint = joints.find(|(at, _)| is_version(name.get(at + 1..).unwrap_or("")));
+    let tool = joint.and_then(|(at, _)| name.get(..at));
+    tool.filter(|tool| is_tool(tool)).unwrap_or(name)
+}
+
+fn is_version(text: &str) -> bool {
+    let number = text.strip_prefix('v').unwrap_or(text);
+    let is_system = |system: &str| {
+        let rest = text.strip_prefix(system);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+    };
+    number.starts_with(|c: char| c.is_ascii_digit())
+        || ["linux", "darwin"].into_iter().any(is_system)
 }
 
 /// Whether something here knows a program of this name that is none of the shell's own.
@@ -166,7 +188,8 @@ impl Shell {
         }
         self.functions_of_aws(run, name, call);
         let done = self
-            .wrapper(run, name, call)
+            .task_of_table(run, name, call)
+            .or_else(|| self.wrapper(run, name, call))
             .or_else(|| self.client(run, name, call))
             .or_else(|| self.task_runner(run, name, call))
             .or_else(|| self.tool(run, name, call));

@@ -259,12 +259,24 @@ impl Shell {
                     .collect()
             }),
         };
-        let known = args
-            .as_ref()
-            .is_some_and(|args| args.len() <= MAX_TURNS && args.iter().all(|arg| !splits(arg)));
+        let known = args.as_ref().is_some_and(|args| {
+            let is_one = |arg: &Arg| !splits(arg) || self.choices.contains_key(&arg.text);
+            args.len() <= MAX_TURNS && args.iter().all(is_one)
+        });
         if let (true, Some(args)) = (known, args) {
             let mut done = Done::known(true);
             for arg in args {
+                // Words that an array has on some paths.
+                if let Some(all) = self.choices.get(&arg.text).cloned() {
+                    let guard = self.in_loop(run, var, words);
+                    for word in all {
+                        self.branch(run, &guard, |shell, run| {
+                            shell.set(run, var, word);
+                            after_loop(shell.items(run, body))
+                        });
+                    }
+                    continue;
+                }
                 self.set(run, var, arg.text);
                 done = self.items(run, body);
                 match done.flow {
@@ -280,6 +292,17 @@ impl Shell {
             }
             return done;
         }
+        let guard = self.in_loop(run, var, words);
+        let hole = run.cx.holes.variable(var);
+        let before = self.state(run);
+        self.set(run, var, hole);
+        let done = run.guarded(guard, |run| self.items(run, body));
+        self.merge(run, before);
+        after_loop(done)
+    }
+
+    /// The condition on what a loop does whose words are not known.
+    fn in_loop(&self, run: &JobRun<'_>, var: &str, words: Option<&[Word]>) -> Guard {
         let written = match words {
             Some([first, .., last]) => self.words_of(
                 run,
@@ -291,13 +314,7 @@ impl Shell {
             Some([only]) => self.words_of(run, only.span),
             _ => "\"$@\"".to_owned(),
         };
-        let guard = Guard::when(format!("for {var} in {written}"));
-        let hole = run.cx.holes.variable(var);
-        let before = self.state(run);
-        self.set(run, var, hole);
-        let done = run.guarded(guard, |run| self.items(run, body));
-        self.merge(run, before);
-        after_loop(done)
+        Guard::when(format!("for {var} in {written}"))
     }
 
     fn repeat(&mut self, run: &mut JobRun<'_>, until: bool, cond: &List, body: &List) -> Done {

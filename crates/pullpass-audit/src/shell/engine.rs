@@ -131,7 +131,11 @@ pub(crate) fn signed_in_by_podman(run: &JobRun<'_>) -> bool {
 pub(super) fn named(run: &JobRun<'_>, word: &str) -> Option<EcoString> {
     let base = word.rsplit('/').next().unwrap_or(word);
     if !base.contains(is_hole) {
-        return Some(base.strip_suffix(".exe").unwrap_or(base).into());
+        let base = base.strip_suffix(".exe").unwrap_or(base);
+        return Some(commands::without_version(base).into());
+    }
+    if let Some(tool) = with_unknown_version(run, base) {
+        return Some(tool.into());
     }
     let mut chars = base.chars();
     let hole = run.cx.holes.get(chars.next()?)?;
@@ -148,6 +152,19 @@ pub(super) fn named(run: &JobRun<'_>, word: &str) -> Option<EcoString> {
         ("-compose", "docker" | "podman") => name + "-compose",
         _ => name,
     })
+}
+
+/// `kind` of `kind-$(KIND_VERSION)`. Behind the name of a container client may stand a part of the name.
+fn with_unknown_version<'w>(run: &JobRun<'_>, base: &'w str) -> Option<&'w str> {
+    let (tool, rest) = base.split_at(base.find(is_hole)?);
+    let tool = tool
+        .strip_suffix('v')
+        .filter(|tool| tool.ends_with('-'))
+        .unwrap_or(tool);
+    let tool = tool.strip_suffix(['-', '_', '@'])?;
+    let hole = run.cx.holes.get(rest.chars().next()?)?;
+    let says_so = hole.written.to_ascii_lowercase().contains("version");
+    (commands::is_tool(tool) && (says_so || !docker::is_client(tool))).then_some(tool)
 }
 
 /// The client that a variable holds where it is set, behind its name: `$DC (docker-compose)`.

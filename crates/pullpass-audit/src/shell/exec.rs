@@ -12,7 +12,7 @@ use super::{Arg, Done, Flow, Function, Input, Leave, Shell};
 use crate::effect::Guard;
 use crate::run::{Cwd, JobRun};
 use crate::source::Span;
-use crate::text::{Mapped, Text};
+use crate::text::{HoleKind, Mapped, Text};
 
 /// One command with its arguments, ready to be looked at.
 pub(super) struct Call<'a> {
@@ -452,7 +452,10 @@ impl Shell {
             }
             Some(at) if at == all.len() => all.push(value.clone()),
             // Which of them it is, or how many there are before it, is not known.
-            _ => all = vec![super::any_number_of(run, name)],
+            _ => {
+                let words = format!("${{{name}[*]}}");
+                all = vec![run.cx.holes.of(&words, HoleKind::Variable)];
+            }
         }
         self.set_array(run, name, all, false);
     }
@@ -474,6 +477,10 @@ impl Shell {
                 (None, None) => return,
             }
         } else {
+            let hole = super::any_number_of(run, name);
+            if self.choices.contains_key(&hole) && !values.contains(&hole) {
+                Rc::make_mut(&mut self.choices).remove(&hole);
+            }
             Vec::new()
         };
         all.extend(values);

@@ -212,7 +212,7 @@ impl Shell {
             let text = arg.as_str();
             let path = match text {
                 "-m" => args.next().map(|module| module.as_str().replace('.', "/")),
-                "-c" | "-e" | "-" | "--eval" | "--version" => return,
+                "-c" | "-e" | "-" | "--eval" | "--version" | "--run" => return,
                 "-W" | "-X" | "-r" | "--require" | "--import" | "--loader" | "-I" => {
                     args.next();
                     continue;
@@ -312,6 +312,14 @@ impl Shell {
             "tox" => self.tox(run, call),
             "go" => return self.go_tool(run, call),
             "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun" => self.package_script(run, name, call),
+            "node"
+                if call
+                    .args
+                    .iter()
+                    .any(|arg| arg.as_str().starts_with("--run")) =>
+            {
+                self.node_run(run, call);
+            }
             "turbo" | "lerna" | "nx" => self.workspace_runner(run, name, call),
             "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => {
                 let parsed = flags::parse(run, call.rest(), &Spec::default(), Order::Mixed);
@@ -509,6 +517,20 @@ impl Shell {
         }
     }
 
+    /// `node --run x -- …` (<https://nodejs.org/api/cli.html#--run>).
+    fn node_run(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let args = call.rest();
+        let end = args.iter().position(|arg| arg.as_str() == "--");
+        let (own, behind) = args.split_at(end.unwrap_or(args.len()));
+        let parsed = flags::parse(run, own, &Spec::values("--run --env-file -r"), Order::Mixed);
+        let Some(target) = parsed.value(&["--run"]) else {
+            return;
+        };
+        let mut request = request(Runner::Node, call.span, vec![target.text.clone()]);
+        request.arguments = texts(behind.get(1..).unwrap_or_default());
+        self.recipes(run, &request, "node --run");
+    }
+
     /// `turbo run x`, `lerna run x`, `nx run-many -t x`: what the packages of the workspace have under that
     /// name.
     fn workspace_runner(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
@@ -699,7 +721,12 @@ impl Shell {
     }
 
     /// Runs what a task runner would run. `false` when it knows no such task.
-    fn recipes(&mut self, run: &mut JobRun<'_>, request: &recipes::Call, shown: &str) -> bool {
+    pub(super) fn recipes(
+        &mut self,
+        run: &mut JobRun<'_>,
+        request: &recipes::Call,
+        shown: &str,
+    ) -> bool {
         let shown = match request.targets.as_slice() {
             [] => shown.to_owned(),
             targets => {
@@ -827,7 +854,7 @@ pub(super) fn places(arguments: &[Arg]) -> Rc<[Span]> {
     arguments.iter().map(|arg| arg.span).collect()
 }
 
-fn request(runner: Runner, span: Span, targets: Vec<Text>) -> recipes::Call {
+pub(super) fn request(runner: Runner, span: Span, targets: Vec<Text>) -> recipes::Call {
     recipes::Call {
         runner,
         span,
@@ -996,7 +1023,7 @@ fn without_counts(run: &JobRun<'_>, args: &[Arg]) -> Vec<Arg> {
         .collect()
 }
 
-fn texts(args: &[Arg]) -> Vec<Text> {
+pub(super) fn texts(args: &[Arg]) -> Vec<Text> {
     args.iter().map(|arg| arg.text.clone()).collect()
 }
 

@@ -12,6 +12,7 @@
 //! ```
 
 pub mod syntax;
+mod tables;
 
 mod builtins;
 mod commands;
@@ -34,6 +35,7 @@ mod own_images;
 mod param;
 mod pattern;
 mod perhaps;
+mod rake;
 mod redirect;
 pub(crate) mod suites;
 mod tools;
@@ -70,6 +72,9 @@ const MAX_NESTING: usize = 110;
 
 /// Longer values are given up: only hostile input doubles a variable until it fills memory.
 const MAX_VALUE: usize = 64 * 1024;
+
+/// Words that are kept where it is not known how many stand there.
+const MAX_CHOICES: usize = 64;
 
 thread_local! {
     /// What nearly every script begins with, so that none needs memory for it.
@@ -113,6 +118,8 @@ struct Shell {
     /// The file that is being executed, when it is one.
     file: Option<RepoPath>,
     arrays: BTreeMap<String, Vec<Text>>,
+    /// The words that may stand where it is not known how many do, by what stands for them ([`any_number_of`]).
+    choices: Rc<BTreeMap<Text, Vec<Text>>>,
     maps: Rc<maps::Maps>,
     functions: BTreeMap<String, Function>,
     /// Files that were perhaps read, and whose functions are not known.
@@ -412,6 +419,7 @@ struct State {
     env: Variables,
     exported: Variables,
     arrays: BTreeMap<String, Vec<Text>>,
+    choices: Rc<BTreeMap<Text, Vec<Text>>>,
     maps: Rc<maps::Maps>,
     cwd: Cwd,
 }
@@ -426,6 +434,7 @@ impl Shell {
             zero: None,
             file: None,
             arrays: BTreeMap::new(),
+            choices: Rc::default(),
             maps: Rc::default(),
             functions: BTreeMap::new(),
             unread: Vec::new(),
@@ -500,6 +509,7 @@ impl Shell {
             env: run.variables(),
             exported: run.handed_on(),
             arrays: self.arrays.clone(),
+            choices: Rc::clone(&self.choices),
             maps: Rc::clone(&self.maps),
             cwd: run.cwd.clone(),
         }
@@ -509,6 +519,7 @@ impl Shell {
         run.env = state.env;
         run.cwd = state.cwd;
         self.arrays = state.arrays;
+        self.choices = state.choices;
         self.maps = state.maps;
     }
 
@@ -527,6 +538,12 @@ impl Shell {
         let mut exported = std::mem::take(&mut run.exported);
         agree(run, &mut exported, &other.exported);
         run.exported = exported;
+        let choices = &mut self.choices;
+        if !Rc::ptr_eq(choices, &other.choices) {
+            for (hole, words) in other.choices.iter() {
+                add_choices(choices, hole, words);
+            }
+        }
         self.arrays.retain(|name, value| {
             let Some(theirs) = other.arrays.get(name) else {
                 return false;
@@ -543,8 +560,17 @@ impl Shell {
             let least = value.len().min(theirs.len()) - begins;
             let (mine, their) = (value.iter().rev(), theirs.iter().rev());
             let ends = mine.zip(their).take(least).take_while(|(a, b)| a == b);
-            let from = value.len() - ends.count();
-            value.splice(begins..from, [any_number_of(run, name)]);
+            let ends = ends.count();
+            let hole = any_number_of(run, name);
+            let theirs = theirs.get(begins..theirs.len() - ends).unwrap_or_default();
+            add_choices(choices, &hole, theirs);
+            let mine: Vec<Text> = value.drain(begins..value.len() - ends).collect();
+            add_choices(choices, &hole, &mine);
+            let beside = [begins.checked_sub(1), Some(begins)];
+            let mut beside = beside.into_iter().flatten().filter_map(|at| value.get(at));
+            if !beside.any(|word| *word == hole) {
+                value.insert(begins, hole);
+            }
             true
         });
         self.maps = maps::agreed(&self.maps, &other.maps);
@@ -678,6 +704,22 @@ impl Shell {
         self.arrays.remove(name);
         self.forget_map(name);
         run.env.insert(name.to_owned(), value);
+    }
+}
+
+/// Adds words that may stand where a hole does.
+fn add_choices(choices: &mut Rc<BTreeMap<Text, Vec<Text>>>, hole: &Text, words: &[Text]) {
+    let known = choices.get(hole).map_or(&[][..], Vec::as_slice);
+    let is_new = |word: &&Text| *word != hole && !known.contains(word);
+    let new: Vec<Text> = words
+        .iter()
+        .filter(is_new)
+        .take(MAX_CHOICES)
+        .cloned()
+        .collect();
+    if !new.is_empty() && known.len() < MAX_CHOICES {
+        let all = Rc::make_mut(choices).entry(hole.clone()).or_default();
+        all.extend(new);
     }
 }
 

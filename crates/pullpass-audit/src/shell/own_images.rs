@@ -6,6 +6,7 @@ use super::Shell;
 use super::flags::Parsed;
 use crate::dockerfile::{self, Build};
 use crate::effect::{By, Freshness};
+use crate::recipes::place_in_toml;
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Source, Span};
 use crate::text::{HoleKind, Text};
@@ -59,27 +60,12 @@ fn of_table(
                     out.push(Entry {
                         key: key.to_owned(),
                         value: text.to_string(),
-                        place: place(source, value.span(), text),
+                        place: place_in_toml(source, value.span(), text),
                     });
                 }
             }
             _ => {}
         }
-    }
-}
-
-/// Where a text is written, without its quotes; with an escape in it, all of it.
-fn place(source: &Source, span: std::ops::Range<usize>, text: &str) -> Span {
-    let written = source.text.get(span.clone()).unwrap_or_default();
-    let inner = written
-        .find(text)
-        .map(|at| span.start + at..span.start + at + text.len());
-    let found = inner.unwrap_or(span);
-    let offset = |at: usize| u32::try_from(at).unwrap_or_default();
-    Span {
-        file: source.id,
-        start: offset(found.start),
-        end: offset(found.end),
     }
 }
 

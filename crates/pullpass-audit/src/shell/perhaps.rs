@@ -85,8 +85,8 @@ impl Shell {
         let names: &[&str] = match request.runner {
             Runner::Make => &MAKEFILES,
             Runner::Just => &JUSTFILES,
-            Runner::Npm => &["package.json"],
-            Runner::Task | Runner::Nx => return false,
+            Runner::Npm | Runner::Node => &["package.json"],
+            Runner::Task | Runner::Nx | Runner::Table(_) => return false,
         };
         let here = Text::from(".");
         let unknown = run.partly(request.directory.as_ref().unwrap_or(&here));
@@ -135,7 +135,9 @@ pub(super) fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> boo
         Runner::Make => &MAKEFILES,
         Runner::Just => &JUSTFILES,
         Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
-        Runner::Npm | Runner::Nx => return false,
+        Runner::Npm | Runner::Node | Runner::Nx => return false,
+        // It was asked where the name is not known.
+        Runner::Table(_) => return !request.targets.iter().all(Text::is_known),
     };
     let folder = match &request.directory {
         Some(folder) => run.resolve(folder),

@@ -680,17 +680,19 @@ fn joined(args: Vec<Arg>) -> Vec<Arg> {
 
 /// The names of sbt's commands in one word. Behind a version, `++2.13`, stands another command
 /// (<https://www.scala-sbt.org/1.x/docs/Command-Line-Reference.html>).
-fn commands_in(arg: &Arg) -> Vec<Arg> {
+pub(super) fn commands_in(arg: &Arg) -> Vec<Arg> {
     let mut found = Vec::new();
-    for command in arg.as_str().split(';') {
+    // `Docker / publish` is one name.
+    let text = arg.as_str().replace(" / ", "/");
+    for command in text.split(';') {
         let mut words = command
             .split_whitespace()
             .skip_while(|word| word.starts_with("++"));
-        found.extend(
-            words
-                .next()
-                .map(|word| Arg::new(Text::from(word), arg.span)),
-        );
+        // Of all versions.
+        let word = words
+            .next()
+            .map(|word| word.strip_prefix('+').unwrap_or(word));
+        found.extend(word.map(|word| Arg::new(Text::from(word), arg.span)));
     }
     found
 }

@@ -1,6 +1,7 @@
 //! The table of command-line tools (`data/tools.toml`): flags, wrappers, and what well-known tools
 //! pull on their own. It is data because it grows with the field and not with the program.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
@@ -9,8 +10,8 @@ use serde::Deserialize;
 use super::condition::emit_login;
 use super::exec::Call;
 use super::flags::{self, Order, Parsed, Spec};
-use super::suites::Suite;
-use super::{Arg, Done, Shell};
+use super::suites::{self, Suite};
+use super::{Arg, Done, Shell, rake};
 use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
@@ -103,6 +104,9 @@ struct Tool {
     /// A first word that looks like no image is something else: a folder, an archive.
     #[serde(default)]
     image_like: bool,
+    /// Each word is a command with words of its own, or several.
+    #[serde(default)]
+    commands: bool,
     does: Vec<Deed>,
 }
 
@@ -151,6 +155,9 @@ struct Deed {
     /// Of these files only the functions named like the command's words count.
     #[serde(default)]
     by_function: bool,
+    /// The same of the tasks of a Rakefile.
+    #[serde(default)]
+    by_task: bool,
     #[serde(default)]
     pull: Vec<String>,
     /// Flags that name a YAML file whose `image:`s are pulled, in place of the default of the first one.
@@ -314,7 +321,11 @@ impl Shell {
     ) -> Option<Done> {
         let index: &'static Index = &INDEX;
         let tool = index.table.tool.get(*index.tools.get(name)?)?;
-        let mut parsed = flags::parse(run, call.rest(), &tool.flags, Order::Mixed);
+        let args = match tool.commands {
+            true => call.rest().iter().flat_map(suites::commands_in).collect(),
+            false => Cow::Borrowed(call.rest()),
+        };
+        let mut parsed = flags::parse(run, &args, &tool.flags, Order::Mixed);
         // Dagger loads a module, and starts its engine, to know what there is to say.
         if parsed.has(&["--help"]) && name != "dagger" {
             return Some(Done::UNKNOWN);
@@ -364,7 +375,7 @@ impl Deed {
                 let first = words.first()?.as_str();
                 let is = |arg: &Arg| {
                     let before = arg.as_str().strip_suffix(first);
-                    before.is_some_and(|before| before.is_empty() || before.ends_with(':'))
+                    before.is_some_and(|before| before.is_empty() || before.ends_with([':', '/']))
                         || goal_in_full(arg.as_str()).as_deref() == Some(first)
                 };
                 return parsed.rest.iter().any(is).then_some(0);
@@ -380,6 +391,11 @@ impl Deed {
     /// Whether a file, the one that a flag names if one does, has the word in it.
     fn any_mentions(&self, run: &JobRun<'_>, parsed: &Parsed) -> bool {
         let mut files = self.paths(run, parsed).into_iter();
+        if self.by_task {
+            let sources = files.filter_map(|path| run.cx.sources.load(&path).ok());
+            let words = parsed.rest.iter().map(Arg::as_str);
+            return rake::tasks_mention(sources, words, &self.mentions);
+        }
         files.any(|path| {
             let source = run.cx.sources.load(&path);
             source.is_ok_and(|source| self.mentioned(&source.text, parsed))
@@ -418,17 +434,23 @@ impl Deed {
     }
 
     fn mentioned(&self, text: &str, parsed: &Parsed) -> bool {
-        if !self.by_function || parsed.rest.is_empty() {
+        let mut words = parsed.texts(&["-s", "--session", "--sessions"]);
+        words.extend(parsed.rest.iter().map(|word| word.text.clone()));
+        if !self.by_function || words.is_empty() {
             return text.contains(&self.mentions);
         }
-        let of_word = |word: &Arg| {
+        let of_word = |word: &Text| {
+            // `tests-3.13` is one of the sessions of `tests`.
+            let word = word.as_str();
+            let version = word.find("-3").or_else(|| word.find('('));
+            let word = word.get(..version.unwrap_or(word.len()))?;
             // A Python function, up to the next one.
-            let start = text.find(&format!("\ndef {}(", word.as_str().replace('-', "_")))?;
+            let start = text.find(&format!("\ndef {}(", word.replace('-', "_")))?;
             let body = text.get(start + 1..)?;
             let end = body.find("\ndef ").unwrap_or(body.len());
             Some(body.get(..end)?.contains(&self.mentions))
         };
-        parsed.rest.iter().any(|word| of_word(word) == Some(true))
+        words.iter().any(|word| of_word(word) == Some(true))
     }
 }
 

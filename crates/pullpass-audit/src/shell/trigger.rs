@@ -62,9 +62,10 @@ const MODULES: [&str; 16] = [
 const COMMANDS: [&str; 4] = ["source", "eval", "xargs", "parallel"];
 
 /// Words that may lead to a pull although no tool's name is among them.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 25] = [
     "make", "gmake", "just", "task", "npm", "yarn", "yarnpkg", "pnpm", "bun", "turbo", "lerna",
-    "nx", "run-s", "run-p",
+    "nx", "run-s", "run-p", "mise", "rtx", "composer", "poe", "makers", "pixi", "hatch", "pdm",
+    "pipenv", "devbox", "rye",
 ];
 
 /// Finds [`PARTS`], and what leads to tests.
@@ -137,6 +138,7 @@ fn look(holes: &Holes, text: &str) -> bool {
         || any_script()
         || PROGRAMS.iter().any(|ending| shown.contains(ending))
         || names_a_module(&shown)
+        || runs_by_node(&shown)
 }
 
 fn has_a_word(text: &str) -> bool {
@@ -182,6 +184,12 @@ fn is_name(names: &[Vec<Name>; 26], text: &str, start: usize, end: usize) -> boo
                 !is_joined(before) && !is_joined(after)
             })
     })
+}
+
+/// `node --env-file=.env --run x`
+fn runs_by_node(text: &str) -> bool {
+    let behind = text.split_once("node ").map_or("", |(_, behind)| behind);
+    behind.contains("--run ") || behind.contains("--run=")
 }
 
 /// `python3 -m tools.release`

@@ -1,4 +1,4 @@
-use super::super::Runner::Npm;
+use super::super::Runner::{Node, Npm};
 use super::super::testing::{environment, runs, written};
 
 const SHOP: &str = r#"{
@@ -39,6 +39,13 @@ fn a_script_runs_between_its_hooks() {
     ] {
         assert_eq!(runs(&files, Npm, words), expected, "{words}");
     }
+}
+
+#[test]
+fn node_runs_a_script_without_its_hooks() {
+    let files = [("package.json", SHOP)];
+    assert_eq!(runs(&files, Node, "test"), "jest --runInBand");
+    assert_eq!(runs(&files, Node, "test -- -x"), "jest --runInBand -x");
 }
 
 #[test]

@@ -239,9 +239,17 @@ pub(super) fn may_start_containers(
 ) -> bool {
     // Flags for each call of `go`: <https://pkg.go.dev/cmd/go#hdr-Environment_variables>.
     let flags = run.env.get("GOFLAGS").map_or("", |flags| flags.as_str());
-    if flags.contains("-tags") || flags.contains(is_hole) {
+    // A makefile adds to what is not set.
+    let is_itself = |c: char| {
+        let hole = run.cx.holes.get(c);
+        hole.is_some_and(|hole| hole.written.contains("GOFLAGS"))
+    };
+    let flags = flags.trim_start_matches(is_itself);
+    if flags.contains(is_hole) {
         return true;
     }
+    let with_tags = asked.and_then(|asked| asked.tagged(flags));
+    let asked = with_tags.as_ref().or(asked);
     let cx = run.cx;
     let known = cx.go_modules.borrow().get(root).cloned();
     let module = known.unwrap_or_else(|| {
@@ -618,6 +626,21 @@ impl Asked {
             }
         }
         Some(self)
+    }
+
+    /// The same with the build tags of `GOFLAGS`, which those of a command line replace; `None` where there are none to add.
+    fn tagged(&self, flags: &str) -> Option<Self> {
+        let is_tags = |flag: &&str| flag.trim_start_matches('-').starts_with("tags=");
+        let flags: Vec<&str> = flags.split_whitespace().filter(is_tags).collect();
+        let own = self.tags.as_ref().is_none_or(|tags| !tags.is_empty());
+        if own || flags.is_empty() {
+            return None;
+        }
+        let tags = Self::default().with(&flags, &WITH_VALUE, "")?.tags;
+        Some(Self {
+            packages: self.packages.clone(),
+            tags,
+        })
     }
 
     /// Which packages of a module are asked for in a folder, as paths from the module's root.

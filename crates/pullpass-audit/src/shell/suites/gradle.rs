@@ -80,7 +80,7 @@ impl Build {
             self.tasks.push(Task {
                 name: name.into(),
                 file: source.path.clone(),
-                tests: is_of_type(line, "Test"),
+                tests: is_of_type(line, "Test") || is_of_type(line, SUITE),
                 runs_client: runs_client(body),
             });
         }
@@ -318,8 +318,12 @@ const TELL: [&str; 8] = [
     "wrapper",
 ];
 
+/// What makes a task of its name (<https://docs.gradle.org/current/userguide/jvm_test_suite_plugin.html>).
+const SUITE: &str = "JvmTestSuite";
+
 /// The task that a line declares: `task x(type: Exec)`, `tasks.register("x", Exec::class)`,
-/// `val x by tasks.registering(Exec::class)`.
+/// `val x by tasks.registering(Exec::class)`, the same without `tasks` in a block of that name, and suites of tests:
+/// `x(JvmTestSuite) {`.
 fn declared(line: &str) -> Option<&str> {
     let line = line.trim_start();
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -329,19 +333,30 @@ fn declared(line: &str) -> Option<&str> {
         let rest = line.get("task".len()..)?;
         let skipped = rest.len() - rest.trim_start_matches([' ', '(', '"', '\'']).len();
         "task".len() + skipped
-    } else if let Some(at) = line.find(".registering").or_else(|| line.find(".creating")) {
+    } else if let Some(at) = BY.iter().find_map(|by| line.find(by)) {
         let before = line.get(..at)?;
         before.find("val ")? + "val ".len()
+    } else if line
+        .split_once('(')
+        .is_some_and(|(_, type_of)| type_of.starts_with(SUITE))
+    {
+        // Groovy's form.
+        0
     } else {
         let at = ["register", "create"].iter().find_map(|verb| {
-            let at = line.find(verb)? + verb.len();
-            line.get(..at)?.contains("task").then_some(at)
+            let at = line.find(verb)?;
+            let end = at + verb.len();
+            let in_block = at == 0 || line.get(..at)?.trim_end().ends_with('{');
+            (in_block || line.get(..end)?.contains("task")).then_some(end)
         })?;
         at + quoted(line.get(at..)?)?
     };
     let rest = line.get(start..)?;
     rest.get(..word(rest)).filter(|name| !name.is_empty())
 }
+
+/// How Kotlin declares what a `val` holds.
+const BY: [&str; 4] = [".registering", ".creating", "by registering", "by creating"];
 
 /// Whether a declaration is of a task of this type.
 fn is_of_type(line: &str, kind: &str) -> bool {

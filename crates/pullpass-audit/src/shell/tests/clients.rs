@@ -924,6 +924,54 @@ fn what_compose_would_build_may_come_out_of_an_archive() {
 }
 
 #[test]
+fn the_file_of_a_tool_may_carry_its_version() {
+    let makefile = "KIND := $(shell pwd)/bin/kind-$(KIND_VERSION)\nCONTROLLER ?= bin/ko-v0.18.0\nkind:\n\t$(KIND) create cluster --image me/node:1\nko:\n\tKO_DEFAULTBASEIMAGE=me/base:1 $(CONTROLLER) build ./cmd\n";
+    for (script, image) in [
+        (
+            "./bin/kind-v0.31.0 create cluster --image me/node:1",
+            "me/node:1",
+        ),
+        (
+            "/usr/local/bin/kind-0.31 create cluster --image me/node:1",
+            "me/node:1",
+        ),
+        (
+            "bin/kind_v0.31.0 create cluster --image me/node:1",
+            "me/node:1",
+        ),
+        (
+            "./kind-linux-amd64 create cluster --image me/node:1",
+            "me/node:1",
+        ),
+        (
+            "\"$B/kind-$V\" create cluster --image me/node:1",
+            "me/node:1",
+        ),
+        ("make kind KIND_VERSION=v0.31.0", "me/node:1"),
+        ("make kind", "me/node:1"),
+        ("bin/docker-compose-2.1.0 -f c.yml pull", "me/c:1"),
+    ] {
+        let files = [
+            ("Makefile", makefile),
+            ("c.yml", "services: {c: {image: me/c:1}}"),
+        ];
+        let seen = effects_in(&files, script);
+        assert!(
+            seen.iter()
+                .any(|line| line.starts_with(&format!("pull {image}"))),
+            "{script}: {seen:?}"
+        );
+    }
+    for script in [
+        "./bin/kind-of create cluster --image me/node:1",
+        "./bin/docker-$X pull me/node:1",
+        "./bin/kinder-1.0 create cluster --image me/node:1",
+    ] {
+        assert_eq!(pulls(script), [""; 0], "{script}");
+    }
+}
+
+#[test]
 fn what_only_says_something_pulls_nothing() {
     let files = [
         ("docker-bake.hcl", "target \"web\" {}\n"),

@@ -1,6 +1,6 @@
 //! The shell's own language.
 
-use super::{effects_in, pulls};
+use super::{effects, effects_in, pulls};
 
 #[test]
 fn associative_arrays_give_what_stands_under_a_key() {
@@ -250,6 +250,36 @@ fn an_array_that_may_be_empty_stands_for_options() {
         let all = effects_in(&files, &script);
         assert_eq!(all, ["pull debian:12", "provide q"], "{script}");
     }
+}
+
+#[test]
+fn a_loop_has_the_words_that_an_array_has_on_some_paths() {
+    let loops = "for t in \"${T[@]}\"; do docker pull a:$t; done";
+    for (before, expected) in [
+        ("T=(b); if $X; then T+=(c); fi", "b ?c"),
+        ("T=(b); if $X; then T+=(c d); fi; T+=(e)", "b ?c ?d e"),
+        ("T=(); [ $X ] && T+=(c); [ $Y ] && T+=(d)", "?c ?d"),
+        ("if $X; then T=(b c); else T=(b d e); fi", "b ?c ?d ?e"),
+        ("case $X in a) T=(b) ;; *) T=(b c) ;; esac", "b ?c"),
+        ("T=(b); if $X; then T+=(c); fi; T=(d)", "d"),
+        (
+            "T=(b); if $X; then T+=(c); fi; S=(\"${T[@]}\" d); T=(\"${S[@]}\")",
+            "b ?c d",
+        ),
+    ] {
+        let given = "[if for t in \"${T[@]}\"]";
+        let expected: Vec<String> = expected
+            .split(' ')
+            .map(|tag| match tag.strip_prefix('?') {
+                Some(tag) => format!("pull a:{tag} always {given}"),
+                None => format!("pull a:{tag} always"),
+            })
+            .collect();
+        assert_eq!(effects(&format!("{before}\n{loops}")), expected, "{before}");
+    }
+    // How many there are is not known.
+    let script = format!("if $X; then T[$Y]=b; else T=(c); fi\n{loops}");
+    assert!(effects(&script).iter().any(|line| line.contains('$')));
 }
 
 #[test]

@@ -335,6 +335,159 @@ fn a_task_in_another_language_is_unknown_when_it_speaks_of_containers() {
 }
 
 #[test]
+fn tasks_that_stand_in_tables_are_followed() {
+    let files = [
+        (
+            "mise.toml",
+            "[tasks.db]\nrun = \"docker run db:1\"\n[tasks.install]\nrun = \"docker run db:2\"\n",
+        ),
+        (".mise/tasks/up", "#!/usr/bin/env bash\ndocker run db:3\n"),
+        ("composer.json", "{\"scripts\": {\"db\": \"docker run\"}}"),
+        ("deno.json", "{\"tasks\": {\"db\": \"docker run db:1\"}}"),
+        (
+            "Makefile.toml",
+            "[tasks.default]\nscript = \"docker run db:1\"\n",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.poe.tasks]\ndb = \"docker run db:1\"\n[tool.hatch.envs.e.scripts]\ndb = \"docker run db:1\"\n",
+        ),
+        ("Pipfile", "[scripts]\ndb = \"docker run db:1\"\n"),
+    ];
+    for (script, expected) in [
+        ("mise run db", "pull db:1"),
+        ("mise db", "pull db:1"),
+        ("mise r up", "pull db:3"),
+        ("mise tasks run up", "pull db:3"),
+        ("mise run lint ::: db", "pull db:1"),
+        ("mise exec -- docker run db:4", "pull db:4"),
+        ("composer run db db:1", "pull db:1"),
+        ("composer db -- db:1", "pull db:1"),
+        ("deno task db", "pull db:1"),
+        ("cargo make", "pull db:1"),
+        ("cargo make -p x default", "pull db:1"),
+        ("makers", "pull db:1"),
+        ("poetry run poe db", "pull db:1"),
+        ("hatch run e:db", "pull db:1"),
+        ("hatch -e e run db", "pull db:1"),
+        ("pipenv run db", "pull db:1"),
+        ("pipenv run docker run db:5", "pull db:5"),
+        (
+            "mise run $X",
+            "opaque mise run $X: which task `$X` means is known only when the build runs",
+        ),
+    ] {
+        assert_eq!(effects_in(&files, script), [expected], "{script}");
+    }
+    for script in [
+        "mise install",
+        "mise up",
+        "composer install",
+        "deno run x",
+        "cargo build",
+        "hatch run db",
+        "mise run none",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    assert_eq!(effects("composer db; mise run db; poe db"), [""; 0]);
+}
+
+#[test]
+fn node_runs_scripts_of_the_package() {
+    let files = [
+        (
+            "package.json",
+            r#"{"scripts": {"db": "docker run", "predb": "docker pull no"}}"#,
+        ),
+        ("server.js", ""),
+    ];
+    for script in [
+        "node --run db -- db:1",
+        "node --env-file=.env --run=db -- db:1",
+    ] {
+        assert_eq!(effects_in(&files, script), ["pull db:1"], "{script}");
+    }
+    for script in [
+        "node --run none",
+        "node server.js --runtime x",
+        "node --run",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+#[test]
+fn tasks_of_rake_and_sessions_of_nox_are_unknown_when_they_speak_of_containers() {
+    let rakefile = "task default: :spec\nnamespace :docker do\n  desc 'image'\n  task :build, [:tag] => [:clean] do\n    sh 'docker', 'build', '.'\n  end\n  # docker\n  task :clean do\n    rm_rf 'x'\n  end\nend\ntask :release => [:clean, 'docker:build']\ntask :twice do\n  Rake::Task['release'].invoke\nend\nRSpec::Core::RakeTask.new(:spec)\n";
+    let files = [
+        ("Rakefile", rakefile),
+        (
+            "noxfile.py",
+            "import nox\n@nox.session\ndef db(s):\n    s.run('docker', 'run', 'x')\n@nox.session\ndef lint(s):\n    s.run('ruff')\n",
+        ),
+    ];
+    let rake =
+        "opaque rake: its tasks are written in Ruby, which is not read, and they mention docker";
+    for script in [
+        "bundle exec rake docker:build",
+        "rake docker:build[1] X=y",
+        "rake release",
+        "rake twice",
+        "rake docker:push",
+    ] {
+        assert_eq!(effects_in(&files, script), ["provide ?", rake], "{script}");
+    }
+    for script in [
+        "rake",
+        "rake docker:clean",
+        "rake spec db:migrate",
+        "rake -T",
+        "nox -s lint",
+        "nox -l",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    let nox = "opaque nox: its sessions are written in Python, which is not read, and they mention docker";
+    for script in ["nox -s db-3.13", "nox -s lint db", "nox"] {
+        assert_eq!(effects_in(&files, script), [nox], "{script}");
+    }
+}
+
+#[test]
+fn tasks_of_sbts_that_make_images_are_unknown() {
+    let files = [
+        ("build.sbt", ""),
+        (
+            "project/plugins.sbt",
+            "addSbtPlugin(\"se.marcuslonnberg\" % \"sbt-docker\" % \"1\")\n",
+        ),
+    ];
+    let expected = [
+        "provide ?",
+        "opaque sbt: a plugin of the build pulls what the build file says, which is not read",
+    ];
+    for script in [
+        "sbt app/Docker/publishLocal",
+        "sbt -Dx=y clean docker:publishLocal",
+        "sbt 'project web; Docker / publish'",
+        "sbt '++2.13.1 +docker:publish'",
+        "sbt core/jibDockerBuild",
+        "sbt clean docker",
+    ] {
+        assert_eq!(effects_in(&files, script), expected, "{script}");
+    }
+    for script in [
+        "sbt Docker/stage",
+        "sbt 'project docker' compile",
+        "sbt publishLocal",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+    assert_eq!(effects("sbt docker"), [""; 0]);
+}
+
+#[test]
 fn make_in_a_folder_that_is_not_known_is_said_where_a_makefile_of_it_may_pull() {
     let files = [
         ("apps/web/Makefile", "up:\n\tdocker run alpine\n"),

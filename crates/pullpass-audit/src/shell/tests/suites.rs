@@ -140,6 +140,17 @@ fn go_tests_start_containers_in_packages_that_come_to_the_library() {
         ("ginkgo run -p --procs 4 ./web ./store", true),
         ("ginkgo ./web/... -- ./store", false),
         ("GOFLAGS=-tags=integration go test ./it", true),
+        ("GOFLAGS=-tags=other go test ./it", false),
+        (
+            "GOFLAGS='-mod=vendor -tags=x,integration' go test ./it",
+            true,
+        ),
+        ("GOFLAGS=-tags=integration go test -tags other ./it", false),
+        ("GOFLAGS=-tags=$T go test ./it", true),
+        (
+            "export GOFLAGS=\"$GOFLAGS -tags=other\"; go test ./it",
+            false,
+        ),
     ] {
         let seen = effects_in(&files, command);
         assert_eq!(!seen.is_empty(), starts, "{command}: {seen:?}");
@@ -429,6 +440,40 @@ fn commands_of_sbts_may_stand_in_quotes() {
     ] {
         let seen = effects_in(&files, script);
         assert_eq!(!seen.is_empty(), starts, "{script}: {seen:?}");
+    }
+}
+
+#[test]
+fn gradles_blocks_declare_tasks_and_suites_of_tests() {
+    const DEPENDENCY: &str =
+        "dependencies {\n  testImplementation(\"org.testcontainers:x:1\")\n}\n";
+    for (block, starts) in [
+        ("tasks {\n  register<Test>(\"it\") {\n  }\n}", true),
+        ("tasks {\n  create(\"it\", Test::class) {\n  }\n}", true),
+        (
+            "tasks {\n  val it by registering(Test::class) {\n  }\n}",
+            true,
+        ),
+        (
+            "testing { suites {\n  register<JvmTestSuite>(\"it\") {\n  }\n} }",
+            true,
+        ),
+        (
+            "testing { suites { register<JvmTestSuite>(\"it\") } }",
+            true,
+        ),
+        (
+            "testing { suites {\n  val it by registering(JvmTestSuite::class)\n} }",
+            true,
+        ),
+        ("testing { suites {\n  it(JvmTestSuite) {\n  }\n} }", true),
+        ("tasks {\n  register<Copy>(\"it\") {\n  }\n}", false),
+        ("tasks {\n  register<Test>(\"other\") {\n  }\n}", false),
+        ("// registers<Test>(\"it\")", false),
+    ] {
+        let build = format!("{DEPENDENCY}{block}\n");
+        let seen = effects_in(&[("build.gradle.kts", &build)], "./gradlew it");
+        assert_eq!(!seen.is_empty(), starts, "{block}: {seen:?}");
     }
 }
 
