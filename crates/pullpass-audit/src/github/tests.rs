@@ -339,6 +339,16 @@ fn an_input_that_is_a_condition_is_that_condition() {
 }
 
 #[test]
+fn an_image_out_of_an_artifact_is_there() {
+    for action in ["container", "docker"] {
+        let steps = format!(
+            "steps:\n  - uses: ishworkh/{action}-image-artifact-download@v2\n    with: {{image: 'app:1'}}\n  - run: docker run app:1\n"
+        );
+        assert_eq!(job(&steps), ["provide app:1", "run app:1 client"]);
+    }
+}
+
+#[test]
 fn an_empty_default_is_no_tag() {
     let text = "on: {workflow_dispatch: {inputs: {tag: {default: ''}, suffix: {default: ''}}}}\njobs:\n  j:\n    container: a:${{ inputs.tag }}\n    steps:\n      - run: docker pull b:${{ github.event.inputs.tag }}\n      - run: docker pull c:1${{ inputs.suffix }}\n";
     let expected = [

@@ -463,6 +463,16 @@ fn shells_of_windows_run_what_they_are_given() {
 
 /// <https://circleci.com/docs/rerun-failed-tests/>
 #[test]
+fn pack_pulls_nothing_where_it_is_told_so() {
+    for policy in ["--pull-policy never", "--pull-policy=never"] {
+        let script = format!("pack build app --builder me/b:1 {policy}; docker run app");
+        assert_eq!(effects(&script), ["provide app", "pull app"], "{policy}");
+    }
+    let seen = effects("pack build app --builder me/b:1 --pull-policy if-not-present");
+    assert_eq!(seen[0], "pull me/b:1 always");
+}
+
+#[test]
 fn circlecis_tests_run_runs_its_command() {
     let files = [("compose.yml", "services: {app: {image: acme/app:1}}\n")];
     for command in [
