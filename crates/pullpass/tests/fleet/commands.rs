@@ -492,3 +492,66 @@ fn the_same_failure_of_many_projects_is_told_once() {
         "{said}"
     );
 }
+
+/// What a program reads has an end, whatever happened.
+#[test]
+fn a_report_for_programs_ends_with_a_summary_whatever_ended_the_command() {
+    let fleet = fleet(SERVICE_ID);
+    rewrite(&fleet, "organization = \"acme\"", "organisation = \"acme\"");
+    for arguments in [
+        &["plan"][..],
+        &["verify"],
+        &["doctor"],
+        &["apply", "--yes"],
+        &["rotate", "--yes"],
+        &["revoke", "p1", "--yes"],
+    ] {
+        let (code, said) = fleet.run(&[arguments, &["--format", "json"]].concat());
+        assert_eq!(code, Some(2), "{arguments:?}: {said}");
+        let lines = json_lines(&said);
+        assert_eq!(lines.len(), 1, "{said}");
+        assert_eq!(lines[0]["schema"], "pullpass.summary/1");
+        assert_eq!(lines[0]["calls"]["hub"], 0);
+        let error = lines[0]["error"].as_str().unwrap();
+        assert!(error.contains("organisation"), "{said}");
+    }
+}
+
+#[test]
+fn what_may_be_a_password_is_not_repeated() {
+    let fleet = fleet(SERVICE_ID);
+    for arguments in [
+        &["onboard", "p1", "--password", "not-a-real-password"][..],
+        &["onboard", "p1", "--password=not-a-real-password"],
+    ] {
+        let (code, said) = fleet.run(arguments);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(!said.contains("not-a-real"), "{said}");
+        assert!(said.contains("password"), "{said}");
+    }
+}
+
+/// What a file gave has the end of its line still.
+#[test]
+fn a_token_that_ends_in_a_newline_is_the_token() {
+    let fleet = fleet("identity = \"organization-token\"\ntargets = [\"circleci\"]\n");
+    let is_token = |(name, _): &&(String, String)| name == "CIRCLECI_TOKEN";
+    let token = &fleet.environment.iter().find(is_token).unwrap().1;
+    let mut plan = fleet.command(&["plan"]);
+    let output = plan.env("CIRCLECI_TOKEN", format!("{token}\n")).output();
+    assert_eq!(output.unwrap().status.code(), Some(0));
+}
+
+/// The address that was lacking is given, and is what there is to type.
+#[test]
+fn an_address_that_is_given_later_is_told() {
+    let fleet = fleet(SERVICE_ID);
+    let address = "email = \"ci+{docker_id}@acme.example\"\n";
+    rewrite(&fleet, address, "");
+    let onboard = ["onboard", "p1", "--no-wait", "--no-browser"];
+    let (_, said) = fleet.run(&onboard);
+    assert!(said.contains("one of yours"), "{said}");
+    rewrite(&fleet, "[store]\n", &format!("{address}[store]\n"));
+    let (_, said) = fleet.run(&onboard);
+    assert!(said.contains("ci+acmep1@acme.example"), "{said}");
+}
