@@ -32,6 +32,10 @@ use pullpass_fleet::store::{Account, Receipt, Record, Store, Update, Written};
 use secrecy::SecretString;
 
 /// Any of the stores.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a run has one of each, in a map of its own"
+)]
 pub enum AnyStore {
     /// An encrypted file.
     File(FileStore),
