@@ -172,6 +172,11 @@ impl<'t> Context<'t> {
         self.take(&self.budget, 1)
     }
 
+    /// The CI file that is being lowered.
+    pub(crate) fn current(&self) -> RepoPath {
+        self.current.borrow().clone()
+    }
+
     /// Does what the steps of a job ask for, with a share of the work that the CI file may cause: a quarter of what is
     /// left of it. So there is some left for the jobs after it, and always for their images.
     pub(crate) fn share<T>(&self, job: &str, act: impl FnOnce() -> T) -> T {

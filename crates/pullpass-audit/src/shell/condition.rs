@@ -16,6 +16,11 @@ const TESTS: [&str; 17] = [
     "false", ":", "cmp", "diff", "pgrep", "expr",
 ];
 
+/// Programs that make the files that they are told of.
+const MAKERS: [&str; 10] = [
+    "cp", "mv", "ln", "tee", "curl", "wget", "envsubst", "git", "install", "unzip",
+];
+
 impl Shell {
     pub(super) fn guard_of_list(&self, run: &JobRun<'_>, list: &List) -> Guard {
         match list.items.as_slice() {
@@ -111,7 +116,7 @@ impl Shell {
         }
         Done {
             flow: super::Flow::Next,
-            ok: evaluate(run, args, false),
+            ok: self.evaluate(run, args, false),
         }
     }
 
@@ -130,7 +135,7 @@ impl Shell {
         self.asks = outer;
         Done {
             flow: super::Flow::Next,
-            ok: evaluate(run, &args, true),
+            ok: self.evaluate(run, &args, true),
         }
     }
 }
@@ -276,74 +281,104 @@ fn asked_to_be_there<'t>(question: &[&'t str]) -> Option<(&'t str, bool)> {
     super::redirect::is_name(name).then_some((name, there))
 }
 
-/// The value of a test, when it can be known.
-fn evaluate(run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
-    if let Some(at) = position(args, &["||", "-o"]) {
-        let (left, right) = (args.get(..at)?, args.get(at + 1..)?);
-        return match (
-            evaluate(run, left, patterns),
-            evaluate_deeper(run, right, patterns),
-        ) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), Some(false)) => Some(false),
-            _ => None,
-        };
-    }
-    if let Some(at) = position(args, &["&&", "-a"]) {
-        let (left, right) = (args.get(..at)?, args.get(at + 1..)?);
-        return match (
-            evaluate(run, left, patterns),
-            evaluate_deeper(run, right, patterns),
-        ) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (Some(true), Some(true)) => Some(true),
-            _ => None,
-        };
-    }
-    match args {
-        [] => Some(false),
-        [not, rest @ ..] if not.as_str() == "!" && !rest.is_empty() => {
-            evaluate_deeper(run, rest, patterns).map(|value| !value)
+impl Shell {
+    /// The value of a test, when it can be known.
+    fn evaluate(&self, run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
+        if let Some(at) = position(args, &["||", "-o"]) {
+            let (left, right) = (args.get(..at)?, args.get(at + 1..)?);
+            return match (
+                self.evaluate(run, left, patterns),
+                self.evaluate_deeper(run, right, patterns),
+            ) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                _ => None,
+            };
         }
-        [open, rest @ .., close] if open.as_str() == "(" && close.as_str() == ")" => {
-            evaluate_deeper(run, rest, patterns)
+        if let Some(at) = position(args, &["&&", "-a"]) {
+            let (left, right) = (args.get(..at)?, args.get(at + 1..)?);
+            return match (
+                self.evaluate(run, left, patterns),
+                self.evaluate_deeper(run, right, patterns),
+            ) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            };
         }
-        [word] => emptiness(&word.text).map(|empty| !empty),
-        [op, word] => match op.as_str() {
-            "-n" => emptiness(&word.text).map(|empty| !empty),
-            "-z" => emptiness(&word.text),
-            // What is set in one branch only may be unset, and its own hole stands for that.
-            "-v" => {
-                let shown = run.show(run.env.get(word.as_str())?);
-                let name = shown.strip_prefix('$').unwrap_or("");
-                let name = name.split(" (").next().unwrap_or(name);
-                (name != word.as_str()).then_some(true)
+        match args {
+            [] => Some(false),
+            [not, rest @ ..] if not.as_str() == "!" && !rest.is_empty() => self
+                .evaluate_deeper(run, rest, patterns)
+                .map(|value| !value),
+            [open, rest @ .., close] if open.as_str() == "(" && close.as_str() == ")" => {
+                self.evaluate_deeper(run, rest, patterns)
             }
-            // What is in the repository is there; what is not may be made by the build.
-            "-f" | "-e" | "-r" | "-s" | "-d" => {
-                let path = run.resolve(&word.text)?;
-                let (is_file, is_folder) = found(run, &path);
-                match op.as_str() {
-                    // Nobody makes these but the one who writes them.
-                    _ if !is_file && !is_folder => {
-                        let name = path.name();
-                        let is_compose = name.ends_with(".yml") || name.ends_with(".yaml");
-                        let is_one = name == "Dockerfile"
-                            || is_compose
-                                && (name.starts_with("docker-compose")
-                                    || name.starts_with("compose."));
-                        (is_one && run.made(&word.text).0.is_empty()).then_some(false)
-                    }
-                    "-d" => Some(is_folder),
-                    "-f" => Some(is_file),
-                    "-e" => Some(true),
-                    _ => is_file.then_some(true),
+            [word] => emptiness(&word.text).map(|empty| !empty),
+            [op, word] => match op.as_str() {
+                "-n" => emptiness(&word.text).map(|empty| !empty),
+                "-z" => emptiness(&word.text),
+                // What is set in one branch only may be unset, and its own hole stands for that.
+                "-v" => {
+                    let shown = run.show(run.env.get(word.as_str())?);
+                    let name = shown.strip_prefix('$').unwrap_or("");
+                    let name = name.split(" (").next().unwrap_or(name);
+                    (name != word.as_str()).then_some(true)
                 }
-            }
+                // What is in the repository is there; what is not may be made by the build.
+                "-f" | "-e" | "-r" | "-s" | "-d" => {
+                    let path = run.resolve(&word.text)?;
+                    let (is_file, is_folder) = found(run, &path);
+                    match op.as_str() {
+                        _ if !is_file && !is_folder => self
+                            .is_surely_absent(run, &word.text, &path)
+                            .then_some(false),
+                        "-d" => Some(is_folder),
+                        "-f" => Some(is_file),
+                        "-e" => Some(true),
+                        _ => is_file.then_some(true),
+                    }
+                }
+                _ => None,
+            },
+            [left, op, right] => compare(&left.text, op.as_str(), right, patterns),
             _ => None,
-        },
-        [left, op, right] => compare(&left.text, op.as_str(), right, patterns),
-        _ => None,
+        }
+    }
+
+    /// Arguments are finite and every step takes one away, but a hostile line has a million of them.
+    fn evaluate_deeper(&self, run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
+        if args.len() > 64 {
+            return None;
+        }
+        self.evaluate(run, args, patterns)
+    }
+
+    /// Whether a file that the repository does not have is not made by the job either: nobody makes a Compose file or a
+    /// Dockerfile but the one who writes it, and neither this script nor the CI file has a word of that.
+    fn is_surely_absent(&self, run: &JobRun<'_>, written: &Text, path: &RepoPath) -> bool {
+        let name = path.name();
+        let is_compose = name.starts_with("docker-compose") || name.starts_with("compose.");
+        let is_yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+        let is_one = name == "Dockerfile" || is_compose && is_yaml;
+        if !is_one || !run.made(written).0.is_empty() {
+            return false;
+        }
+        let makes = |line: &str| {
+            line.contains(name)
+                && ([">", "-o", "-O"].iter().any(|sign| line.contains(sign))
+                    || line.split_whitespace().any(|word| MAKERS.contains(&word)))
+        };
+        let file = run.cx.current();
+        let ci = run.cx.sources.load(&file).ok();
+        let texts = [
+            Some(&*self.text.text),
+            ci.as_ref().map(|source| &*source.text),
+        ];
+        !texts
+            .into_iter()
+            .flatten()
+            .any(|text| text.lines().any(makes))
     }
 }
 
@@ -358,14 +393,6 @@ fn found(run: &JobRun<'_>, path: &RepoPath) -> (bool, bool) {
         names.any(|name| name == path.name())
     };
     (is(""), is("/"))
-}
-
-/// Arguments are finite and every step takes one away, but a hostile line has a million of them.
-fn evaluate_deeper(run: &JobRun<'_>, args: &[Arg], patterns: bool) -> Option<bool> {
-    if args.len() > 64 {
-        return None;
-    }
-    evaluate(run, args, patterns)
 }
 
 fn position(args: &[Arg], words: &[&str]) -> Option<usize> {

@@ -346,4 +346,13 @@ fn a_compose_file_that_is_not_there_is_not_tested_with() {
         "services: {sut: {image: 'alpine:2'}}\n",
     );
     assert_eq!(pulled_with(&[own, compose], &steps), ["alpine:2 anonymous"]);
+    // One that the job may make may be there.
+    for maker in [
+        "cp a.yml docker-compose.test.yml",
+        "cat a b > docker-compose.test.yml",
+        "curl -fsSo docker-compose.test.yml https://example.com/x",
+    ] {
+        let steps = format!("- run: {maker}\n{steps}");
+        assert!(pulled_with(&[own], &steps).len() > 1, "{maker}");
+    }
 }
