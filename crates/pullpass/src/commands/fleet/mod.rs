@@ -186,8 +186,9 @@ impl Fleetwide {
 
     fn tell_left(&self, left: usize) {
         if left > 0 {
+            let (many, are) = if left == 1 { ("", "is") } else { ("s", "are") };
             self.teller.aside(&format!(
-                "{left} renewals that are due are left to later runs, since one changes {} projects at most, those with the oldest tokens first: `max_change` in `[limits]`, or --allow-large",
+                "{left} renewal{many} that {are} due {are} left to later runs, since one changes {} projects at most, those with the oldest tokens first: `max_change` in `[limits]`, or --allow-large",
                 share::most(&self.fleet)
             ));
         }

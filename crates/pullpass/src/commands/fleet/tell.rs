@@ -270,15 +270,11 @@ impl Teller {
     /// How it ended, where not projects were looked at but what is needed to begin: their numbers are 0.
     pub(super) fn checked(&self, in_order: usize, lacking: usize, calls_made: Calls) -> Result<()> {
         if self.format == Format::Json {
-            let line = json!({
-                "schema": "pullpass.summary/1",
-                "projects": 0,
-                "converged": 0,
-                "pending": 0,
-                "failed": 0,
-                "checks": {"in_order": in_order, "lacking": lacking},
-                "calls": calls(calls_made),
+            let mut line = summary_line(&Summary {
+                calls: calls_made,
+                ..Summary::default()
             });
+            line["checks"] = json!({"in_order": in_order, "lacking": lacking});
             self.print(&format!("{line}\n"));
             return self.written();
         }
@@ -299,15 +295,8 @@ impl Teller {
 
     /// For programs: that it ended before there was anything to sum up, and why.
     pub(super) fn ended_early(&self, error: &Error) {
-        let line = json!({
-            "schema": "pullpass.summary/1",
-            "projects": 0,
-            "converged": 0,
-            "pending": 0,
-            "failed": 0,
-            "calls": calls(Calls::default()),
-            "error": error.to_string(),
-        });
+        let mut line = summary_line(&Summary::default());
+        line["error"] = json!(error.to_string());
         self.print(&format!("{line}\n"));
     }
 
@@ -315,14 +304,7 @@ impl Teller {
     pub(super) fn summary(&self, summary: &Summary) -> Result<()> {
         self.tell_left();
         if self.format == Format::Json {
-            let mut line = json!({
-                "schema": "pullpass.summary/1",
-                "projects": summary.projects,
-                "converged": summary.converged,
-                "pending": summary.pending,
-                "failed": summary.failed,
-                "calls": calls(summary.calls),
-            });
+            let mut line = summary_line(summary);
             for (name, number) in [
                 ("waiting", summary.waiting),
                 ("blocked", summary.blocked),
@@ -395,6 +377,18 @@ fn calls(calls: Calls) -> serde_json::Value {
         "circleci": calls.circleci,
         "github": calls.github,
         "store": calls.store,
+    })
+}
+
+/// The numbers that every report for programs ends with.
+fn summary_line(summary: &Summary) -> serde_json::Value {
+    json!({
+        "schema": "pullpass.summary/1",
+        "projects": summary.projects,
+        "converged": summary.converged,
+        "pending": summary.pending,
+        "failed": summary.failed,
+        "calls": calls(summary.calls),
     })
 }
 
