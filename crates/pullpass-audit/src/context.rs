@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::dockerfile::reader::{self, Dockerfile};
 use crate::memory::Memory;
-use crate::recipes::Readings;
+use crate::recipes::{Readings, Templates, Texts};
 use crate::reference::{self, Image};
 use crate::shell::other_languages;
 use crate::shell::suites::{Mentions, go, gradle};
@@ -113,6 +113,10 @@ pub struct Context<'t> {
     pub(crate) listed: RefCell<InFolder<String>>,
     /// What makefiles said to the calls of make before.
     pub(crate) makefiles: RefCell<Readings>,
+    /// Their texts, with the references in them told apart.
+    pub(crate) make_texts: RefCell<Templates>,
+    /// The same, line by line.
+    pub(crate) make_lines: RefCell<Texts>,
 }
 
 /// What the text of an image says, and the canonical form of the name that it is, with its holes.
@@ -151,6 +155,8 @@ impl<'t> Context<'t> {
             unfolded: RefCell::default(),
             listed: RefCell::default(),
             makefiles: RefCell::default(),
+            make_texts: RefCell::default(),
+            make_lines: RefCell::default(),
         }
     }
 

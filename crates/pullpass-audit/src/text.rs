@@ -265,6 +265,12 @@ impl From<EcoString> for Text {
     }
 }
 
+impl From<Text> for EcoString {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.as_str().replace(is_hole, "\u{25a1}"))

@@ -2,10 +2,13 @@
 //! runs, in make's order.
 
 mod expand;
+mod functions;
+mod lines;
 mod reader;
+mod template;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ecow::EcoString;
@@ -17,8 +20,12 @@ use crate::run::JobRun;
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Mapped, Text, is_hole, may_be};
 
-use expand::{Asked, Bounds, Scope, Variables, reference, stem};
-use reader::{Line, Makefile, Rule, TargetVariable, assigned};
+use expand::{Asked, Bounds, Layer, Scope, Variables};
+use functions::stem;
+pub(crate) use lines::Texts;
+use reader::{Makefile, Rule, TargetVariable, assigned};
+pub(crate) use template::Templates;
+use template::reference;
 
 /// The names that GNU make looks for, the first one first.
 const NAMES: [&str; 3] = ["GNUmakefile", "makefile", "Makefile"];
@@ -48,7 +55,7 @@ struct Reading {
     makefile: Makefile,
     index: Index,
     variables: Rc<Variables>,
-    overridden: Rc<BTreeSet<String>>,
+    overridden: Rc<HashSet<EcoString>>,
     made: RefCell<Vec<Made>>,
 }
 
@@ -229,7 +236,7 @@ impl Index {
         }
         for (at, variable) in makefile.target_variables.iter().enumerate() {
             if !variable.target.contains('%') {
-                let of = index.variables.entry(variable.target.as_str().into());
+                let of = index.variables.entry(variable.target.clone());
                 of.or_default().push(at);
             } else if index.pattern_variables.len() < MAX_PATTERNS {
                 index.pattern_variables.push(at);
@@ -319,9 +326,11 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         let is_name = |name: &str| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };
-        let from_outside = |name: &&String| makefile.exports_all || scope.is_in_environment(name);
-        let own = scope.variables().keys().filter(from_outside);
-        let names = makefile.exported.iter().chain(own).map(String::as_str);
+        let from_outside = |name: &&str| makefile.exports_all || scope.is_in_environment(name);
+        let own = scope.variables().keys().map(EcoString::as_str);
+        let mut own: Vec<&str> = own.filter(from_outside).collect();
+        own.sort_unstable();
+        let names = makefile.exported.iter().map(EcoString::as_str).chain(own);
         for name in names.chain(also.iter().copied()).take(1_000) {
             let hidden = makefile.not_exported.iter().any(|n| n == name);
             let set = scope.variables().contains_key(name) || also.contains(&name);
@@ -368,10 +377,10 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
                 return goal;
             }
         }
-        let mut targets = self.makefile.rules.iter().flat_map(|r| &r.targets);
+        let mut targets = self.makefile.rules.iter().flat_map(|r| r.targets.iter());
         targets
             .find(|t| !t.contains('%') && (!t.starts_with('.') || t.contains('/')))
-            .cloned()
+            .map(|target| target.as_str().into())
     }
 
     /// What is said of a target; `None` when nothing is.
@@ -451,7 +460,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
 
     fn add_needs(&self, plan: &mut Plan<'m>, rule: &Rule, stem: Option<&str>) {
         let mut own = Vec::new();
-        for need in &rule.needs {
+        for need in rule.needs.iter() {
             if plan.needs.len() + own.len() >= MAX_RECIPES || !self.scope.run.cx.spend() {
                 break;
             }
@@ -507,7 +516,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         let meant = self.meant(name, &plan);
         let name = meant.as_deref().unwrap_or(name);
         let (own, exported) = self.variables_of(name);
-        self.scope.inner.borrow_mut().push(own);
+        self.scope.inner.borrow_mut().push(Layer::Own(own));
         let open = self.open.len();
         for (index, (need, guards)) in plan.needs.iter().enumerate() {
             let own = plan.implicit.filter(|(_, before)| *before == index);
@@ -558,7 +567,10 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     fn meant(&self, name: &str, plan: &Plan<'_>) -> Option<String> {
         self.scope.printed_by(name)?;
         let mut patterns = plan.rules.iter().filter_map(|rule| rule.pattern.clone());
-        let shape = patterns.next_back().or_else(|| self.scope.shape(name))?;
+        let shape = match patterns.next_back() {
+            Some(pattern) => pattern,
+            None => self.scope.shape(name)?,
+        };
         let stem = self.scope.unknown_stem();
         shape
             .contains('%')
@@ -644,20 +656,14 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             if self.scope.given(name).is_some() || !self.scope.run.cx.spend() {
                 continue;
             }
-            let outer = || {
-                self.scope
-                    .inner
-                    .borrow()
-                    .iter()
-                    .rev()
-                    .find_map(|v| v.get(name).cloned())
-            };
+            let outer = || self.scope.inner(name);
             let old = own.get(name).cloned().or_else(outer);
             let old = old.or_else(|| self.scope.variables().get(name).cloned());
-            if let Some(new) = assigned(self.scope, old.as_ref(), assignment) {
+            if let Some(new) = assigned(self.scope, name, old.as_ref(), assignment) {
                 own.insert(name.clone(), new);
             }
-            let everywhere = self.makefile.exports_all || self.makefile.exported.contains(name);
+            let exported_by_name = self.makefile.exported.iter().any(|n| n == name);
+            let everywhere = self.makefile.exports_all || exported_by_name;
             if variable.exported || everywhere || self.scope.is_in_environment(name) {
                 exported.push(name.as_str());
             }
@@ -672,7 +678,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         under: &[Guard],
         env: Option<&Rc<[(String, Text)]>>,
     ) {
-        let mut lines: Vec<Line> = Vec::new();
+        let mut lines: Vec<(Mapped, &Rc<[Guard]>)> = Vec::new();
         // Each line is a shell of its own: what one changes in it, or leaves open, ends with the line.
         let together = self.makefile.one_shell || rule.lines.len() > MANY_LINES;
         for line in &rule.lines {
@@ -688,13 +694,10 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
                 }
                 match lines
                     .last_mut()
-                    .filter(|last| together && last.guards == line.guards)
+                    .filter(|(_, guards)| together && **guards == line.guards)
                 {
-                    Some(last) => super::join(&mut last.text, &text),
-                    None => lines.push(Line {
-                        text,
-                        guards: Rc::clone(&line.guards),
-                    }),
+                    Some((last, _)) => super::join(last, &text),
+                    None => lines.push((text, &line.guards)),
                 }
             }
         }
@@ -704,20 +707,20 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             format!("`make {}` makes `{target}` first", self.goal).into()
         };
         let holes = &self.scope.run.cx.holes;
-        lines.retain(|line| (self.matters)(holes, &line.text.text));
+        lines.retain(|(text, _)| (self.matters)(holes, &text.text));
         if lines.is_empty() {
             return;
         }
         let env = env.map_or_else(|| self.env(), Rc::clone);
-        for line in lines {
+        for (script, guards) in lines {
             if self.out.len() >= MAX_RECIPES {
                 return;
             }
             self.out.push(Recipe {
-                script: line.text,
+                script,
                 cwd: self.scope.cwd.clone(),
                 env: Rc::clone(&env),
-                guards: joined(under, &line.guards).into(),
+                guards: joined(under, guards).into(),
                 span: rule.span,
                 note: Rc::clone(&note),
             });
@@ -739,7 +742,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             let written = text.get(start..end).unwrap_or("");
             // Continuations inside a reference are make's, those outside are the shell's.
             let written = written.replace("\\\n", " ");
-            let mut value = self.scope.value(&written, 0);
+            let mut value = self.scope.value(&written);
             let leads = edits.iter().all(|e| e.1 <= start) && start == skipped;
             let glued = text
                 .get(end..)
@@ -749,7 +752,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
                 value.clear();
             }
             if leads || value.contains('\n') {
-                value = without_prefixes(&value);
+                value = without_prefixes(&value).into();
             }
             edits.push((start, end, Text::new(value)));
             at = end.max(start + 1);

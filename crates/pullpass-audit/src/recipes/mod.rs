@@ -10,7 +10,7 @@ mod nx;
 mod tables;
 mod task;
 
-pub(crate) use make::Readings;
+pub(crate) use make::{Readings, Templates, Texts};
 pub use tables::Tables;
 pub(crate) use tables::place as place_in_toml;
 

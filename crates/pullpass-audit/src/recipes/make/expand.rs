@@ -4,18 +4,21 @@
 //! What only the build run knows (`$(shell …)`, variables that nobody sets) becomes a hole.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use hashbrown::HashMap;
+use ecow::EcoString;
+use hashbrown::{HashMap, HashSet};
 
+use super::functions::{stem, substituted, words};
+use super::template::{Means, Parsed, Piece, Reference, Template, arguments};
 use crate::run::JobRun;
 use crate::shell::{self, engine, is_name, is_set_by_ci};
 use crate::source::{FileId, RepoPath, Span};
-use crate::text::{HoleKind, Text, is_hole};
+use crate::text::{HoleKind, Text, has_hole, is_hole};
 
 /// Bytes that one value may unfold to: `A=$(B)$(B)` doubles at each step.
-const MAX_VALUE: usize = 64 * 1024;
+pub(super) const MAX_VALUE: usize = 64 * 1024;
 
 /// References that one call of make may unfold; empty values cost work without growing.
 const FUEL: u32 = 200_000;
@@ -38,22 +41,52 @@ const MAX_NESTING: usize = 64;
 /// A variable as a makefile sets it.
 #[derive(Clone, Debug)]
 pub(super) struct Variable {
-    pub(super) value: String,
+    pub(super) value: EcoString,
     /// `=`: unfolded at each use, not where it is set.
     pub(super) recursive: bool,
 }
 
 /// Variables by name.
-pub(super) type Variables = BTreeMap<String, Variable>;
+pub(super) type Variables = HashMap<EcoString, Variable>;
+
+/// Variables that are set for a while only.
+pub(super) enum Layer {
+    /// Automatic variables, arguments of `call`: a few, and none of them unfolded.
+    Few(Vec<(EcoString, EcoString)>),
+    /// Variables of a target.
+    Own(Variables),
+}
+
+impl Layer {
+    fn get(&self, name: &str) -> Option<Variable> {
+        match self {
+            Self::Few(values) => {
+                let (_, value) = values.iter().find(|(own, _)| own == name)?;
+                Some(Variable {
+                    value: value.clone(),
+                    recursive: false,
+                })
+            }
+            Self::Own(variables) => variables.get(name).cloned(),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Few(values) => values.iter().any(|(own, _)| own == name),
+            Self::Own(variables) => variables.contains_key(name),
+        }
+    }
+}
 
 /// What makefiles and their recipes asked of what differs from call to call. A call of which the same would
 /// be asked and answered comes to the same.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     /// Variables of the environment, with the values that they had.
-    environment: BTreeMap<String, Option<Text>>,
+    environment: HashMap<EcoString, Option<Text>>,
     /// Variables of the command line.
-    given: BTreeMap<String, Option<Text>>,
+    given: HashMap<EcoString, Option<Text>>,
     /// All of these.
     all_given: Option<BTreeMap<String, Text>>,
     /// `$(MAKECMDGOALS)`.
@@ -65,7 +98,7 @@ pub(super) struct Asked {
 /// Values of variables that are unfolded at each use.
 #[derive(Default)]
 struct Unfolded {
-    values: HashMap<String, String>,
+    values: HashMap<EcoString, EcoString>,
     /// Bytes of these.
     size: usize,
 }
@@ -108,19 +141,19 @@ pub(super) struct Scope<'r, 'c> {
     /// What variables unfolded to since one was last set: rules name the same few.
     unfolded: RefCell<Unfolded>,
     /// Names set with `override`; stronger than the command line.
-    overridden: Rc<BTreeSet<String>>,
+    overridden: Rc<HashSet<EcoString>>,
     /// The targets of the command line, as it names them.
     goals: String,
     asked: RefCell<Asked>,
     /// Variables of targets, automatic variables, arguments of `call`; the last one is the strongest.
-    pub(super) inner: RefCell<Vec<Variables>>,
+    pub(super) inner: RefCell<Vec<Layer>>,
     /// Names that are being unfolded.
-    open: RefCell<Vec<String>>,
+    open: RefCell<Vec<EcoString>>,
     bounds: Bounds,
     /// What `$(eval …)` made and nobody has read yet.
-    pub(super) evaluated: RefCell<Vec<String>>,
+    pub(super) evaluated: RefCell<Vec<EcoString>>,
     /// The condition of an `$(if …)` is being unfolded, in which what nobody sets is empty.
-    asks: Cell<bool>,
+    pub(super) asks: Cell<bool>,
 }
 
 impl<'r, 'c> Scope<'r, 'c> {
@@ -171,16 +204,17 @@ impl<'r, 'c> Scope<'r, 'c> {
     pub(super) fn answers(&self, asked: &Asked) -> bool {
         let mut environment = asked.environment.iter();
         let mut given = asked.given.iter();
-        environment.all(|(name, value)| self.run.env.get(name) == value.as_ref())
-            && given.all(|(name, value)| self.given.get(name) == value.as_ref())
+        // What differs most often first: the environment is long, and mostly the same.
+        asked
+            .goals
+            .as_ref()
+            .is_none_or(|goals| *goals == self.goals)
             && asked
                 .all_given
                 .as_ref()
                 .is_none_or(|given| *given == self.given)
-            && asked
-                .goals
-                .as_ref()
-                .is_none_or(|goals| *goals == self.goals)
+            && given.all(|(name, value)| self.given.get(name.as_str()) == value.as_ref())
+            && environment.all(|(name, value)| self.run.env.get(name.as_str()) == value.as_ref())
             && asked
                 .podman
                 .is_none_or(|podman| podman == engine::signed_in_by_podman(self.run))
@@ -191,7 +225,7 @@ impl<'r, 'c> Scope<'r, 'c> {
         let value = self.given.get(name);
         let mut asked = self.asked.borrow_mut();
         if !asked.given.contains_key(name) {
-            asked.given.insert(name.to_owned(), value.cloned());
+            asked.given.insert(name.into(), value.cloned());
         }
         value
     }
@@ -214,7 +248,7 @@ impl<'r, 'c> Scope<'r, 'c> {
         asked: &Asked,
         bounds: &Bounds,
         variables: &Rc<Variables>,
-        overridden: &Rc<BTreeSet<String>>,
+        overridden: &Rc<HashSet<EcoString>>,
     ) -> bool {
         let same = self.answers(asked);
         if same {
@@ -238,14 +272,14 @@ impl<'r, 'c> Scope<'r, 'c> {
     }
 
     /// The names that are set with `override`.
-    pub(super) fn overridden(&self) -> &Rc<BTreeSet<String>> {
+    pub(super) fn overridden(&self) -> &Rc<HashSet<EcoString>> {
         &self.overridden
     }
 
     /// Notes a name that is set with `override`.
     pub(super) fn override_with(&mut self, name: &str) {
         self.unfolded.take();
-        Rc::make_mut(&mut self.overridden).insert(name.to_owned());
+        Rc::make_mut(&mut self.overridden).insert(name.into());
     }
 
     /// A variable of the environment that make runs in.
@@ -253,7 +287,7 @@ impl<'r, 'c> Scope<'r, 'c> {
         let value = self.run.env.get(name);
         let mut asked = self.asked.borrow_mut();
         if !asked.environment.contains_key(name) {
-            asked.environment.insert(name.to_owned(), value.cloned());
+            asked.environment.insert(name.into(), value.cloned());
         }
         value
     }
@@ -275,7 +309,7 @@ impl<'r, 'c> Scope<'r, 'c> {
     }
 
     /// What a command prints on one line, where the repository's files alone say it.
-    fn printed(&self, command: &str) -> Option<String> {
+    pub(super) fn printed(&self, command: &str) -> Option<String> {
         if let Some(known) = self.listed.borrow().get(command) {
             return known.clone();
         }
@@ -303,10 +337,10 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// How names look that are changed from ones that are not known: `%/.done` of
     /// `$(patsubst %/Dockerfile,%/.done,$(shell …))`.
-    pub(super) fn shape(&self, name: &str) -> Option<String> {
+    pub(super) fn shape(&self, name: &str) -> Option<EcoString> {
         let written = self.printed_by(name)?;
         let to = match written.split_once("patsubst ") {
-            Some((_, rest)) => (*arguments(rest).get(1)?).to_owned(),
+            Some((_, rest)) => rest.get(arguments(rest).get(1)?.clone())?.to_owned(),
             None => {
                 let inside = |text: &'_ str| {
                     Some(
@@ -339,7 +373,7 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// What is a flag or nothing: the shell reads it by its name as such. It may begin with the blank that
     /// parts it from the word before.
-    fn flags(&self, written: &str, apart: bool) -> String {
+    pub(super) fn flags(&self, written: &str, apart: bool) -> EcoString {
         // The name of an image is none of a flag.
         let names_image = written.to_ascii_lowercase().contains("image");
         let written = match names_image || written.len() > 400 {
@@ -347,16 +381,21 @@ impl<'r, 'c> Scope<'r, 'c> {
             false => written,
         };
         let hole = self.output(&format!("{written} (flags)"));
-        format!("{}{}", if apart { " " } else { "" }, hole.as_str())
+        let mut out = EcoString::from(if apart { " " } else { "" });
+        out.push_str(hole.as_str());
+        out
     }
 
-    fn output(&self, written: &str) -> Text {
-        let written: String = written.chars().take(500).collect();
-        self.run.cx.holes.of(&written, HoleKind::Output)
+    pub(super) fn output(&self, written: &str) -> Text {
+        let end = written.char_indices().nth(500);
+        let written = end
+            .and_then(|(end, _)| written.get(..end))
+            .unwrap_or(written);
+        self.run.cx.holes.of(written, HoleKind::Output)
     }
 
     /// Takes the work of making `bytes` of text.
-    fn work(&self, bytes: usize) -> bool {
+    pub(super) fn work(&self, bytes: usize) -> bool {
         let left = self.bounds.work.get().checked_sub(bytes);
         self.bounds.work.set(left.unwrap_or(0));
         left.is_some()
@@ -365,20 +404,23 @@ impl<'r, 'c> Scope<'r, 'c> {
     /// Adds a file to `MAKEFILE_LIST`, by the name that it is included by.
     pub(super) fn note_file(&mut self, name: &str) {
         let variables = self.variables_mut();
-        let list = variables.entry("MAKEFILE_LIST".to_owned());
+        let list = variables.entry("MAKEFILE_LIST".into());
         let list = list.or_insert_with(|| Variable {
-            value: String::new(),
+            value: EcoString::new(),
             recursive: false,
         });
         if list.value.len() < MAX_VALUE {
-            list.value = format!("{} {name}", list.value).trim_start().to_owned();
+            if !list.value.is_empty() {
+                list.value.push(' ');
+            }
+            list.value.push_str(name);
         }
     }
 
     /// Whether a name has a value, be it an unknown one.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.given(name).is_some()
-            || self.inner.borrow().iter().any(|v| v.contains_key(name))
+            || self.inner.borrow().iter().any(|v| v.has(name))
             || self.variables.contains_key(name)
             || matches!(name, "CI" | "MAKECMDGOALS")
             || self.environment(name).is_some()
@@ -386,7 +428,10 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// A value without the variables in it that nothing in the repository sets, and no CI by itself: for
     /// make these are empty.
-    pub(super) fn without_unset(&self, value: &str) -> String {
+    pub(super) fn without_unset(&self, value: EcoString) -> EcoString {
+        if !has_hole(&value) {
+            return value;
+        }
         let unset = |c: char| {
             let hole = self.run.cx.holes.get(c);
             hole.filter(|hole| hole.kind == HoleKind::Variable)
@@ -399,52 +444,76 @@ impl<'r, 'c> Scope<'r, 'c> {
     }
 
     /// A text with every reference in it unfolded.
-    pub(super) fn expand(&self, text: &str) -> String {
-        self.unfold(text, 0)
+    pub(super) fn expand(&self, text: &str) -> EcoString {
+        if !text.contains('$') {
+            return text.into();
+        }
+        self.unfold(&self.template(text), 0)
     }
 
-    fn unfold(&self, text: &str, depth: usize) -> String {
-        if !text.contains('$') {
-            return text.to_owned();
+    /// What one reference (`$(NAME)`, `$@`, `$$`) stands for.
+    pub(super) fn value(&self, written: &str) -> EcoString {
+        let template = self.template(written);
+        match template.parsed() {
+            Parsed::Pieces(pieces) => match &**pieces {
+                [Piece::Reference(reference)] => self.stands_for(&template, reference, 0),
+                _ => self.unfold(&template, 0),
+            },
+            Parsed::Plain(plain) => plain.clone(),
         }
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find('$') {
-            let (before, from) = rest.split_at(at);
-            push(&mut out, before);
-            let end = reference(from);
-            let (written, after) = from.split_at(end.min(from.len()));
-            push(&mut out, &self.value(written, depth));
-            rest = after;
-        }
-        push(&mut out, rest);
+    }
+
+    fn template(&self, text: &str) -> Rc<Template> {
+        self.run.cx.make_texts.borrow_mut().get(text)
+    }
+
+    /// Whether references still lead anywhere.
+    pub(super) fn goes_on(&self) -> bool {
+        self.bounds.fuel.get() > 0
+    }
+
+    pub(super) fn unfold(&self, template: &Template, depth: usize) -> EcoString {
+        let pieces = match template.parsed() {
+            Parsed::Plain(plain) => return plain.clone(),
+            Parsed::Pieces(pieces) => pieces,
+        };
+        let out = if let [Piece::Reference(reference)] = &**pieces {
+            let value = self.stands_for(template, reference, depth);
+            if value.len() <= MAX_VALUE {
+                value
+            } else {
+                EcoString::new()
+            }
+        } else {
+            let mut out = EcoString::new();
+            for piece in pieces {
+                match piece {
+                    Piece::Text(range) => push(&mut out, template.of_whole(range)),
+                    Piece::Reference(reference) => {
+                        push(&mut out, &self.stands_for(template, reference, depth));
+                    }
+                }
+            }
+            out
+        };
         if !self.work(out.len()) {
-            return self.output(text).as_str().to_owned();
+            return self.output(template.text()).into();
         }
         out
     }
 
-    /// What one reference (`$(NAME)`, `$@`, `$$`) stands for.
-    pub(super) fn value(&self, written: &str, depth: usize) -> String {
+    fn stands_for(&self, template: &Template, reference: &Reference, depth: usize) -> EcoString {
+        let written = || template.of_whole(&reference.written);
         let fuel = self.bounds.fuel.get();
         if fuel == 0 || depth > MAX_NESTING || self.bounds.work.get() == 0 {
-            return self.output(written).as_str().to_owned();
+            return self.output(written()).into();
         }
         self.bounds.fuel.set(fuel - 1);
-        let inside = match written.as_bytes() {
-            [b'$', b'$'] => return "$".to_owned(),
-            [b'$', b'(' | b'{', .., b')' | b'}'] => written.get(2..written.len() - 1).unwrap_or(""),
-            [b'$', _, ..] => written.get(1..).unwrap_or(""),
-            _ => return written.to_owned(),
+        let name = match &reference.means {
+            Means::Dollar | Means::Itself => return "$".into(),
+            Means::Call(call) => return self.function(call, written(), depth + 1),
+            Means::Named(name) => self.unfold(name, depth + 1),
         };
-        let name_end = inside.find([' ', '\t', '\n']).unwrap_or(inside.len());
-        let (name, arguments) = inside.split_at(name_end);
-        if !arguments.is_empty()
-            && let Some(value) = self.function(name, arguments.trim_start(), written, depth + 1)
-        {
-            return value;
-        }
-        let name = self.unfold(inside, depth + 1);
         if let Some((name, change)) = name.split_once(':')
             && let Some((from, to)) = change.split_once('=')
         {
@@ -457,27 +526,26 @@ impl<'r, 'c> Scope<'r, 'c> {
                 true => (from.to_owned(), to.to_owned()),
                 false => (format!("%{from}"), format!("%{to}")),
             };
-            return words(&value, |w| match stem(&from, w) {
-                Some(_) => substituted(&from, &to, w),
+            return words(&value, |out, w| match stem(&from, w) {
+                Some(_) => substituted(out, &from, &to, w),
                 // What it is changed to, its words say.
-                None if w.chars().all(is_output) => self.output(written).as_str().to_owned(),
-                None => w.to_owned(),
+                None if w.chars().all(is_output) => push(out, self.output(written()).as_str()),
+                None => push(out, w),
             });
         }
         self.named(&name, depth)
     }
 
-    fn named(&self, name: &str, depth: usize) -> String {
-        let inner = self
-            .inner
-            .borrow()
-            .iter()
-            .rev()
-            .find_map(|v| v.get(name).cloned());
-        let variable = match inner {
+    /// The value of a variable that is set for a while only.
+    pub(super) fn inner(&self, name: &str) -> Option<Variable> {
+        self.inner.borrow().iter().rev().find_map(|v| v.get(name))
+    }
+
+    pub(super) fn named(&self, name: &str, depth: usize) -> EcoString {
+        let variable = match self.inner(name) {
             Some(variable) => Some(variable),
             None => match self.given(name) {
-                Some(value) if !self.overridden.contains(name) => return value.as_str().to_owned(),
+                Some(value) if !self.overridden.contains(name) => return value.clone().into(),
                 _ => self.variables.get(name).cloned(),
             },
         };
@@ -488,7 +556,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             return variable.value;
         }
         if self.open.borrow().iter().any(|n| n == name) {
-            return self.output(&format!("$({name})")).as_str().to_owned();
+            return self.output(&format!("$({name})")).into();
         }
         // Where nothing is around it, it unfolds to the same until a variable is set.
         let alone =
@@ -496,9 +564,12 @@ impl<'r, 'c> Scope<'r, 'c> {
         if alone && let Some(known) = self.unfolded.borrow().values.get(name) {
             return known.clone();
         }
+        if !variable.value.contains('$') {
+            return variable.value;
+        }
         let evaluated = self.evaluated.borrow().len();
-        self.open.borrow_mut().push(name.to_owned());
-        let value = self.unfold(&variable.value, depth + 1);
+        self.open.borrow_mut().push(name.into());
+        let value = self.unfold(&self.template(&variable.value), depth + 1);
         self.open.borrow_mut().pop();
         // What `$(eval …)` does, it does each time.
         if alone && self.evaluated.borrow().len() == evaluated {
@@ -507,30 +578,30 @@ impl<'r, 'c> Scope<'r, 'c> {
             if unfolded.size > MAX_KEPT {
                 *unfolded = Unfolded::default();
             }
-            unfolded.values.insert(name.to_owned(), value.clone());
+            unfolded.values.insert(name.into(), value.clone());
         }
         value
     }
 
     /// A variable that no makefile sets.
-    fn outside(&self, name: &str) -> String {
+    fn outside(&self, name: &str) -> EcoString {
         match name {
             // The shell follows `make …` in a recipe, with the folder and the variables it has then.
-            "MAKE" => self.make(),
+            "MAKE" => self.make().into(),
             // GitHub and CircleCI both set it so.
-            "CI" if self.environment(name).is_none() => "true".to_owned(),
+            "CI" if self.environment(name).is_none() => "true".into(),
             // Set on Windows alone.
-            "OS" if self.environment(name).is_none() => String::new(),
-            "MAKEFLAGS" | "MFLAGS" | "MAKEOVERRIDES" | "" => String::new(),
+            "OS" if self.environment(name).is_none() => EcoString::new(),
+            "MAKEFLAGS" | "MFLAGS" | "MAKEOVERRIDES" | "" => EcoString::new(),
             // Recipes run in this folder, so for every path it is as good as its absolute name.
-            "CURDIR" => ".".to_owned(),
-            "PWD" if self.environment(name).is_none() => ".".to_owned(),
-            "SHELL" => "/bin/sh".to_owned(),
-            "RM" => "rm -f".to_owned(),
-            "MAKECMDGOALS" => self.goals(),
+            "CURDIR" => ".".into(),
+            "PWD" if self.environment(name).is_none() => ".".into(),
+            "SHELL" => "/bin/sh".into(),
+            "RM" => "rm -f".into(),
+            "MAKECMDGOALS" => self.goals().into(),
             _ => {
                 self.environment(name);
-                self.run.variable(name).as_str().to_owned()
+                self.run.variable(name).into()
             }
         }
     }
@@ -543,7 +614,7 @@ impl<'r, 'c> Scope<'r, 'c> {
     }
 
     /// The name of a file or folder without what leads to it.
-    fn name_of(&self, path: &str) -> String {
+    pub(super) fn name_of(&self, path: &str) -> String {
         match path.rsplit('/').next().unwrap_or("") {
             "." if self.cwd.is_root() => {
                 // Under which name the repository is checked out, its files do not say.
@@ -554,304 +625,13 @@ impl<'r, 'c> Scope<'r, 'c> {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm per function of make")]
-    fn function(&self, name: &str, raw: &str, written: &str, depth: usize) -> Option<String> {
-        let parts = arguments(raw);
-        let part = |i: usize| parts.get(i).copied().unwrap_or("");
-        let get = |i: usize| self.unfold(part(i), depth);
-        // The last argument takes all that is left, commas included.
-        let tail = |i: usize| {
-            let skipped: usize = parts.iter().take(i).map(|p| p.len() + 1).sum();
-            self.unfold(raw.get(skipped..).unwrap_or(""), depth)
-        };
-        let unknown = || self.output(written).as_str().to_owned();
-        // A function of words cannot be computed on what is not known.
-        let of_known = |inputs: &[&str], act: &dyn Fn() -> String| {
-            if inputs.iter().any(|i| i.contains(is_hole)) {
-                unknown()
-            } else {
-                act()
-            }
-        };
-        Some(match name {
-            "shell" => {
-                let command = tail(0);
-                match command.trim() {
-                    "pwd" => ".".to_owned(),
-                    // The shell knows it as the root of the repository.
-                    "git rev-parse --show-toplevel" => {
-                        let root = self.run.cx.holes.of("$PWD", HoleKind::Variable);
-                        root.as_str().to_owned()
-                    }
-                    "uname" | "uname -s" => {
-                        self.environment("RUNNER_OS");
-                        if super::super::on_other_system(self.run) {
-                            unknown()
-                        } else {
-                            "Linux".to_owned()
-                        }
-                    }
-                    command => self.printed(command).unwrap_or_else(unknown),
-                }
-            }
-            "eval" => {
-                let made = tail(0);
-                let mut evaluated = self.evaluated.borrow_mut();
-                if evaluated.len() < 10_000 {
-                    evaluated.push(made);
-                }
-                String::new()
-            }
-            "info" | "warning" | "error" => String::new(),
-            "if" => {
-                let outer = self.asks.replace(true);
-                let condition = self.without_unset(&get(0));
-                self.asks.set(outer);
-                let condition = condition.trim();
-                if condition.is_empty() {
-                    tail(2)
-                } else if !condition.chars().all(is_hole) {
-                    get(1)
-                } else {
-                    // Which branch is taken is open; silence (`@`) or none makes no difference.
-                    let (yes, no) = (get(1), tail(2));
-                    let flag = |v: &String| v.trim().is_empty() || v.trim().starts_with('-');
-                    if yes == no || [&yes, &no].iter().all(|v| matches!(v.trim(), "" | "@")) {
-                        yes.trim().trim_start_matches('@').to_owned()
-                    } else if flag(&yes) && flag(&no) {
-                        self.flags(written, [&yes, &no].iter().any(|v| v.starts_with(' ')))
-                    } else {
-                        unknown()
-                    }
-                }
-            }
-            "or" => {
-                let values = (0..parts.len()).map(get).map(|v| v.trim().to_owned());
-                let values: Vec<String> = values.filter(|v| !v.is_empty()).collect();
-                let known = values.iter().find(|v| !v.chars().all(is_hole));
-                // `$(or $(TAG),latest)`: as with a default in the shell, what nobody sets is not set.
-                known.or(values.first()).cloned().unwrap_or_default()
-            }
-            "and" => {
-                let mut last = String::new();
-                for i in 0..parts.len() {
-                    last = get(i).trim().to_owned();
-                    if last.is_empty() {
-                        break;
-                    }
-                }
-                last
-            }
-            "strip" => words(&tail(0), str::to_owned),
-            "firstword" => tail(0).split_whitespace().next().unwrap_or("").to_owned(),
-            "lastword" => tail(0).split_whitespace().last().unwrap_or("").to_owned(),
-            "word" => {
-                let (n, list) = (get(0), tail(1));
-                let index: usize = n.trim().parse().unwrap_or(0);
-                of_known(&[&n, &list], &|| {
-                    let word = list.split_whitespace().nth(index.saturating_sub(1));
-                    word.unwrap_or("").to_owned()
-                })
-            }
-            "abspath" | "realpath" => tail(0),
-            "value" => {
-                let name = tail(0);
-                self.variables
-                    .get(&name)
-                    .map_or_else(String::new, |v| v.value.clone())
-            }
-            "addprefix" => {
-                let prefix = get(0);
-                words(&tail(1), |w| format!("{prefix}{w}"))
-            }
-            "addsuffix" => {
-                let suffix = get(0);
-                words(&tail(1), |w| format!("{w}{suffix}"))
-            }
-            "subst" => {
-                let (from, to, text) = (get(0), get(1), tail(2));
-                of_known(&[&from, &to, &text], &|| {
-                    if from.is_empty() || text.len() * (to.len() + 1) > 16 * MAX_VALUE {
-                        text.clone()
-                    } else {
-                        text.replace(&from, &to)
-                    }
-                })
-            }
-            "patsubst" => {
-                let (from, to, text) = (get(0), get(1), tail(2));
-                // Of what nobody sets there is nothing to change.
-                let unset = |c: char| {
-                    let hole = self.run.cx.holes.get(c);
-                    hole.is_some_and(|hole| hole.kind == HoleKind::Variable)
-                };
-                if !text.is_empty() && text.chars().all(unset) {
-                    let hole = self.run.cx.holes.of(written, HoleKind::Variable);
-                    return Some(hole.as_str().to_owned());
-                }
-                of_known(&[&from, &to, &text], &|| {
-                    words(&text, |w| substituted(from.trim(), to.trim(), w))
-                })
-            }
-            "filter" | "filter-out" => {
-                let (patterns, mut text) = (get(0), tail(1));
-                if name == "filter" && self.asks.get() {
-                    text = self.without_unset(&text);
-                }
-                of_known(&[&patterns, &text], &|| {
-                    let patterns: Vec<&str> = patterns.split_whitespace().take(100).collect();
-                    if !self.work(text.len() * patterns.len().max(1)) {
-                        return unknown();
-                    }
-                    let keep = text.split_whitespace().filter(|w| {
-                        patterns.iter().any(|p| stem(p, w).is_some()) == (name == "filter")
-                    });
-                    keep.collect::<Vec<_>>().join(" ")
-                })
-            }
-            "sort" => {
-                let text = tail(0);
-                of_known(&[&text], &|| {
-                    let sorted: BTreeSet<&str> = text.split_whitespace().collect();
-                    sorted.into_iter().collect::<Vec<_>>().join(" ")
-                })
-            }
-            "notdir" => {
-                let text = tail(0);
-                of_known(&[&text], &|| words(&text, |w| self.name_of(w)))
-            }
-            "dir" => words(&tail(0), |w| match w.rfind('/') {
-                Some(at) => w.get(..=at).unwrap_or("").to_owned(),
-                None => "./".to_owned(),
-            }),
-            "basename" => {
-                let text = tail(0);
-                of_known(&[&text], &|| {
-                    words(&text, |w| {
-                        let at = w
-                            .rfind('.')
-                            .filter(|&at| !w.get(at..).unwrap_or("").contains('/'));
-                        at.and_then(|at| w.get(..at)).unwrap_or(w).to_owned()
-                    })
-                })
-            }
-            "wildcard" => {
-                let text = tail(0);
-                let found = text.split_whitespace().take(100).map(|w| self.glob(w));
-                let found: Option<Vec<Vec<String>>> = found.collect();
-                found.map_or_else(unknown, |found| found.concat().join(" "))
-            }
-            "foreach" => {
-                let (variable, list) = (get(0), get(1));
-                let mut out = String::new();
-                for word in list.split_whitespace() {
-                    if self.bounds.fuel.get() == 0 || out.len() > MAX_VALUE {
-                        break;
-                    }
-                    let skipped: usize = parts.iter().take(2).map(|p| p.len() + 1).sum();
-                    let body = raw.get(skipped..).unwrap_or("");
-                    let value = self.with(&[(variable.trim(), word)], || self.unfold(body, depth));
-                    if !out.is_empty() {
-                        out.push(' ');
-                    }
-                    push(&mut out, &value);
-                }
-                out
-            }
-            "call" => {
-                let called = get(0).trim().to_owned();
-                let values: Vec<String> = (1..parts.len().min(20)).map(get).collect();
-                let numbers: Vec<String> = (1..=9).map(|n| n.to_string()).collect();
-                let numbered = numbers.iter().enumerate();
-                let bound: Vec<(&str, &str)> = numbered
-                    .map(|(i, n)| (n.as_str(), values.get(i).map_or("", String::as_str)))
-                    .collect();
-                self.with(&bound, || self.named(&called, depth))
-            }
-            "words" => {
-                let text = tail(0);
-                of_known(&[&text], &|| text.split_whitespace().count().to_string())
-            }
-            "wordlist" => {
-                let (from, to, list) = (get(0), get(1), tail(2));
-                of_known(&[&from, &to, &list], &|| {
-                    let from: usize = from.trim().parse().unwrap_or(1);
-                    let to: usize = to.trim().parse().unwrap_or(0);
-                    let list = list
-                        .split_whitespace()
-                        .take(to)
-                        .skip(from.saturating_sub(1));
-                    list.collect::<Vec<_>>().join(" ")
-                })
-            }
-            "findstring" => {
-                let (part, mut text) = (get(0), tail(1));
-                if self.asks.get() {
-                    text = self.without_unset(&text);
-                }
-                of_known(&[&part, &text], &|| {
-                    let found = text.contains(&part);
-                    if found { part.clone() } else { String::new() }
-                })
-            }
-            "suffix" => {
-                let text = tail(0);
-                of_known(&[&text], &|| {
-                    let of = |w: &str| {
-                        let at = w
-                            .rfind('.')
-                            .filter(|&at| !w.get(at..).unwrap_or("").contains('/'));
-                        at.and_then(|at| w.get(at..)).unwrap_or("").to_owned()
-                    };
-                    let found: Vec<String> = text
-                        .split_whitespace()
-                        .map(of)
-                        .filter(|s| !s.is_empty())
-                        .collect();
-                    found.join(" ")
-                })
-            }
-            "join" => {
-                let (left, right) = (get(0), tail(1));
-                of_known(&[&left, &right], &|| {
-                    let mut right = right.split_whitespace();
-                    let joined: Vec<String> = left
-                        .split_whitespace()
-                        .map(|w| format!("{w}{}", right.next().unwrap_or("")))
-                        .collect();
-                    let rest = right.map(str::to_owned);
-                    joined.into_iter().chain(rest).collect::<Vec<_>>().join(" ")
-                })
-            }
-            "origin" => {
-                let name = tail(0);
-                let name = name.trim();
-                let from = if self.given(name).is_some() {
-                    "command line"
-                } else if self.variables.contains_key(name) {
-                    "file"
-                } else if self.environment(name).is_some() {
-                    "environment"
-                } else {
-                    return Some(unknown());
-                };
-                from.to_owned()
-            }
-            "flavor" | "file" | "guile" | "let" | "intcmp" => unknown(),
-            _ => return None,
-        })
-    }
-
     /// Does something while these names have these values.
     pub(super) fn with<R>(&self, bound: &[(&str, &str)], act: impl FnOnce() -> R) -> R {
-        let layer = bound.iter().map(|(name, value)| {
-            let variable = Variable {
-                value: (*value).to_owned(),
-                recursive: false,
-            };
-            ((*name).to_owned(), variable)
-        });
-        self.inner.borrow_mut().push(layer.collect());
+        let layer = bound
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        let layer = Layer::Few(layer.collect());
+        self.inner.borrow_mut().push(layer);
         let result = act();
         self.inner.borrow_mut().pop();
         result
@@ -868,77 +648,7 @@ impl<'r, 'c> Scope<'r, 'c> {
     }
 }
 
-/// Bytes of the reference that `text` begins with (its first byte is `$`).
-pub(super) fn reference(text: &str) -> usize {
-    let mut chars = text.char_indices().skip(1);
-    let Some((at, first)) = chars.next() else {
-        return text.len();
-    };
-    let close = match first {
-        '(' => ')',
-        '{' => '}',
-        _ => return at + first.len_utf8(),
-    };
-    let mut depth = 0_usize;
-    for (at, c) in chars {
-        if c == first {
-            depth += 1;
-        } else if c == close {
-            match depth.checked_sub(1) {
-                Some(less) => depth = less,
-                None => return at + 1,
-            }
-        }
-    }
-    text.len()
-}
-
-/// A function's arguments, split at commas that stand in no reference.
-pub(super) fn arguments(text: &str) -> Vec<&str> {
-    let mut out = Vec::new();
-    let (mut depth, mut start) = (0_usize, 0);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' | b'{' => depth += 1,
-            b')' | b'}' => depth = depth.saturating_sub(1),
-            b',' if depth == 0 => {
-                out.push(text.get(start..at).unwrap_or(""));
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    out.push(text.get(start..).unwrap_or(""));
-    out
-}
-
-fn words(text: &str, act: impl Fn(&str) -> String) -> String {
-    let mut out = String::new();
-    for word in text.split_whitespace() {
-        if !out.is_empty() {
-            push(&mut out, " ");
-        }
-        push(&mut out, &act(word));
-    }
-    out
-}
-
-/// What `%` of `pattern` stands for in `word`.
-pub(super) fn stem<'w>(pattern: &str, word: &'w str) -> Option<&'w str> {
-    match pattern.split_once('%') {
-        Some((before, after)) => word.strip_prefix(before)?.strip_suffix(after),
-        None => (pattern == word).then_some(""),
-    }
-}
-
-fn substituted(from: &str, to: &str, word: &str) -> String {
-    match stem(from, word) {
-        Some(stem) => to.replacen('%', stem, 1),
-        None => word.to_owned(),
-    }
-}
-
-fn push(out: &mut String, piece: &str) {
+pub(super) fn push(out: &mut EcoString, piece: &str) {
     if out.len() + piece.len() <= MAX_VALUE {
         out.push_str(piece);
     }

@@ -3,14 +3,20 @@
 //! Ours rather than `makefile-lossless`: a recipe must be expanded, keep the place of each byte and
 //! be read within bounds, which leaves a syntax tree little to do.
 
-use std::borrow::Cow;
 use std::rc::Rc;
+
+use ecow::EcoString;
 
 use crate::effect::Guard;
 use crate::source::{FileId, RepoPath, Source, Span};
 use crate::text::{HoleKind, Mapped, is_hole};
 
-use super::expand::{Scope, Variable, arguments};
+use super::expand::{Scope, Variable};
+use super::lines::{
+    Assignment, Definition, Kind, Lines, Names, RuleKind, RuleLine, Says, Statement,
+};
+use super::lines::{first_word, names};
+use super::template::arguments;
 
 /// Rules that all files of one call may have; only hostile input has more.
 const MAX_RULES: usize = 20_000;
@@ -24,7 +30,7 @@ const MAX_EVALS: usize = 16;
 /// A line of a recipe, not yet expanded.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    pub(super) text: Mapped,
+    pub(super) text: Rc<Mapped>,
     /// The conditions around it that cannot be decided.
     pub(super) guards: Rc<[Guard]>,
 }
@@ -32,10 +38,10 @@ pub(super) struct Line {
 /// One rule.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    pub(super) targets: Vec<String>,
-    pub(super) needs: Vec<String>,
+    pub(super) targets: Rc<[EcoString]>,
+    pub(super) needs: Rc<[EcoString]>,
     /// `targets: pattern: prerequisites`.
-    pub(super) pattern: Option<String>,
+    pub(super) pattern: Option<EcoString>,
     pub(super) lines: Vec<Line>,
     pub(super) span: Span,
     /// It adds to what stands before it (`::`, or a branch that cannot be decided).
@@ -46,7 +52,7 @@ pub(super) struct Rule {
 
 /// A variable that is set for some targets only.
 pub(super) struct TargetVariable {
-    pub(super) target: String,
+    pub(super) target: EcoString,
     pub(super) assignment: Assignment,
     pub(super) exported: bool,
 }
@@ -56,8 +62,8 @@ pub(super) struct TargetVariable {
 pub(super) struct Makefile {
     pub(super) rules: Vec<Rule>,
     pub(super) target_variables: Vec<TargetVariable>,
-    pub(super) exported: Vec<String>,
-    pub(super) not_exported: Vec<String>,
+    pub(super) exported: Vec<EcoString>,
+    pub(super) not_exported: Vec<EcoString>,
     pub(super) exports_all: bool,
     pub(super) one_shell: bool,
     /// Why a target may be there though it is not seen.
@@ -70,14 +76,8 @@ pub(super) struct Makefile {
     /// The rule that recipe lines now belong to.
     open: Option<usize>,
     conditions: Vec<Condition>,
-}
-
-/// `NAME op value`.
-#[derive(Clone, Debug)]
-pub(super) struct Assignment {
-    pub(super) name: String,
-    pub(super) operator: &'static str,
-    pub(super) value: String,
+    /// The conditions that cannot be decided, until one of them begins or ends.
+    guards: Option<Rc<[Guard]>>,
 }
 
 struct Condition {
@@ -149,52 +149,63 @@ impl Makefile {
         }
         self.reading.push(source.id);
         let outer = std::mem::take(&mut self.conditions);
-        self.lines(&source.text, Origin::File(source), scope, depth);
+        self.guards = None;
+        let lines = &scope.run.cx.make_lines;
+        let lines = lines.borrow_mut().of_file(source.id, &source.text);
+        self.lines(&lines, Origin::File(source), scope, depth);
         self.reading.pop();
         self.conditions = outer;
+        self.guards = None;
     }
 
-    fn lines(&mut self, text: &str, origin: Origin<'_>, scope: &mut Scope<'_, '_>, depth: usize) {
+    fn lines(
+        &mut self,
+        lines: &Lines,
+        origin: Origin<'_>,
+        scope: &mut Scope<'_, '_>,
+        depth: usize,
+    ) {
         self.open = None;
+        let text = lines.text();
         let mut at = if text.starts_with('\u{feff}') { 3 } else { 0 };
         while at < text.len() && scope.run.cx.spend() {
             let start = at;
-            at = logical_end(text, start);
+            let line = lines.at(start);
+            at = line.end;
             let raw = text.get(start..at).unwrap_or("");
             let prefix = recipe_prefix(scope);
-            if raw.starts_with(prefix) && self.open.is_some() {
+            if self.open.is_some() && raw.starts_with(prefix) {
                 if self.counts() {
-                    self.add_line(origin.mapped(start, raw, prefix));
+                    let mapped = || Rc::new(origin.mapped(start, raw, prefix));
+                    // In another text the same line stands elsewhere.
+                    let recipe = match origin {
+                        Origin::File(_) if prefix == '\t' => {
+                            Rc::clone(line.recipe.get_or_init(mapped))
+                        }
+                        _ => mapped(),
+                    };
+                    self.add_line(recipe);
                 }
                 continue;
             }
-            let line = joined(raw);
-            let line = without_comment(&line);
-            let trimmed = line.trim();
-            if trimmed.is_empty() {
-                continue;
-            }
-            let (word, rest) = first_word(trimmed);
-            if self.condition(word, rest.trim(), scope) {
-                continue;
-            }
-            if let Some(header) = definition(trimmed) {
-                let end = definition_end(text, at);
-                if self.counts() {
-                    let body = text.get(at..end.0).unwrap_or("");
-                    self.define(header, body, trimmed.starts_with("export"), scope);
+            match &line.says {
+                Says::Nothing => {}
+                Says::Condition(word, rest) => self.condition(word, rest, scope),
+                Says::Definition(definition) => {
+                    if self.counts() {
+                        self.define(definition, scope);
+                    }
+                    at = definition.end;
+                    self.open = None;
                 }
-                at = end.1;
-                self.open = None;
-                continue;
+                Says::Statement(_) if !self.counts() => {}
+                Says::Statement(statement) => {
+                    self.open = None;
+                    let span = origin.span(start, statement.end);
+                    self.statement(statement, start, origin, scope, depth);
+                    self.made(span, scope, depth);
+                }
             }
-            if !self.counts() {
-                continue;
-            }
-            self.open = None;
-            let end = start + raw.trim_end().len();
-            self.line(trimmed, raw, start..end, origin, scope, depth);
-            self.made(origin.span(start, end), scope, depth);
         }
     }
 
@@ -210,7 +221,9 @@ impl Makefile {
                 self.unseen = Some("it makes some by `$(eval)` of what only the build run knows");
             }
             if depth < MAX_EVALS {
-                self.lines(&text, Origin::Made(span), scope, depth + 1);
+                let lines = &scope.run.cx.make_lines;
+                let lines = lines.borrow_mut().of_made(&text);
+                self.lines(&lines, Origin::Made(span), scope, depth + 1);
             }
         }
         self.open = open;
@@ -233,31 +246,36 @@ impl Makefile {
         all
     }
 
-    fn guards(&self) -> Rc<[Guard]> {
-        let all = self.conditions.iter().filter(|c| c.now.is_none());
-        all.flat_map(|c| c.guards.iter().cloned()).collect()
+    fn guards(&mut self) -> Rc<[Guard]> {
+        let conditions = &self.conditions;
+        let guards = self.guards.get_or_insert_with(|| {
+            let all = conditions.iter().filter(|c| c.now.is_none());
+            all.flat_map(|c| c.guards.iter().cloned()).collect()
+        });
+        Rc::clone(guards)
     }
 
-    /// `ifeq`, `ifdef`, `else`, `endif`. `false` when the line is none of these.
-    fn condition(&mut self, word: &str, rest: &str, scope: &Scope<'_, '_>) -> bool {
+    /// `ifeq`, `ifdef`, `else`, `endif`.
+    fn condition(&mut self, word: &str, rest: &str, scope: &Scope<'_, '_>) {
+        self.guards = None;
         let (word, rest, mut passed, taken, likely_passed) = match word {
             "ifeq" | "ifneq" | "ifdef" | "ifndef" => (word, rest, Vec::new(), false, Some(true)),
             "else" => {
                 let Some(last) = self.conditions.pop() else {
-                    return true;
+                    return;
                 };
                 let (word, rest) = first_word(rest);
                 (word, rest, last.passed, last.taken, last.likely_passed)
             }
             "endif" => {
                 self.conditions.pop();
-                return true;
+                return;
             }
-            _ => return false,
+            _ => return,
         };
         // Deeper nesting is in hostile input only; the pops then end too many, which loses lines.
         if self.conditions.len() >= 1000 {
-            return true;
+            return;
         }
         let mut condition = Condition {
             now: Some(false),
@@ -292,10 +310,9 @@ impl Makefile {
             condition.passed = passed;
         }
         self.conditions.push(condition);
-        true
     }
 
-    fn add_line(&mut self, text: Mapped) {
+    fn add_line(&mut self, text: Rc<Mapped>) {
         let guards = self.guards();
         let rule = self.open.and_then(|i| self.rules.get_mut(i));
         if let Some(rule) = rule.filter(|r| r.lines.len() < 5_000) {
@@ -303,160 +320,130 @@ impl Makefile {
         }
     }
 
-    fn define(&mut self, header: &str, body: &str, exported: bool, scope: &mut Scope<'_, '_>) {
-        let (name, operator) = match split_assignment(header) {
-            Some(a) => (a.name, a.operator),
-            None => (header.to_owned(), "="),
-        };
-        let body = body.replace("\r\n", "\n");
-        let assignment = Assignment {
-            name: scope.expand(name.trim()),
-            operator,
-            value: body.strip_suffix('\n').unwrap_or(&body).to_owned(),
-        };
-        if exported {
-            self.exported.push(assignment.name.clone());
+    fn define(&mut self, definition: &Definition, scope: &mut Scope<'_, '_>) {
+        let assignment = &definition.assignment;
+        let name = scope.expand(&assignment.name);
+        if definition.exported {
+            self.exported.push(name.clone());
         }
-        self.set(scope, &assignment);
+        self.set(scope, &name, assignment);
     }
 
-    fn line(
+    fn statement(
         &mut self,
-        line: &str,
-        raw: &str,
-        range: std::ops::Range<usize>,
+        statement: &Statement,
+        start: usize,
         origin: Origin<'_>,
         scope: &mut Scope<'_, '_>,
         depth: usize,
     ) {
-        let mut line = line;
-        let mut exported = false;
-        let mut overrides = false;
-        loop {
-            let (word, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-            match word {
-                "export" if split_assignment(line).is_none_or(|a| a.name.contains(' ')) => {
-                    exported = true;
-                }
-                "override" | "private" => overrides |= word == "override",
-                "include" | "-include" | "sinclude" => {
-                    let names = scope.expand(rest);
-                    self.include(&names, scope, depth);
+        match &statement.kind {
+            Kind::Nothing => {}
+            Kind::Include(written) => {
+                let names = scope.expand(written);
+                self.include(&names, scope, depth);
+            }
+            Kind::Unexport(written) => {
+                let names = scope.expand(written);
+                let names = names.split_whitespace().take(1_000);
+                self.not_exported.extend(names.map(EcoString::from));
+            }
+            Kind::Undefine(written) => {
+                let name = scope.expand(written);
+                scope.variables_mut().remove(&*name);
+            }
+            Kind::Assignment(assignment) => {
+                let name = scope.expand(&assignment.name);
+                if name.contains(char::is_whitespace) {
                     return;
                 }
-                "unexport" => {
-                    let names = scope.expand(rest);
-                    let names = names.split_whitespace().take(1_000);
-                    self.not_exported.extend(names.map(str::to_owned));
-                    return;
+                if statement.exported {
+                    self.exported.push(name.clone());
                 }
-                "undefine" => {
-                    let name = scope.expand(rest.trim());
-                    scope.variables_mut().remove(&name);
-                    return;
+                if statement.overrides {
+                    scope.override_with(&name);
                 }
-                "vpath" => return,
-                _ => break,
+                self.set(scope, &name, assignment);
             }
-            line = rest.trim();
-        }
-        if let Some(assignment) = split_assignment(line) {
-            let name = scope.expand(&assignment.name);
-            if name.contains(char::is_whitespace) {
-                return;
+            Kind::Export(written) => {
+                self.exports_all |= written.is_empty();
+                let names = scope.expand(written);
+                let names = names.split_whitespace().take(1_000);
+                self.exported.extend(names.map(EcoString::from));
             }
-            if exported {
-                self.exported.push(name.clone());
+            Kind::Rule(rule) => {
+                let span = origin.span(start, statement.end);
+                self.rule(rule, start, span, origin, scope);
             }
-            if overrides {
-                scope.override_with(&name);
-            }
-            let assignment = Assignment { name, ..assignment };
-            self.set(scope, &assignment);
-            return;
-        }
-        if exported {
-            self.exports_all |= line.is_empty();
-            let names = scope.expand(line);
-            let names = names.split_whitespace().take(1_000);
-            self.exported.extend(names.map(str::to_owned));
-            return;
-        }
-        if outside_references(line, b":").is_some() {
-            self.rule(line, raw, range, origin, scope);
-        } else if line.contains('$') {
-            // `$(call …)` may give a rule, and `$(eval …)` is called in such a line.
-            let expanded = scope.expand(line).replace('$', "$$");
-            if outside_references(&expanded, b":").is_some() && !expanded.contains('\n') {
-                self.rule(&expanded, "", range, origin, scope);
+            Kind::Unfolds(line) => {
+                // `$(call …)` may give a rule, and `$(eval …)` is called in such a line.
+                let expanded = scope.expand(line).replace("$", "$$");
+                let rule = (!expanded.contains('\n')).then(|| RuleLine::of(&expanded, ""));
+                if let Some(rule) = rule.flatten() {
+                    let span = origin.span(start, statement.end);
+                    self.rule(&rule, start, span, origin, scope);
+                }
             }
         }
     }
 
     fn rule(
         &mut self,
-        line: &str,
-        raw: &str,
-        range: std::ops::Range<usize>,
+        rule: &RuleLine,
+        start: usize,
+        span: Span,
         origin: Origin<'_>,
         scope: &Scope<'_, '_>,
     ) {
-        let Some(colon) = outside_references(line, b":") else {
-            return;
+        let targets = match &rule.targets {
+            Names::Known(targets) => Rc::clone(targets),
+            Names::Written(written) => names(&scope.expand(written)),
         };
-        let targets = line.get(..colon).unwrap_or("");
-        // `a b &: c` makes both at once.
-        let targets = scope.expand(targets.strip_suffix('&').unwrap_or(targets));
-        let targets: Vec<String> = targets.split_whitespace().map(str::to_owned).collect();
-        let rest = line.get(colon + 1..).unwrap_or("");
-        let double = rest.starts_with(':');
-        let rest = rest.strip_prefix(':').unwrap_or(rest);
-        if let Some((assignment, exported)) = target_assignment(rest) {
-            for target in targets.into_iter().take(1000) {
-                if self.target_variables.len() < MAX_RULES {
-                    self.target_variables.push(TargetVariable {
-                        target,
-                        assignment: assignment.clone(),
-                        exported,
-                    });
+        let (pattern, needs, recipe) = match &rule.what {
+            RuleKind::Variable(assignment, exported) => {
+                for target in targets.iter().take(1000) {
+                    if self.target_variables.len() < MAX_RULES {
+                        self.target_variables.push(TargetVariable {
+                            target: target.clone(),
+                            assignment: assignment.clone(),
+                            exported: *exported,
+                        });
+                    }
                 }
+                return;
             }
-            return;
-        }
-        let semicolon = outside_references(rest, b";");
-        let needs = rest.get(..semicolon.unwrap_or(rest.len())).unwrap_or("");
-        let (pattern, needs) = match outside_references(needs, b":") {
-            Some(at) => (
-                needs.get(..at).map(|p| scope.expand(p).trim().to_owned()),
-                needs.get(at + 1..).unwrap_or(""),
-            ),
-            None => (None, needs),
+            RuleKind::Needs {
+                pattern,
+                needs,
+                recipe,
+            } => (pattern, needs, recipe),
         };
-        // What comes after `|` is needed too, only its age does not count.
-        let needs = scope.expand(needs).replace('|', " ");
+        let pattern = pattern.as_deref();
+        let pattern = pattern.map(|pattern| EcoString::from(scope.expand(pattern).trim()));
+        let needs = match needs {
+            Names::Known(needs) => Rc::clone(needs),
+            // What comes after `|` is needed too, only its age does not count.
+            Names::Written(written) => names(&scope.expand(written).replace("|", " ")),
+        };
         self.one_shell |= targets.iter().any(|t| t == ".ONESHELL");
         self.exports_all |= targets.iter().any(|t| t == ".EXPORT_ALL_VARIABLES");
         if self.rules.len() >= MAX_RULES {
             return;
         }
+        let guards = self.guards();
         self.rules.push(Rule {
             targets,
-            needs: needs.split_whitespace().map(str::to_owned).collect(),
+            needs,
             pattern,
             lines: Vec::new(),
-            span: origin.span(range.start, range.end),
-            adds: double || self.undecided(),
-            guards: self.guards(),
+            span,
+            adds: rule.double || self.undecided(),
+            guards,
         });
         self.open = Some(self.rules.len() - 1);
-        if semicolon.is_some()
-            && let Some(at) = outside_references(raw, b";#")
-        {
-            let recipe = raw.get(at + 1..).unwrap_or("");
-            let blank = recipe.len() - recipe.trim_start().len();
-            let start = range.start + at + 1 + blank;
-            let recipe = recipe.trim();
-            self.add_line(origin.mapped(start, recipe, recipe_prefix(scope)));
+        if let Some((at, recipe)) = recipe {
+            let recipe = origin.mapped(start + at, recipe, recipe_prefix(scope));
+            self.add_line(Rc::new(recipe));
         }
     }
 
@@ -491,10 +478,9 @@ impl Makefile {
     }
 
     /// Sets a variable. Under a condition that cannot be decided it has either of two values.
-    fn set(&self, scope: &mut Scope<'_, '_>, assignment: &Assignment) {
-        let name = &assignment.name;
+    fn set(&self, scope: &mut Scope<'_, '_>, name: &EcoString, assignment: &Assignment) {
         let old = scope.variables().get(name);
-        let Some(mut new) = assigned(scope, old, assignment) else {
+        let Some(mut new) = assigned(scope, name, old, assignment) else {
             return;
         };
         let is_default = |c: &Condition| c.default_of.as_deref() == Some(name.as_str());
@@ -543,7 +529,7 @@ fn either(
     };
     if harmless(old) && harmless(&new) {
         return Variable {
-            value: String::new(),
+            value: EcoString::new(),
             recursive: false,
         };
     }
@@ -575,63 +561,9 @@ fn either(
         .holes
         .of(&format!("$({name})"), HoleKind::Variable);
     Variable {
-        value: hole.as_str().to_owned(),
+        value: hole.into(),
         recursive: false,
     }
-}
-
-/// What `define` defines: the rest of its line.
-fn definition(line: &str) -> Option<&str> {
-    let mut line = line;
-    loop {
-        let (word, rest) = line.split_once([' ', '\t'])?;
-        line = rest.trim();
-        match word {
-            "define" => return Some(line),
-            "export" | "override" | "private" => {}
-            _ => return None,
-        }
-    }
-}
-
-/// Where the body of a `define` ends, and where the lines after it begin.
-fn definition_end(text: &str, from: usize) -> (usize, usize) {
-    let mut at = from;
-    let mut nested = 0_usize;
-    while at < text.len() {
-        let start = at;
-        let end = text.get(at..).and_then(|t| t.find('\n'));
-        at = end.map_or(text.len(), |n| start + n + 1);
-        let line = text.get(start..at).unwrap_or("").trim();
-        let is = |word: &str| {
-            let rest = line.strip_prefix(word);
-            rest.is_some_and(|r| r.is_empty() || r.starts_with([' ', '\t', '#']))
-        };
-        if is("endef") {
-            if nested == 0 {
-                return (start, at);
-            }
-            nested -= 1;
-        } else if is("define") {
-            nested += 1;
-        }
-    }
-    (text.len(), text.len())
-}
-
-/// `NAME = value` behind a target's colon, and whether it is exported.
-fn target_assignment(rest: &str) -> Option<(Assignment, bool)> {
-    let mut assignment = split_assignment(rest.trim())?;
-    let mut exported = false;
-    while let Some((word, name)) = assignment.name.split_once([' ', '\t']) {
-        match word {
-            "export" => exported = true,
-            "override" | "private" => {}
-            _ => return None,
-        }
-        assignment.name = name.trim().to_owned();
-    }
-    (!assignment.name.contains([';', '|'])).then_some((assignment, exported))
 }
 
 /// A condition that cannot be decided, in the words of the file.
@@ -650,6 +582,7 @@ fn guard(word: &str, rest: &str, scope: &Scope<'_, '_>) -> Guard {
 /// What a variable is after an assignment; `None` when it stays as it is.
 pub(super) fn assigned(
     scope: &Scope<'_, '_>,
+    name: &str,
     old: Option<&Variable>,
     a: &Assignment,
 ) -> Option<Variable> {
@@ -658,7 +591,7 @@ pub(super) fn assigned(
         recursive: false,
     };
     Some(match (a.operator, old) {
-        ("?=", old) if old.is_some() || scope.is_set(&a.name) => return None,
+        ("?=", old) if old.is_some() || scope.is_set(name) => return None,
         (":=", _) => expanded(&a.value),
         ("!=", _) => expanded(&format!("$(shell {})", a.value)),
         ("+=", Some(old)) => {
@@ -685,20 +618,13 @@ pub(super) fn assigned(
     })
 }
 
-/// The word that a line begins with, and the rest; a parenthesis belongs to the rest.
-fn first_word(line: &str) -> (&str, &str) {
-    let end = line.find([' ', '\t', '(']).unwrap_or(line.len());
-    let (word, rest) = line.split_at(end);
-    (word, rest.trim())
-}
-
 /// Whether the lines after a condition count; `None` when that depends on the build run. For `likely`
 /// variables that nobody sets are empty: there may be none, but a test for one mostly asks for a switch.
 fn decide(word: &str, rest: &str, scope: &Scope<'_, '_>, likely: bool) -> Option<bool> {
     let expand = |text: &str| {
         let value = scope.expand(text);
         match likely {
-            true => scope.without_unset(&value),
+            true => scope.without_unset(value),
             false => value,
         }
     };
@@ -719,9 +645,10 @@ fn decide(word: &str, rest: &str, scope: &Scope<'_, '_>, likely: bool) -> Option
         (parts.nth(1)?, parts.nth(1)?)
     } else {
         let parts = arguments(inside);
-        let right = parts.get(1)?.trim();
+        let part = |at: usize| inside.get(parts.get(at)?.clone());
+        let right = part(1)?.trim();
         let right = right.strip_suffix(')').unwrap_or(right);
-        (parts.first()?.trim().to_owned(), right.trim().to_owned())
+        (part(0)?.trim().to_owned(), right.trim().to_owned())
     };
     let (left, right) = (expand(&left), expand(&right));
     if left != right && (left.contains(is_hole) || right.contains(is_hole)) {
@@ -730,116 +657,7 @@ fn decide(word: &str, rest: &str, scope: &Scope<'_, '_>, likely: bool) -> Option
     Some((left == right) == (word == "ifeq"))
 }
 
-/// `NAME op value`, when the line is an assignment and no rule.
-pub(super) fn split_assignment(line: &str) -> Option<Assignment> {
-    let at = outside_references(line, b":=")?;
-    let from = line.get(at..)?;
-    let (name, operator, length) = if from.starts_with(":::=") {
-        (line.get(..at)?, ":=", 4)
-    } else if from.starts_with("::=") {
-        (line.get(..at)?, ":=", 3)
-    } else if from.starts_with(":=") {
-        (line.get(..at)?, ":=", 2)
-    } else if from.starts_with(':') {
-        return None;
-    } else {
-        let before = line.get(..at)?;
-        let (name, operator) = match before.as_bytes().last() {
-            Some(b'?') => (before.strip_suffix('?')?, "?="),
-            Some(b'+') => (before.strip_suffix('+')?, "+="),
-            Some(b'!') => (before.strip_suffix('!')?, "!="),
-            _ => (before, "="),
-        };
-        (name, operator, 1)
-    };
-    let name = name.trim();
-    let value = line.get(at + length..)?.trim_start();
-    (!name.is_empty()).then(|| Assignment {
-        name: name.to_owned(),
-        operator,
-        value: value.to_owned(),
-    })
-}
-
-/// Where any of `marks` stands outside of references: the first place only.
-fn outside_references(line: &str, marks: &[u8]) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut dollar = false;
-    for (at, byte) in line.bytes().enumerate() {
-        match byte {
-            b'(' | b'{' if dollar || depth > 0 => depth += 1,
-            b')' | b'}' => depth = depth.saturating_sub(1),
-            _ if depth == 0 && marks.contains(&byte) => return Some(at),
-            _ => {}
-        }
-        dollar = byte == b'$';
-    }
-    None
-}
-
 fn recipe_prefix(scope: &Scope<'_, '_>) -> char {
     let set = scope.variables().get(".RECIPEPREFIX");
     set.and_then(|v| v.value.chars().next()).unwrap_or('\t')
-}
-
-/// One past the line that begins at `start`, continuations included.
-fn logical_end(text: &str, start: usize) -> usize {
-    let mut at = start;
-    loop {
-        let Some(newline) = text.get(at..).and_then(|t| t.find('\n')) else {
-            return text.len();
-        };
-        let end = at + newline;
-        let line = text.get(at..end).unwrap_or("");
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        let slashes = line.bytes().rev().take_while(|&b| b == b'\\').count();
-        at = end + 1;
-        if slashes % 2 == 0 {
-            return at;
-        }
-    }
-}
-
-/// A logical line with each continuation made one space.
-fn joined(raw: &str) -> Cow<'_, str> {
-    let raw = raw.trim_end_matches(['\n', '\r']);
-    if !raw.contains('\n') {
-        return raw.into();
-    }
-    let mut out = String::with_capacity(raw.len());
-    let mut lines = raw.split('\n').peekable();
-    while let Some(line) = lines.next() {
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        if lines.peek().is_some() {
-            let line = line.strip_suffix('\\').unwrap_or(line);
-            out.push_str(line.trim_end());
-            out.push(' ');
-        } else {
-            out.push_str(if out.is_empty() {
-                line
-            } else {
-                line.trim_start()
-            });
-        }
-    }
-    out.into()
-}
-
-fn without_comment(line: &str) -> Cow<'_, str> {
-    if !line.contains('#') {
-        return line.into();
-    }
-    let mut out = String::with_capacity(line.len());
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' if chars.peek() == Some(&'#') => {
-                chars.next();
-                out.push('#');
-            }
-            '#' => break,
-            _ => out.push(c),
-        }
-    }
-    out.into()
 }
