@@ -523,7 +523,7 @@ impl Search<'_, '_> {
                 continue;
             }
             let slash = if at.written.ends_with('/') { "" } else { "/" };
-            let written = format!("{}{slash}{name}", at.written);
+            let written = [at.written, slash, name].concat();
             let inside = Place {
                 written: &written,
                 start: at.start,

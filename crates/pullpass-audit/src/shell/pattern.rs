@@ -1,7 +1,7 @@
 //! File-name patterns as `case`, `[[ == ]]` and `${X%...}` use them, on text of which a part may be
 //! unknown: then a match may be `Maybe`.
 
-use crate::text::is_hole;
+use crate::text::{has_hole, is_hole};
 
 /// One piece of a pattern.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,6 +85,14 @@ pub(super) fn matches(pattern: &Pattern, text: &str) -> Match {
     }
     if !pattern.is_clear() || text.len() > MAX_LENGTH {
         return Match::Maybe;
+    }
+    // `*.yml` and `test_*` do not match most names, which their first or last characters say.
+    if !has_hole(text) {
+        let differs = |piece: Option<&Piece>, c: Option<char>| matches!(piece, Some(Piece::Char(want)) if c != Some(*want));
+        let first = differs(pattern.0.first(), text.chars().next());
+        if first || differs(pattern.0.last(), text.chars().next_back()) {
+            return Match::No;
+        }
     }
     let chars: Vec<char> = text.chars().collect();
     if chars.iter().any(|c| is_hole(*c)) {
