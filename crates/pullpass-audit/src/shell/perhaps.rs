@@ -251,7 +251,7 @@ pub(super) fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPat
                     && !suites::NOT_OURS.contains(&inner.as_str())
                     && let Some(path) = folder.join(&inner)
                 {
-                    below.push((path, format!("{name}{inner}")));
+                    below.push((path, [name.as_str(), &inner].concat()));
                 }
             }
             if fits(name.trim_end_matches('/')) {
