@@ -23,6 +23,9 @@ use crate::yaml::Document;
 /// what was built to never end, and leaves the repository's other files their share.
 const BUDGET: u64 = 2_000_000;
 
+/// Files that are merged to one, and groups of such files; only hostile input has more.
+const MAX_MERGED: usize = 64;
+
 /// What a job gets of it while there is as much.
 const MIN_SHARE: u64 = 5_000;
 
@@ -89,6 +92,8 @@ pub struct Context<'t> {
     once: RefCell<HashSet<String>>,
     /// Files that pipelines go on with, wherever they stand.
     continuations: RefCell<Vec<RepoPath>>,
+    /// Files that are merged before CircleCI reads them.
+    merged: RefCell<Vec<Vec<RepoPath>>>,
     /// The CI file that is being lowered.
     current: RefCell<RepoPath>,
     budget: Cell<u64>,
@@ -140,6 +145,7 @@ impl<'t> Context<'t> {
             unused: RefCell::default(),
             once: RefCell::default(),
             continuations: RefCell::default(),
+            merged: RefCell::default(),
             current: RefCell::default(),
             budget: Cell::new(BUDGET),
             sharing: RefCell::default(),
@@ -309,6 +315,30 @@ impl<'t> Context<'t> {
     /// Notes that a pipeline goes on with this file of the repository.
     pub fn note_continuation(&self, path: RepoPath) {
         self.continuations.borrow_mut().push(path);
+    }
+
+    /// Notes that a pipeline goes on with several files that are merged to one.
+    pub fn note_merged(&self, mut files: Vec<RepoPath>) {
+        let mut seen = HashSet::new();
+        files.retain(|file| seen.insert(file.clone()));
+        files.truncate(MAX_MERGED);
+        let mut all = self.merged.borrow_mut();
+        let is_new = |file: &RepoPath| !all.iter().flatten().any(|other| other == file);
+        if files.len() > 1 && files.iter().all(is_new) && all.len() < MAX_MERGED {
+            all.push(files.clone());
+        }
+        drop(all);
+        self.continuations.borrow_mut().extend(files);
+    }
+
+    /// The files that one is merged with, itself among them; none where it stands alone.
+    #[must_use]
+    pub fn merged_with(&self, path: &RepoPath) -> Vec<RepoPath> {
+        let all = self.merged.borrow();
+        all.iter()
+            .find(|files| files.contains(path))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The files that pipelines go on with, as far as was seen since this was asked last.

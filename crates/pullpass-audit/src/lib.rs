@@ -93,10 +93,26 @@ impl<'t> Survey<'t> {
         let cx = Context::new(tree, options);
         let mut jobs: Vec<Job> = Vec::new();
         let mut configurations = circleci.to_vec();
+        // It says which of the others are merged.
+        let is_first = |path: &RepoPath| {
+            matches!(
+                path.as_str(),
+                ".circleci/config.yml" | ".circleci/config.yaml"
+            )
+        };
+        let first = configurations.iter().position(is_first);
+        let mut of_first = first.and_then(|at| configurations.get(at)).map(|path| {
+            cx.begin(path);
+            circleci::lower(&cx, path)
+        });
         let mut at = 0;
         while let Some(path) = configurations.get(at).cloned() {
-            cx.begin(&path);
-            jobs.extend(circleci::lower(&cx, &path));
+            if first == Some(at) {
+                jobs.extend(of_first.take().unwrap_or_default());
+            } else {
+                cx.begin(&path);
+                jobs.extend(circleci::lower(&cx, &path));
+            }
             for next in cx.take_continuations() {
                 if !configurations.contains(&next) && configurations.len() < circleci.len() + more {
                     configurations.push(next);

@@ -62,11 +62,12 @@ pub struct Reference {
 
 impl Reference {
     /// `registry/repository[:tag][@digest]`, the tag `latest` supplied when there is neither;
-    /// `None` when a part is unknown.
+    /// `None` when a part is unknown, or is a pattern of the shell's that nothing has filled: `app@sha256:*`.
     #[must_use]
     pub fn canonical(&self) -> Option<String> {
         let text = self.canonical_text();
-        (!has_hole(&text)).then_some(text)
+        let is_pattern = || text.bytes().any(|b| matches!(b, b'*' | b'?'));
+        (!has_hole(&text) && !is_pattern()).then_some(text)
     }
 
     /// The canonical form with its holes: what two uses of one image have in common.
@@ -426,5 +427,14 @@ mod tests {
             assert_eq!(canonical_registry(written), DOCKER_HUB);
         }
         assert_eq!(canonical_registry("https://ghcr.io"), "ghcr.io");
+    }
+
+    #[test]
+    fn a_pattern_that_nothing_has_filled_is_no_canonical_form() {
+        let Image::Named(reference) = parse(&Text::from("acme/shop@sha256:*")) else {
+            panic!("it is on Docker Hub");
+        };
+        assert!(reference.is_hub());
+        assert_eq!(reference.canonical(), None);
     }
 }

@@ -175,6 +175,12 @@ pub struct JobRun<'c> {
     copies: HashMap<RepoPath, RepoPath>,
     /// Words that are replaced in a file before the job reads it.
     replaced: Vec<Replaced>,
+    /// Files that are put together of several of the repository.
+    parts: HashMap<RepoPath, Vec<RepoPath>>,
+    /// The job is one of a configuration that another one is made in.
+    pub(crate) is_setup: bool,
+    /// Files that builds wrote the ids of their images to, as they are written.
+    pub(crate) image_ids: Vec<String>,
     /// Dockerfiles that the job has written itself, by their paths: those of the repository from its root, others as they
     /// are written. Each text goes over those before it where its conditions hold.
     made: HashMap<EcoString, Vec<Made>>,
@@ -211,6 +217,9 @@ impl<'c> JobRun<'c> {
             no_credential: None,
             copies: HashMap::new(),
             replaced: Vec::new(),
+            parts: HashMap::new(),
+            is_setup: false,
+            image_ids: Vec::new(),
             made: HashMap::new(),
             set_by_script: RefCell::default(),
             guards: Vec::new(),
@@ -594,6 +603,28 @@ impl<'c> JobRun<'c> {
         if self.copies.len() < MAX_COPIES && *from != to {
             self.copies.insert(to, self.original(from));
         }
+    }
+
+    /// A file is put together of several of the repository, or these are put behind what it is made of.
+    pub(crate) fn put_together(&mut self, to: RepoPath, files: Vec<RepoPath>, append: bool) {
+        let mut all = match append {
+            true => self.merged(&to).unwrap_or_else(|| {
+                let before = self.original(&to);
+                let exists = self.cx.sources.exists(&before);
+                exists.then_some(before).into_iter().collect()
+            }),
+            false => Vec::new(),
+        };
+        all.extend(files);
+        all.truncate(MAX_COPIES);
+        if self.parts.len() < MAX_COPIES {
+            self.parts.insert(to, all);
+        }
+    }
+
+    /// What a file was put together of.
+    pub(crate) fn merged(&self, path: &RepoPath) -> Option<Vec<RepoPath>> {
+        self.parts.get(path).cloned()
     }
 
     /// The file that stands at `path` by now: the one that was copied there, or its own.

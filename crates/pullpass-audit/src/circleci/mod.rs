@@ -36,11 +36,11 @@ use hashbrown::{HashMap, HashSet};
 use crate::context::Context;
 use crate::effect::{Effect, Job};
 use crate::source::{RepoPath, Span};
-use crate::yaml::Node;
+use crate::yaml::{Document, Node};
 
 use parameters::{Frame, Resolver};
 pub use scope::is_of_an_orb;
-use scope::{Origin, Scope, Shelf};
+use scope::{Scope, Shelf};
 use workflow::Done;
 
 /// One configuration while its jobs are lowered.
@@ -55,8 +55,8 @@ struct Lowering<'c, 'd> {
 }
 
 impl<'c, 'd> Lowering<'c, 'd> {
-    fn of(cx: &'c Context<'c>, shelf: &'d Shelf, root: Node<'d>) -> Self {
-        let scope = Scope::new(root, Origin::Written);
+    fn of(cx: &'c Context<'c>, shelf: &'d Shelf, root: Node<'d>, merged: Vec<Node<'d>>) -> Self {
+        let scope = Scope::of_files(root, merged);
         Self {
             cx,
             shelf,
@@ -112,12 +112,24 @@ fn is_a_configuration(path: &RepoPath, root: Node<'_>) -> bool {
 /// The jobs of one configuration file.
 #[must_use]
 pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
+    let group = cx.merged_with(path);
+    // The first of them is all of them.
+    if group.first().is_some_and(|first| first != path) {
+        return Vec::new();
+    }
     let Some(document) = cx.yaml(path) else {
         return Vec::new();
     };
     let Some(root) = document.root().filter(|r| !r.is_null()) else {
         return Vec::new();
     };
+    let others: Vec<Rc<Document>> = group
+        .iter()
+        .skip(1)
+        .filter_map(|path| cx.yaml(path))
+        .collect();
+    let merged = others.iter().filter_map(|document| document.root());
+    let merged: Vec<Node<'_>> = merged.filter(|root| root.is_mapping()).collect();
     let note = |node: Node<'_>, message: &str| {
         cx.note_unread(document.source(), node.use_span().start, message);
     };
@@ -128,12 +140,13 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         );
         return Vec::new();
     }
-    if !is_a_configuration(path, root) {
+    if merged.is_empty() && !is_a_configuration(path, root) {
         return Vec::new();
     }
     // What `circleci config pack` makes a configuration of stands in a folder of its own, and the body of a
     // workflow has a list of jobs.
-    let is_part = root.get("version").is_none()
+    let is_part = merged.is_empty()
+        && root.get("version").is_none()
         && (is_below(path) || root.get("jobs").is_none_or(Node::is_sequence));
     match root.get("version") {
         None if is_part && root.get("jobs").is_some() => note(
@@ -144,6 +157,7 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
             root,
             "it has no `version` and no `jobs`, so it is a part of which a script makes a configuration, or is for CircleCI 1.0, which no longer runs; only the images of its jobs and executors were read",
         ),
+        None if !merged.is_empty() => {}
         None => note(
             root,
             "no `version`: CircleCI takes this for its version 1.0; it was read as 2.1",
@@ -164,25 +178,41 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         },
     }
     let shelf = Shelf::default();
-    let lowering = Lowering::of(cx, &shelf, root);
     let mut done = Done::default();
     if is_part {
-        lowering.part(&mut done);
+        Lowering::of(cx, &shelf, root, merged).part(&mut done);
         return done.into_jobs();
     }
-    let workflows = root
-        .get("workflows")
-        .filter(|w| w.entries().iter().any(|e| e.value.is_mapping()));
-    match workflows {
-        Some(workflows) => lowering.workflows(workflows, &mut done),
-        None => {
-            if let Some(jobs) = root.get("jobs").filter(|j| j.is_mapping()) {
-                lowering.without_workflows(jobs, &mut done);
-            }
+    // Of each file the names mean what is in it, and then what is in the others: which of two stands depends on
+    // what is changed.
+    let all: Vec<Node<'_>> = std::iter::once(root).chain(merged).collect();
+    let of_file = |at: usize| {
+        let others = all.iter().enumerate().filter(|(other, _)| *other != at);
+        let others = others.map(|(_, root)| *root).collect();
+        Some(Lowering::of(cx, &shelf, *all.get(at)?, others))
+    };
+    let lowerings: Vec<Lowering<'_, '_>> = (0..all.len()).filter_map(of_file).collect();
+    let mut has_workflows = false;
+    for (lowering, root) in lowerings.iter().zip(&all) {
+        let workflows = root.get("workflows");
+        if let Some(workflows) =
+            workflows.filter(|w| w.entries().iter().any(|e| e.value.is_mapping()))
+        {
+            has_workflows = true;
+            lowering.workflows(workflows, &mut done);
         }
     }
-    lowering.note_unused_logins();
-    lowering.unreached(&mut done);
+    for (lowering, root) in lowerings.iter().zip(&all).filter(|_| !has_workflows) {
+        if let Some(jobs) = root.get("jobs").filter(|j| j.is_mapping()) {
+            lowering.without_workflows(jobs, &mut done);
+        }
+    }
+    if let Some(lowering) = lowerings.first() {
+        if all.len() == 1 {
+            lowering.note_unused_logins();
+        }
+        lowering.unreached(&mut done);
+    }
     done.into_jobs()
 }
 
@@ -199,6 +229,6 @@ pub fn command<'c>(cx: &'c Context<'c>, path: &RepoPath, definition: Span) -> Ve
     };
     cx.begin(path);
     let shelf = Shelf::default();
-    let lowering = Lowering::of(cx, &shelf, root);
+    let lowering = Lowering::of(cx, &shelf, root, Vec::new());
     lowering.command_at(&lowering.resolver.root.scope, definition, 0)
 }

@@ -7,7 +7,8 @@
 //! - builds: {file: ./Dockerfile, context: ., image: me/app, tags: "1,2", extra: --pull}
 //! - may-pull: {what: "`kind` creates a cluster", why: "which image it takes is not known"}
 //! - continues-with: .circleci/continue_config.yml
-//! - continues-with-mapped: "src/.* build true .circleci/build.yml"  # lines of path-filtering, or their file
+//! - continues-with-mapped:   # lines of path-filtering, or their file; what it goes on with where no line has a file
+//!     {mapping: "src/.* build true .circleci/build.yml", otherwise: .circleci/continue_config.yml}
 //! ```
 
 use std::fmt::Write as _;
@@ -111,22 +112,7 @@ pub(super) fn effect<'c, 'd>(
             true
         }
         "continues-with-mapped" => {
-            let mut mapping = lowering.resolver.text(value).as_str().to_owned();
-            let file = RepoPath::new(mapping.trim());
-            let file = file.filter(|_| mapping.split_whitespace().nth(1).is_none());
-            if let Some(file) = file.and_then(|path| lowering.cx.sources.load(&path).ok()) {
-                mapping = file.text.to_string();
-            }
-            for line in mapping.lines().map(str::trim) {
-                let columns: Vec<&str> = line.split_whitespace().collect();
-                // The file is the last of two or four; else the line has none.
-                // https://github.com/CircleCI-Public/path-filtering-orb/blob/main/src/scripts/create-parameters.sh
-                if let ([_, file] | [_, _, _, file], false) =
-                    (columns.as_slice(), line.starts_with('#'))
-                {
-                    continues_with(lowering, run, pin, &Text::new(*file));
-                }
-            }
+            continues_mapped(lowering, run, pin, value);
             true
         }
         _ => false,
@@ -135,9 +121,61 @@ pub(super) fn effect<'c, 'd>(
     known
 }
 
+/// The pipeline goes on with the files of the lines that match, merged to one, or with another file where no line that
+/// matches has one.
+/// <https://github.com/CircleCI-Public/path-filtering-orb/tree/main/src/scripts>
+fn continues_mapped<'c, 'd>(
+    lowering: &Lowering<'c, 'd>,
+    run: &mut JobRun<'c>,
+    pin: Span,
+    value: &Value<'d>,
+) {
+    let text = |key: &str| {
+        let value = value.get(key).map(|value| lowering.resolver.text(&value));
+        value.unwrap_or_default()
+    };
+    let mut mapping = text("mapping").as_str().to_owned();
+    let file = RepoPath::new(mapping.trim());
+    let file = file.filter(|_| mapping.split_whitespace().nth(1).is_none());
+    if let Some(file) = file.and_then(|path| lowering.cx.sources.load(&path).ok()) {
+        mapping = file.text.to_string();
+    }
+    let mut files: Vec<Text> = Vec::new();
+    let mut without_file = false;
+    for line in mapping.lines().map(str::trim) {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        match columns.as_slice() {
+            _ if line.starts_with('#') => {}
+            [] => {}
+            // The file is the last of two or four; else the line has none.
+            [_, file] | [_, _, _, file] => files.push(Text::new(*file)),
+            _ => without_file = true,
+        }
+    }
+    let otherwise = text("otherwise");
+    let is_there = |file: &Text| {
+        let path = file.known().and_then(RepoPath::new);
+        path.filter(|path| lowering.cx.sources.exists(path))
+    };
+    if files.is_empty() || without_file || is_there(&otherwise).is_some() {
+        continues_with(lowering, run, pin, &otherwise);
+    }
+    let there: Vec<RepoPath> = files.iter().filter_map(is_there).collect();
+    lowering.cx.note_merged(there);
+    for file in files.iter().filter(|file| is_there(file).is_none()) {
+        continues_with(lowering, run, pin, file);
+    }
+}
+
 /// The pipeline goes on with a file: one of the repository, or one that is made there.
 fn continues_with<'c>(lowering: &Lowering<'c, '_>, run: &mut JobRun<'c>, pin: Span, file: &Text) {
     let path = file.known().and_then(RepoPath::new);
+    // It may be put together of files of the repository.
+    if let Some(parts) = path.as_ref().and_then(|path| run.merged(path)) {
+        lowering.cx.note_merged(parts);
+        return;
+    }
+    let path = path.map(|path| run.original(&path));
     if let Some(path) = path.filter(|path| lowering.cx.sources.exists(path)) {
         lowering.cx.note_continuation(path);
         return;

@@ -229,7 +229,7 @@ impl<'c, 'd> Resolver<'c, 'd> {
             of(&frame.matrix, key)
         } else {
             let key = name.strip_prefix("pipeline.parameters.")?;
-            let declared = self.root.scope.root.get("parameters")?.get(key)?;
+            let declared = self.root.scope.entry("parameters", key)?;
             declared
                 .get("default")
                 .map(|node| Value::new(node, &self.root).declared(declared))

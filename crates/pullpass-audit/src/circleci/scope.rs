@@ -54,6 +54,8 @@ pub(super) struct Scope<'d> {
     pub(super) origin: Origin,
     /// The folder that holds the parts of the orb, a file for each of its commands, executors and jobs.
     folder: Option<RepoPath>,
+    /// The other files that are merged with the one of `root` before CircleCI reads them.
+    merged: Vec<Node<'d>>,
     orbs: RefCell<HashMap<&'d str, Orb<'d>>>,
     parts: RefCell<HashMap<String, Option<Node<'d>>>>,
 }
@@ -94,17 +96,39 @@ pub(super) enum Found<'d> {
 impl<'d> Scope<'d> {
     /// A scope of the definitions in `root`.
     pub(super) fn new(root: Node<'d>, origin: Origin) -> Rc<Self> {
-        Self::of(root, origin, None)
+        Self::of(root, origin, None, Vec::new())
     }
 
-    fn of(root: Node<'d>, origin: Origin, folder: Option<RepoPath>) -> Rc<Self> {
+    /// A scope of the definitions in several files that are merged.
+    pub(super) fn of_files(root: Node<'d>, merged: Vec<Node<'d>>) -> Rc<Self> {
+        Self::of(root, Origin::Written, None, merged)
+    }
+
+    fn of(
+        root: Node<'d>,
+        origin: Origin,
+        folder: Option<RepoPath>,
+        merged: Vec<Node<'d>>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             root,
             origin,
             folder,
+            merged,
             orbs: RefCell::default(),
             parts: RefCell::default(),
         })
+    }
+
+    /// A section of the scope, in each file that has it.
+    pub(super) fn sections(&self, name: &str) -> impl Iterator<Item = Node<'d>> {
+        let roots = std::iter::once(&self.root).chain(&self.merged);
+        roots.filter_map(move |root| root.get(name))
+    }
+
+    /// The entry of that name in a section, in the first file that has it.
+    pub(super) fn entry(&self, section: &str, name: &str) -> Option<Node<'d>> {
+        self.sections(section).find_map(|section| section.get(name))
     }
 
     /// The definition of that name in one of the scope's sections.
@@ -115,7 +139,7 @@ impl<'d> Scope<'d> {
         section: &str,
         name: &str,
     ) -> Option<Node<'d>> {
-        let written = self.root.get(section).and_then(|s| s.get(name));
+        let written = self.entry(section, name);
         let folder = match (&self.folder, written) {
             (Some(folder), None) => folder,
             _ => return written,
@@ -179,9 +203,7 @@ impl<'d> Scope<'d> {
 
     /// Whether an orb of that name is declared in this scope.
     pub(super) fn declares_orb(&self, name: &str) -> bool {
-        self.root
-            .get("orbs")
-            .is_some_and(|orbs| orbs.get(name).is_some())
+        self.entry("orbs", name).is_some()
     }
 
     /// The scope of an orb that is written out here.
@@ -202,14 +224,13 @@ impl<'d> Scope<'d> {
         if let Some(known) = self.orbs.borrow().get(name) {
             return known.clone();
         }
-        let Some(node) = self.root.get("orbs").and_then(|orbs| orbs.get(name)) else {
+        let Some(node) = self.entry("orbs", name) else {
             return Orb::Undeclared;
         };
         let orb = resolve(cx, shelf, name, node);
         let key = self
-            .root
-            .get("orbs")
-            .and_then(|orbs| orbs.entry(name))
+            .sections("orbs")
+            .find_map(|orbs| orbs.entry(name))
             .and_then(|entry| entry.key.as_str());
         if let Some(key) = key {
             self.orbs.borrow_mut().insert(key, orb.clone());
@@ -235,6 +256,17 @@ pub fn is_of_an_orb(path: &str) -> bool {
     })
 }
 
+/// Whether an orb in development is the one that the repository is the source of: its version is of this pipeline, or
+/// the configuration that publishes it names it.
+/// <https://circleci.com/docs/orbs/author/testing-orbs/>
+fn is_tested_here(cx: &Context<'_>, name: &str, version: &str) -> bool {
+    let configuration = || RepoPath::new(".circleci/config.yml");
+    let publishes = || configuration().and_then(|path| cx.sources.load(&path).ok());
+    version.contains("pipeline.")
+        || version.contains("${CIRCLE_")
+        || publishes().is_some_and(|source| source.text.contains(name))
+}
+
 fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, name: &str, node: Node<'d>) -> Orb<'d> {
     let put_in = node.is_null() || node.is_mapping() && node.entries().is_empty();
     let import = match node.as_str() {
@@ -247,7 +279,7 @@ fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, name: &str, node: Node<'d>) -
         span: node.span(),
     };
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
-    if put_in
+    if (put_in || version.starts_with("dev:") && is_tested_here(cx, name, version))
         && !cx.options.orbs.contains_key(name)
         && let Some(folder) = RepoPath::new(KIT)
         && let Some(whole) = folder
@@ -258,7 +290,7 @@ fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, name: &str, node: Node<'d>) -
             .yaml(&whole)
             .and_then(|document| shelf.put(document)?.root());
         return root.map_or_else(unknown, |root| {
-            Orb::Known(Scope::of(root, Origin::Written, Some(folder)))
+            Orb::Known(Scope::of(root, Origin::Written, Some(folder), Vec::new()))
         });
     }
     if let Some((path, text)) = cx.options.orbs.get(name) {

@@ -359,7 +359,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
     }
 
     fn note_unused_in(&self, scope: &Rc<Scope<'d>>, prefix: &str, depth: usize) {
-        let section = |name: &str| scope.root.get(name).map(Node::entries).unwrap_or_default();
+        let section = |name: &'static str| scope.sections(name).flat_map(Node::entries);
         for entry in section("commands") {
             let Some(name) = entry.key.as_str() else {
                 continue;

@@ -1588,3 +1588,76 @@ fn a_password_is_told_of_where_it_is_written_and_once() {
     let found: Vec<(u32, &[String])> = found.map(|f| (f.place.line, &*f.jobs)).collect();
     assert_eq!(found, [(8, &["x".to_owned(), "y".to_owned()][..])]);
 }
+
+/// A configuration whose pipeline goes on with what `step` writes to `.circleci/next.yml`.
+fn going_on_after(step: &str) -> String {
+    format!(
+        "version: 2.1\nsetup: true\norbs: {{go-on: circleci/continuation@2}}\njobs:\n  j:\n    machine: true\n    steps: [checkout, {{run: \"{step}\"}}, {{go-on/continue: {{configuration_path: .circleci/next.yml}}}}]\nworkflows: {{w: {{jobs: [j]}}}}\n"
+    )
+}
+
+const SHARED: &str = "version: 2.1\nexecutors:\n  py:\n    docker: [{image: acme/py:1}]\ncommands:\n  up:\n    steps: [{run: docker run acme/up:1}]\n";
+const USING: &str = "jobs:\n  t:\n    executor: py\n    steps: [up]\nworkflows: {w: {jobs: [t]}}\n";
+
+#[test]
+fn files_that_are_merged_know_each_others_names() {
+    let filter = "version: 2.1\nsetup: true\norbs: {filter: circleci/path-filtering@2.0.4}\nworkflows:\n  w:\n    jobs:\n      - filter/filter:\n          config-path: .circleci/none.yml\n          mapping: |\n            .* a true .circleci/a.yml\n            b/.* b true .circleci/parts/b.yml\n";
+    for config in [
+        filter.to_owned(),
+        going_on_after("cat .circleci/a.yml .circleci/parts/b.yml > .circleci/next.yml"),
+        going_on_after(
+            "cat .circleci/a.yml > .circleci/next.yml; cat .circleci/parts/b.yml >> .circleci/next.yml",
+        ),
+        going_on_after(
+            "yq eval-all '. as $item ireduce ({}; . * $item)' .circleci/a.yml .circleci/parts/b.yml > .circleci/next.yml",
+        ),
+    ] {
+        let tree = MemoryTree::new()
+            .with(".circleci/config.yml", config.as_str())
+            .with(".circleci/a.yml", SHARED)
+            .with(".circleci/parts/b.yml", USING);
+        let found = pulls_of(&tree);
+        let found: Vec<&str> = found
+            .iter()
+            .map(String::as_str)
+            .filter(|line| !line.contains("config.yml"))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ".circleci/a.yml:4 t acme/py:1",
+                ".circleci/a.yml:7 t acme/up:1",
+            ],
+            "{config}"
+        );
+        let audit = crate::audit(
+            &tree,
+            &Options::default(),
+            &crate::finding::Policy::default(),
+        );
+        assert!(audit.unread.is_empty(), "{:?}", audit.unread);
+        let unknown = |pull: &&crate::verdict::Pull| pull.image.is_none();
+        assert!(!audit.pulls.iter().any(|pull| unknown(&pull)), "{config}");
+    }
+}
+
+#[test]
+fn a_configuration_that_is_copied_into_place_is_there() {
+    let whole = format!("{SHARED}{USING}");
+    for step in [
+        "cp .circleci/a.yml .circleci/next.yml",
+        "sed 's/acme/other/' .circleci/a.yml > .circleci/next.yml",
+    ] {
+        let tree = MemoryTree::new()
+            .with(".circleci/config.yml", going_on_after(step).as_str())
+            .with(".circleci/a.yml", whole.as_str());
+        let found = pulls_of(&tree);
+        assert!(!found.iter().any(|line| line.ends_with('?')), "{found:?}");
+    }
+    let tree = MemoryTree::new().with(
+        ".circleci/config.yml",
+        going_on_after("./generate > .circleci/next.yml").as_str(),
+    );
+    let found = pulls_of(&tree);
+    assert!(found.iter().any(|line| line.ends_with('?')), "{found:?}");
+}

@@ -50,7 +50,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         seen: &mut HashSet<Span>,
         done: &mut Done,
     ) {
-        let section = |name: &str| scope.root.get(name).map(Node::entries).unwrap_or_default();
+        let section = |name: &'static str| scope.sections(name).flat_map(Node::entries);
         for entry in section("jobs") {
             if let Some(name) = entry.key.as_str() {
                 let name = format!("{prefix}{name}");

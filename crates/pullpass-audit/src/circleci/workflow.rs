@@ -110,6 +110,12 @@ impl<'c, 'd> Lowering<'c, 'd> {
         }
     }
 
+    /// Whether the configuration is one that another one is made in.
+    fn is_setup(&self) -> bool {
+        let setup = self.resolver.root.scope.root.get("setup");
+        setup.and_then(Node::as_str) == Some("true")
+    }
+
     /// Whether what is written in the repository alone keeps a workflow from running: `when: false`.
     fn never_runs(&self, workflow: Node<'d>) -> bool {
         let known = |key: &str| {
@@ -146,8 +152,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
     /// An entry of a workflow: a job, or a group of them. A group that is open is not gone into again: CircleCI
     /// refuses one that needs itself.
     fn entry(&self, way: &Way<'d>, key: Node<'d>, given: Option<Node<'d>>, done: &mut Done) {
-        let root = self.resolver.root.scope.root;
-        let named = |section: &str| root.get(section)?.get(key.as_str()?);
+        let root = &self.resolver.root.scope;
+        let named = |section: &str| root.entry(section, key.as_str()?);
         let Some(group) = named("job-groups").filter(|_| named("jobs").is_none()) else {
             self.call_job(&way.through, key, given, done);
             return;
@@ -361,6 +367,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         say: impl FnOnce(&mut JobRun<'c>),
     ) {
         let mut run = JobRun::new(self.cx);
+        run.is_setup = self.is_setup();
         let mut walk = Walk {
             folders: Folders::new(""),
             shell: Default::default(),
@@ -443,6 +450,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let span = pin.unwrap_or_else(|| self.declared_at(node, name, scope));
 
         let mut run = JobRun::new(self.cx);
+        run.is_setup = self.is_setup();
         if !call.note.is_empty() {
             run.trace = run.trace.then(called_at, call.note.as_str());
         }
@@ -490,7 +498,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         parameters: &[(&'d str, Value<'d>)],
         given: Option<&Value<'d>>,
     ) -> String {
-        let mut identity = format!("{name}\n{}", node.identity());
+        let mut identity = format!("{name}\n{:?}\n{}", node.span().file, node.identity());
         for (name, value) in parameters {
             let _ = write!(identity, "\n{name}=");
             self.identify(value, &mut identity);
@@ -525,12 +533,20 @@ impl<'c, 'd> Lowering<'c, 'd> {
     fn declared_at(&self, node: Node<'d>, name: &str, scope: &Rc<Scope<'d>>) -> Span {
         let name = name.rsplit('/').next().unwrap_or(name);
         let index = self.job_keys.get_or_init(|| {
-            let jobs = self.resolver.root.scope.root.get("jobs");
-            let entries = jobs.map(Node::entries).unwrap_or_default();
-            entries
-                .into_iter()
-                .filter_map(|e| Some((e.key.as_str()?, e.key)))
-                .collect()
+            let mut index = HashMap::new();
+            for entry in self
+                .resolver
+                .root
+                .scope
+                .sections("jobs")
+                .flat_map(Node::entries)
+            {
+                if let Some(name) = entry.key.as_str() {
+                    // The first file that has it.
+                    index.entry(name).or_insert(entry.key);
+                }
+            }
+            index
         });
         if Rc::ptr_eq(scope, &self.resolver.root.scope) {
             return index

@@ -268,7 +268,7 @@ fn given_files(
                 paths.push(path);
                 continue;
             }
-            _ => "there is no such file in this repository",
+            _ => "there is no such file in this repository; it may be made while the job runs",
         };
         project.missing.push(Missing {
             span: command.span,

@@ -309,7 +309,7 @@ fn files_given_are_merged_in_their_order() {
     );
     assert_eq!(
         given(&["ci/b.yml", "nope.yml", "../x.yml", "-"]),
-        "opaque docker compose up -f nope.yml: there is no such file in this repository\n\
+        "opaque docker compose up -f nope.yml: there is no such file in this repository; it may be made while the job runs\n\
          opaque docker compose up -f ../x.yml: the file is not in this repository\n\
          opaque docker compose up -f -: the file is read from standard input\n\
          pull three\npull four"

@@ -17,6 +17,9 @@ use super::elsewhere::SELF;
 use super::evaluate::{Frame, Inputs, Secrets, Value};
 use super::steps::{self, Preparation, Steps};
 
+/// How often a local action is followed inside of itself.
+const MAX_AGAIN: usize = 8;
+
 /// A step that uses an action, and where the action's files stand.
 pub(super) struct Use<'a, 'd> {
     /// The step.
@@ -79,8 +82,14 @@ pub(super) fn local(
 
 /// Follows a step that uses an action whose files can be had.
 pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>) {
-    if steps.inside.contains(used.folder) {
+    let again = steps.inside.iter();
+    let again = again.filter(|(folder, _)| folder == used.folder).count();
+    if again > 0 && !used.is_local() {
         used.note(run, "uses itself, which GitHub refuses");
+        return;
+    }
+    if again > MAX_AGAIN {
+        used.note(run, "uses itself too often to be followed");
         return;
     }
     let found = run.deeper(|run| match definition(run.cx, used.folder) {
@@ -204,6 +213,15 @@ fn defined(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>, document
     match (runs, using.as_str()) {
         (Some(runs), "composite") => {
             let frame = frame(run, steps, used, document);
+            // A local action is prepared when its step runs, so one may come to itself under a condition.
+            if steps
+                .inside
+                .iter()
+                .any(|(folder, inputs)| folder == used.folder && *inputs == frame.inputs)
+            {
+                used.note(run, "uses itself with the same inputs, which has no end");
+                return;
+            }
             let mut inner = steps.of_action(used.folder, frame);
             let root = run.cx.holes.of("$PWD", HoleKind::Variable);
             let path = format!("{}/{}", root.as_str(), slashed(used.folder).as_str());

@@ -200,29 +200,57 @@ impl Scope<'_> {
         let trimmed = written.trim();
         if open
             && let [only] = pieces(trimmed).as_slice()
-            && let Some(Expr::Binary(Op::Or, left, otherwise)) = &*read(only.inner)
-            && let Expr::Binary(Op::And, condition, then) = &**left
-            && let then = self.eval(then)
-            && then.truth() == Some(true)
+            && let Some(expr) = &*read(only.inner)
+            && let Some((cases, otherwise)) = self.cases(expr)
         {
             let scope = Scope {
                 deciding: true,
                 ..*self
             };
-            let otherwise = self.eval(otherwise);
-            return match scope.reduce(condition) {
-                Condition::Always => vec![(Vec::new(), then)],
-                Condition::Never => vec![(Vec::new(), otherwise)],
-                Condition::When(guards) => {
-                    let not = match guards.as_slice() {
-                        [only] => only.not(),
-                        _ => Guard::when(words(&guards, Op::And)).not(),
-                    };
-                    vec![(guards, then), (vec![not], otherwise)]
+            let mut out = Vec::new();
+            // What did not hold before.
+            let mut so_far = Vec::new();
+            for (condition, then) in cases {
+                let mut here = so_far.clone();
+                match scope.reduce(condition) {
+                    Condition::Always => {
+                        out.push((here, self.eval(then)));
+                        return out;
+                    }
+                    Condition::Never => {}
+                    Condition::When(guards) => {
+                        so_far.push(match guards.as_slice() {
+                            [only] => only.not(),
+                            _ => Guard::when(words(&guards, Op::And)).not(),
+                        });
+                        here.extend(guards);
+                        out.push((here, self.eval(then)));
+                    }
                 }
-            };
+            }
+            out.push((so_far, self.eval(otherwise)));
+            return out;
         }
         vec![(Vec::new(), value)]
+    }
+
+    /// An expression that chooses: its conditions with their values, and the value where none holds.
+    fn cases<'e>(&self, expr: &'e Expr) -> Option<(Vec<(&'e Expr, &'e Expr)>, &'e Expr)> {
+        match expr {
+            Expr::Binary(Op::Or, left, otherwise) => match &**left {
+                Expr::Binary(Op::And, condition, then) if self.eval(then).truth() == Some(true) => {
+                    Some((vec![(&**condition, &**then)], &**otherwise))
+                }
+                _ => None,
+            },
+            Expr::Call(name, args) if name.eq_ignore_ascii_case("case") && args.len() % 2 == 1 => {
+                let (otherwise, pairs) = args.split_last()?;
+                let pairs = pairs.chunks_exact(2);
+                let cases = pairs.filter_map(|pair| Some((pair.first()?, pair.get(1)?)));
+                Some((cases.collect(), otherwise))
+            }
+            _ => None,
+        }
     }
 
     /// Whether a credential's text is empty in some runs: one of its unknowns ends in a branch that

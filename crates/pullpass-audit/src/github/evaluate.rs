@@ -111,7 +111,7 @@ impl Value {
 }
 
 /// The inputs of a workflow or action.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, PartialEq, Default, Debug)]
 pub(super) struct Inputs {
     /// Values by lower-case name.
     pub(super) values: BTreeMap<String, Value>,
@@ -691,7 +691,26 @@ impl Scope<'_> {
         }
     }
 
+    /// `case(condition, value, …, default)`: the value of the first condition that holds.
+    fn first_case(&self, expr: &Expr, args: &[Expr]) -> Value {
+        let mut rest = args;
+        while let [condition, value, others @ ..] = rest {
+            match self.eval(condition).truth() {
+                Some(true) => return self.eval(value),
+                Some(false) => rest = others,
+                None => return self.unknown_expr(expr, HoleKind::Expression),
+            }
+        }
+        match rest {
+            [default] => self.eval(default),
+            _ => self.unknown_expr(expr, HoleKind::Expression),
+        }
+    }
+
     fn call(&self, expr: &Expr, name: &str, args: &[Expr]) -> Value {
+        if name.eq_ignore_ascii_case("case") {
+            return self.first_case(expr, args);
+        }
         let values: Vec<Value> = args.iter().map(|arg| self.eval(arg)).collect();
         let texts: Vec<Text> = values.iter().map(Value::as_text).collect();
         let name = name.to_ascii_lowercase();
@@ -719,6 +738,18 @@ impl Scope<'_> {
     fn read_json(&self, text: &Text) -> Option<Value> {
         let document = self.embedded(text.as_str())?;
         document.root().map(|root| self.deep_value(root, 0))
+    }
+
+    /// What the JSON in a scalar says; what is no JSON, or not known, is the text itself.
+    pub(super) fn json(&self, node: Node<'_>) -> Value {
+        let text = self.text(node);
+        match text.as_str().trim() {
+            "" | "null" => Value::Null,
+            json if json.starts_with('{') => {
+                self.read_json(&text).unwrap_or(Value::Text(text.clone()))
+            }
+            _ => Value::Text(text),
+        }
     }
 
     /// A document that stands in a value (JSON is YAML).

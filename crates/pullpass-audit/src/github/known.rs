@@ -14,6 +14,7 @@ use crate::text::{HoleKind, Mapped, Text, is_hole};
 use crate::yaml::Node;
 
 use super::expression::pieces;
+use super::ros;
 use super::steps::{self, Steps};
 use super::table::{self, Deed, How, Row};
 
@@ -160,6 +161,13 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
             for variables in [&mut run.env, &mut run.exported] {
                 variables.insert("DOCKER_CONFIG".to_owned(), Text::from(folder.as_str()));
             }
+        }
+    }
+    if let Some(input) = &deed.ros {
+        let given = inputs.node(input);
+        let config = given.map(|node| inputs.steps.scope(run).json(node));
+        if let Some(image) = ros::image(run, config.as_ref()) {
+            run.docker_pull(span, image, By::Action, Freshness::Always);
         }
     }
     if let Some(why) = &deed.opaque {
@@ -539,7 +547,7 @@ fn make_builder(run: &mut JobRun<'_>, inputs: &Inputs<'_>, builder: &table::Buil
         .list(run, &builder.options)
         .iter()
         .find_map(|option| option.as_str().strip_prefix("image=").map(Text::from))
-        .unwrap_or_else(|| builder.image.as_str().into());
+        .unwrap_or_else(|| inputs.render(run, &builder.image));
     // A builder's first start asks for the image even when it is there.
     run.docker_pull(inputs.used.span, image, By::Action, Freshness::Always);
 }

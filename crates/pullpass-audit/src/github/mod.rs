@@ -17,6 +17,7 @@ mod expression;
 mod known;
 mod matrix;
 mod reusable;
+mod ros;
 mod steps;
 mod table;
 mod workflow;

@@ -16,7 +16,7 @@ use crate::yaml::Node;
 use super::action;
 use super::condition::Condition;
 use super::elsewhere;
-use super::evaluate::{Frame, Scope, Starter, says_something};
+use super::evaluate::{Frame, Inputs, Scope, Starter, says_something};
 use super::expression::{begins, pieces};
 use super::known;
 use super::table::{self, Known};
@@ -39,8 +39,8 @@ pub(super) struct Steps {
     others: Vec<String>,
     /// The steps are those of a composite action.
     pub(super) composite: bool,
-    /// Local actions that these steps are part of, the outermost first.
-    pub(super) inside: Vec<RepoPath>,
+    /// Local actions that these steps are part of, the outermost first, and what each was given.
+    pub(super) inside: Vec<(RepoPath, Rc<Inputs>)>,
     /// Something reads what a step gives away.
     pub(super) reads_outputs: bool,
 }
@@ -122,7 +122,7 @@ impl Steps {
     /// The same for the steps of a composite action, which has no defaults.
     pub(super) fn of_action(&self, folder: &RepoPath, frame: Frame) -> Self {
         let mut inside = self.inside.clone();
-        inside.push(folder.clone());
+        inside.push((folder.clone(), Rc::clone(&frame.inputs)));
         // It sees neither the job's other steps nor the jobs before it.
         let frame = Frame {
             steps: Rc::default(),

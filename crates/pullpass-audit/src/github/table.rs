@@ -90,6 +90,8 @@ pub(super) struct Deed {
     pub(super) docker_config: Option<String>,
     /// Gives this away under the step's `id`.
     pub(super) output: Option<Output>,
+    /// Pulls what variables say of ROS; the input that may hold them, as JSON.
+    pub(super) ros: Option<String>,
     /// May pull; why that cannot be known.
     pub(super) opaque: Option<String>,
 }
@@ -121,6 +123,7 @@ impl Deed {
             self.uses.is_some(),
             self.docker_config.is_some(),
             self.output.is_some(),
+            self.ros.is_some(),
             self.opaque.is_some(),
         ]
         .iter()

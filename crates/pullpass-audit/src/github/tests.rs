@@ -4,6 +4,7 @@ use crate::context::{Context, Options};
 use crate::effect::{By, Declared, Effect, Forks, Guard, Job, Kind, Puller, Runner};
 use crate::source::{MemoryTree, RepoPath};
 
+mod actions;
 mod outputs;
 mod steps;
 

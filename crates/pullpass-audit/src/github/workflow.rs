@@ -270,6 +270,15 @@ pub(super) fn add_env(
             env.insert(name.to_owned(), scope.text(entry.value));
         }
     }
+    // `env: ${{ matrix.env }}`
+    if let Some(Value::Map(entries)) = node
+        .filter(|node| node.as_str().is_some())
+        .map(|node| scope.value(node))
+    {
+        for (name, value) in entries.iter() {
+            env.insert(name.clone(), value.as_text());
+        }
+    }
     env
 }
 

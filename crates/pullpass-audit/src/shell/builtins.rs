@@ -9,7 +9,7 @@ use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text, is_hole};
 
 /// Commands of the shell that do or print something that counts.
-pub(super) const NAMES: [&str; 54] = [
+pub(super) const NAMES: [&str; 58] = [
     ":",
     "true",
     "false",
@@ -53,7 +53,11 @@ pub(super) const NAMES: [&str; 54] = [
     "sort",
     "uniq",
     "head",
+    "tail",
     "sed",
+    "envsubst",
+    "yq",
+    "spruce",
     "grep",
     "awk",
     "cut",
@@ -235,10 +239,31 @@ impl Shell {
                 self.path_tool(run, call);
                 Done::UNKNOWN
             }
-            "tr" | "sort" | "uniq" | "head" | "sed" | "grep" | "awk" | "cut" => {
-                if call.name() == "sed" {
-                    self.edit_in_place(run, call);
+            "sed" => {
+                self.edit_in_place(run, call);
+                self.edited(run, call);
+                Done::UNKNOWN
+            }
+            "head" | "tail" => {
+                self.first_or_last_lines(run, call);
+                Done::UNKNOWN
+            }
+            "yq" | "spruce" => {
+                let merges = |arg: &Arg| {
+                    let word = arg.as_str();
+                    word.contains("reduce") || matches!(word, "merge" | "m" | "eval-all" | "ea")
+                };
+                if self.output.is_some() && call.rest().iter().take(8).any(merges) {
+                    self.joins(run, call);
                 }
+                self.print_unknown();
+                Done::UNKNOWN
+            }
+            "envsubst" => {
+                self.with_variables(run);
+                Done::UNKNOWN
+            }
+            "tr" | "sort" | "uniq" | "grep" | "awk" | "cut" => {
                 self.filter(call);
                 Done::UNKNOWN
             }
@@ -529,6 +554,7 @@ impl Shell {
         if self.output.is_none() {
             return;
         }
+        self.joins(run, call);
         for file in files {
             match self.read(run, &file.text) {
                 Some(text) => self.print(text.as_ref().clone(), call.span),
@@ -737,7 +763,7 @@ fn sets_what_is_unknown(script: &str) -> bool {
 }
 
 /// `s/word/by/g`, when neither side is more than plain text.
-fn plain_substitution(script: &str) -> Option<(&str, &str)> {
+pub(super) fn plain_substitution(script: &str) -> Option<(&str, &str)> {
     let rest = script.trim().strip_prefix('s')?;
     let mark = rest.chars().next().filter(|c| !c.is_alphanumeric())?;
     let mut parts = rest.get(mark.len_utf8()..)?.split(mark);

@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 51] = [
+const RUNNERS: [&str; 52] = [
     "bash",
     "sh",
     "dash",
@@ -36,6 +36,7 @@ const RUNNERS: [&str; 51] = [
     "script",
     "ssh-agent-run",
     "concurrently",
+    "dgoss",
     "parallel",
     "command",
     "make",
@@ -168,7 +169,11 @@ impl Shell {
     }
 
     fn program(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
-        let written = call.name();
+        let written = match call.name() {
+            // `npx @wordpress/env start`
+            name if name.starts_with("@wordpress/env") => "wp-env",
+            name => name,
+        };
         if written.contains('/')
             && !suites::brings_a_build_tool(written)
             && let Some(done) = self.script_file(run, call.args, call.span)

@@ -43,6 +43,11 @@ impl Shell {
             _ => own.rest.len(),
         };
         let services = own.rest.iter().take(named).map(|arg| arg.text.clone());
+        let files = global.texts(&["-f", "--file"]);
+        let outer = match files.is_empty() {
+            true => None,
+            false => self.go_to_root(run, files.iter()),
+        };
         let mut command = self.command_on(run, &global, span, verb);
         command.services = services.collect();
         command.no_deps = own.has(&["--no-deps"]);
@@ -56,6 +61,9 @@ impl Shell {
         command.never_pull = pull == Some("never");
         command.args = arguments(&own);
         compose::compose(run, &command);
+        if let Some(outer) = outer {
+            run.cwd = outer;
+        }
     }
 
     /// `docker stack deploy -c file`: a swarm pulls what the file names.

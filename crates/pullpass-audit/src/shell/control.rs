@@ -347,15 +347,18 @@ impl Shell {
         }
     }
 
-    /// A loop that is known to go on: once is enough, but for one that shifts its arguments.
+    /// A loop that is known to go on: once is enough, but for one that shifts its arguments, or that counts.
     fn shifting(&mut self, run: &mut JobRun<'_>, until: bool, cond: &List, body: &List) -> Done {
         let mut done = Done::UNKNOWN;
+        let counts = self.words_of(run, cond.span).contains('$');
         for _ in 0..MAX_TURNS {
             let count = self.arguments.as_ref().map(|all| all.len());
+            let before = counts.then(|| run.env.clone());
             done = self.items(run, body);
             let left = self.arguments.as_ref().map(|all| all.len());
             let shifted = matches!((count, left), (Some(count), Some(left)) if left < count);
-            if !shifted
+            let counted = before.is_some_and(|before| before != run.env);
+            if !shifted && !counted
                 || !matches!(done.flow, Flow::Next)
                 || self.items(run, cond).ok != Some(!until)
             {

@@ -199,6 +199,30 @@ impl Shell {
                 "the images stand in a Kubernetes file, which is not read",
                 By::Run,
             ),
+            // https://docs.docker.com/reference/cli/docker/model/
+            ("model", "pull" | "run") => {
+                let parsed = flags::parse(run, after(2), spec("model"), Order::FlagsFirst);
+                let freshness = match word(1) {
+                    "pull" => Freshness::Always,
+                    _ => Freshness::Missing,
+                };
+                let elsewhere = |arg: &&Arg| !arg.as_str().starts_with("hf.co/");
+                self.asks(run, parsed.rest.iter().take(1).filter(elsewhere), freshness);
+            }
+            // https://docs.docker.com/reference/cli/docker/scout/
+            (
+                "scout",
+                verb @ ("cves" | "quickview" | "qv" | "recommendations" | "compare" | "diff"
+                | "sbom"),
+            ) => {
+                let parsed = flags::parse(run, after(2), spec("scout"), Order::Mixed);
+                let other = parsed
+                    .value(&["--to"])
+                    .filter(|_| matches!(verb, "compare" | "diff"));
+                for image in parsed.rest.iter().take(1).chain(other) {
+                    self.ask_for_scout(run, image);
+                }
+            }
             ("scan" | "sbom", image) if !image.is_empty() => {
                 let parsed = flags::parse(run, after(1), spec("other"), Order::Mixed);
                 self.asks(run, parsed.rest.iter().take(1), Freshness::Missing);
@@ -298,6 +322,22 @@ impl Shell {
         );
     }
 
+    /// What Docker Scout looks at: an image of the engine's or of its registry, unless the prefix says another thing.
+    fn ask_for_scout(&mut self, run: &mut JobRun<'_>, image: &Arg) {
+        let (kind, name) = image
+            .as_str()
+            .split_once("://")
+            .unwrap_or(("image", image.as_str()));
+        let freshness = match kind {
+            "image" => Freshness::Missing,
+            "registry" => Freshness::Always,
+            _ => return,
+        };
+        let mut named = image.clone();
+        named.text = Text::from(name);
+        self.ask(run, &named, freshness, Declared::None);
+    }
+
     fn provides(&mut self, run: &mut JobRun<'_>, image: Option<&Arg>) {
         if let Some(image) = image {
             run.emit(
@@ -317,6 +357,19 @@ impl Shell {
             Some("always" | "newer" | "true") => Freshness::Always,
             _ => Freshness::Missing,
         };
+        // `--mount type=image,source=acme/data,destination=/data`
+        for mount in parsed.all(&["--mount"]) {
+            let mut parts = mount.as_str().split(',');
+            if parts.clone().any(|part| part == "type=image") {
+                let source = parts.find_map(|part| {
+                    part.strip_prefix("source=")
+                        .or_else(|| part.strip_prefix("src="))
+                });
+                let mut image = mount.clone();
+                image.text = Text::from(source.unwrap_or_default());
+                self.ask(run, &image, Freshness::Missing, Declared::None);
+            }
+        }
         self.asks(run, parsed.rest.iter().take(1), freshness);
     }
 
@@ -385,8 +438,10 @@ impl Shell {
         let Some(context) = parsed.rest.last() else {
             return;
         };
-        let mut build = Build::of(span, self.path(run, &context.text));
         let file = parsed.value(&["-f", "--file"]);
+        let paths = std::iter::once(context).chain(file).map(|arg| &arg.text);
+        let outer = self.go_to_root(run, paths);
+        let mut build = Build::of(span, self.path(run, &context.text));
         build.dockerfile = file.map(|arg| self.path(run, &arg.text));
         let reads_input = context.as_str() == "-" && file.is_none()
             || file.is_some_and(|file| file.as_str() == "-");
@@ -450,6 +505,23 @@ impl Shell {
             }
         }
         dockerfile::build(run, &build);
+        if let Some(outer) = outer {
+            run.cwd = outer;
+        }
+        if let Some(file) = parsed.value(&["--iidfile"]) {
+            let Span {
+                file: id,
+                start,
+                end,
+            } = file.span;
+            let source = run.cx.sources.get(id);
+            let written = source.text.get(start as usize..end as usize).unwrap_or("");
+            let written = written
+                .trim_start_matches("--iidfile=")
+                .trim_matches(['"', '\'']);
+            let shown = run.show(&file.text);
+            run.image_ids.extend([shown, written.to_owned()]);
+        }
     }
 
     fn bake(&mut self, run: &mut JobRun<'_>, args: &[Arg], span: Span) {
@@ -576,6 +648,16 @@ fn is_local(run: &JobRun<'_>, image: &Text) -> bool {
     let inner = written.trim_start_matches(['$', '(', '`', '"', ' ']);
     let mut words = inner.split_whitespace();
     let program = words.next().unwrap_or("");
+    // `$(cat id)`, `$(< id)`: the file is one that a build wrote the image's id to.
+    if !run.image_ids.is_empty() {
+        let file = inner
+            .strip_prefix("cat ")
+            .or_else(|| inner.strip_prefix('<'));
+        let file = file.map(|file| file.trim_matches([' ', '"', '\'', ')', '`']));
+        if file.is_some_and(|file| run.image_ids.iter().any(|id| id == file)) {
+            return true;
+        }
+    }
     matches!(program, "docker" | "podman" | "nerdctl" | "buildah")
         && matches!(
             words.next(),

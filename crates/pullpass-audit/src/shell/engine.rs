@@ -238,7 +238,7 @@ impl<'t> Runner<'t> {
         let name = named(run, first)?;
         let name = match name.as_str() {
             "gmake" => "make".into(),
-            "mvnw" => "mvn".into(),
+            "mvnw" | "mvnd" => "mvn".into(),
             "gradlew" => "gradle".into(),
             "go-task" => "task".into(),
             "yarnpkg" => "yarn".into(),

@@ -272,8 +272,13 @@ impl Shell {
         };
         let done = match redirection.output {
             Some(target) => {
+                self.filtered = None;
                 let (done, printed) = self.capture(run, act);
                 let span = self.place(command.span);
+                let of_one_file = matches!(command.kind, CommandKind::Simple { .. });
+                if let Some(filtered) = self.filtered.take().filter(|_| of_one_file) {
+                    self.keep_filtered(run, &target, filtered);
+                }
                 let outer = self.unsure;
                 self.unsure |= run.wants_outputs() && !self.is_straight(command, 0);
                 self.write(run, &target, &printed, span);

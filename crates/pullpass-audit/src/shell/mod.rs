@@ -28,6 +28,7 @@ mod follow;
 mod functions;
 mod getopt;
 mod glob;
+mod lines;
 mod maps;
 mod open;
 pub(crate) mod other_languages;
@@ -35,6 +36,7 @@ mod own_images;
 mod param;
 mod pattern;
 mod perhaps;
+mod projects;
 mod rake;
 mod redirect;
 pub(crate) mod suites;
@@ -90,6 +92,8 @@ pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     };
     let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
     let calls = |(name, _): &(String, Function)| script.text.contains(name.as_str());
+    // What it writes may be the configuration that the pipeline goes on with.
+    let by_setup = || run.is_setup && script.text.contains(".y");
     let by_startup = || run.startup.iter().any(calls);
     // What follows a login may be what it is for.
     let unread = || follow::has_login(run) && follow::names_another_language(&script.text);
@@ -97,6 +101,7 @@ pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
         || by_variable()
         || gives()
         || by_startup()
+        || by_setup()
         || unread()
     {
         let mut shell = Shell::new(Rc::new(script));
@@ -134,6 +139,8 @@ struct Shell {
     processes: BTreeMap<Text, Input>,
     /// Files that the script has written itself.
     written: Rc<RefCell<BTreeMap<RepoPath, Rc<Mapped>>>>,
+    /// The file whose text the last filter printed, with the words that it replaced.
+    filtered: Option<lines::Filtered>,
     /// Folders that `cd -` and `popd` go back to.
     folders: Vec<Cwd>,
     /// The innermost script that is being followed.
@@ -443,6 +450,7 @@ impl Shell {
             input: Input::Unknown,
             processes: BTreeMap::new(),
             written: Rc::default(),
+            filtered: None,
             folders: Vec::new(),
             open: None,
             nesting: 0,

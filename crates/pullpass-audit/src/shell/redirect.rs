@@ -21,8 +21,8 @@ pub(super) struct Redirection {
 
 /// A file that is written.
 pub(super) struct Target {
-    path: Text,
-    append: bool,
+    pub(super) path: Text,
+    pub(super) append: bool,
 }
 
 impl Target {
@@ -130,7 +130,19 @@ impl Shell {
         }
     }
 
-    /// The same, relative to another folder.
+    /// Goes to the root of the repository where a command elsewhere is given these paths, all of which lie below it:
+    /// `cd /tmp; docker build $GITHUB_WORKSPACE/app`. The folder that it came from.
+    pub(super) fn go_to_root<'p>(
+        &self,
+        run: &mut JobRun<'_>,
+        mut paths: impl Iterator<Item = &'p Text>,
+    ) -> Option<Cwd> {
+        let elsewhere = matches!(run.cwd, Cwd::Elsewhere | Cwd::Partly(_));
+        let goes = elsewhere && paths.all(|path| below_root(run, path).is_some());
+        goes.then(|| std::mem::replace(&mut run.cwd, Cwd::Inside(RepoPath::root())))
+    }
+
+    /// A path as other readers want it, relative to a folder.
     pub(super) fn path_from(&self, run: &JobRun<'_>, path: &Text, folder: &RepoPath) -> Text {
         let Some(rest) = below_root(run, path) else {
             return path.clone();

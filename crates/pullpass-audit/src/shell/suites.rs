@@ -167,6 +167,18 @@ impl Shell {
         for (number, suite) in tools::suites(name) {
             one_suite(run, name, call, number, suite);
         }
+        // `python manage.py test`
+        let is_script = |arg: &&Arg| arg.as_str().rsplit('/').next() == Some("manage.py");
+        if name.starts_with("python") && call.rest().first().filter(is_script).is_some() {
+            let args = call.rest();
+            let call = Call {
+                args,
+                span: call.span,
+            };
+            for (number, suite) in tools::suites("manage.py") {
+                one_suite(run, "manage.py", &call, number, suite);
+            }
+        }
     }
 }
 

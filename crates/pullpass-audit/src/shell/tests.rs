@@ -5,6 +5,7 @@ mod files;
 mod language;
 mod make;
 mod programs;
+mod projects;
 mod runners;
 mod scripts;
 mod suites;

@@ -19,7 +19,7 @@ use crate::text::{HoleKind, Mapped, Text};
 use crate::yaml::{Document, Node};
 
 /// Where Helm keeps its logins.
-const HELMS: &str = "~/.config/helm/registry";
+pub(super) const HELMS: &str = "~/.config/helm/registry";
 
 const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/tools.json"));
 
@@ -82,6 +82,12 @@ enum Where {
 enum OwnImages {
     Cross,
     Cibuildwheel,
+    Charts,
+    Hooks,
+    Minikube,
+    Atlas,
+    Assets,
+    Qodana,
 }
 
 /// A tool that pulls, pushes or signs in on its own.
@@ -340,6 +346,29 @@ impl Shell {
             match whose {
                 OwnImages::Cross => self.cross(run, &parsed, call.span),
                 OwnImages::Cibuildwheel => self.cibuildwheel(run, &parsed, call.span),
+                OwnImages::Charts => self.charts(run, &parsed, words, name),
+                OwnImages::Hooks => self.hooks(run, &parsed, words),
+                OwnImages::Minikube => self.minikube(run, &parsed, words, call.span),
+                OwnImages::Atlas => self.dev_database(run, &parsed, call.span),
+                OwnImages::Assets => self.assets(run, call.span, "cdk"),
+                OwnImages::Qodana => self.qodana(run, &parsed, call.span),
+            }
+            // An installed chart may itself stand in a registry.
+            if !matches!(whose, OwnImages::Charts) || words != 1 || name != "helm" {
+                return Some(Done::UNKNOWN);
+            }
+            for arg in parsed.rest.iter().skip(words) {
+                if let Some(image) = arg.as_str().strip_prefix("oci://") {
+                    let stores = vec![Store::Docker(Text::from(HELMS)), run.docker_store()];
+                    let kind = Kind::Pull {
+                        image: Text::from(image),
+                        by: By::Run,
+                        puller: Puller::Client(stores),
+                        declared: Declared::None,
+                        freshness: Freshness::Always,
+                    };
+                    run.emit(arg.span, kind);
+                }
             }
             return Some(Done::UNKNOWN);
         }

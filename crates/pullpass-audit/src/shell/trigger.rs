@@ -19,7 +19,7 @@ thread_local! {
 
 /// What may lead to a pull wherever it stands: clients, other scripts, and what hands values on to later
 /// steps. Variables in capitals hold the names of clients: `$DOCKER`.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "docker",
     "podman",
     "nerdctl",
@@ -33,6 +33,7 @@ const PARTS: [&str; 13] = [
     "oci_",
     "get-login",
     "go run",
+    "wordpress/env",
 ];
 
 /// How the names of programs in other languages end, which may run a client.
@@ -62,10 +63,10 @@ const MODULES: [&str; 16] = [
 const COMMANDS: [&str; 4] = ["source", "eval", "xargs", "parallel"];
 
 /// Words that may lead to a pull although no tool's name is among them.
-const WORDS: [&str; 25] = [
-    "make", "gmake", "just", "task", "npm", "yarn", "yarnpkg", "pnpm", "bun", "turbo", "lerna",
-    "nx", "run-s", "run-p", "mise", "rtx", "composer", "poe", "makers", "pixi", "hatch", "pdm",
-    "pipenv", "devbox", "rye",
+const WORDS: [&str; 26] = [
+    "dgoss", "make", "gmake", "just", "task", "npm", "yarn", "yarnpkg", "pnpm", "bun", "turbo",
+    "lerna", "nx", "run-s", "run-p", "mise", "rtx", "composer", "poe", "makers", "pixi", "hatch",
+    "pdm", "pipenv", "devbox", "rye",
 ];
 
 /// Finds [`PARTS`], and what leads to tests.

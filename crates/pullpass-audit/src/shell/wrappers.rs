@@ -64,6 +64,13 @@ impl Shell {
             "start-server-and-test" | "server-test" | "start-test" => {
                 return Some(self.server_and_test(run, call));
             }
+            // https://github.com/goss-org/goss/tree/master/extras/dgoss
+            "dgoss" if matches!(call.word(1), "run" | "edit") => {
+                let words = ["docker", "run"].map(|word| Arg::new(Text::from(word), call.span));
+                let rest = call.rest().get(1..).unwrap_or_default();
+                let words: Vec<Arg> = words.into_iter().chain(rest.iter().cloned()).collect();
+                return Some(self.recall(run, &words, call.span));
+            }
             "concurrently" => return Some(self.each_as_script(run, call.rest())),
             "parallel" => return Some(self.parallel(run, call)),
             "command" if matches!(call.word(1), "-v" | "-V") => return Some(Done::UNKNOWN),
@@ -231,8 +238,13 @@ impl Shell {
                 &wrapper.flags,
                 Order::FlagsFirst,
             );
-            let rest = parsed.rest.get(wrapper.skip..).unwrap_or_default();
-            return Some(self.recall(run, rest, call.span));
+            return Some(match parsed.rest.get(wrapper.skip..).unwrap_or_default() {
+                // `sops exec-env file 'docker pull alpine'`
+                [only] if only.mapped.is_some() && only.as_str().contains(' ') => {
+                    self.process(run, only.script().into(), |_| {})
+                }
+                rest => self.recall(run, rest, call.span),
+            });
         }
         if let Some(after) = &wrapper.after {
             let at = args.iter().position(|arg| arg.as_str() == after)?;

@@ -61,3 +61,25 @@ fn an_orb_that_is_put_in_elsewhere_is_unknown_once_and_may_be_given() {
     let seen = super::lower_with(&config, &options);
     assert!(seen.text.contains("alpine:1"), "{}", seen.text);
 }
+
+#[test]
+fn an_orb_of_this_pipeline_is_the_one_that_stands_here() {
+    let source = "version: 2.1\ncommands: {pull: {steps: [{run: docker pull alpine:3.20}]}}\njobs: {smoke: {machine: true, steps: [pull]}}\n";
+    let uses = USES.replace("      - web/again: {image: busybox:1}\n", "");
+    let is_known = |version: &str, publishes: &str| {
+        let import = format!("web: acme/web@dev:{version}");
+        let tree = MemoryTree::new()
+            .with(".circleci/config.yml", publishes)
+            .with(
+                ".circleci/test-deploy.yml",
+                uses.replace("web: {}", &import).as_str(),
+            )
+            .with("src/@orb.yml", source);
+        pulls_of(&tree)
+            .iter()
+            .any(|line| line.contains("alpine:3.20"))
+    };
+    assert!(is_known("<<pipeline.number>>", "version: 2.1\n"));
+    assert!(is_known("alpha", "version: 2.1\n# publishes acme/web\n"));
+    assert!(!is_known("alpha", "version: 2.1\n"));
+}

@@ -460,6 +460,10 @@ fn a_dockerfile_that_the_job_writes_is_read() {
         ),
         (
             "echo FROM e/f > D; envsubst < t.in > D; docker build -f D .",
+            &["pull $X"],
+        ),
+        (
+            "echo FROM e/f > D; ./gen < t.in > D; docker build -f D .",
             &[
                 "opaque build of `.`: what the job writes to its Dockerfile is known only when it runs",
             ],

@@ -469,7 +469,7 @@ fn pack_pulls_nothing_where_it_is_told_so() {
         assert_eq!(effects(&script), ["provide app", "pull app"], "{policy}");
     }
     let seen = effects("pack build app --builder me/b:1 --pull-policy if-not-present");
-    assert_eq!(seen[0], "pull me/b:1 always");
+    assert_eq!(seen[0], "pull me/b:1");
 }
 
 #[test]

@@ -985,3 +985,71 @@ fn pytest_is_found_behind_what_runs_it() {
         assert_eq!(effects_in(&files, script), [""; 0], "{script}");
     }
 }
+
+#[test]
+fn tests_are_run_by_more_than_the_well_known_programs() {
+    let files = [
+        (
+            "py/pyproject.toml",
+            "[dependency-groups]\ndev = [\"testcontainers\"]\n",
+        ),
+        (
+            "ex/mix.exs",
+            "defp deps, do: [{:testcontainers, \"~> 1.11\"}]\n",
+        ),
+        (
+            "js/package.json",
+            "{\"devDependencies\": {\"testcontainers\": \"^11\"}}",
+        ),
+        ("rb/Gemfile", "gem \"testcontainers\"\n"),
+        (
+            "php/composer.json",
+            "{\"require-dev\": {\"testcontainers/testcontainers\": \"^1\"}}",
+        ),
+        (
+            "rs/Cargo.toml",
+            "[dev-dependencies]\ntestcontainers = \"0.25\"\n",
+        ),
+        (
+            "java/pom.xml",
+            "<project><dependencies><dependency><artifactId>testcontainers</artifactId></dependency></dependencies></project>",
+        ),
+        (
+            "go/go.mod",
+            "module m\nrequire github.com/testcontainers/testcontainers-go v0.39.0\n",
+        ),
+        (
+            "go/a_test.go",
+            "package m\n\nimport _ \"github.com/testcontainers/testcontainers-go\"\n",
+        ),
+    ];
+    for script in [
+        "cd py; hatch test",
+        "cd py; rye test",
+        "cd py; python manage.py test",
+        "cd py; ddtrace-run pytest",
+        "cd ex; mix test --cover",
+        "cd js; npx c8 mocha",
+        "cd js; npx nyc --reporter text jest",
+        "cd js; deno test -A",
+        "cd rb; bundle exec rspec",
+        "cd php; vendor/bin/phpunit",
+        "cd rs; cargo +nightly test",
+        "cd rs; cargo hack test --each-feature",
+        "cd java; mvnd verify",
+        "cd go; richgo test ./...",
+    ] {
+        let seen = effects_in(&files, script);
+        let starts =
+            |line: &String| line.contains("testcontainers/ryuk") || line.contains("Testcontainers");
+        assert!(seen.iter().any(starts), "{script}: {seen:?}");
+    }
+    for script in [
+        "cd py; python manage.py migrate",
+        "cd ex; mix compile",
+        "cd js; deno fmt",
+        "cd rs; cargo +nightly build",
+    ] {
+        assert!(effects_in(&files, script).is_empty(), "{script}");
+    }
+}

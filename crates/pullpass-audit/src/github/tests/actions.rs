@@ -1,0 +1,130 @@
+//! What well-known actions do, and actions of the repository that use each other.
+
+use super::{PATH, job, lines, repository};
+use crate::context::{Context, Options};
+use crate::source::{MemoryTree, RepoPath};
+
+const DOCKERFILE: &[(&str, &str)] = &[("app/Dockerfile", "FROM node:22\n")];
+
+/// What a job with one step does, in a repository with `app/Dockerfile`.
+fn step(step: &str) -> Vec<String> {
+    let text = format!("on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps: [{step}]\n");
+    lines(&repository(&text, DOCKERFILE)).split_off(1)
+}
+
+#[test]
+fn actions_that_build_take_the_dockerfile_of_their_inputs() {
+    let built = "dockerfile node:22 client".to_owned();
+    for uses in [
+        "{uses: nais/docker-build-push@v0, with: {team: x, docker_context: app, dockerfile: app/Dockerfile}}",
+        "{uses: home-assistant/builder/actions/build-image@1, with: {image: ghcr.io/me/a, context: app}}",
+        "{uses: lsst-sqre/build-and-push-to-ghcr@v1, with: {image: me/a, context: app, dockerfile: app/Dockerfile}}",
+    ] {
+        let seen = step(uses);
+        assert_eq!(seen.last(), Some(&built), "{uses}: {seen:?}");
+        let signs_in = seen.iter().any(|line| line.starts_with("login \"\""));
+        assert!(!signs_in, "none of them signs in to Docker Hub: {seen:?}");
+    }
+    let seen = step(
+        "{uses: home-assistant/builder/actions/build-image@1, with: {image: me/a, context: app, push: 'true', container-registry: docker.io, container-registry-password: x}}",
+    );
+    assert!(seen[0].starts_with("login \"docker.io\""), "{seen:?}");
+}
+
+#[test]
+fn industrial_ci_pulls_what_variables_say_of_ros() {
+    for (body, images) in [
+        ("env: {ROS_DISTRO: humble}", &["ubuntu:jammy"][..]),
+        (
+            "env: {ROS_DISTRO: noetic, DOCKER_IMAGE: 'ros:noetic'}",
+            &["ros:noetic"],
+        ),
+        ("env: {ROS_DISTRO: noetic, ISOLATION: shell}", &[]),
+        (
+            "env: {ROS_DISTRO: rolling, OS_CODE_NAME: bookworm}",
+            &["debian:bookworm"],
+        ),
+        ("env: {A: b}", &[]),
+        (
+            "env: '${{ matrix.env }}'\nstrategy: {matrix: {env: [{ROS_DISTRO: jazzy}, {DOCKER_IMAGE: 'ros:rolling'}]}}",
+            &["ubuntu:noble", "ros:rolling"],
+        ),
+    ] {
+        let seen = job(&format!(
+            "{body}\nsteps: [{{uses: ros-industrial/industrial_ci@master}}]"
+        ));
+        let seen: Vec<&String> = seen.iter().filter(|line| !line.starts_with('[')).collect();
+        let images: Vec<String> = images
+            .iter()
+            .map(|i| format!("action {i} client"))
+            .collect();
+        assert_eq!(seen, images.iter().collect::<Vec<_>>(), "{body}");
+    }
+    let seen = job(
+        "strategy: {matrix: {env: [{ROS_DISTRO: foxy}]}}\nsteps: [{uses: ros-industrial/industrial_ci@master, with: {config: '${{ toJSON(matrix.env) }}'}}]",
+    );
+    assert_eq!(seen, ["action ubuntu:focal client"]);
+}
+
+#[test]
+fn the_function_case_is_each_of_its_values_under_its_condition() {
+    assert_eq!(
+        job("container: ${{ case(github.ref == 'a', 'x:1', github.ref == 'b', 'y:2', 'z:3') }}"),
+        [
+            "container x:1 host if github.ref == 'a'",
+            "container y:2 host if not github.ref == 'a'; github.ref == 'b'",
+            "container z:3 host if not github.ref == 'a'; not github.ref == 'b'",
+        ]
+    );
+    assert_eq!(
+        job(
+            "container: \"${{ case(matrix.d == 'pg', 'postgres:16', 'mysql:8') }}\"\nstrategy: {matrix: {d: [pg, my]}}"
+        )
+        .iter()
+        .filter(|line| line.starts_with("container"))
+        .collect::<Vec<_>>(),
+        ["container postgres:16 host", "container mysql:8 host"]
+    );
+}
+
+/// The effects of a workflow that uses `./a`, and what could not be followed.
+fn local(actions: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+    let workflow = "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps: [{uses: ./a}]\n";
+    let files: Vec<(String, String)> = actions
+        .iter()
+        .map(|(name, steps)| {
+            let inputs = "inputs:\n  again: {default: 'true'}\n";
+            let text = format!("{inputs}runs:\n  using: composite\n  steps:\n{steps}");
+            (format!("{name}/action.yml"), text)
+        })
+        .collect();
+    let tree = files.iter().fold(
+        MemoryTree::new().with(PATH, workflow),
+        |tree, (path, text)| tree.with(path, text.as_str()),
+    );
+    let seen = lines(&tree).split_off(1);
+    let options = Options::default();
+    let cx = Context::new(&tree, &options);
+    let _ = crate::github::lower(&cx, &RepoPath::new(PATH).unwrap());
+    let (unread, _) = cx.take_notes();
+    (seen, unread.into_iter().map(|one| one.message).collect())
+}
+
+#[test]
+fn local_actions_may_use_each_other_under_a_condition() {
+    let pull = "    - {shell: bash, run: 'docker pull x:${{ inputs.again }}'}\n";
+    let a = format!("    - {{if: \"inputs.again == 'true'\", uses: ./b}}\n{pull}");
+    let b = "    - {uses: ./a, with: {again: 'false'}}\n";
+    let (seen, unread) = local(&[("a", &a), ("b", b)]);
+    assert_eq!(seen, ["run x:false client", "run x:true client"]);
+    assert!(unread.is_empty(), "{unread:?}");
+
+    let (seen, unread) = local(&[("a", "    - {uses: ./a}\n")]);
+    assert!(seen.is_empty(), "{seen:?}");
+    let said = "the action `./a` uses itself with the same inputs, which has no end";
+    assert_eq!(unread, [said]);
+
+    let grows = "    - {uses: ./a, with: {again: '${{ inputs.again }}x'}}\n";
+    let (_, unread) = local(&[("a", &format!("{grows}{grows}"))]);
+    assert!(!unread.is_empty());
+}

@@ -1,0 +1,342 @@
+//! Tools whose images stand in files of the project, and filters that make files of it.
+
+use super::{effects_in, pulls};
+
+/// The pulls of a script in a repository with these files.
+fn pulls_in(files: &[(&str, &str)], script: &str) -> Vec<String> {
+    let lines = effects_in(files, script).into_iter();
+    let pulled = |line: String| line.strip_prefix("pull ").map(str::to_owned);
+    lines.filter_map(pulled).collect()
+}
+
+#[test]
+fn newer_commands_of_docker_that_pull_are_known() {
+    for (script, images) in [
+        ("docker model pull ai/smollm2", &["ai/smollm2 always"][..]),
+        ("docker model run ai/gemma3 'Hi there'", &["ai/gemma3"]),
+        ("docker model pull hf.co/me/model", &[]),
+        ("docker model list", &[]),
+        (
+            "docker run --mount type=image,source=acme/data:1,destination=/d alpine:3",
+            &["acme/data:1", "alpine:3"],
+        ),
+        (
+            "docker run --mount type=bind,source=/a,target=/b alpine:3",
+            &["alpine:3"],
+        ),
+        (
+            "docker scout cves --only-severity high acme/app:1",
+            &["acme/app:1"],
+        ),
+        (
+            "docker scout quickview registry://acme/app:1",
+            &["acme/app:1 always"],
+        ),
+        (
+            "docker scout compare --to acme/app:1 acme/app:2",
+            &["acme/app:2", "acme/app:1"],
+        ),
+        ("docker scout cves fs://.", &[]),
+        ("docker scout enroll acme", &[]),
+    ] {
+        assert_eq!(pulls(script), images, "{script}");
+    }
+}
+
+#[test]
+fn an_id_that_a_build_wrote_is_no_pull() {
+    let files = [("Dockerfile", "FROM node:22\n")];
+    for (script, images) in [
+        (
+            "docker build --iidfile id . && docker run $(cat id)",
+            &["node:22"][..],
+        ),
+        (
+            "F=$(mktemp)\ndocker build --iidfile \"$F\" .\nID=\"$(cat \"$F\")\"\ndocker run \"$ID\"",
+            &["node:22"],
+        ),
+        (
+            "docker build --iidfile id . && docker run $(cat other)",
+            &["node:22", "$(cat other)"],
+        ),
+    ] {
+        assert_eq!(pulls_in(&files, script), images, "{script}");
+    }
+}
+
+#[test]
+fn the_root_of_the_repository_is_there_from_elsewhere() {
+    let files = [
+        ("app/Dockerfile", "FROM node:22\n"),
+        ("compose.yml", "services: {a: {image: 'redis:7'}}\n"),
+    ];
+    for (script, image) in [
+        ("cd /tmp; docker build $GITHUB_WORKSPACE/app", "node:22"),
+        (
+            "cd \"$(mktemp -d)\"; docker build -f $GITHUB_WORKSPACE/app/Dockerfile $GITHUB_WORKSPACE",
+            "node:22",
+        ),
+        (
+            "cd /tmp; docker compose -f $GITHUB_WORKSPACE/compose.yml up",
+            "redis:7",
+        ),
+    ] {
+        assert_eq!(pulls_in(&files, script), [image], "{script}");
+    }
+    let elsewhere = "cd /tmp; docker build -f Dockerfile $GITHUB_WORKSPACE/app";
+    assert!(pulls_in(&files, elsewhere).is_empty());
+}
+
+#[test]
+fn a_compose_file_that_a_filter_makes_is_the_one_it_was_made_of() {
+    let files = [(
+        "t/compose.in.yml",
+        "services:\n  a: {image: 'redis:TAG'}\n  b: {image: 'acme/b:${V}'}\n",
+    )];
+    for (script, images) in [
+        (
+            "sed -e 's/TAG/7/' t/compose.in.yml > c.yml; V=2 docker compose -f c.yml up",
+            &["redis:7", "acme/b:2"][..],
+        ),
+        (
+            "export V=3; cat t/compose.in.yml | envsubst > c.yml; docker compose -f c.yml up",
+            &["redis:TAG", "acme/b:3"],
+        ),
+    ] {
+        assert_eq!(pulls_in(&files, script), images, "{script}");
+    }
+    let unknown = effects_in(
+        &files,
+        "sed -f x.sed t/compose.in.yml > c.yml; docker compose -f c.yml up",
+    );
+    let why = "there is no such file in this repository; it may be made while the job runs";
+    assert_eq!(
+        unknown,
+        [format!("opaque docker compose up -f c.yml: {why}")]
+    );
+}
+
+#[test]
+fn lines_by_their_numbers_are_known() {
+    let files = [("list", "alpine:1\nalpine:2\nalpine:3\n")];
+    for (filter, images) in [
+        ("sed -n 2p list", &["alpine:2 always"][..]),
+        (
+            "sed -n '2,3p' list",
+            &["alpine:2 always", "alpine:3 always"],
+        ),
+        ("sed 1q list", &["alpine:1 always"]),
+        ("head -n 1 list", &["alpine:1 always"]),
+        ("head -2 list", &["alpine:1 always", "alpine:2 always"]),
+        ("tail -n 1 list", &["alpine:3 always"]),
+        (
+            "sed s/alpine/busybox/ list | head -1",
+            &["busybox:1 always"],
+        ),
+    ] {
+        let script = format!("for i in $({filter}); do docker pull $i; done");
+        assert_eq!(pulls_in(&files, &script), images, "{filter}");
+    }
+    for filter in [
+        "sed -n /x/p list",
+        "head -n \"$N\" list",
+        "tail -n +2 list",
+        "sed 2d list",
+    ] {
+        let seen = pulls_in(&files, &format!("docker pull $({filter})"));
+        assert!(
+            seen.iter().all(|line| line.starts_with("$(")),
+            "{filter}: {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn a_loop_that_counts_is_gone_through() {
+    for (script, images) in [
+        (
+            "n=3; while [ $n -gt 0 ]; do docker pull a:$n; n=$((n-1)); done",
+            &["a:3 always", "a:2 always", "a:1 always"][..],
+        ),
+        (
+            "n=3; v=; while [ $n -gt 0 ]; do v=\"$v$n\"; n=$((n-1)); done; docker pull a:$v",
+            &["a:321 always"],
+        ),
+        (
+            "while true; do docker pull a:1; n=x$n; done",
+            &["a:1 always"],
+        ),
+    ] {
+        assert_eq!(pulls(script), images, "{script}");
+    }
+}
+
+const CHART: &str = "name: shop\ndependencies:\n  - {name: redis, version: 20.0.0, repository: 'oci://registry-1.docker.io/bitnamicharts'}\n  - {name: postgresql, version: 16.x.x, repository: 'https://charts.bitnami.com/bitnami'}\n  - {name: own, version: 1.0.0, repository: 'file://../own'}\n  - {name: other, version: 1.0.0, repository: 'https://charts.example.com'}\n";
+
+#[test]
+fn charts_that_a_chart_depends_on_are_pulled() {
+    let files = [("charts/shop/Chart.yaml", CHART)];
+    let expected = [
+        "registry-1.docker.io/bitnamicharts/redis:20.0.0 always",
+        "registry-1.docker.io/bitnamicharts/postgresql:? always",
+    ];
+    for script in [
+        "helm dependency build charts/shop",
+        "cd charts/shop; helm dep up",
+        "helm upgrade --install shop charts/shop --dependency-update",
+        "helm package -u charts/shop",
+        "ct lint --charts charts/shop",
+    ] {
+        assert_eq!(pulls_in(&files, script), expected, "{script}");
+    }
+    for script in [
+        "helm package charts/shop",
+        "helm dependency list charts/shop",
+    ] {
+        assert!(pulls_in(&files, script).is_empty(), "{script}");
+    }
+}
+
+#[test]
+fn hooks_that_run_in_an_image_are_pulled() {
+    let config = "repos:\n  - repo: https://github.com/hadolint/hadolint\n    rev: v2.12.0\n    hooks: [{id: hadolint-docker}]\n  - repo: https://github.com/rhysd/actionlint\n    rev: v1.7.7\n    hooks: [{id: actionlint-docker}, {id: actionlint}]\n  - repo: local\n    hooks:\n      - {id: own, language: docker_image, entry: '--entrypoint lint acme/pc:1 -x'}\n      - {id: late, language: docker_image, entry: 'acme/late:1', stages: [manual]}\n      - {id: made, language: docker, entry: lint}\n";
+    let files = [
+        (".pre-commit-config.yaml", config),
+        ("Dockerfile", "FROM node:22\n"),
+    ];
+    let all = [
+        "hadolint/hadolint:v2.12.0",
+        "docker.io/rhysd/actionlint:1.7.7",
+        "acme/pc:1",
+        "node:22 always",
+    ];
+    for (script, expected) in [
+        ("pre-commit run --all-files", &all[..]),
+        ("prek run -a", &all),
+        ("pre-commit run own", &all[2..3]),
+        ("SKIP=own,made pre-commit run -a", &all[..2]),
+        ("pre-commit run --hook-stage manual late", &["acme/late:1"]),
+        ("pre-commit autoupdate", &[]),
+    ] {
+        assert_eq!(pulls_in(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn tools_that_start_containers_of_their_own_are_known() {
+    let files = [
+        (
+            "atlas.hcl",
+            "env \"local\" {\n  dev = \"docker://mysql/8/dev\"\n}\n",
+        ),
+        (
+            "qodana.yaml",
+            "version: '1.0'\nlinter: jetbrains/qodana-go:2025.2\n",
+        ),
+        ("app/Dockerfile", "FROM node:22\n"),
+    ];
+    for (script, images) in [
+        (
+            "atlas migrate lint --dev-url docker://postgres/15/dev?search_path=public",
+            &["postgres:15"][..],
+        ),
+        ("atlas schema apply --env local", &["mysql:8"]),
+        (
+            "atlas migrate diff --dev-url 'docker+postgres://acme/db:1/dev'",
+            &["acme/db:1"],
+        ),
+        ("atlas migrate lint --dev-url sqlite://dev?mode=memory", &[]),
+        ("qodana scan", &["jetbrains/qodana-go:2025.2 always"]),
+        (
+            "qodana pull --linter qodana-jvm",
+            &["jetbrains/qodana-jvm:? always"],
+        ),
+        ("qodana scan --within-docker=false", &[]),
+        (
+            "dapr init",
+            &["daprio/dapr:?", "redis:?", "openzipkin/zipkin:?"],
+        ),
+        ("dapr init --slim", &[]),
+        ("dgoss run -e A=b acme/app:1", &["acme/app:1"]),
+        (
+            "npx @wordpress/env start",
+            &["wordpress:?", "mariadb:?", "wordpress:cli-?"],
+        ),
+        (
+            "k3d cluster create --no-lb",
+            &["docker.io/rancher/k3s:?", "ghcr.io/k3d-io/k3d-tools:?"],
+        ),
+        ("minikube image build -t a:1 app", &["node:22"]),
+        ("minikube image load acme/a:1", &["acme/a:1"]),
+        ("minikube cache add acme/a:1", &["acme/a:1"]),
+        ("minikube image ls", &[]),
+        (
+            "pack build a --builder acme/b:1 --trust-builder",
+            &["acme/b:1 always"],
+        ),
+        (
+            "pack build a --builder acme/b:1 --pull-policy if-not-present",
+            &["acme/b:1", "docker.io/buildpacksio/lifecycle:?"],
+        ),
+    ] {
+        assert_eq!(pulls_in(&files, script), images, "{script}");
+    }
+    let made = effects_in(
+        &[],
+        "kind build node-image --image a:1; kind create cluster --image a:1",
+    );
+    assert!(made.contains(&"provide a:1".to_owned()), "{made:?}");
+}
+
+#[test]
+fn code_of_the_cdk_that_makes_an_image_is_unknown() {
+    let files = [
+        ("infra/cdk.json", "{\"app\": \"npx ts-node bin/app.ts\"}"),
+        (
+            "infra/lib/stack.ts",
+            "new DockerImageAsset(this, 'x', { directory: '../app' });\n",
+        ),
+        ("plain/cdk.json", "{}"),
+        ("plain/lib/stack.ts", "new Bucket(this, 'x');\n"),
+    ];
+    let seen = effects_in(&files, "cd infra; npx cdk deploy --all");
+    assert_eq!(
+        seen,
+        [
+            "opaque cdk: `infra/lib/stack.ts` makes an image of a Dockerfile (`DockerImageAsset`), and is not read further"
+        ]
+    );
+    assert!(effects_in(&files, "cd plain; npx cdk deploy").is_empty());
+    assert!(effects_in(&files, "cd infra; npx cdk destroy").is_empty());
+}
+
+#[test]
+fn whatever_hands_on_a_command_is_looked_through() {
+    for wrapper in [
+        "mise exec node@22 --",
+        "flox activate --",
+        "aqua exec --",
+        "runuser -u me --",
+        "setpriv --reuid 1000 --clear-groups",
+        "chpst -u me",
+        "ionice -c 3",
+        "stdbuf -oL",
+        "strace -f -o out",
+        "nsenter -t 1 -m",
+        "dockerize -wait tcp://db:5432 -timeout 60s",
+        "npx env-cmd -f .env",
+        "npx c8 -r text",
+        "faketime yesterday",
+        "flock -w 5 lock",
+    ] {
+        let script = format!("{wrapper} docker pull a:1");
+        assert_eq!(pulls(&script), ["a:1 always"], "{script}");
+    }
+    for script in [
+        "flock lock -c 'docker pull a:1'",
+        "runuser -l me -c 'docker pull a:1'",
+        "sops exec-env secrets.yml 'docker pull a:1'",
+    ] {
+        assert_eq!(pulls(script), ["a:1 always"], "{script}");
+    }
+}
