@@ -489,15 +489,18 @@ impl Mapped {
 /// it may be anything, and that is no answer.
 #[must_use]
 pub fn may_be(text: &str, name: &str) -> bool {
-    let mut pieces = text.split(is_hole);
-    let Some(mut rest) = pieces.next().and_then(|first| name.strip_prefix(first)) else {
+    let Some((first, after)) = text.split_once(is_hole) else {
+        return text == name;
+    };
+    // Of many names, this one thing tells almost all apart.
+    let Some(mut rest) = name.strip_prefix(first) else {
         return false;
     };
-    let pieces: Vec<&str> = pieces.collect();
-    let Some((last, between)) = pieces.split_last() else {
-        return rest.is_empty();
+    let (between, last) = match after.rsplit_once(is_hole) {
+        Some((between, last)) => (Some(between), last),
+        None => (None, after),
     };
-    for piece in between {
+    for piece in between.into_iter().flat_map(|text| text.split(is_hole)) {
         let Some(at) = rest.find(piece) else {
             return false;
         };

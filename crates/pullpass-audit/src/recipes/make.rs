@@ -516,7 +516,10 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         let meant = self.meant(name, &plan);
         let name = meant.as_deref().unwrap_or(name);
         let (own, exported) = self.variables_of(name);
-        self.scope.inner.borrow_mut().push(Layer::Own(own));
+        let has_own = !own.is_empty();
+        if has_own {
+            self.scope.inner.borrow_mut().push(Layer::Own(own));
+        }
         let open = self.open.len();
         for (index, (need, guards)) in plan.needs.iter().enumerate() {
             let own = plan.implicit.filter(|(_, before)| *before == index);
@@ -554,11 +557,13 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         let env = (!exported.is_empty()).then(|| self.environment(&exported));
         let scope = self.scope;
         for rule in plan.rules {
-            scope.with(&automatic, || {
+            scope.in_recipe(&automatic, || {
                 self.run_rule(name, rule, under, env.as_ref())
             });
         }
-        self.scope.inner.borrow_mut().pop();
+        if has_own {
+            self.scope.inner.borrow_mut().pop();
+        }
         true
     }
 

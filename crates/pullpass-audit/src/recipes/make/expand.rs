@@ -51,7 +51,9 @@ pub(super) type Variables = HashMap<EcoString, Variable>;
 
 /// Variables that are set for a while only.
 pub(super) enum Layer {
-    /// Automatic variables, arguments of `call`: a few, and none of them unfolded.
+    /// Automatic variables of a recipe.
+    Automatic(Vec<(EcoString, EcoString)>),
+    /// Arguments of `call`, the variable of `foreach`.
     Few(Vec<(EcoString, EcoString)>),
     /// Variables of a target.
     Own(Variables),
@@ -60,7 +62,7 @@ pub(super) enum Layer {
 impl Layer {
     fn get(&self, name: &str) -> Option<Variable> {
         match self {
-            Self::Few(values) => {
+            Self::Automatic(values) | Self::Few(values) => {
                 let (_, value) = values.iter().find(|(own, _)| own == name)?;
                 Some(Variable {
                     value: value.clone(),
@@ -73,7 +75,9 @@ impl Layer {
 
     fn has(&self, name: &str) -> bool {
         match self {
-            Self::Few(values) => values.iter().any(|(own, _)| own == name),
+            Self::Automatic(values) | Self::Few(values) => {
+                values.iter().any(|(own, _)| own == name)
+            }
             Self::Own(variables) => variables.contains_key(name),
         }
     }
@@ -98,7 +102,10 @@ pub(super) struct Asked {
 /// Values of variables that are unfolded at each use.
 #[derive(Default)]
 struct Unfolded {
+    /// With nothing around them.
     values: HashMap<EcoString, EcoString>,
+    /// In recipes, of those that make no use of automatic variables.
+    in_recipes: HashMap<EcoString, EcoString>,
     /// Bytes of these.
     size: usize,
 }
@@ -154,6 +161,8 @@ pub(super) struct Scope<'r, 'c> {
     pub(super) evaluated: RefCell<Vec<EcoString>>,
     /// The condition of an `$(if …)` is being unfolded, in which what nobody sets is empty.
     pub(super) asks: Cell<bool>,
+    /// How often a variable of `inner` was asked for.
+    answered: Cell<usize>,
 }
 
 impl<'r, 'c> Scope<'r, 'c> {
@@ -179,6 +188,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             bounds: Bounds::default(),
             evaluated: RefCell::default(),
             asks: Cell::new(false),
+            answered: Cell::new(0),
         }
     }
 
@@ -538,7 +548,26 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// The value of a variable that is set for a while only.
     pub(super) fn inner(&self, name: &str) -> Option<Variable> {
-        self.inner.borrow().iter().rev().find_map(|v| v.get(name))
+        let inner = self.inner.borrow();
+        let found = inner.iter().rev().find_map(|v| v.get(name))?;
+        self.answered.set(self.answered.get() + 1);
+        Some(found)
+    }
+
+    /// Where what a variable unfolds to now may be kept, if anywhere: where nothing is around it, it is the same
+    /// until a variable is set. The names of automatic variables are the same in each recipe.
+    fn kept<'u>(
+        &self,
+        unfolded: &'u mut Unfolded,
+    ) -> Option<&'u mut HashMap<EcoString, EcoString>> {
+        if self.asks.get() || !self.open.borrow().is_empty() {
+            return None;
+        }
+        match &**self.inner.borrow() {
+            [] => Some(&mut unfolded.values),
+            [Layer::Automatic(_)] => Some(&mut unfolded.in_recipes),
+            _ => None,
+        }
     }
 
     pub(super) fn named(&self, name: &str, depth: usize) -> EcoString {
@@ -558,27 +587,28 @@ impl<'r, 'c> Scope<'r, 'c> {
         if self.open.borrow().iter().any(|n| n == name) {
             return self.output(&format!("$({name})")).into();
         }
-        // Where nothing is around it, it unfolds to the same until a variable is set.
-        let alone =
-            self.open.borrow().is_empty() && self.inner.borrow().is_empty() && !self.asks.get();
-        if alone && let Some(known) = self.unfolded.borrow().values.get(name) {
+        if let Some(kept) = self.kept(&mut self.unfolded.borrow_mut())
+            && let Some(known) = kept.get(name)
+        {
             return known.clone();
         }
         if !variable.value.contains('$') {
             return variable.value;
         }
-        let evaluated = self.evaluated.borrow().len();
+        let before = (self.evaluated.borrow().len(), self.answered.get());
         self.open.borrow_mut().push(name.into());
         let value = self.unfold(&self.template(&variable.value), depth + 1);
         self.open.borrow_mut().pop();
         // What `$(eval …)` does, it does each time.
-        if alone && self.evaluated.borrow().len() == evaluated {
+        if before == (self.evaluated.borrow().len(), self.answered.get()) {
             let mut unfolded = self.unfolded.borrow_mut();
-            unfolded.size += value.len();
-            if unfolded.size > MAX_KEPT {
+            if unfolded.size + value.len() > MAX_KEPT {
                 *unfolded = Unfolded::default();
             }
-            unfolded.values.insert(name.into(), value.clone());
+            if let Some(kept) = self.kept(&mut unfolded) {
+                kept.insert(name.into(), value.clone());
+                unfolded.size += value.len();
+            }
         }
         value
     }
@@ -627,10 +657,15 @@ impl<'r, 'c> Scope<'r, 'c> {
 
     /// Does something while these names have these values.
     pub(super) fn with<R>(&self, bound: &[(&str, &str)], act: impl FnOnce() -> R) -> R {
-        let layer = bound
-            .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()));
-        let layer = Layer::Few(layer.collect());
+        self.within(Layer::Few(layer(bound)), act)
+    }
+
+    /// Does something while automatic variables have these values.
+    pub(super) fn in_recipe<R>(&self, automatic: &[(&str, &str)], act: impl FnOnce() -> R) -> R {
+        self.within(Layer::Automatic(layer(automatic)), act)
+    }
+
+    fn within<R>(&self, layer: Layer, act: impl FnOnce() -> R) -> R {
         self.inner.borrow_mut().push(layer);
         let result = act();
         self.inner.borrow_mut().pop();
@@ -646,6 +681,13 @@ impl<'r, 'c> Scope<'r, 'c> {
         let pattern = Text::from(pattern);
         shell::paths(self.run, &self.cwd, &pattern, MAX_NAMES)
     }
+}
+
+fn layer(bound: &[(&str, &str)]) -> Vec<(EcoString, EcoString)> {
+    let bound = bound.iter();
+    bound
+        .map(|(name, value)| ((*name).into(), (*value).into()))
+        .collect()
 }
 
 pub(super) fn push(out: &mut EcoString, piece: &str) {
