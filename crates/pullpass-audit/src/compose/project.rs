@@ -324,6 +324,7 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
                 env,
                 folder,
                 first_format: is_first_format(root),
+                models: root.get("models"),
             };
             for entry in services(root) {
                 let (Some(name), true) = (entry.key.as_str(), entry.value.is_mapping()) else {
@@ -351,6 +352,7 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
             env,
             folder,
             first_format: false,
+            models: None,
         };
         let listed = |node: Option<Node<'_>>| -> Vec<Text> {
             let nodes = node.map(Node::one_or_many).unwrap_or_default();
@@ -403,7 +405,7 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
     /// A service with what it extends underneath.
     fn extended(
         &mut self,
-        reader: &Reader<'_, 'r, 'c>,
+        reader: &Reader<'_, 'r, 'c, '_>,
         path: &RepoPath,
         node: Node<'_>,
         own: Service,
@@ -460,6 +462,7 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
             env: reader.env,
             folder: &folder,
             first_format: reader.first_format,
+            models: reader.models,
         };
         chain.push(step);
         let mut under = inner.service(base.span(), base);

@@ -47,20 +47,22 @@ pub(super) struct Service {
     pub(super) needs: Vec<String>,
     pub(super) profiles: Vec<Text>,
     pub(super) pull_policy: Option<Text>,
-    /// Images mounted as volumes.
+    /// Images mounted as volumes, and models.
     pub(super) mounts: Vec<Value>,
 }
 
 /// A service's mapping, or a part of it, with what is needed to read it.
-pub(super) struct Reader<'a, 'r, 'c> {
+pub(super) struct Reader<'a, 'r, 'c, 'd> {
     pub(super) env: &'a Environment<'r, 'c>,
     /// The folder that paths are relative to.
     pub(super) folder: &'a RepoPath,
     /// The file has services at its top level, as Compose's first format did.
     pub(super) first_format: bool,
+    /// The models that the file declares.
+    pub(super) models: Option<Node<'d>>,
 }
 
-impl Reader<'_, '_, '_> {
+impl Reader<'_, '_, '_, '_> {
     /// A scalar with its variables put in; `None` for nothing, a list or a mapping.
     pub(super) fn text(&self, node: Node<'_>) -> Option<Text> {
         let written = node.as_str().filter(|_| !node.is_null())?;
@@ -106,7 +108,24 @@ impl Reader<'_, '_, '_> {
                 service.mounts.extend(source);
             }
         }
+        self.models(node, &mut service.mounts);
         service
+    }
+
+    /// The models that a service uses, or is: Docker's model runner pulls them as images are pulled.
+    /// <https://docs.docker.com/ai/compose/models-and-compose/>
+    fn models(&self, node: Node<'_>, out: &mut Vec<Value>) {
+        let [used, provider] = node.get_all(["models", "provider"]);
+        if let (Some(used), Some(declared)) = (used, self.models) {
+            for name in self.names(used).iter().take(MAX_ITEMS) {
+                let model = declared.get(name).and_then(|model| model.get("model"));
+                out.extend(model.and_then(|model| self.value(model)));
+            }
+        }
+        let is_model = |p: &Node<'_>| p.get("type").and_then(Node::as_str) == Some("model");
+        let options = provider.filter(is_model).and_then(|p| p.get("options"));
+        let model = options.and_then(|options| options.get("model"));
+        out.extend(model.and_then(|model| self.value(model)));
     }
 
     fn value(&self, node: Node<'_>) -> Option<Value> {

@@ -455,6 +455,17 @@ fn an_image_mounted_as_a_volume_is_pulled() {
     assert_eq!(up(text), "pull files\npull a");
 }
 
+/// <https://docs.docker.com/ai/compose/models-and-compose/>
+#[test]
+fn models_that_a_service_uses_are_pulled() {
+    let text = "models:\n  llm: {model: ai/llama3.2}\n  idle: {model: ai/other}\nservices:\n  a: {image: a, models: [llm]}\n  b:\n    image: b\n    models: {llm: {endpoint_var: X}}\n  c:\n    provider: {type: model, options: {model: ai/qwen3}}\n";
+    let seen = up(text);
+    for model in ["pull ai/llama3.2", "pull ai/qwen3"] {
+        assert!(seen.contains(model), "{model}: {seen}");
+    }
+    assert!(!seen.contains("ai/other"), "{seen}");
+}
+
 #[test]
 fn nonsense_is_survived() {
     for text in [

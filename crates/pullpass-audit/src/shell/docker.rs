@@ -18,6 +18,9 @@ use crate::text::{Mapped, Text, is_hole};
 /// The builder image of the driver `docker-container` (buildx's documentation of `create`).
 const BUILDKIT: &str = "moby/buildkit:buildx-stable-1";
 
+/// Files with ids of images that are remembered; only hostile input has more.
+const MAX_IDS: usize = 64;
+
 /// A program with docker's command line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program {
@@ -520,7 +523,9 @@ impl Shell {
                 .trim_start_matches("--iidfile=")
                 .trim_matches(['"', '\'']);
             let shown = run.show(&file.text);
-            run.image_ids.extend([shown, written.to_owned()]);
+            if run.image_ids.len() < MAX_IDS {
+                run.image_ids.extend([shown, written.to_owned()]);
+            }
         }
     }
 

@@ -39,13 +39,14 @@ impl Shell {
     pub(super) fn edited(&mut self, run: &JobRun<'_>, call: &Call<'_>) {
         let mut scripts: Vec<&Arg> = Vec::new();
         let mut files: Vec<&Arg> = Vec::new();
-        let mut quiet = false;
+        let (mut quiet, mut extended) = (false, false);
         let mut args = call.rest().iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "-e" | "--expression" => scripts.extend(args.next()),
                 "-n" | "--quiet" | "--silent" => quiet = true,
-                "-E" | "-r" | "--regexp-extended" | "-u" => {}
+                "-E" | "-r" | "--regexp-extended" => extended = true,
+                "-u" => {}
                 text if text.starts_with('-') && text != "-" => return self.print_unknown(),
                 _ => files.push(arg),
             }
@@ -70,7 +71,12 @@ impl Shell {
         };
         match (lines, words) {
             (Some(lines), _) => self.print_lines(&text, lines, call),
-            (None, Some(words)) if !words.is_empty() => {
+            // A value that is not known may have the word in it.
+            (None, Some(words)) if !words.is_empty() && !has_hole(&text.text) => {
+                let exact = |word: &str| is_exact(word, extended, &text.text);
+                if !words.iter().all(|(word, _)| exact(word)) {
+                    return self.print_unknown();
+                }
                 let words = words.iter();
                 let words: Vec<_> = words.map(|(a, b)| ((*a).into(), (*b).into())).collect();
                 self.print_replaced(run, &text, words);
@@ -102,6 +108,9 @@ impl Shell {
     fn print_replaced(&mut self, run: &JobRun<'_>, text: &Mapped, words: Vec<(String, String)>) {
         if self.output.is_none() {
             return;
+        }
+        if text.text.len() > super::MAX_VALUE {
+            return self.print_unknown();
         }
         let mut out = text.text.clone();
         for (word, by) in &words {
@@ -161,6 +170,9 @@ impl Shell {
         if self.output.is_none() {
             return;
         }
+        if text.text.len() > super::MAX_VALUE {
+            return self.print_unknown();
+        }
         let all: Vec<&str> = text.text.split_inclusive('\n').collect();
         let (from, to) = match lines {
             Lines::From(from, to) => (from.saturating_sub(1), to.min(all.len())),
@@ -209,6 +221,15 @@ impl Shell {
             run.replace(path.clone(), &word, Text::from(by));
         }
     }
+}
+
+/// Whether a pattern means nothing but its letters, and stands once at most in each line of a text, so that it does not
+/// matter whether the first of a line is replaced, or all.
+fn is_exact(word: &str, extended: bool, text: &str) -> bool {
+    let special = |c: char| c == '$' || extended && matches!(c, '+' | '?' | '(' | ')' | '{' | '}');
+    !word.contains(special)
+        && (!word.contains('.') || text.contains(word))
+        && text.lines().all(|line| line.matches(word).nth(1).is_none())
 }
 
 /// `2p`, `2,4p` and `$p` behind `-n`; `2q` and `2!d` without.

@@ -89,7 +89,8 @@ impl Shell {
                 continue;
             };
             let list = document.root().and_then(|root| root.get("dependencies"));
-            for chart in list.into_iter().flat_map(Node::items).take(MAX_ITEMS) {
+            let charts = list.into_iter().flat_map(Node::items).take(MAX_ITEMS);
+            for chart in charts.take_while(|_| run.cx.spend()).collect::<Vec<_>>() {
                 dependency(run, chart);
             }
         }
@@ -411,6 +412,9 @@ fn code_with_assets(
         }
         *left -= 1;
         let source = run.cx.sources.load(&path).ok()?;
+        if !run.cx.spend_shell(source.text.len()) {
+            return None;
+        }
         if let Some(word) = ASSETS.iter().find(|word| source.text.contains(**word)) {
             return Some((path, word));
         }

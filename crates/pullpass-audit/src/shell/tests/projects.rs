@@ -137,7 +137,13 @@ fn lines_by_their_numbers_are_known() {
         let script = format!("for i in $({filter}); do docker pull $i; done");
         assert_eq!(pulls_in(&files, &script), images, "{filter}");
     }
+    let kept = "docker build -t \"$X\" .; docker run $(echo $X | sed s/a/b/)";
+    let seen = effects_in(&files, kept);
+    let unlike = |line: &String| line.contains("$(echo");
+    assert!(seen.last().is_some_and(unlike), "{seen:?}");
     for filter in [
+        "sed s/1$/9/ list",
+        "sed s/alpin./x/ list",
         "sed -n /x/p list",
         "head -n \"$N\" list",
         "tail -n +2 list",
