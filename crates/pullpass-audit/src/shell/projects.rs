@@ -1,8 +1,9 @@
 //! Tools whose images stand in files of the project that are theirs alone: charts of Helm, hooks of pre-commit, dev
 //! databases of Atlas, assets of the AWS CDK.
 
-use super::Shell;
-use super::flags::Parsed;
+use super::flags::{self, Order, Parsed};
+use super::tools::spec;
+use super::{Arg, Shell};
 use crate::dockerfile::{self, Build};
 use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::run::{Cwd, JobRun};
@@ -135,7 +136,21 @@ impl Shell {
     }
 
     /// `minikube image build`, `minikube image pull`: the node does it, and no login of the job's reaches it.
+    /// `minikube image load` looks on the machine first, and takes archives and what it is handed as well.
     pub(super) fn minikube(&self, run: &mut JobRun<'_>, parsed: &Parsed, words: usize, span: Span) {
+        if parsed.word(1) == "load" {
+            for image in parsed.rest.get(words..).unwrap_or_default() {
+                let name = image.text.as_str();
+                let is_archive = name == "-"
+                    || [".tar", ".tar.gz", ".tgz"]
+                        .iter()
+                        .any(|end| name.ends_with(end));
+                if !is_archive {
+                    run.docker_pull(image.span, image.text.clone(), By::Run, Freshness::Missing);
+                }
+            }
+            return;
+        }
         let name = "DOCKER_CONFIG";
         let outer = run.env.get(name).cloned();
         let node = run.cx.holes.of("minikube's node", HoleKind::Expression);
@@ -308,14 +323,14 @@ fn of_hook(run: &mut JobRun<'_>, hook: Node<'_>, from: &str, revision: &str) {
     let entry = text("entry").split_whitespace().next();
     match text("language") {
         "docker_image" => {
-            // `--entrypoint` and its value may stand before the image.
-            let mut words = text("entry").split_whitespace();
-            let mut image = words.next();
-            if image == Some("--entrypoint") {
-                image = words.nth(1);
-            }
-            if let Some(image) = image {
-                let image = Text::from(image);
+            // It is put behind `docker run`, whose flags may stand before the image.
+            let words = text("entry").split_whitespace();
+            let words: Vec<Arg> = words
+                .map(|word| Arg::new(Text::from(word), hook.span()))
+                .collect();
+            let parsed = flags::parse(run, &words, spec("run"), Order::FlagsFirst);
+            if let Some(image) = parsed.rest.first() {
+                let image = image.text.clone();
                 run.docker_pull(hook.span(), image, By::Run, Freshness::Missing);
             }
             return;

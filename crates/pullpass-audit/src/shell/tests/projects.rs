@@ -205,7 +205,7 @@ fn charts_that_a_chart_depends_on_are_pulled() {
 
 #[test]
 fn hooks_that_run_in_an_image_are_pulled() {
-    let config = "repos:\n  - repo: https://github.com/hadolint/hadolint\n    rev: v2.12.0\n    hooks: [{id: hadolint-docker}]\n  - repo: https://github.com/rhysd/actionlint\n    rev: v1.7.7\n    hooks: [{id: actionlint-docker}, {id: actionlint}]\n  - repo: local\n    hooks:\n      - {id: own, language: docker_image, entry: '--entrypoint lint acme/pc:1 -x'}\n      - {id: late, language: docker_image, entry: 'acme/late:1', stages: [manual]}\n      - {id: made, language: docker, entry: lint}\n";
+    let config = "repos:\n  - repo: https://github.com/hadolint/hadolint\n    rev: v2.12.0\n    hooks: [{id: hadolint-docker}]\n  - repo: https://github.com/rhysd/actionlint\n    rev: v1.7.7\n    hooks: [{id: actionlint-docker}, {id: actionlint}]\n  - repo: local\n    hooks:\n      - {id: own, language: docker_image, entry: '--net none --entrypoint lint acme/pc:1 -x'}\n      - {id: late, language: docker_image, entry: 'acme/late:1', stages: [manual]}\n      - {id: made, language: docker, entry: lint}\n";
     let files = [
         (".pre-commit-config.yaml", config),
         ("Dockerfile", "FROM node:22\n"),
@@ -274,6 +274,8 @@ fn tools_that_start_containers_of_their_own_are_known() {
         ),
         ("minikube image build -t a:1 app", &["node:22"]),
         ("minikube image load acme/a:1", &["acme/a:1"]),
+        ("zstd -dc a.tar.zst | minikube image load -", &[]),
+        ("minikube image load a.tar acme/b:1", &["acme/b:1"]),
         ("minikube cache add acme/a:1", &["acme/a:1"]),
         ("minikube image ls", &[]),
         (
