@@ -14,13 +14,15 @@ use crate::text::{Text, has_hole, is_hole};
 pub const DOCKER_HUB: &str = "docker.io";
 
 /// Hosts that are Docker Hub (the Docker client's own aliases and the two API hosts).
-const HUB_HOSTS: [&str; 6] = [
+const HUB_HOSTS: [&str; 7] = [
     "docker.io",
     "index.docker.io",
     "registry-1.docker.io",
     "registry.hub.docker.com",
     "hub.docker.com",
     "registry.docker.io",
+    // As in the Dockerfiles that Rails 7.1 writes.
+    "registry.docker.com",
 ];
 
 /// Hosts that serve copies of Docker Hub's images without Docker Hub's limits, with the first parts of
@@ -301,6 +303,10 @@ mod tests {
             (
                 "registry.hub.docker.com/library/node:20",
                 "docker.io/library/node:20",
+            ),
+            (
+                "registry.docker.com/library/ruby:3.3",
+                "docker.io/library/ruby:3.3",
             ),
             ("me/app@sha256:0123", "docker.io/me/app@sha256:0123"),
             ("me/app:1@sha256:0123", "docker.io/me/app:1@sha256:0123"),

@@ -340,6 +340,15 @@ impl<'a> Inputs<'a> {
             (Some(known), None) => !matches!(known, "" | "false"),
             // Whatever else is unknown of it, a text with a known character in it is not empty.
             (None, None) if text.as_str().contains(|c| !is_hole(c)) => true,
+            // Where a secret that is passed is missing, nothing could sign in anyway.
+            (None, None)
+                if !name.starts_with("secrets.")
+                    && text
+                        .holes(&run.cx.holes)
+                        .all(|hole| hole.kind == HoleKind::Secret) =>
+            {
+                true
+            }
             (None, _) => {
                 let words = match value {
                     Some(value) => format!("{} == '{value}'", run.show(&text)),

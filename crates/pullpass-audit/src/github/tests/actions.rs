@@ -128,3 +128,20 @@ fn local_actions_may_use_each_other_under_a_condition() {
     let (_, unread) = local(&[("a", &format!("{grows}{grows}"))]);
     assert!(!unread.is_empty());
 }
+
+#[test]
+fn a_secret_that_is_passed_is_there() {
+    let signs_in = |name: &str| {
+        let seen = step(&format!(
+            "{{uses: mr-smithers-excellent/docker-build-push@v6, with: {{image: me/a, registry: docker.io, directory: app, username: '{name}', password: '${{{{ secrets.P }}}}'}}}}"
+        ));
+        seen[0].clone()
+    };
+    for name in ["me", "${{ secrets.U }}"] {
+        let login = signs_in(name);
+        assert!(login.starts_with("login \"docker.io\""), "{login}");
+        assert!(!login.contains(" if "), "{login}");
+    }
+    // Whether a variable of the repository has a value, nobody can tell.
+    assert!(signs_in("${{ vars.U }}").ends_with(" if ${{ vars.U }}"));
+}
