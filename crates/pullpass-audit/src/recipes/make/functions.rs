@@ -79,7 +79,7 @@ impl Scope<'_, '_> {
                 }
                 value
             }
-            Function::Strip => words(&last(), |out, w| push(out, w)),
+            Function::Strip => words(&last(), push),
             Function::FirstWord => last().split_whitespace().next().unwrap_or("").into(),
             Function::LastWord => last().split_whitespace().last().unwrap_or("").into(),
             Function::Word => {
@@ -110,7 +110,7 @@ impl Scope<'_, '_> {
                     if from.is_empty() || grows || !text.contains(&*from) {
                         text.clone()
                     } else {
-                        text.replace(&*from, &to).into()
+                        text.replace(&from, &to)
                     }
                 })
             }
