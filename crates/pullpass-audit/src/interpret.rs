@@ -12,7 +12,7 @@ use crate::archive::{Archives, FromArchive};
 use crate::context::{Context, Named};
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
 use crate::implied::{excludes, implies};
-use crate::reference::{DOCKER_HUB, Image, Reference, canonical_registry};
+use crate::reference::{DOCKER_HUB, Image, Reference, canonical_registry, other_name_of_hub};
 use crate::source::Span;
 use crate::text::{Hole, HoleKind, Holes, Text, has_hole, is_hole, may_be};
 use crate::verdict::{Auth, Cause};
@@ -86,11 +86,20 @@ struct Active<'j> {
     effect: &'j Effect,
     seen: usize,
     registry: Option<String>,
+    /// The name of Docker Hub that it signs in to, where that is not the usual one.
+    other_name: Option<&'static str>,
     store: &'j Store,
     credential: RawCredential,
     how: &'j str,
     broken: Option<&'j str>,
     logged_out: Option<Span>,
+}
+
+impl Active<'_> {
+    /// Whether it signs in to Docker Hub by this name.
+    fn is_to_hub(&self, other_name: Option<&str>) -> bool {
+        self.registry.as_deref() == Some(DOCKER_HUB) && self.other_name == other_name
+    }
 }
 
 struct Present {
@@ -285,6 +294,7 @@ impl<'j> Walk<'_, 'j> {
                 how,
                 broken,
             } => {
+                let other_name = other_name_of_hub(registry.as_str());
                 let registry = registry_of(registry);
                 self.out.logins.push(LoginSeen {
                     effect: index,
@@ -296,6 +306,7 @@ impl<'j> Walk<'_, 'j> {
                     effect,
                     seen: self.out.logins.len() - 1,
                     registry,
+                    other_name,
                     store,
                     credential: RawCredential {
                         username: username.clone(),
@@ -573,7 +584,8 @@ impl<'j> Walk<'_, 'j> {
                     match puller {
                         Puller::Host => self.judge_declared(&mut judged, declared),
                         Puller::Client(stores) => {
-                            self.judge_client(&mut judged, effect, declared, stores)
+                            let name = reference.other_name;
+                            self.judge_client(&mut judged, effect, declared, stores, name)
                         }
                     }
                     if let Some(doubt) = doubt {
@@ -757,7 +769,7 @@ impl<'j> Walk<'_, 'j> {
     /// before it.
     fn judge_unknown(&self, judged: &mut Judged, effect: &Effect, stores: Option<&[Store]>) {
         let login = self.active.iter().rev().find(|l| {
-            l.registry.as_deref() == Some(DOCKER_HUB)
+            l.is_to_hub(None)
                 && l.logged_out.is_none()
                 && l.broken.is_none()
                 && stores.is_none_or(|stores| stores.contains(l.store))
@@ -781,6 +793,7 @@ impl<'j> Walk<'_, 'j> {
         effect: &'j Effect,
         declared: &Declared,
         stores: &[Store],
+        name: Option<&'static str>,
     ) {
         if *declared != Declared::None {
             self.judge_declared(judged, declared);
@@ -788,7 +801,7 @@ impl<'j> Walk<'_, 'j> {
         }
         let guards = &effect.guards;
         let readable = |l: &Active<'_>| stores.contains(l.store);
-        let hub = |l: &Active<'_>| l.registry.as_deref() == Some(DOCKER_HUB);
+        let hub = |l: &Active<'_>| l.is_to_hub(name);
         let in_force: Vec<&Active<'j>> = self
             .active
             .iter()
@@ -871,7 +884,15 @@ impl<'j> Walk<'_, 'j> {
             judged.credential = Some(login.credential.clone());
         } else {
             judged.auth = Auth::Anonymous;
-            self.explain_anonymous(judged, effect, stores);
+            match name {
+                None => self.explain_anonymous(judged, effect, stores),
+                Some(name) => {
+                    judged.cause = Cause::OtherName;
+                    judged.reason = format!(
+                        "the client looks for a credential of `{name}`, and nothing signs in to Docker Hub by that name"
+                    );
+                }
+            }
         }
         for seen in used {
             if let Some(seen) = self.out.logins.get_mut(seen) {
@@ -882,7 +903,7 @@ impl<'j> Walk<'_, 'j> {
 
     /// Nothing authenticates the pull: says what came nearest to it.
     fn explain_anonymous(&self, judged: &mut Judged, effect: &Effect, stores: &[Store]) {
-        let hub = |l: &&Active<'_>| l.registry.as_deref() == Some(DOCKER_HUB);
+        let hub = |l: &&Active<'_>| l.is_to_hub(None);
         let readable = |l: &&Active<'_>| stores.contains(l.store);
         let compatible = |l: &&Active<'_>| !excludes(&l.effect.guards, &effect.guards);
         let near =
@@ -947,6 +968,12 @@ impl<'j> Walk<'_, 'j> {
                     .rfind(|l| l.registry.is_some() && !hub(l)),
                 Cause::OtherRegistry,
                 &|l| {
+                    if let Some(name) = l.other_name {
+                        return format!(
+                            "{} signs in to `{name}`, and a client looks for that only where an image is named so",
+                            l.how
+                        );
+                    }
                     let registry = l.registry.as_deref().unwrap_or_default();
                     let registry = self.cx.holes.show(registry);
                     // What is told in words is no name of a host.
@@ -979,7 +1006,9 @@ impl<'j> Walk<'_, 'j> {
             .position(|e| std::ptr::eq(e, effect))?;
         let login = self.job.effects.get(here..)?.iter().find(|e| {
             matches!(&e.kind, Kind::Login { registry, store, broken: None, .. }
-                if registry_of(registry).as_deref() == Some(DOCKER_HUB) && stores.contains(store))
+                if registry_of(registry).as_deref() == Some(DOCKER_HUB)
+                    && other_name_of_hub(registry.as_str()).is_none()
+                    && stores.contains(store))
         })?;
         let Kind::Login { how, .. } = &login.kind else {
             return None;

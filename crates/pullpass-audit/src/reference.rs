@@ -60,6 +60,8 @@ pub struct Reference {
     pub digest: Option<EcoString>,
     /// Whether the registry is a copy of Docker Hub.
     pub mirror: bool,
+    /// By which other name Docker Hub is written.
+    pub other_name: Option<&'static str>,
 }
 
 impl Reference {
@@ -143,6 +145,22 @@ pub fn canonical_registry(written: &str) -> String {
     } else {
         host
     }
+}
+
+/// The name of Docker Hub that a credential for it is kept under, where that is not the one that `docker login`
+/// uses by itself. The clients take `index.docker.io` for `docker.io`, and every other host by its own name
+/// (`getAuthConfigKey` in <https://github.com/docker/cli/blob/master/cli/command/registry.go>); builds with BuildKit take
+/// `registry-1.docker.io` for it too
+/// (<https://github.com/moby/buildkit/blob/master/session/auth/authprovider/authprovider.go>), so it is none of these.
+#[must_use]
+pub fn other_name_of_hub(written: &str) -> Option<&'static str> {
+    let usual = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+    let host = written.trim();
+    let host = host.split_once("://").map_or(host, |(_, host)| host);
+    let host = host.split('/').next()?;
+    HUB_HOSTS
+        .into_iter()
+        .find(|own| own.eq_ignore_ascii_case(host) && !usual.contains(own))
 }
 
 fn is_host(first: &str) -> bool {
@@ -242,12 +260,14 @@ pub fn parse(text: &Text) -> Image {
         name.into()
     };
     let mirror = is_mirror(&registry, &repository);
+    let other_name = host.and_then(other_name_of_hub);
     Image::Named(Reference {
         registry,
         repository,
         tag: tag.map(EcoString::from),
         digest: digest.map(EcoString::from),
         mirror,
+        other_name,
     })
 }
 
@@ -285,6 +305,24 @@ mod tests {
         match parse(&text.into()) {
             Image::Named(reference) => reference.canonical_text(),
             other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_of_hub_that_clients_do_not_take_for_it_are_told() {
+        for (written, name) in [
+            ("https://index.docker.io/v1/", None),
+            ("docker.io", None),
+            ("", None),
+            ("registry-1.docker.io", None),
+            ("ghcr.io", None),
+            ("registry.hub.docker.com", Some("registry.hub.docker.com")),
+            (
+                "https://registry.docker.com/v2",
+                Some("registry.docker.com"),
+            ),
+        ] {
+            assert_eq!(other_name_of_hub(written), name, "{written}");
         }
     }
 

@@ -115,6 +115,8 @@ pub enum Cause {
     LoggedOut,
     /// A login wrote to a place that this client does not read.
     OtherStore,
+    /// It names Docker Hub by a host that the logins before it are not for.
+    OtherName,
     /// The credential is empty in some runs.
     SometimesEmpty,
     /// The vendor's own credential.

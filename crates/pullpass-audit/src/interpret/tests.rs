@@ -492,6 +492,36 @@ fn a_logout_ends_a_login() {
 }
 
 #[test]
+fn a_login_is_for_the_name_of_docker_hub_that_it_signs_in_to() {
+    let seen = judge(|run, f| {
+        pull(run, f, "registry.docker.com/library/ruby:3.3");
+        login(run, f, "");
+        pull(run, f, "registry.docker.com/library/ruby:3.2");
+        pull(run, f, "index.docker.io/library/ruby:3.1");
+    });
+    assert_eq!(
+        seen,
+        [
+            "registry.docker.com/library/ruby:3.3 anonymous OtherName",
+            "registry.docker.com/library/ruby:3.2 anonymous OtherName",
+            "index.docker.io/library/ruby:3.1 authenticated Fine",
+        ]
+    );
+    let seen = judge(|run, f| {
+        login(run, f, "registry.hub.docker.com");
+        pull(run, f, "registry.hub.docker.com/library/redis:7");
+        pull(run, f, "redis:7.2");
+    });
+    assert_eq!(
+        seen,
+        [
+            "registry.hub.docker.com/library/redis:7 authenticated Fine",
+            "redis:7.2 anonymous OtherRegistry",
+        ]
+    );
+}
+
+#[test]
 fn another_docker_config_is_another_login() {
     let seen = judge(|run, f| {
         login(run, f, "");

@@ -65,11 +65,16 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
             name(pull),
             pull.reason
         ));
-        let fix = if pull.cause == Cause::LoggedOut || pull.cause == Cause::OtherStore {
-            Fixable::None
-        } else {
-            login_fix(pull)
+        let fix = match pull.cause {
+            Cause::LoggedOut | Cause::OtherStore | Cause::OtherName => Fixable::None,
+            _ => login_fix(pull),
         };
-        out.push(Draft::of_pull(pull, message, login_help(pull), fix).at(anonymous_severity(pull)));
+        let help = match pull.cause {
+            Cause::OtherName => {
+                "name the image without that host, and a login to Docker Hub is used for it"
+            }
+            _ => login_help(pull),
+        };
+        out.push(Draft::of_pull(pull, message, help, fix).at(anonymous_severity(pull)));
     }
 }

@@ -133,6 +133,9 @@ impl<'a> Writer<'a, '_> {
                     Cause::OtherStore => {
                         "the login before it keeps its credential where this program does not look"
                     }
+                    Cause::OtherName => {
+                        "it names Docker Hub by a host that a login is not for; name the image without it"
+                    }
                     _ if job.is_mac => {
                         "CircleCI's Macs have no Docker; sign in after what brings it"
                     }

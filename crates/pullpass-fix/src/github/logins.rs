@@ -149,6 +149,9 @@ fn wanted<'j>(desk: &Desk<'_, '_, '_>, job: &'j Job, out: &mut Proposal) -> Want
             Cause::OtherStore => {
                 "the login before it keeps its credential where this program does not look"
             }
+            Cause::OtherName => {
+                "it names Docker Hub by a host that a login is not for; name the image without it"
+            }
             _ if guard::is_for_forks(effect) => {
                 "it happens in pull requests from forks only, which get no secrets to sign in with"
             }
