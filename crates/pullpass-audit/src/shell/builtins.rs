@@ -342,11 +342,24 @@ impl Shell {
     fn declare(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
         let mut deletes = false;
         let mut map = false;
+        let mut functions = false;
+        let mut exports = call.name() == "export";
         for arg in call.rest() {
             let text = arg.as_str();
             if text.starts_with('-') || text.starts_with('+') {
-                map |= text.starts_with('-') && text.contains('A');
+                let sets = |letter| text.starts_with('-') && text.contains(letter);
+                map |= sets('A');
+                functions |= sets('f');
+                exports |= sets('x');
                 deletes |= call.name() == "export" && text.contains('n');
+                continue;
+            }
+            if functions {
+                if exports && let Some(function) = self.functions.get_mut(text) {
+                    function.exported = !deletes;
+                } else if !exports {
+                    self.print_function(text, call);
+                }
                 continue;
             }
             let Some((name, value)) = text.split_once('=') else {
@@ -391,6 +404,24 @@ impl Shell {
             Some(at) => at + 1,
             None if rest
                 .first()
+    /// `declare -f name` prints the function, for another shell to read.
+    fn print_function(&mut self, name: &str, call: &Call<'_>) {
+        if self.output.is_none() {
+            return;
+        }
+        let Some(function) = self.functions.get(name) else {
+            return;
+        };
+        let (start, end) = (function.body.span.start, function.body.span.end);
+        let body = function.text.part(start as usize, end as usize);
+        let place = body.whole();
+        let mut text = Mapped::empty(body.file());
+        text.push(&format!("{name} () "), place.start, false);
+        text.append(&body);
+        text.push("\n", place.end, false);
+        self.print(text, call.span);
+    }
+
                 .is_some_and(|arg| !arg.as_str().starts_with(['-', '+'])) =>
             {
                 0

@@ -1,6 +1,7 @@
 //! Lists, pipelines and simple commands: the order in which things happen, and under which
 //! conditions. A login that stands right of `&&` is only as sure as what stands left of it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::builtins::is_silent;
@@ -245,6 +246,7 @@ impl Shell {
                     text: Rc::clone(&self.text),
                     file: self.file.clone(),
                     body: Rc::clone(body),
+                    exported: self.functions.get(name).is_some_and(|old| old.exported),
                 };
                 self.functions.insert(name.clone(), function);
             }
@@ -501,6 +503,13 @@ impl Shell {
         self.arrays.insert(name.to_owned(), all);
     }
 
+    /// The functions that a Bash finds when it begins: those that are exported, and those of `$BASH_ENV`.
+    pub(super) fn handed_on(&self, run: &JobRun<'_>) -> BTreeMap<String, Function> {
+        let exported = self.functions.iter().filter(|(_, f)| f.exported);
+        let exported = exported.map(|(name, function)| (name.clone(), function.clone()));
+        run.startup.iter().cloned().chain(exported).collect()
+    }
+
     /// Executes a text as a process of its own: `bash -c`, `sh script`, a here-document.
     pub(super) fn process(
         &mut self,
@@ -513,6 +522,7 @@ impl Shell {
         inner.output = self.output.take();
         inner.input = self.input.clone();
         inner.written = Rc::clone(&self.written);
+        inner.functions = self.handed_on(run);
         setup(&mut inner);
         let env = run.variables();
         let cwd = run.cwd.clone();

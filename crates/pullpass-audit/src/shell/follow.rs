@@ -1,6 +1,7 @@
 //! Scripts, and the task runners that hold them: a quarter of the jobs that use docker hide it in a
 //! script or a make target. Nothing outside of the repository is ever followed.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::exec::Call;
@@ -88,7 +89,11 @@ impl Shell {
                         Some((zero, arguments)) => (Some(zero.text.clone()), arguments),
                         None => (None, rest),
                     };
+                    let is_bash = is_bash(call.name());
                     return self.process(run, Rc::new(script.script()), |inner| {
+                        if !is_bash {
+                            inner.functions.clear();
+                        }
                         inner.zero = zero;
                         inner.arguments = Some(Rc::new(texts(arguments)));
                         inner.argument_places = places(arguments);
@@ -188,7 +193,23 @@ impl Shell {
             return Some(Done::UNKNOWN);
         }
         let by_variable = || text.text.contains('$') && engine::is_in_environment(run);
-        if !trigger::may_matter(&run.cx.holes, &text.text) && !by_variable() {
+        let handed_on = match text.text.strip_prefix("#!") {
+            Some(rest)
+                if !rest
+                    .lines()
+                    .next()
+                    .is_some_and(|line| line.contains("bash")) =>
+            {
+                BTreeMap::new()
+            }
+            _ => self.handed_on(run),
+        };
+        let calls = || {
+            handed_on
+                .keys()
+                .any(|name| text.text.contains(name.as_str()))
+        };
+        if !trigger::may_matter(&run.cx.holes, &text.text) && !by_variable() && !calls() {
             return Some(Done::UNKNOWN);
         }
         let arguments = arguments_of_script(run, rest);
@@ -196,6 +217,7 @@ impl Shell {
         let note = format!("runs `{path}`");
         run.traced(span, note, |run| {
             self.process(run, text, |inner| {
+                inner.functions = handed_on;
                 inner.file = Some(path);
                 inner.zero = Some(zero);
                 inner.arguments = arguments;
@@ -749,7 +771,10 @@ impl Shell {
         run.traced(request.span, ["runs `", &*shown, "`"].concat(), |run| {
             for recipe in &*found {
                 let script = Rc::new(recipe.script.clone());
-                recipe.enter(run, |run| self.process(run, script, |_| {}));
+                recipe.enter(run, |run| {
+                    // Their shell is `sh`, to most of them.
+                    self.process(run, script, |inner| inner.functions.clear())
+                });
             }
         });
         true
@@ -1031,6 +1056,11 @@ pub(super) fn texts(args: &[Arg]) -> Vec<Text> {
 pub(super) fn arguments_of_script(run: &JobRun<'_>, args: &[Arg]) -> Option<Rc<Vec<Text>>> {
     let unclear = args.iter().any(|arg| arg.may_be_flags_or_many(run));
     (!unclear).then(|| Rc::new(texts(args)))
+}
+
+/// Whether a shell is the one that takes functions out of the environment.
+fn is_bash(name: &str) -> bool {
+    name.rsplit('/').next() == Some("bash")
 }
 
 fn skip_options(mut args: &[Arg]) -> &[Arg] {

@@ -165,6 +165,8 @@ pub(crate) struct Function {
 enum Input {
     /// Nothing, or nothing that can be known.
     Unknown,
+    /// `export -f`: the shells that it starts know it, too.
+    exported: bool,
     /// This, to the last character but for its holes.
     Known(Rc<Mapped>),
 }

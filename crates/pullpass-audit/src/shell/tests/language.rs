@@ -373,3 +373,46 @@ fn arrays_are_filled_element_by_element() {
         );
     }
 }
+
+#[test]
+fn a_function_that_is_exported_is_known_to_the_shells_below() {
+    let files = [
+        ("all.sh", "#!/bin/bash\nit a/b\n"),
+        ("env.sh", "#!/usr/bin/env bash\nit a/b\n"),
+        ("none.sh", "it a/b\n"),
+        ("other.sh", "#!/bin/sh\nit a/b\n"),
+        ("Makefile", "x:\n\tit a/b\n"),
+    ];
+    let it = "it() { docker pull \"$1\"; }; export -f it\n";
+    for script in [
+        "bash -c 'it a/b'",
+        "timeout 60 bash -c 'it a/b'",
+        "/bin/bash -ec 'it a/b'",
+        "echo a/b | xargs -I{} bash -c 'it \"$@\"' _ {}",
+        "find all.sh -exec bash -c 'it a/b' \\;",
+        "bash <<< 'it a/b'",
+        "bash all.sh",
+        "./env.sh",
+        "./none.sh",
+        "bash -c 'bash all.sh'",
+    ] {
+        let lines = effects_in(&files, &format!("{it}{script}"));
+        assert_eq!(lines, ["pull a/b always"], "{script}");
+    }
+    for script in ["./other.sh", "sh -c 'it a/b'", "make x"] {
+        let lines = effects_in(&files, &format!("{it}{script}"));
+        assert_eq!(lines, [""; 0], "{script}");
+    }
+    let it = "it() { docker pull $0; }\n";
+    for (script, known) in [
+        ("declare -fx it; bash -c it a/b", true),
+        ("typeset -xf it; bash -c it a/b", true),
+        ("bash -c \"$(declare -f it); it\" a/b", true),
+        ("it a; bash -c it a/b", false),
+        ("export -f it; export -nf it; bash -c it a/b", false),
+        ("export -f it; unset it; bash -c it a/b", false),
+    ] {
+        let found = pulls(&format!("{it}{script}")).contains(&"a/b always".to_owned());
+        assert_eq!(found, known, "{script}");
+    }
+}
