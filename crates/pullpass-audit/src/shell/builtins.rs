@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::exec::Call;
 use super::redirect::is_name;
-use super::{Arg, Done, Flow, Input, Leave, Shell, getopt};
+use super::{Arg, Done, Flow, Input, Leave, Shell, getopt, ifs};
 use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text, is_hole};
 
@@ -365,6 +365,9 @@ impl Shell {
             let Some((name, value)) = text.split_once('=') else {
                 if map && is_name(text) {
                     self.declare_map(text);
+                } else if call.name() == "local" && text == ifs::NAME {
+                    self.keep_separators(run);
+                    run.env.remove(text);
                 } else if call.name() == "local" && is_name(text) {
                     self.set(run, text, Text::default());
                 }
@@ -376,6 +379,9 @@ impl Shell {
             };
             if !is_name(name) || deletes {
                 continue;
+            }
+            if name == ifs::NAME && call.name() != "export" {
+                self.keep_separators(run);
             }
             if arg.array && (map || self.is_map(name)) {
                 self.arrays.remove(name);
@@ -398,12 +404,6 @@ impl Shell {
         }
     }
 
-    fn set_options(&mut self, run: &JobRun<'_>, call: &Call<'_>) {
-        let rest = call.rest();
-        let from = match rest.iter().position(|arg| arg.as_str() == "--") {
-            Some(at) => at + 1,
-            None if rest
-                .first()
     /// `declare -f name` prints the function, for another shell to read.
     fn print_function(&mut self, name: &str, call: &Call<'_>) {
         if self.output.is_none() {
@@ -422,6 +422,12 @@ impl Shell {
         self.print(text, call.span);
     }
 
+    fn set_options(&mut self, run: &JobRun<'_>, call: &Call<'_>) {
+        let rest = call.rest();
+        let from = match rest.iter().position(|arg| arg.as_str() == "--") {
+            Some(at) => at + 1,
+            None if rest
+                .first()
                 .is_some_and(|arg| !arg.as_str().starts_with(['-', '+'])) =>
             {
                 0
@@ -446,7 +452,10 @@ impl Shell {
             return self.read_array(run, &names);
         }
         match self.input.lines().map(|lines| lines.into_iter().next()) {
-            Some(line) => self.set_fields(run, &names, &line.unwrap_or_default()),
+            Some(line) => {
+                let separators = self.separators(run);
+                self.set_fields(run, &names, &line.unwrap_or_default(), &separators);
+            }
             None => {
                 for name in names {
                     let hole = run.cx.holes.variable(&name);
@@ -460,17 +469,13 @@ impl Shell {
         let Some(name) = names.first() else {
             return;
         };
-        let ends: Vec<char> = match run.env.get("IFS").and_then(Text::known) {
-            Some(ends) => ends.chars().collect(),
-            None => vec![' ', '\t', '\n'],
-        };
+        let separators = self.separators(run);
         match self.input.lines().map(|lines| lines.into_iter().next()) {
             // What is not known may be several words, or none.
             Some(line) if line.as_ref().is_none_or(|line| !line.is_one_hole()) => {
                 let line = line.unwrap_or_default();
-                let words = line.as_str().split(ends.as_slice());
-                let words = words.filter(|word| !word.is_empty()).map(Text::from);
-                self.set_array(run, name, words.collect(), false);
+                let words = super::words::split_at(line.as_str(), &separators);
+                self.set_array(run, name, words, false);
             }
             _ => {
                 let hole = run.cx.holes.variable(name);

@@ -3,8 +3,11 @@
 
 use std::rc::Rc;
 
+use super::ifs::{self, Separators};
 use super::pattern::{Match, matches};
-use super::syntax::{CaseArm, Command, CommandKind, IfBranch, List, Part, PartKind, Word};
+use super::syntax::{
+    AssignValue, Assignment, CaseArm, Command, CommandKind, IfBranch, List, Part, PartKind, Word,
+};
 use super::{Arg, Done, Flow, Input, Leave, Shell};
 use crate::effect::Guard;
 use crate::run::JobRun;
@@ -318,8 +321,12 @@ impl Shell {
     }
 
     fn repeat(&mut self, run: &mut JobRun<'_>, until: bool, cond: &List, body: &List) -> Done {
-        if !until && let Some(names) = read_names(cond) {
-            return self.read_lines(run, &names, cond, body);
+        if !until && let Some((names, own)) = read_names(cond) {
+            let separators = match own {
+                Some(word) => Separators::new(Some(&self.value(run, word))),
+                None => self.separators(run),
+            };
+            return self.read_lines(run, &names, &separators, cond, body);
         }
         if !until
             && let Some((letters, name)) = getopts_of(cond)
@@ -373,6 +380,7 @@ impl Shell {
         &mut self,
         run: &mut JobRun<'_>,
         names: &[String],
+        separators: &Separators,
         cond: &List,
         body: &List,
     ) -> Done {
@@ -381,7 +389,7 @@ impl Shell {
         let done = if let Some(lines) = lines {
             let mut done = Done::known(true);
             for line in lines {
-                self.set_fields(run, names, &line);
+                self.set_fields(run, names, &line, separators);
                 done = after_loop(self.items(run, body));
                 if !matches!(done.flow, Flow::Next) {
                     break;
@@ -465,17 +473,23 @@ impl Shell {
     }
 
     /// What `read` does with one line.
-    pub(super) fn set_fields(&mut self, run: &mut JobRun<'_>, names: &[String], line: &Text) {
-        let mut rest = line.as_str().trim();
-        for (index, name) in names.iter().enumerate() {
-            let field = if index + 1 == names.len() {
-                std::mem::take(&mut rest)
-            } else {
-                let (first, others) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-                rest = others.trim_start();
-                first
+    pub(super) fn set_fields(
+        &mut self,
+        run: &mut JobRun<'_>,
+        names: &[String],
+        line: &Text,
+        separators: &Separators,
+    ) {
+        // What is not known may have any number of words in it.
+        let may_have_more = line.is_one_hole() || separators.is_own() && !line.is_known();
+        let fields = separators.fields(line.as_str(), names.len());
+        let last = fields.iter().rposition(|field| !field.is_empty());
+        for (index, (name, field)) in names.iter().zip(fields).enumerate() {
+            let value = match last {
+                Some(last) if index > last && may_have_more => run.cx.holes.variable(name),
+                _ => Text::from(field),
             };
-            self.set(run, name, Text::from(field));
+            self.set(run, name, value);
         }
     }
 
@@ -498,6 +512,7 @@ impl Shell {
         let outer_arguments = self.arguments.replace(arguments);
         let places = super::follow::places(call.rest());
         let outer_places = std::mem::replace(&mut self.argument_places, places);
+        let outer_separators = self.outer_separators.take();
         let note = format!("calls the function `{}`", call.name());
         let done = run.deeper(|run| {
             run.traced(call.span, note, |run| {
@@ -509,6 +524,8 @@ impl Shell {
         self.arguments = outer_arguments;
         self.open = around;
         self.argument_places = outer_places;
+        self.restore_separators(run);
+        self.outer_separators = outer_separators;
         let done = done.flatten().unwrap_or(Done::UNKNOWN);
         Some(match done.flow {
             Flow::Leaves(Leave::Return { ok }) => Done {
@@ -577,7 +594,7 @@ fn fails(leave: Leave) -> bool {
 
 /// The letters and the variable of `getopts`, when that is all the condition does.
 fn getopts_of(cond: &List) -> Option<(String, String)> {
-    let words = only_command(cond)?;
+    let (_, words) = only_command(cond)?;
     let [command, letters, name] = words else {
         return None;
     };
@@ -589,8 +606,8 @@ fn getopts_of(cond: &List) -> Option<(String, String)> {
 }
 
 /// The words of the one simple command that a condition begins with; `while read x || [ -n "$x" ]`
-/// asks for the last line too.
-fn only_command(cond: &List) -> Option<&[Word]> {
+/// asks for the last line too. Before them what it is given in its environment.
+fn only_command(cond: &List) -> Option<(&[Assignment], &[Word])> {
     let [item] = cond.items.as_slice() else {
         return None;
     };
@@ -598,14 +615,21 @@ fn only_command(cond: &List) -> Option<&[Word]> {
         return None;
     };
     match &command.kind {
-        CommandKind::Simple { words, .. } if !item.first.negated => Some(words),
+        CommandKind::Simple { assignments, words } if !item.first.negated => {
+            Some((assignments, words))
+        }
         _ => None,
     }
 }
 
-/// The variables of `read`, when that is all the condition does.
-fn read_names(cond: &List) -> Option<Vec<String>> {
-    let (first, rest) = only_command(cond)?.split_first()?;
+/// The variables of `read`, when that is all the condition does, and the `IFS` that it is given.
+fn read_names(cond: &List) -> Option<(Vec<String>, Option<&Word>)> {
+    let (assignments, words) = only_command(cond)?;
+    let (first, rest) = words.split_first()?;
+    let own = assignments.iter().find_map(|given| match &given.value {
+        AssignValue::Scalar(word) if given.name == ifs::NAME => Some(word),
+        _ => None,
+    });
     if first.literal()? != "read" {
         return None;
     }
@@ -625,5 +649,5 @@ fn read_names(cond: &List) -> Option<Vec<String>> {
     if names.is_empty() {
         names.push("REPLY".to_owned());
     }
-    Some(names)
+    Some((names, own))
 }

@@ -526,6 +526,8 @@ impl Shell {
         setup(&mut inner);
         let env = run.variables();
         let cwd = run.cwd.clone();
+        // A shell takes none out of the environment.
+        run.env.remove(super::ifs::NAME);
         inner.open = self.open(run, &inner.text, None, inner.arguments.as_ref(), Some(&env));
         if inner.open.is_some() && inner.nesting < super::MAX_NESTING {
             run.deeper(|run| inner.script(run));

@@ -28,6 +28,7 @@ mod follow;
 mod functions;
 mod getopt;
 mod glob;
+mod ifs;
 mod lines;
 mod maps;
 mod open;
@@ -146,6 +147,12 @@ struct Shell {
     /// The innermost script that is being followed.
     open: Option<Rc<open::Open>>,
     nesting: usize,
+    /// What `$IFS` was before the function that is being executed took one of its own.
+    #[expect(
+        clippy::option_option,
+        reason = "none of its own, unset before, a value"
+    )]
+    outer_separators: Option<Option<Text>>,
     /// The words of a test are being expanded.
     asks: bool,
     /// What is written to a file is perhaps printed on one path only.
@@ -158,6 +165,8 @@ pub(crate) struct Function {
     text: Rc<Mapped>,
     file: Option<RepoPath>,
     body: Rc<Command>,
+    /// `export -f`: the shells that it starts know it, too.
+    exported: bool,
 }
 
 /// What a command finds on standard input.
@@ -165,8 +174,6 @@ pub(crate) struct Function {
 enum Input {
     /// Nothing, or nothing that can be known.
     Unknown,
-    /// `export -f`: the shells that it starts know it, too.
-    exported: bool,
     /// This, to the last character but for its holes.
     Known(Rc<Mapped>),
 }
@@ -456,6 +463,7 @@ impl Shell {
             folders: Vec::new(),
             open: None,
             nesting: 0,
+            outer_separators: None,
             asks: false,
             unsure: false,
         }

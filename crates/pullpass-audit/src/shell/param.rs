@@ -1,9 +1,9 @@
 //! `$name` and `${name...}`.
 
-use super::Shell;
 use super::pattern;
 use super::syntax::{Anchor, ParamExpansion, ParamOp, Span as Range};
 use super::words::Value;
+use super::{Shell, ifs};
 use crate::run::{Cwd, JobRun};
 use crate::text::{HoleKind, Text, is_hole};
 
@@ -51,6 +51,14 @@ impl Shell {
         }
         if let Some(all) = self.list_of(param) {
             return match (all, &param.op) {
+                // `IFS=,; echo "${NAMES[*]}"`
+                (Some(all), ParamOp::None)
+                    if is_joined(param) && run.env.contains_key(ifs::NAME) =>
+                {
+                    let joint = self.separators(run).joint();
+                    let all: Vec<&str> = all.iter().map(Text::as_str).collect();
+                    Value::One(Text::from(all.join(&joint)))
+                }
                 (Some(all), ParamOp::None) => Value::Many(all),
                 (Some(all), ParamOp::Length) if !self.is_open(run, &all) => {
                     Value::One(Text::from(all.len().to_string()))
@@ -336,6 +344,15 @@ impl Shell {
         value
             .and_then(|value| pattern::without(&pattern, value.as_str(), from_end, longest))
             .map_or_else(|| self.hole(run, range), Text::from)
+    }
+}
+
+/// `$*`, `${array[*]}`: all of a list in one.
+fn is_joined(param: &ParamExpansion) -> bool {
+    let index = param.index.as_ref().and_then(|i| i.literal_or_glob());
+    match index {
+        Some(index) => index == "*",
+        None => param.name == "*",
     }
 }
 

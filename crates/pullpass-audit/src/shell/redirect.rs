@@ -47,14 +47,11 @@ impl Shell {
                     RedirectOp::HereDoc | RedirectOp::HereDocDash,
                     RedirectTarget::HereDoc(document),
                 ) => {
-                    let text = self.mapped_parts(run, &document.body);
-                    // The commands in it happen, too.
-                    self.effects_of(run, &document.body);
+                    let text = self.mapped_parts(run, &document.body, &mut None);
                     out.input = Some(Input::Known(Rc::new(text)));
                 }
                 (RedirectOp::HereString, RedirectTarget::Word(word)) => {
-                    self.effects_of(run, &word.parts);
-                    let text = self.mapped_parts(run, &word.parts);
+                    let text = self.mapped_parts(run, &word.parts, &mut None);
                     out.input = Some(Input::Known(Rc::new(text)));
                 }
                 (RedirectOp::In | RedirectOp::ReadWrite, RedirectTarget::Word(word)) => {

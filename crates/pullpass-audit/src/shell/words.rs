@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use ecow::EcoString;
 
+use super::ifs::Separators;
 use super::pattern::Pattern;
 use super::syntax::{
     List, ParamOp, Part, PartKind, ProcessDir, Span as Range, Word, expand_braces,
@@ -59,22 +60,29 @@ impl Fields {
         current.pattern |= has_pattern(text);
     }
 
-    fn unquoted(&mut self, text: &str) {
+    fn unquoted(&mut self, text: &str, separators: &Separators) {
         let mut rest = text;
-        if rest.starts_with([' ', '\t', '\n']) {
-            self.end();
-        }
-        while !rest.is_empty() {
-            rest = rest.trim_start_matches([' ', '\t', '\n']);
-            let end = rest.find([' ', '\t', '\n']).unwrap_or(rest.len());
-            let (word, after) = rest.split_at(end);
+        // The last word ended at blanks, which a mark behind them is part of.
+        let mut at_blanks = false;
+        while let Some(first) = rest.chars().next() {
+            let end = rest.find(|c| separators.contains(c));
+            let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
             if !word.is_empty() {
                 self.bare(word);
+                at_blanks = false;
+                rest = after;
+                continue;
             }
-            if !after.is_empty() {
-                self.end();
+            if separators.is_blank(first) {
+                at_blanks = self.current.is_some();
+            } else {
+                if self.current.is_none() && !at_blanks {
+                    self.bare("");
+                }
+                at_blanks = false;
             }
-            rest = after;
+            self.end();
+            rest = rest.get(first.len_utf8()..).unwrap_or("");
         }
     }
 
@@ -92,6 +100,15 @@ impl Fields {
             self.done.extend(self.current.take());
         }
     }
+}
+
+/// The words of a text without quotes.
+pub(super) fn split_at(text: &str, separators: &Separators) -> Vec<Text> {
+    let mut fields = Fields::default();
+    fields.unquoted(text, separators);
+    fields.end();
+    let words = fields.done.into_iter();
+    words.map(|field| Text::from(field.text)).collect()
 }
 
 impl Shell {
@@ -144,6 +161,7 @@ impl Shell {
         let mut bare = !word.parts.is_empty();
         let mut single = true;
         let mut array = false;
+        let mut printed = Vec::new();
         for part in &word.parts {
             match &part.kind {
                 PartKind::Literal(text) => {
@@ -153,18 +171,21 @@ impl Shell {
                 PartKind::DoubleQuoted(inner) => {
                     bare = false;
                     fields.quoted("");
-                    self.inside_quotes(run, inner, &mut fields, &mut single);
+                    self.inside_quotes(run, inner, &mut fields, &mut single, &mut printed);
                 }
                 PartKind::Param(_) | PartKind::Command { .. } | PartKind::Arith { .. } => {
                     single = false;
                     match self.part_value(run, part) {
-                        Value::One(text) => fields.unquoted(text.as_str()),
+                        Value::One(text) => {
+                            fields.unquoted(text.as_str(), &self.separators(run));
+                        }
                         Value::Many(all) => {
+                            let separators = self.separators(run);
                             for (index, text) in all.iter().enumerate() {
                                 if index > 0 {
                                     fields.end();
                                 }
-                                fields.unquoted(text.as_str());
+                                fields.unquoted(text.as_str(), &separators);
                             }
                         }
                     }
@@ -197,7 +218,10 @@ impl Shell {
                 .done
                 .iter()
                 .any(|field| field.text.contains([' ', '\n'])))
-        .then(|| Rc::new(self.mapped_parts(run, &word.parts)));
+        .then(|| {
+            let mut printed = Some(printed.into_iter());
+            Rc::new(self.mapped_parts(run, &word.parts, &mut printed))
+        });
         let count = fields.done.len();
         let places = self.places_of(word);
         let places = places.filter(|places| places.len() == count);
@@ -263,10 +287,16 @@ impl Shell {
         parts: &[Part],
         fields: &mut Fields,
         single: &mut bool,
+        printed: &mut Vec<Text>,
     ) {
         for part in parts {
             match self.part_value(run, part) {
-                Value::One(text) => fields.quoted(text.as_str()),
+                Value::One(text) => {
+                    fields.quoted(text.as_str());
+                    if matches!(part.kind, PartKind::Command { .. }) {
+                        printed.push(text);
+                    }
+                }
                 Value::Many(all) => {
                     *single = false;
                     if all.is_empty() && parts.len() == 1 {
@@ -295,14 +325,20 @@ impl Shell {
         out
     }
 
-    /// The value of parts, with the place of each letter that stands there as it is.
-    pub(super) fn mapped_parts(&mut self, run: &mut JobRun<'_>, parts: &[Part]) -> Mapped {
+    /// The value of parts, with the place of each letter that stands there as it is. What the commands in them print is
+    /// `printed` where they were executed, in order.
+    pub(super) fn mapped_parts(
+        &mut self,
+        run: &mut JobRun<'_>,
+        parts: &[Part],
+        printed: &mut Option<std::vec::IntoIter<Text>>,
+    ) -> Mapped {
         let mut out = Mapped::empty(self.text.file());
         for part in parts {
             match &part.kind {
                 PartKind::DoubleQuoted(inner) => {
                     let inner = self
-                        .within(|shell| shell.mapped_parts(run, inner))
+                        .within(|shell| shell.mapped_parts(run, inner, printed))
                         .unwrap_or_else(|| Mapped::empty(self.text.file()));
                     out.append(&inner);
                 }
@@ -310,9 +346,10 @@ impl Shell {
                 | PartKind::SingleQuoted(text)
                 | PartKind::AnsiQuoted(text) => self.append_text(&mut out, text, part.span),
                 _ => {
-                    // The commands in it were executed when the word was; only its value counts.
-                    let text = match &part.kind {
-                        PartKind::Command { .. } => self.output_hole(run, part.span),
+                    let text = match (&part.kind, &mut *printed) {
+                        (PartKind::Command { .. }, Some(printed)) => printed
+                            .next()
+                            .unwrap_or_else(|| self.output_hole(run, part.span)),
                         _ => self.part_text(run, part),
                     };
                     out.push(text.as_str(), self.place(part.span).start, false);

@@ -76,6 +76,93 @@ fn a_variable_is_taken_for_flags_by_whole_words_of_its_name() {
 }
 
 #[test]
+fn words_come_apart_at_the_scripts_own_separators() {
+    let pulled = |script: &str| pulls(script).join(" ").replace(" always", "");
+    for (script, expected) in [
+        ("x=a-3; IFS=-; P=($x); docker pull ${P[0]}:${P[1]}", "a:3"),
+        (
+            "f() { local IFS=-; P=($1); }\nf a-3; X='-q b'; docker pull ${P[0]}:${P[1]}; docker pull $X",
+            "a:3 b",
+        ),
+        (
+            "f() { IFS='-'; declare -a part=($1); docker pull ${part[0]}:${part[1]}; }\nf a-3",
+            "a:3",
+        ),
+        (
+            "IFS=,; x=a:1,b:2; for i in $x; do docker pull $i; done",
+            "a:1 b:2",
+        ),
+        (
+            "IFS=,; for i in 'a b'; do docker pull \"${i% *}\"; done",
+            "a",
+        ),
+        (
+            "IFS=-; set -- $(echo a-3); unset IFS; docker pull $1:$2",
+            "a:3",
+        ),
+        (
+            "OLD=$IFS; IFS=-; x=a-3; P=($x); IFS=$OLD; X='-q b'; docker pull $X",
+            "b",
+        ),
+        (
+            "IFS=$'\\n'; for i in $(printf 'a\\nb\\n'); do docker pull $i; done",
+            "a b",
+        ),
+        (
+            "X='a b'; (IFS=,; true); for i in $X; do docker pull $i; done",
+            "a b",
+        ),
+        (
+            "IFS=,; bash -c 'X=\"a b\"; for i in $X; do docker pull $i; done'",
+            "a b",
+        ),
+        (
+            "A=(a b); X=$(IFS=/; echo \"${A[*]}\"); docker pull $X",
+            "a/b",
+        ),
+        ("IFS=,; x=-q,a; docker pull $x", "a"),
+    ] {
+        assert_eq!(pulled(script), expected, "{script}");
+    }
+}
+
+#[test]
+fn lines_are_read_with_the_scripts_own_separators() {
+    let pulled = |script: &str| pulls(script).join(" ").replace(" always", "");
+    for (script, expected) in [
+        ("IFS=- read -r n v <<< a-3; docker pull $n:$v", "a:3"),
+        (
+            "IFS=: read -r n v <<< \"$(echo a:3)\"; docker pull $n:$v",
+            "a:3",
+        ),
+        (
+            "IFS='|' read -r n v < <(echo 'a|3'); docker pull $n:$v",
+            "a:3",
+        ),
+        ("echo a=3 | { IFS== read n v; docker pull $n:$v; }", "a:3"),
+        (
+            "while IFS=, read -r n v; do docker pull $n:$v; done <<< $'a,3\\nb,4'",
+            "a:3 b:4",
+        ),
+        ("IFS=, read -r n _ v <<< a,,3; docker pull $n:$v", "a:3"),
+        (
+            "IFS=: read -ra P <<< a:3; docker pull ${P[0]}:${P[1]}",
+            "a:3",
+        ),
+        ("read n v <<< 'a 3'; docker pull $n:$v", "a:3"),
+        ("IFS= read -r n <<< a; docker pull $n", "a"),
+        ("IFS=- read n v <<< $X; docker pull $n:$v", "$X:$v"),
+        ("IFS=- read n v <<< a$X; docker pull $n:$v", "a$X:$v"),
+        ("IFS=- read n v <<< a; docker pull $n$v", "a"),
+    ] {
+        assert_eq!(pulled(script), expected, "{script}");
+    }
+    // What a command prints inside of a text is in the text.
+    assert_eq!(pulled("bash -c \"docker pull $(echo a:3)\""), "a:3");
+    assert_eq!(pulled("bash <<E\ndocker pull $(echo a:3)\nE"), "a:3");
+}
+
+#[test]
 fn a_list_is_read_into_an_array() {
     let script = "LIST='a/b c/d'\nIFS=' ' read -ra NAMES <<< \"$LIST\"\n\
                   for name in \"${NAMES[@]}\"; do docker pull \"$name:1\"; done";
