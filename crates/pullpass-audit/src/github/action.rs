@@ -249,7 +249,20 @@ fn defined(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>, document
 /// The image of a Docker action: pulled, or built.
 fn docker(run: &mut JobRun<'_>, used: &Use<'_, '_>, runs: Node<'_>) {
     let image = runs.get("image").and_then(Node::as_str).unwrap_or("");
-    match image.strip_prefix("docker://") {
+    let pulled = match image.strip_prefix("docker://") {
+        Some(name) => Some(name),
+        None if names_a_dockerfile(run.cx, used.folder, image) => None,
+        // Of a local action the runner hands it on to `docker run` as it stands.
+        None if used.is_local() => Some(image),
+        None => {
+            used.note(
+                run,
+                "is refused by the runner: its `image` is neither a Dockerfile nor `docker://` with an image",
+            );
+            return;
+        }
+    };
+    match pulled {
         Some(name) => {
             let at = runs.get("image").map_or(used.span, Node::span);
             run.traced(used.span, used.story(), |run| {
@@ -258,6 +271,17 @@ fn docker(run: &mut JobRun<'_>, used: &Use<'_, '_>, runs: Node<'_>) {
         }
         None => build(run, used, image),
     }
+}
+
+/// Whether the `image` of a Docker action is a file to build, by the names that the runner goes by
+/// (<https://github.com/actions/runner/blob/main/src/Runner.Worker/Handlers/ContainerActionHandler.cs>).
+fn names_a_dockerfile(cx: &Context<'_>, folder: &RepoPath, image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or("").to_ascii_lowercase();
+    let is_there = || {
+        let path = folder.join(image);
+        path.is_some_and(|path| cx.sources.exists(&path))
+    };
+    image.is_empty() || name.starts_with("dockerfile") || name.ends_with("dockerfile") || is_there()
 }
 
 /// What the expressions of a composite action see: its own inputs, and no secrets.

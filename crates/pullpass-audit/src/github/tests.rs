@@ -815,6 +815,34 @@ fn a_local_docker_action_is_built_or_pulled_by_its_step() {
 }
 
 #[test]
+fn a_local_docker_action_may_name_its_image_as_docker_run_takes_it() {
+    let action = |image: &str| format!("runs: {{using: docker, image: '{image}'}}");
+    let workflow = "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps: [{uses: ./x}, {uses: a/b@v1}]\n";
+    for (image, seen) in [
+        ("rockylinux:8", "action rockylinux:8 client"),
+        ("ghcr.io/a/b", "action ghcr.io/a/b client"),
+        ("Dockerfile", "dockerfile alpine client"),
+        ("../y/Dockerfile.ci", "dockerfile busybox client"),
+        ("./own", "dockerfile redis client"),
+    ] {
+        let tree = repository(
+            workflow,
+            &[
+                ("x/action.yml", &action(image)),
+                ("x/Dockerfile", "FROM alpine\n"),
+                ("x/own", "FROM redis\n"),
+                ("y/Dockerfile.ci", "FROM busybox\n"),
+                // The runner refuses one of another repository.
+                ("_actions/a/b/action.yml", &action("rockylinux:9")),
+            ],
+        );
+        let lines = lines(&tree);
+        assert_eq!(lines.get(1).map(String::as_str), Some(seen), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains(":9")), "{lines:?}");
+    }
+}
+
+#[test]
 fn actions_of_repositories_that_can_be_had_are_followed() {
     let workflow = "on: push\njobs:\n  j:\n    steps:\n      - name: login\n        uses: docker/login-action@v3\n        with: {username: u, password: p}\n      - uses: acme/shop/ci/own@main\n      - uses: acme/tools/pulled@v1\n      - uses: acme/tools/pulled@v1\n      - uses: acme/tools@v2\n        with: {image: 'm:1'}\n      - uses: who/knows@v1\n";
     let composite = "inputs: {image: {}}\nruns:\n  using: composite\n  steps:\n    - uses: docker://node:22\n    - {shell: bash, run: 'docker run ${{ inputs.image }}'}\n    - {shell: bash, run: '$GITHUB_ACTION_PATH/ci/pull.sh; ./ours.sh'}\n    - uses: acme/tools/built@v1\n    - uses: acme/tools@v1\n";
