@@ -60,6 +60,10 @@ const PACKAGE_COMMANDS: [&str; 34] = [
     "prune",
 ];
 
+/// How the path of this script ends, wherever `github/gh-aw/actions/setup` lays it
+/// (<https://github.com/github/gh-aw/blob/main/actions/setup/sh/download_docker_images.sh>).
+const DOWNLOAD_OF_GH_AW: &str = "gh-aw/actions/download_docker_images.sh";
+
 const WHICH_SCRIPT: &str = "which one it is, is known only when the job runs";
 
 impl Shell {
@@ -157,6 +161,9 @@ impl Shell {
         span: Span,
     ) -> Option<Done> {
         let (file, rest) = args.split_first()?;
+        if file.as_str().ends_with(DOWNLOAD_OF_GH_AW) {
+            return Some(self.download_of_gh_aw(run, rest));
+        }
         let Some(path) = self.locate(run, &file.text) else {
             let mut holes = file.text.holes(&run.cx.holes);
             let by_ci = holes.any(|hole| hole.kind == HoleKind::Expression);
@@ -225,6 +232,20 @@ impl Shell {
             });
         });
         Some(Done::UNKNOWN)
+    }
+
+    /// GitHub's agentic workflows lay a script beside the repository that pulls what it is given.
+    fn download_of_gh_aw(&mut self, run: &mut JobRun<'_>, images: &[Arg]) -> Done {
+        let policy = run.env.get("GH_AW_DOCKER_IMAGE_PULL_POLICY");
+        if policy.and_then(Text::known) == Some("never") {
+            return Done::UNKNOWN;
+        }
+        for image in images {
+            let words = ["docker", "pull"].map(|word| Arg::new(Text::from(word), image.span));
+            let words: Vec<Arg> = words.into_iter().chain([image.clone()]).collect();
+            self.recall(run, &words, image.span);
+        }
+        Done::UNKNOWN
     }
 
     /// `python scripts/sign.py`, `node release.js`: a program of the repository that is not followed.

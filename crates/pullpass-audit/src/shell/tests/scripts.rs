@@ -23,6 +23,20 @@ fn a_file_that_is_written_piece_by_piece_is_read_as_a_whole() {
 }
 
 #[test]
+fn a_script_of_agentic_workflows_pulls_what_it_is_given() {
+    for script in [
+        "bash /opt/gh-aw/actions/download_docker_images.sh ghcr.io/a/b:1 a/c",
+        "bash \"${RUNNER_TEMP}/gh-aw/actions/download_docker_images.sh\" ghcr.io/a/b:1 a/c",
+        "/tmp/gh-aw/actions/download_docker_images.sh ghcr.io/a/b:1 a/c",
+    ] {
+        let expected = ["pull ghcr.io/a/b:1 always", "pull a/c always"];
+        assert_eq!(effects(script), expected, "{script}");
+    }
+    let script = "export GH_AW_DOCKER_IMAGE_PULL_POLICY=never\nbash /opt/gh-aw/actions/download_docker_images.sh a/c";
+    assert_eq!(effects(script), [""; 0]);
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_not_gone_into_again() {
     let files = [("sub/compose.yml", "services:\n  a:\n    image: a/b\n")];
     let script = "for n in a b; do cd sub || true; docker compose -f compose.yml pull; done";
