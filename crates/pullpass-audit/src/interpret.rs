@@ -12,7 +12,9 @@ use crate::archive::{Archives, FromArchive};
 use crate::context::{Context, Named};
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Job, Kind, Puller, Store};
 use crate::implied::{excludes, implies};
-use crate::reference::{DOCKER_HUB, Image, Reference, canonical_registry, other_name_of_hub};
+use crate::reference::{
+    DOCKER_HUB, Image, REGISTRY_1, Reference, canonical_registry, other_name_of_hub,
+};
 use crate::source::Span;
 use crate::text::{Hole, HoleKind, Holes, Text, has_hole, is_hole, may_be};
 use crate::verdict::{Auth, Cause};
@@ -99,6 +101,39 @@ impl Active<'_> {
     /// Whether it signs in to Docker Hub by this name.
     fn is_to_hub(&self, other_name: Option<&str>) -> bool {
         self.registry.as_deref() == Some(DOCKER_HUB) && self.other_name == other_name
+    }
+
+    /// Whether a client that pulls an image so named finds its credential.
+    fn is_found_by(&self, client: Client, other_name: Option<&str>) -> bool {
+        let of_requests = Some(REGISTRY_1);
+        self.is_to_hub(client.looks_for(other_name))
+            || client == Client::Other
+                && other_name.is_none_or(|name| name == REGISTRY_1)
+                && (self.is_to_hub(None) || self.is_to_hub(of_requests))
+    }
+}
+
+/// Whose rules decide under which name of Docker Hub a credential is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Client {
+    Docker,
+    BuildKit,
+    /// Podman, Helm and others take the names of Docker Hub that end in `docker.io` for one.
+    Other,
+}
+
+impl Client {
+    fn of(by: By, stores: &[Store]) -> Self {
+        match (stores, by) {
+            ([Store::Docker(_)], By::Dockerfile) => Self::BuildKit,
+            ([Store::Docker(_)], _) => Self::Docker,
+            _ => Self::Other,
+        }
+    }
+
+    /// The name under which it looks for the credential of an image that names Docker Hub so.
+    fn looks_for(self, other_name: Option<&str>) -> Option<&str> {
+        other_name.filter(|name| self == Self::Docker || *name != REGISTRY_1)
     }
 }
 
@@ -584,8 +619,9 @@ impl<'j> Walk<'_, 'j> {
                     match puller {
                         Puller::Host => self.judge_declared(&mut judged, declared),
                         Puller::Client(stores) => {
+                            let client = Client::of(by, stores);
                             let name = reference.other_name;
-                            self.judge_client(&mut judged, effect, declared, stores, name)
+                            self.judge_client(&mut judged, effect, declared, stores, (client, name))
                         }
                     }
                     if let Some(doubt) = doubt {
@@ -793,7 +829,7 @@ impl<'j> Walk<'_, 'j> {
         effect: &'j Effect,
         declared: &Declared,
         stores: &[Store],
-        name: Option<&'static str>,
+        (client, name): (Client, Option<&'static str>),
     ) {
         if *declared != Declared::None {
             self.judge_declared(judged, declared);
@@ -801,7 +837,7 @@ impl<'j> Walk<'_, 'j> {
         }
         let guards = &effect.guards;
         let readable = |l: &Active<'_>| stores.contains(l.store);
-        let hub = |l: &Active<'_>| l.is_to_hub(name);
+        let hub = |l: &Active<'_>| l.is_found_by(client, name);
         let in_force: Vec<&Active<'j>> = self
             .active
             .iter()
@@ -884,7 +920,7 @@ impl<'j> Walk<'_, 'j> {
             judged.credential = Some(login.credential.clone());
         } else {
             judged.auth = Auth::Anonymous;
-            match name {
+            match client.looks_for(name) {
                 None => self.explain_anonymous(judged, effect, stores),
                 Some(name) => {
                     judged.cause = Cause::OtherName;

@@ -149,12 +149,10 @@ pub fn canonical_registry(written: &str) -> String {
 
 /// The name of Docker Hub that a credential for it is kept under, where that is not the one that `docker login`
 /// uses by itself. The clients take `index.docker.io` for `docker.io`, and every other host by its own name
-/// (`getAuthConfigKey` in <https://github.com/docker/cli/blob/master/cli/command/registry.go>); builds with BuildKit take
-/// `registry-1.docker.io` for it too
-/// (<https://github.com/moby/buildkit/blob/master/session/auth/authprovider/authprovider.go>), so it is none of these.
+/// (`getAuthConfigKey` in <https://github.com/docker/cli/blob/master/cli/command/registry.go>).
 #[must_use]
 pub fn other_name_of_hub(written: &str) -> Option<&'static str> {
-    let usual = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+    let usual = ["docker.io", "index.docker.io"];
     let host = written.trim();
     let host = host.split_once("://").map_or(host, |(_, host)| host);
     let host = host.split('/').next()?;
@@ -162,6 +160,12 @@ pub fn other_name_of_hub(written: &str) -> Option<&'static str> {
         .into_iter()
         .find(|own| own.eq_ignore_ascii_case(host) && !usual.contains(own))
 }
+
+/// The host that the clients send their requests for Docker Hub to. Builds with BuildKit look for the credential of
+/// `docker.io` where an image is named so
+/// (<https://github.com/moby/buildkit/blob/master/session/auth/authprovider/authprovider.go>), and Podman and its kin take
+/// both names for one (`normalizeRegistry` in <https://github.com/containers/image/blob/main/pkg/docker/config/config.go>).
+pub const REGISTRY_1: &str = "registry-1.docker.io";
 
 fn is_host(first: &str) -> bool {
     first == "localhost"
@@ -314,7 +318,7 @@ mod tests {
             ("https://index.docker.io/v1/", None),
             ("docker.io", None),
             ("", None),
-            ("registry-1.docker.io", None),
+            ("registry-1.docker.io", Some(REGISTRY_1)),
             ("ghcr.io", None),
             ("registry.hub.docker.com", Some("registry.hub.docker.com")),
             (

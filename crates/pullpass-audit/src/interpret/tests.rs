@@ -522,6 +522,64 @@ fn a_login_is_for_the_name_of_docker_hub_that_it_signs_in_to() {
 }
 
 #[test]
+fn the_host_of_requests_is_a_name_of_its_own_to_docker_alone() {
+    let image = "registry-1.docker.io/library/redis:7";
+    let seen = |registry: &str, by: By, podman: bool| {
+        judge(|run, f| {
+            let store = Store::Containers;
+            let stores = if podman { vec![store] } else { Vec::new() };
+            run.first_stores = stores;
+            login(run, f, registry);
+            run.docker_pull(Span::new(f, 3, 4), image.into(), by, Freshness::Missing);
+            run.docker_pull(Span::new(f, 3, 4), "redis:8".into(), by, Freshness::Missing);
+        })
+    };
+    let anonymous = "redis:8 anonymous OtherRegistry";
+    for (registry, by, expected) in [
+        (
+            "",
+            By::Run,
+            [
+                format!("{image} anonymous OtherName"),
+                "redis:8 authenticated Fine".into(),
+            ],
+        ),
+        (
+            REGISTRY_1,
+            By::Run,
+            [format!("{image} authenticated Fine"), anonymous.into()],
+        ),
+        (
+            REGISTRY_1,
+            By::Compose,
+            [format!("{image} authenticated Fine"), anonymous.into()],
+        ),
+        (
+            "",
+            By::Dockerfile,
+            [
+                format!("{image} authenticated Fine"),
+                "redis:8 authenticated Fine".into(),
+            ],
+        ),
+        (
+            REGISTRY_1,
+            By::Dockerfile,
+            [format!("{image} anonymous OtherRegistry"), anonymous.into()],
+        ),
+    ] {
+        assert_eq!(seen(registry, by, false), expected, "{registry} {by:?}");
+    }
+    for registry in ["", REGISTRY_1] {
+        let expected = [
+            format!("{image} authenticated Fine"),
+            "redis:8 authenticated Fine".into(),
+        ];
+        assert_eq!(seen(registry, By::Run, true), expected, "{registry}");
+    }
+}
+
+#[test]
 fn another_docker_config_is_another_login() {
     let seen = judge(|run, f| {
         login(run, f, "");
