@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pullpass_audit::circleci;
 use pullpass_audit::effect::{By, Effect, Job, Kind, Provider};
-use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
+use pullpass_audit::reference::{DOCKER_HUB, canonical_registry, other_name_of_hub};
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::{Auth, Cause};
 use pullpass_audit::yaml::{Node, Style as Written};
@@ -1115,6 +1115,8 @@ fn is_hub_login(effect: &Effect) -> bool {
             broken.is_none()
                 && effect.guards.iter().all(|guard| guard.with_secrets)
                 && canonical_registry(registry.as_str()) == DOCKER_HUB
+                // Clients look for a credential of another name only where an image is named so.
+                && other_name_of_hub(registry.as_str()).is_none()
         }
         _ => false,
     }

@@ -20,7 +20,7 @@ use crate::{At, Change, Claim, FixOptions, Identity, Left, Needs, Proposal, Safe
 use super::files::{File, Files, JobNode};
 use super::guard::{self, Without};
 use super::mend::{self, Found};
-use super::names::{LOGIN_ACTION, Names, is_hub_login, own_way, uses};
+use super::names::{LOGIN_ACTION, Names, is_plain_login, own_way, uses};
 use super::oidc;
 use super::pass::{self, Parts};
 use super::pin::{self, Pin};
@@ -207,7 +207,7 @@ fn place<'a, 'd>(
     let signs_in_itself = job
         .effects
         .iter()
-        .any(|e| is_hub_login(e) && e.within.len() == 1);
+        .any(|e| is_plain_login(e) && e.within.len() == 1);
     let inner = item(first, 1).filter(|(action, ..)| {
         together
             && !signs_in_itself

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use pullpass_audit::effect::{Effect, Guard, Job, Kind};
+use pullpass_audit::reference::{DOCKER_HUB, canonical_registry, other_name_of_hub};
 use pullpass_audit::yaml::{Node, Style as Written};
 
 use crate::edit::Edit;
@@ -14,7 +15,9 @@ use crate::style::{self, Yaml};
 use super::files::named;
 use super::guard;
 use super::logins::{Desk, Draft, NO_DOCKER, Need, hand_over, is_checked_out, question};
-use super::names::{LOGIN_ACTION, is_hub_login, needs_checkout, signs_in_only, stands_alone, uses};
+use super::names::{
+    LOGIN_ACTION, is_hub_login, is_plain_login, needs_checkout, signs_in_only, stands_alone, uses,
+};
 use super::pass;
 
 /// A login among the steps that the pulls are in.
@@ -48,7 +51,7 @@ pub(super) fn existing<'d>(desk: &Desk<'_, '_, 'd>, need: &Need<'_, 'd>) -> Foun
     let mut broken_after: Option<&str> = None;
     let mut in_script = false;
     for run in &need.runs {
-        for effect in run.effects.iter().filter(|e| is_hub_login(e)) {
+        for effect in run.effects.iter().filter(|e| is_plain_login(e)) {
             let Some(span) = effect.within.get(need.depth) else {
                 continue;
             };
@@ -120,10 +123,11 @@ fn by_inputs<'d>(need: &Need<'_, 'd>) -> Option<Login<'d>> {
         }
         let with = item.get("with")?;
         let registry = with.get("registry").and_then(Node::as_str).unwrap_or("");
-        let hub = pullpass_audit::reference::canonical_registry(registry);
+        let is_hub =
+            canonical_registry(registry) == DOCKER_HUB && other_name_of_hub(registry).is_none();
         let input = |key: &str| named(with.get(key)?.as_str()?, "inputs");
         let inputs = Some((input("username")?, input("password")?));
-        (hub == pullpass_audit::reference::DOCKER_HUB && index < need.index).then_some(Login {
+        (is_hub && index < need.index).then_some(Login {
             item,
             index,
             broken: false,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pullpass_audit::editable::environment;
 use pullpass_audit::effect::{Effect, Job, Kind, Provider};
-use pullpass_audit::reference::{DOCKER_HUB, canonical_registry};
+use pullpass_audit::reference::{DOCKER_HUB, canonical_registry, other_name_of_hub};
 use pullpass_audit::verdict::Credential;
 use pullpass_audit::yaml::Node;
 
@@ -183,7 +183,8 @@ impl Names {
             }
             let registry = known.item.get("with").and_then(|w| w.get("registry"));
             if let Some(written) = registry.and_then(Node::as_str) {
-                let plain = !written.contains("${{");
+                // By another name of Docker Hub it would sign in for that name alone.
+                let plain = !written.contains("${{") && other_name_of_hub(written).is_none();
                 self.registry = self
                     .registry
                     .take()
@@ -345,6 +346,13 @@ pub(super) fn is_hub_login(effect: &Effect) -> bool {
         if canonical_registry(registry.as_str()) == DOCKER_HUB)
 }
 
+/// Whether it does by the name that images have which name no host.
+pub(super) fn is_plain_login(effect: &Effect) -> bool {
+    is_hub_login(effect)
+        && matches!(&effect.kind, Kind::Login { registry, .. }
+            if other_name_of_hub(registry.as_str()).is_none())
+}
+
 /// The steps of the repository that sign in to Docker Hub by the login action.
 fn hub_logins<'f, 'd>(repo: &Repo<'_, '_>, files: &'f Files<'d>) -> Vec<Known<'f, 'd>> {
     let mut out: Vec<Known<'f, 'd>> = Vec::new();
@@ -394,7 +402,7 @@ pub(super) fn own_way<'d>(
     let of_github = |job: &&Job| job.provider == Provider::GitHub;
     let mut found: Option<Node<'d>> = None;
     for job in repo.survey.jobs.iter().filter(of_github) {
-        for effect in job.effects.iter().filter(|e| is_hub_login(e)) {
+        for effect in job.effects.iter().filter(|e| is_plain_login(e)) {
             let Kind::Login {
                 password: Some(password),
                 broken: None,

@@ -1433,3 +1433,17 @@ fn what_is_pulled_under_sudo_is_said_to_be() {
     let reason = &plan.left[0].reason;
     assert!(reason.starts_with("it is pulled under `sudo`"), "{reason}");
 }
+
+#[test]
+fn a_login_by_another_name_of_docker_hub_is_no_login_for_plain_names() {
+    for login in [
+        "      - uses: docker/login-action@v3\n        with: {registry: registry.hub.docker.com, username: u, password: '${{ secrets.P }}'}\n",
+        "      - run: echo \"${{ secrets.P }}\" | docker login -u u --password-stdin registry-1.docker.io\n",
+    ] {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n{login}      - run: docker pull redis:2\n"
+        );
+        let plan = plan(&text, &wishes());
+        assert_eq!((plan.done.len(), plan.left.len()), (1, 0), "{plan:#?}");
+    }
+}
