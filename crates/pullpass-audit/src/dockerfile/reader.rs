@@ -81,6 +81,7 @@ pub(crate) fn read(text: &str) -> Dockerfile {
             0
         },
         unclosed: 0,
+        before_first: false,
         file: Dockerfile {
             syntax: None,
             escape: '\\',
@@ -151,6 +152,8 @@ struct Reader<'t> {
     text: &'t str,
     at: usize,
     unclosed: usize,
+    /// Something stood before the first `FROM`.
+    before_first: bool,
     file: Dockerfile,
 }
 
@@ -261,10 +264,12 @@ impl<'t> Reader<'t> {
                 self.here_documents(line, end);
                 match self.file.stages.last_mut() {
                     Some(stage) => stage.uses.extend(uses),
-                    None => self.fault(
+                    // Of a file without one, which a step may add, it is said once.
+                    None if !std::mem::replace(&mut self.before_first, true) => self.fault(
                         line.place(start),
                         format!("`{keyword}` stands before the first `FROM`"),
                     ),
+                    None => {}
                 }
             }
             "ONBUILD" => {
@@ -584,6 +589,9 @@ mod tests {
         assert_eq!(told.len(), 3, "{told:?}");
         assert_eq!(file.stages.len(), 2);
         assert_eq!(read("").stages.len(), 0);
+        // A file without `FROM` is one thing to tell.
+        let file = read("RUN a\nCOPY b c\nRUN d\n");
+        assert_eq!(file.faults.len(), 1);
     }
 
     #[test]
