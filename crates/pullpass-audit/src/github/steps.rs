@@ -420,6 +420,10 @@ impl Steps {
 
     /// Where a path that is relative to the workspace is in the repository; `None` when it is not.
     pub(super) fn in_repository(&self, path: &str) -> Option<RepoPath> {
+        // One of the machine is not relative to anything.
+        if path.starts_with('/') {
+            return None;
+        }
         let path = tidy(path);
         // Nearly every job checks out this repository alone, and at its root.
         if self.others.is_empty() && self.own.iter().all(String::is_empty) {
@@ -460,6 +464,9 @@ impl Steps {
         };
         if let Some(inside) = self.in_repository(path) {
             return Cwd::Inside(inside);
+        }
+        if path.starts_with('/') {
+            return Cwd::Elsewhere;
         }
         let path = tidy(path);
         match self.checkout() {

@@ -67,6 +67,29 @@ fn industrial_ci_pulls_what_variables_say_of_ros() {
 }
 
 #[test]
+fn a_path_of_the_machine_is_none_of_the_repository() {
+    let seen = step("{uses: docker/build-push-action@v6, with: {context: /app}}");
+    let said = "opaque build of `/app`";
+    assert!(seen.iter().any(|line| line == said), "{seen:?}");
+    let seen = step("{working-directory: /app, run: docker build .}");
+    assert!(
+        !seen.iter().any(|line| line.contains("node:22")),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn a_step_of_another_language_that_runs_a_client_is_unknown() {
+    for (program, count) in [
+        ("subprocess.run(['docker', 'pull', 'a/b'])", 1),
+        ("print('docker pull a/b')", 0),
+    ] {
+        let seen = job(&format!("steps: [{{shell: python, run: \"{program}\"}}]"));
+        assert_eq!(seen.len(), count, "{program}: {seen:?}");
+    }
+}
+
+#[test]
 fn the_function_case_is_each_of_its_values_under_its_condition() {
     assert_eq!(
         job("container: ${{ case(github.ref == 'a', 'x:1', github.ref == 'b', 'y:2', 'z:3') }}"),
