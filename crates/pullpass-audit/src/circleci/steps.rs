@@ -288,9 +288,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
         };
         let shell = step.get("shell").map(|s| self.resolver.text(&s));
         let shell = shell.as_ref().unwrap_or(&walk.shell).as_str();
-        if OTHER_LANGUAGES.iter().any(|l| shell.contains(l)) {
-            return;
-        }
+        let is_program = OTHER_LANGUAGES.iter().any(|l| shell.contains(l))
+            || shell::is_of_another_language(&script.text);
         let first_line = || script.text.trim().lines().next().unwrap_or("").to_owned();
         let name = match step.get("name").map(|n| self.resolver.text(&n)) {
             Some(name) if !name.is_empty() => name.as_str().to_owned(),
@@ -301,7 +300,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             Some(label) => Rc::clone(label),
             None => self.cx.holes.show(&name).into(),
         };
-        let script = if shell::is_of_windows(shell) {
+        let script = if shell::is_of_windows(shell) && !is_program {
             shell::of_windows(script)
         } else {
             script
@@ -316,11 +315,15 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let cwd = std::mem::replace(&mut run.cwd, walk.folders.of_step(folder));
         let step_before = std::mem::replace(&mut run.step, name);
         self.environment(run, step.get("environment").as_ref());
+        let act = |run: &mut JobRun<'c>| match is_program {
+            true => shell::program_here(run, &script),
+            false => shell::run_script(run, script),
+        };
         if failed.is_some_and(|w| w.as_str() == "on_fail") {
             let guard = Guard::when("an earlier step has failed");
-            run.guarded(guard, |run| shell::run_script(run, script));
+            run.guarded(guard, act);
         } else {
-            shell::run_script(run, script);
+            act(run);
         }
         run.step = step_before;
         run.cwd = cwd;

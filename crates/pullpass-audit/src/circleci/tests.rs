@@ -1217,6 +1217,25 @@ fn a_continuation_that_is_not_there_is_said_for_each_line_of_a_mapping() {
 }
 
 #[test]
+fn a_program_that_stands_in_a_step_is_looked_at_for_clients() {
+    let found = |step: &str| {
+        let config = format!(
+            "version: 2.1\njobs:\n  j:\n    machine: {{image: ubuntu-2404:current}}\n    steps:\n      - run:\n{step}\nworkflows: {{w: {{jobs: [j]}}}}\n"
+        );
+        pulls_of(&MemoryTree::new().with(".circleci/config.yml", config)).len()
+    };
+    let calls = "import subprocess\n            subprocess.run(['docker', 'pull', 'a/b'])";
+    for (step, count) in [
+        (format!("          command: |\n            #!/usr/bin/env python3\n            {calls}"), 1),
+        (format!("          shell: /usr/bin/python3\n          command: |\n            {calls}"), 1),
+        ("          command: |\n            #!/usr/bin/env python3\n            print('docker pull a/b')".to_owned(), 0),
+        ("          command: |\n            #!/bin/bash\n            docker pull a/b".to_owned(), 1),
+    ] {
+        assert_eq!(found(&step), count, "{step}");
+    }
+}
+
+#[test]
 fn a_group_of_jobs_runs_its_jobs() {
     let config = "version: 2.1
 jobs:

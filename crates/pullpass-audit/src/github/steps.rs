@@ -488,6 +488,9 @@ impl Steps {
                 .iter()
                 .any(|other| program.starts_with(other))
         }) {
+            if let Some(program) = self.script(run, script) {
+                shell::program_here(run, &program);
+            }
             return;
         }
         let folder = match folder {

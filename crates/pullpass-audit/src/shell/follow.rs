@@ -14,7 +14,7 @@ use crate::effect::{By, Effect, Kind};
 use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Mapped, Text};
 
 /// Endings of scripts in other languages, which are not read.
 const OTHER_LANGUAGES: [&str; 14] = [
@@ -1100,16 +1100,42 @@ fn skip_options(mut args: &[Arg]) -> &[Arg] {
 pub(super) fn is_shell(path: &RepoPath, text: &str) -> bool {
     match text.strip_prefix("#!") {
         Some(rest) => {
-            let line = rest.lines().next().unwrap_or("");
-            let program = line
-                .split_whitespace()
-                .map(|word| word.rsplit('/').next().unwrap_or(word))
-                .find(|word| *word != "env" && !word.starts_with('-') && !word.contains('='))
-                .unwrap_or("");
+            let program = interpreter(rest);
             program.ends_with("sh") || program == "busybox"
         }
         None => !OTHER_LANGUAGES
             .iter()
             .any(|ending| path.name().ends_with(ending)),
+    }
+}
+
+/// The program that the rest of a line behind `#!` names.
+fn interpreter(line: &str) -> &str {
+    let line = line.lines().next().unwrap_or("");
+    line.split_whitespace()
+        .map(|word| word.rsplit('/').next().unwrap_or(word))
+        .find(|word| *word != "env" && !word.starts_with('-') && !word.contains('='))
+        .unwrap_or("")
+}
+
+/// Whether a script says in its first line that it is one of another language: `#!/usr/bin/env python3`.
+pub(crate) fn is_of_another_language(script: &str) -> bool {
+    let others = ["python", "node", "ruby", "perl", "php", "deno", "bun"];
+    script.strip_prefix("#!").is_some_and(|rest| {
+        others
+            .iter()
+            .any(|other| interpreter(rest).starts_with(other))
+    })
+}
+
+/// A program in another language that stands in a CI file itself.
+pub(crate) fn program_here(run: &mut JobRun<'_>, program: &Mapped) {
+    let span = program.whole();
+    match other_languages::client_in(&program.text) {
+        Some(how) => {
+            let why = format!("its code {how}, and is not read further");
+            run.opaque(span, "the program that stands here", why, By::Run);
+        }
+        None => unread_program(run, span),
     }
 }

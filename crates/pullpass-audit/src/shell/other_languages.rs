@@ -117,7 +117,7 @@ fn look(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
     None
 }
 
-fn client_in(text: &str) -> Option<String> {
+pub(super) fn client_in(text: &str) -> Option<String> {
     if let Some((_, name)) = LIBRARIES.iter().find(|(used, _)| text.contains(used)) {
         return Some(format!("uses the library `{name}`"));
     }
