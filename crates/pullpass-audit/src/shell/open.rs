@@ -2,10 +2,11 @@
 //! others, as it was called before, would only do again what it already does: followed until the work
 //! of its file is used up, it would take the later pulls of the job with it.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::Shell;
 use super::syntax::Span as Range;
+use super::{Shell, trigger};
 use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text};
 use crate::variables::Variables;
@@ -52,6 +53,10 @@ impl Shell {
             around = open.outer.as_ref();
         }
         if same >= MAX_OPEN {
+            let written = part.of(&text.text);
+            if !written.is_empty() && !self.may_come_to_a_client(run, written) {
+                return None;
+            }
             let place = text.span(part.start as usize, part.end as usize);
             run.cx.note_unread(
                 &run.cx.sources.get(place.file),
@@ -68,5 +73,25 @@ impl Shell {
             env: env.cloned(),
             outer: self.open.clone(),
         }))
+    }
+
+    /// Whether a function, or one that it calls, names anything that may pull.
+    fn may_come_to_a_client(&self, run: &JobRun<'_>, body: &str) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut rest = vec![body];
+        while let Some(body) = rest.pop() {
+            if !run.cx.spend() || trigger::has_a_word(body) {
+                return true;
+            }
+            let of_name = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
+            for word in body.split(|c| !of_name(c)) {
+                if let Some((name, function)) = self.functions.get_key_value(word)
+                    && seen.insert(name)
+                {
+                    rest.push(function.body.span.of(&function.text.text));
+                }
+            }
+        }
+        false
     }
 }

@@ -142,7 +142,8 @@ fn look(holes: &Holes, text: &str) -> bool {
         || runs_by_node(&shown)
 }
 
-fn has_a_word(text: &str) -> bool {
+/// Whether a client, a tool or a runner of tasks is named, or a script.
+pub(super) fn has_a_word(text: &str) -> bool {
     AUTOMATON.as_ref().is_none_or(|a| a.is_match(text)) || names_a_tool(text)
 }
 

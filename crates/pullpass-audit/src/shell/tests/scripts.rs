@@ -502,3 +502,23 @@ fn a_file_for_later_steps_may_be_read_at_once() {
         );
     }
 }
+
+#[test]
+fn a_function_that_calls_itself_and_pulls_nothing_is_not_spoken_of() {
+    let unread = |script: &str| {
+        let tree = tree(&[("ci.txt", script)]);
+        let options = Options::default();
+        let cx = Context::new(&tree, &options);
+        let source = cx.sources.load(&RepoPath::new("ci.txt").unwrap()).unwrap();
+        let mut run = JobRun::new(&cx);
+        super::super::run_script(&mut run, Mapped::verbatim(source.whole(), &*source.text));
+        drop(run);
+        cx.take_notes().0.len()
+    };
+    let resolve =
+        "resolve() { x=$(readlink \"$1\") && resolve \"$(joined \"$1\" \"$x\")\" \"$@\"; }\n";
+    for (joined, said) in [("echo \"$1/$2\"", 0), ("docker pull a; echo $1/$2", 1)] {
+        let script = format!("{resolve}joined() {{ {joined}; }}\nresolve a\ndocker pull b");
+        assert_eq!(unread(&script), said, "{script}");
+    }
+}
