@@ -601,3 +601,20 @@ fn a_program_of_the_repository_may_run_a_client() {
         assert_eq!(effects_in(&files, script), [""; 0], "{script}");
     }
 }
+
+#[test]
+fn stack_runs_in_an_image_where_it_is_told_to() {
+    for (script, count) in [
+        ("stack build --docker --flag a:b", 1),
+        ("stack --docker test", 1),
+        ("stack build", 0),
+        ("stack --version --docker", 0),
+    ] {
+        assert_eq!(
+            effects(script).len(),
+            count,
+            "{script}: {:?}",
+            effects(script)
+        );
+    }
+}
