@@ -7,7 +7,8 @@ use std::rc::Rc;
 use super::builtins::is_silent;
 use super::commands::is_idle;
 use super::syntax::{
-    AndOr, AndOrOp, AssignValue, Assignment, Command, CommandKind, List, Pipeline, Redirect, Word,
+    AndOr, AndOrOp, AssignValue, Assignment, Command, CommandKind, List, Pipeline, Redirect,
+    Span as Range, Word,
 };
 use super::{Arg, Done, Flow, Function, Input, Leave, Shell};
 use crate::effect::Guard;
@@ -201,6 +202,7 @@ impl Shell {
             [only] => self.command(run, only),
             many => {
                 let outer = (self.input.clone(), self.unsure);
+                let outer_piped = self.piped.take();
                 let last = many.len() - 1;
                 let mut done = Done::UNKNOWN;
                 for (index, command) in many.iter().enumerate() {
@@ -209,6 +211,12 @@ impl Shell {
                             shell.apart(run, |shell, run| shell.command(run, command))
                         });
                         self.input = printed;
+                        let written = Range {
+                            start: many.first().map_or(command.span.start, |c| c.span.start),
+                            end: command.span.end,
+                        };
+                        let unknown = self.input.known().is_none();
+                        self.piped = unknown.then(|| (Rc::clone(&self.text), written));
                         self.unsure |= run.wants_outputs() && !self.is_straight(command, 0);
                     } else {
                         done = self.apart(run, |shell, run| shell.command(run, command));
@@ -217,6 +225,7 @@ impl Shell {
                     }
                 }
                 (self.input, self.unsure) = outer;
+                self.piped = outer_piped;
                 done
             }
         };
@@ -268,6 +277,7 @@ impl Shell {
         act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> Done,
     ) -> Done {
         let redirection = self.redirection(run, redirects);
+        let piped = redirection.input.is_some().then(|| self.piped.take());
         let input = match redirection.input {
             Some(input) => std::mem::replace(&mut self.input, input),
             None => self.input.clone(),
@@ -290,6 +300,9 @@ impl Shell {
             None if redirection.silent => self.capture(run, act).0,
             None => act(self, run),
         };
+        if let Some(piped) = piped {
+            self.piped = piped;
+        }
         self.input = input;
         done
     }

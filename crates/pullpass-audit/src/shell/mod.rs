@@ -139,6 +139,8 @@ struct Shell {
     input: Input,
     /// What the commands in `<(...)` print, by the hole that stands for the file.
     processes: BTreeMap<Text, Input>,
+    /// The commands that print what is read, where that is not known.
+    piped: Option<(Rc<Mapped>, Range)>,
     /// Files that the script has written itself.
     written: Rc<RefCell<BTreeMap<RepoPath, Rc<Mapped>>>>,
     /// The file whose text the last filter printed, with the words that it replaced.
@@ -464,6 +466,7 @@ impl Shell {
             folders: Vec::new(),
             open: None,
             nesting: 0,
+            piped: None,
             outer_separators: None,
             asks: false,
             unsure: false,

@@ -419,7 +419,13 @@ impl Shell {
         call: &Call<'_>,
     ) -> Vec<Arg> {
         let Some(text) = input.known() else {
-            let written = format!("$({})", call.name());
+            let written = match &self.piped {
+                Some((text, range)) => {
+                    let words: Vec<&str> = range.of(&text.text).split_whitespace().collect();
+                    format!("$({})", words.join(" "))
+                }
+                None => format!("$({})", call.name()),
+            };
             let hole = run.cx.holes.of(&written, HoleKind::Output);
             return vec![Arg::new(hole, call.span)];
         };

@@ -603,7 +603,7 @@ fn a_target_of_make_that_comes_out_of_a_pipe_is_unknown() {
     let seen = effects_in(&files, script);
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert!(
-        seen[0].starts_with("opaque make $(xargs): which target"),
+        seen[0].starts_with("opaque make $(find . -name Dockerfile | sed "),
         "{seen:?}"
     );
 }
@@ -710,4 +710,21 @@ fn commands_of_toxs_environments_are_followed() {
         effects_in(&circle, "tox -e x").first().map(String::as_str),
         Some("pull a/b always")
     );
+}
+
+#[test]
+fn what_xargs_is_given_and_nobody_knows_has_the_words_of_its_command() {
+    for (script, expected) in [
+        (
+            "seq 1 3 | xargs -I{} docker pull a/n:{}",
+            "pull a/n:$(seq 1 3) always",
+        ),
+        (
+            "curl x | grep  y | xargs docker pull",
+            "pull $(curl x | grep y) always",
+        ),
+        ("curl x | xargs docker pull < list", "pull $(xargs) always"),
+    ] {
+        assert_eq!(effects(script), [expected], "{script}");
+    }
 }
