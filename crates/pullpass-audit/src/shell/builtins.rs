@@ -449,12 +449,12 @@ impl Shell {
         // `read -ra NAMES <<< "$LIST"`
         let flag = |arg: &Arg| arg.as_str().starts_with('-') && arg.as_str().ends_with('a');
         if call.rest().iter().any(flag) {
-            return self.read_array(run, &names);
+            return self.read_array(run, &names, line);
         }
-        match self.input.lines().map(|lines| lines.into_iter().next()) {
+        match line {
             Some(line) => {
                 let separators = self.separators(run);
-                self.set_fields(run, &names, &line.unwrap_or_default(), &separators);
+                self.set_fields(run, &names, &line, &separators);
             }
             None => {
                 for name in names {
@@ -465,15 +465,29 @@ impl Shell {
         }
     }
 
-    fn read_array(&mut self, run: &mut JobRun<'_>, names: &[String]) {
+    fn read_array(&mut self, run: &mut JobRun<'_>, names: &[String], line: Option<Text>) {
         let Some(name) = names.first() else {
+        // `read -rd '' NAME <<END`
+        let ends_nowhere = call.rest().windows(2).any(|pair| match pair {
+            [flag, end] => {
+                let flag = flag.as_str();
+                flag.starts_with('-') && flag.ends_with('d') && end.as_str().is_empty()
+            }
+            _ => false,
+        });
+        let line = match ends_nowhere {
+            true => self
+                .input
+                .known()
+                .map(|text| Text::from(text.text.as_str())),
+            false => (self.input.lines()).map(|l| l.into_iter().next().unwrap_or_default()),
+        };
             return;
         };
         let separators = self.separators(run);
-        match self.input.lines().map(|lines| lines.into_iter().next()) {
+        match line {
             // What is not known may be several words, or none.
-            Some(line) if line.as_ref().is_none_or(|line| !line.is_one_hole()) => {
-                let line = line.unwrap_or_default();
+            Some(line) if !line.is_one_hole() => {
                 let words = super::words::split_at(line.as_str(), &separators);
                 self.set_array(run, name, words, false);
             }

@@ -151,6 +151,14 @@ fn lines_are_read_with_the_scripts_own_separators() {
         ),
         ("read n v <<< 'a 3'; docker pull $n:$v", "a:3"),
         ("IFS= read -r n <<< a; docker pull $n", "a"),
+        (
+            "read -rd '' N <<E\na\nb\nE\nfor n in $N; do docker pull $n; done",
+            "a b",
+        ),
+        (
+            "IFS=$'\\n' read -r -d '' -a N <<E\na\nb\nE\ndocker pull ${N[1]}",
+            "b",
+        ),
         ("IFS=- read n v <<< $X; docker pull $n:$v", "$X:$v"),
         ("IFS=- read n v <<< a$X; docker pull $n:$v", "a$X:$v"),
         ("IFS=- read n v <<< a; docker pull $n$v", "a"),
