@@ -9,7 +9,7 @@ use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text, is_hole};
 
 /// Commands of the shell that do or print something that counts.
-pub(super) const NAMES: [&str; 58] = [
+pub(super) const NAMES: [&str; 61] = [
     ":",
     "true",
     "false",
@@ -59,6 +59,9 @@ pub(super) const NAMES: [&str; 58] = [
     "yq",
     "spruce",
     "grep",
+    "egrep",
+    "fgrep",
+    "jq",
     "awk",
     "cut",
     "cp",
@@ -255,16 +258,34 @@ impl Shell {
                 };
                 if self.output.is_some() && call.rest().iter().take(8).any(merges) {
                     self.joins(run, call);
+                    self.print_unknown();
+                } else {
+                    self.query(run, call);
                 }
-                self.print_unknown();
                 Done::UNKNOWN
             }
             "envsubst" => {
                 self.with_variables(run);
                 Done::UNKNOWN
             }
-            "tr" | "sort" | "uniq" | "grep" | "awk" | "cut" => {
+            "tr" | "sort" | "uniq" => {
                 self.filter(call);
+                Done::UNKNOWN
+            }
+            "grep" | "egrep" | "fgrep" => {
+                self.grep(run, call);
+                Done::UNKNOWN
+            }
+            "awk" => {
+                self.awk(run, call);
+                Done::UNKNOWN
+            }
+            "cut" => {
+                self.cut(run, call);
+                Done::UNKNOWN
+            }
+            "jq" => {
+                self.query(run, call);
                 Done::UNKNOWN
             }
             "cp" | "mv" | "install" | "ln" => {
@@ -446,6 +467,21 @@ impl Shell {
             .filter(|arg| is_name(arg.as_str()))
             .map(|arg| arg.as_str().to_owned())
             .collect();
+        // `read -rd '' NAME <<END`
+        let ends_nowhere = call.rest().windows(2).any(|pair| match pair {
+            [flag, end] => {
+                let flag = flag.as_str();
+                flag.starts_with('-') && flag.ends_with('d') && end.as_str().is_empty()
+            }
+            _ => false,
+        });
+        let line = match ends_nowhere {
+            true => self
+                .input
+                .known()
+                .map(|text| Text::from(text.text.as_str())),
+            false => (self.input.lines()).map(|l| l.into_iter().next().unwrap_or_default()),
+        };
         // `read -ra NAMES <<< "$LIST"`
         let flag = |arg: &Arg| arg.as_str().starts_with('-') && arg.as_str().ends_with('a');
         if call.rest().iter().any(flag) {
@@ -467,21 +503,6 @@ impl Shell {
 
     fn read_array(&mut self, run: &mut JobRun<'_>, names: &[String], line: Option<Text>) {
         let Some(name) = names.first() else {
-        // `read -rd '' NAME <<END`
-        let ends_nowhere = call.rest().windows(2).any(|pair| match pair {
-            [flag, end] => {
-                let flag = flag.as_str();
-                flag.starts_with('-') && flag.ends_with('d') && end.as_str().is_empty()
-            }
-            _ => false,
-        });
-        let line = match ends_nowhere {
-            true => self
-                .input
-                .known()
-                .map(|text| Text::from(text.text.as_str())),
-            false => (self.input.lines()).map(|l| l.into_iter().next().unwrap_or_default()),
-        };
             return;
         };
         let separators = self.separators(run);

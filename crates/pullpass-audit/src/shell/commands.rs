@@ -142,6 +142,34 @@ pub(super) fn interprets(name: &str) -> bool {
     )
 }
 
+/// Whether a program of this name prints what the command prints that it runs, and nothing else: a script is one, too.
+pub(super) fn hands_through(name: &str) -> bool {
+    name.contains('/')
+        || matches!(
+            name,
+            "bash"
+                | "sh"
+                | "dash"
+                | "ash"
+                | "zsh"
+                | "ksh"
+                | "source"
+                | "."
+                | "command"
+                | "builtin"
+                | "env"
+                | "sudo"
+                | "doas"
+                | "timeout"
+                | "gtimeout"
+                | "nice"
+                | "ionice"
+                | "nohup"
+                | "stdbuf"
+                | "time"
+        )
+}
+
 /// Whether a program of this name pulls or signs in.
 pub(super) fn pulls(name: &str) -> bool {
     super::docker::is_client(name) || super::tools::is_one(name)
@@ -153,6 +181,12 @@ pub(crate) const UNKNOWN_INPUT: &str = "(standard input)";
 impl Shell {
     /// Executes one command.
     pub(super) fn call(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let done = self.called(run, call);
+        self.told = true;
+        done
+    }
+
+    fn called(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
         if let Some(done) = self.function(run, call) {
             return done;
         }
@@ -163,8 +197,12 @@ impl Shell {
         if !self.unread.is_empty() {
             self.unread_function(run, call);
         }
+        self.told = false;
         let done = self.program(run, call);
-        self.print_unknown();
+        let told = self.told && hands_through(call.name());
+        if !told && !super::docker::prints_nothing(call) {
+            self.print_unknown();
+        }
         done
     }
 

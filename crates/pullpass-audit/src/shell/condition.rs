@@ -327,7 +327,7 @@ impl Shell {
                 }
                 // What is in the repository is there; what is not may be made by the build.
                 "-f" | "-e" | "-r" | "-s" | "-d" => {
-                    let path = run.resolve(&word.text)?;
+                    let path = self.locate(run, &word.text)?;
                     let (is_file, is_folder) = found(run, &path);
                     match op.as_str() {
                         _ if !is_file && !is_folder => self

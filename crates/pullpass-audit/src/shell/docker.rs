@@ -80,6 +80,15 @@ pub(super) fn is_client(name: &str) -> bool {
     client_of(name).is_some()
 }
 
+/// Whether it is a command of a client that prints nothing when it succeeds.
+pub(super) fn prints_nothing(call: &Call<'_>) -> bool {
+    let verb = match call.word(1) {
+        "image" => call.word(2),
+        verb => verb,
+    };
+    verb == "tag" && is_client(call.name())
+}
+
 impl Shell {
     /// Executes a container client; `None` when the program is none.
     pub(super) fn client(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::builtins::is_silent;
-use super::commands::is_idle;
+use super::commands::{hands_through, is_idle};
 use super::syntax::{
     AndOr, AndOrOp, AssignValue, Assignment, Command, CommandKind, List, Pipeline, Redirect,
     Span as Range, Word,
@@ -319,8 +319,14 @@ impl Shell {
             _ if depth > 8 => false,
             CommandKind::Simple { words, .. } => {
                 let name = words.first().and_then(Word::literal);
-                let function = name.and_then(|name| self.functions.get(name.as_ref()));
-                function.is_none_or(|f| self.is_straight(&f.body, depth + 1))
+                let function = name
+                    .as_ref()
+                    .and_then(|name| self.functions.get(name.as_ref()));
+                match function {
+                    Some(function) => self.is_straight(&function.body, depth + 1),
+                    // What a script prints on which path is not looked into.
+                    None => !name.is_some_and(|name| hands_through(&name)),
+                }
             }
             CommandKind::Group(list) | CommandKind::Subshell(list) => all(list),
             _ => false,
@@ -542,10 +548,10 @@ impl Shell {
         // A shell takes none out of the environment.
         run.env.remove(super::ifs::NAME);
         inner.open = self.open(run, &inner.text, None, inner.arguments.as_ref(), Some(&env));
-        if inner.open.is_some() && inner.nesting < super::MAX_NESTING {
-            run.deeper(|run| inner.script(run));
-        }
+        let ran = inner.open.is_some() && inner.nesting < super::MAX_NESTING;
+        let ran = ran && run.deeper(|run| inner.script(run)).is_some();
         self.output = inner.output.take();
+        self.told = ran;
         drop(inner);
         run.env = env;
         run.cwd = cwd;

@@ -31,7 +31,10 @@ const MAX_DEPTH: usize = 24;
 const MAX_PRINTED: usize = 16 * 1024;
 
 /// Commands whose output hangs on nothing but the repository's files, where their words are known.
-const OF_FILES: [&str; 6] = ["find", "ls", "cat", "echo", "basename", "dirname"];
+const OF_FILES: [&str; 15] = [
+    "find", "ls", "cat", "echo", "basename", "dirname", "grep", "sed", "awk", "cut", "head",
+    "tail", "jq", ".", "source",
+];
 
 /// Folders that no search of a job is after: Git's own, and what a package manager fills.
 const PASSED_OVER: [&str; 2] = [".git", "node_modules"];
@@ -39,8 +42,11 @@ const PASSED_OVER: [&str; 2] = [".git", "node_modules"];
 /// What a command prints that a makefile runs in a folder of the repository, where its files alone say it.
 pub(crate) fn printed(run: &JobRun<'_>, cwd: &RepoPath, command: &str, at: Span) -> Option<String> {
     let first = command.split_whitespace().next()?;
-    // What it asks of the environment would differ from call to call.
-    if !OF_FILES.contains(&first) || command.contains(['$', '`', '~']) || has_hole(command) {
+    if !OF_FILES.contains(&first)
+        || command.contains(['`', '~'])
+        || has_hole(command)
+        || asks_the_environment(command)
+    {
         return None;
     }
     let key = (cwd.clone(), command.to_owned());
@@ -53,6 +59,35 @@ pub(crate) fn printed(run: &JobRun<'_>, cwd: &RepoPath, command: &str, at: Span)
         run.cx.listed.borrow_mut().insert(key, printed.clone());
     }
     printed
+}
+
+/// Whether a command may print other things for another environment. Not in single quotes; and `. ./build.env; echo $X` prints
+/// what the file says, or else nothing that is known.
+fn asks_the_environment(command: &str) -> bool {
+    let bare: String = match command.contains('"') {
+        true => command.to_owned(),
+        false => command.split('\'').step_by(2).collect(),
+    };
+    if !bare.contains('$') {
+        return false;
+    }
+    let two = bare.split_once(';').or_else(|| bare.split_once("&&"));
+    let Some((reads, says)) = two.map(|(a, b)| (a.trim(), b.trim())) else {
+        return true;
+    };
+    let is_read = reads.starts_with(". ") || reads.starts_with("source ");
+    let is_name = |rest: &str| {
+        let name = match rest.strip_prefix('{') {
+            Some(rest) => rest.split('}').next().unwrap_or(""),
+            None => rest.get(..1).unwrap_or(""),
+        };
+        super::is_name(name)
+    };
+    !is_read
+        || reads.contains('$')
+        || !says.starts_with("echo ")
+        || says.contains([';', '&', '|', '<', '>', '('])
+        || !says.split('$').skip(1).all(is_name)
 }
 
 fn listed(run: &JobRun<'_>, cwd: &RepoPath, command: &str, at: Span) -> Option<String> {

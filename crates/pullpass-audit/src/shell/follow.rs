@@ -216,7 +216,9 @@ impl Shell {
                 .keys()
                 .any(|name| text.text.contains(name.as_str()))
         };
-        if !trigger::may_matter(&run.cx.holes, &text.text) && !by_variable() && !calls() {
+        let is_read = self.output.is_some();
+        if !is_read && !trigger::may_matter(&run.cx.holes, &text.text) && !by_variable() && !calls()
+        {
             return Some(Done::UNKNOWN);
         }
         let arguments = arguments_of_script(run, rest);

@@ -26,7 +26,11 @@ enum Lines {
 
 impl Shell {
     /// What a filter reads: the one file that it names, or its input.
-    fn filter_input(&self, run: &JobRun<'_>, files: &[&Arg]) -> Option<std::rc::Rc<Mapped>> {
+    pub(super) fn filter_input(
+        &self,
+        run: &JobRun<'_>,
+        files: &[&Arg],
+    ) -> Option<std::rc::Rc<Mapped>> {
         match files {
             [] => self.input.known().cloned(),
             [file] if file.as_str() == "-" => self.input.known().cloned(),
@@ -47,6 +51,18 @@ impl Shell {
                 "-n" | "--quiet" | "--silent" => quiet = true,
                 "-E" | "-r" | "--regexp-extended" => extended = true,
                 "-u" => {}
+                // `-nE`, `-ne SCRIPT`
+                text if text.len() > 2
+                    && text
+                        .strip_prefix('-')
+                        .is_some_and(|l| l.chars().all(|c| "nErue".contains(c))) =>
+                {
+                    quiet |= text.contains('n');
+                    extended |= text.contains(['E', 'r']);
+                    if text.ends_with('e') {
+                        scripts.extend(args.next());
+                    }
+                }
                 text if text.starts_with('-') && text != "-" => return self.print_unknown(),
                 _ => files.push(arg),
             }
@@ -72,16 +88,23 @@ impl Shell {
         match (lines, words) {
             (Some(lines), _) => self.print_lines(&text, lines, call),
             // A value that is not known may have the word in it.
-            (None, Some(words)) if !words.is_empty() && !has_hole(&text.text) => {
-                let exact = |word: &str| is_exact(word, extended, &text.text);
-                if !words.iter().all(|(word, _)| exact(word)) {
-                    return self.print_unknown();
-                }
+            (None, Some(words))
+                if !words.is_empty()
+                    && !has_hole(&text.text)
+                    && words
+                        .iter()
+                        .all(|(word, _)| is_exact(word, extended, &text.text)) =>
+            {
                 let words = words.iter();
                 let words: Vec<_> = words.map(|(a, b)| ((*a).into(), (*b).into())).collect();
                 self.print_replaced(run, &text, words);
             }
-            _ => self.print_unknown(),
+            _ => {
+                let known = self.sed(run, &text, &scripts, quiet, extended, call);
+                if known.is_none() {
+                    self.print_unknown();
+                }
+            }
         }
     }
 

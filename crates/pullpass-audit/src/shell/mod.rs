@@ -22,6 +22,7 @@ mod control;
 pub(crate) mod docker;
 pub(crate) mod engine;
 mod exec;
+mod filters;
 mod find;
 mod flags;
 mod follow;
@@ -40,6 +41,7 @@ mod perhaps;
 mod projects;
 mod rake;
 mod redirect;
+mod regex;
 pub(crate) mod suites;
 mod tools;
 mod tox;
@@ -54,9 +56,9 @@ mod tests;
 
 pub(crate) use commands::UNKNOWN_INPUT;
 pub(crate) use find::printed;
+pub(crate) use follow::{is_of_another_language, program_here};
 pub(crate) use glob::paths;
 pub(crate) use param::is_set_by_ci;
-pub(crate) use follow::{is_of_another_language, program_here};
 pub(crate) use redirect::is_name;
 pub(crate) use windows::{is_of_windows, of_windows};
 
@@ -137,10 +139,10 @@ struct Shell {
     output: Option<Output>,
     /// What the commands read.
     input: Input,
-    /// What the commands in `<(...)` print, by the hole that stands for the file.
-    processes: BTreeMap<Text, Input>,
     /// The commands that print what is read, where that is not known.
     piped: Option<(Rc<Mapped>, Range)>,
+    /// What the commands in `<(...)` print, by the hole that stands for the file.
+    processes: BTreeMap<Text, Input>,
     /// Files that the script has written itself.
     written: Rc<RefCell<BTreeMap<RepoPath, Rc<Mapped>>>>,
     /// The file whose text the last filter printed, with the words that it replaced.
@@ -160,6 +162,8 @@ struct Shell {
     asks: bool,
     /// What is written to a file is perhaps printed on one path only.
     unsure: bool,
+    /// It is told what the last command printed, be it that this is not known.
+    told: bool,
 }
 
 /// A function of a script, wherever it is called.
@@ -346,6 +350,8 @@ fn names_flags(shown: &str) -> bool {
     let shown = match inner {
         Some(inner) if inner.chars().all(path) => inner.rsplit('.').next().unwrap_or(inner),
         Some(_) => return false,
+        // `$(. ./build.env; echo $X)`: the file is none.
+        None if shown.starts_with("$(") => &shown.replace(".env", ""),
         None => shown.as_str(),
     };
     let mut words = shown.split(|c: char| !c.is_ascii_alphanumeric());
@@ -460,16 +466,17 @@ impl Shell {
             at_exit: None,
             output: None,
             input: Input::Unknown,
+            piped: None,
             processes: BTreeMap::new(),
             written: Rc::default(),
             filtered: None,
             folders: Vec::new(),
             open: None,
             nesting: 0,
-            piped: None,
             outer_separators: None,
             asks: false,
             unsure: false,
+            told: false,
         }
     }
 
@@ -498,6 +505,7 @@ impl Shell {
         self.at_exit = self.at_exit.take().or(trap);
         self.text = before;
         self.open = around;
+        self.told = true;
         done
     }
 

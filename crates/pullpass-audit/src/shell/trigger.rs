@@ -207,10 +207,10 @@ fn names_a_module(text: &str) -> bool {
 }
 
 /// Commands of the shell that do nothing by themselves, where nobody reads what they print.
-const HARMLESS: [&str; 31] = [
+const HARMLESS: [&str; 32] = [
     ":", "true", "false", "[", "[[", "test", "cd", "chdir", "pushd", "popd", "export", "declare",
     "typeset", "local", "readonly", "unset", "set", "shift", "exit", "return", "break", "continue",
-    "echo", "printf", "pwd", "cat", "head", "grep", "git", "for", "ls",
+    "echo", "printf", "pwd", "cat", "head", "grep", "git", "for", "ls", "jq",
 ];
 
 /// Words in front of a command, and words that are commands to nobody.

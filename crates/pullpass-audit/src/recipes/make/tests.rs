@@ -898,6 +898,18 @@ fn what_a_command_prints_that_lists_files_is_known() {
             "find . -name Dockerfile -newer x",
             "$(shell find . -name Dockerfile -newer x)",
         ),
+        (". ./own.env; echo $${V}-x", "1.3-x"),
+        (". $(CURDIR)/own.env && echo $$V", "1.3"),
+        ("awk -F= '/^V=/ {print $$2}' own.env", "1.3"),
+        ("grep ^V= own.env | cut -d= -f2", "1.3"),
+        (
+            ". ./own.env; echo $${OTHER:-$$V}",
+            "$(shell . ./own.env; echo $${OTHER:-$$V})",
+        ),
+        (
+            ". ./own.env; echo $$OTHER",
+            "$(shell . ./own.env; echo $$OTHER)",
+        ),
         ("ls $$HOME", "$(shell ls $$HOME)"),
         ("ls none", "$(shell ls none)"),
         ("cat none", "$(shell cat none)"),
@@ -910,6 +922,7 @@ fn what_a_command_prints_that_lists_files_is_known() {
             ("cmd/b/Dockerfile", ""),
             ("vendor/x/Dockerfile", ""),
             ("VERSION", "1.2\n"),
+            ("own.env", "V=1.3\n"),
         ];
         assert_eq!(
             runs(&files, Make, "r"),

@@ -150,3 +150,127 @@ fn a_search_is_bounded() {
     super::super::run_script(&mut run, Mapped::verbatim(source.whole(), &*source.text));
     assert_eq!(run.finish().len(), 1);
 }
+
+#[test]
+fn what_filters_print_of_files_is_known() {
+    let files = [
+        ("build.env", "# x\nBASE=debian:12\nOTHER=a/b\n"),
+        (
+            "v.json",
+            r#"{"base": "debian:12", "all": ["debian:12"], "deep": {"a-b": {"x": "debian:12"}}}"#,
+        ),
+        (
+            "v.yml",
+            "base: debian:12\nall: [debian:12]\nmore: {a: debian:12}\n",
+        ),
+        ("list", "# nothing\n\ndebian:12\n"),
+        ("Dockerfile", "FROM debian:12 AS base\nRUN true\n"),
+        ("image.sh", "#!/bin/sh\nset -e\necho debian:12\n"),
+        (
+            "own.sh",
+            "x=$1\nif [ -z \"$x\" ]; then x=debian; fi\necho \"$x:12\"\n",
+        ),
+    ];
+    for value in [
+        ". ./build.env; echo ${BASE}",
+        "source build.env && echo $BASE",
+        "bash -c '. ./build.env; echo $BASE'",
+        "timeout 5 env X=1 sh -c 'echo debian:12'",
+        "./image.sh",
+        "bash ./image.sh",
+        "sudo ./own.sh debian",
+        "bash own.sh ''",
+        "grep ^BASE= build.env | cut -d= -f2",
+        "grep BASE build.env | cut -d '=' -f 2-",
+        "cat build.env | grep BASE= | awk -F= '{print $2}'",
+        "grep -oE 'debian:[0-9]+' build.env",
+        "sed -n 's/^BASE=//p' build.env",
+        "sed -n -e 's/^BASE=\\(.*\\)$/\\1/p' build.env",
+        "sed -nE 's/^FROM ([^ ]+).*/\\1/p' Dockerfile",
+        "awk -F = '/^BASE=/ {print $NF}' build.env",
+        "awk '/^FROM/ {print $2; exit}' Dockerfile",
+        "awk 'NR==1{print $2}' Dockerfile",
+        "head -1 Dockerfile | awk '{print $2}'",
+        "grep FROM Dockerfile | cut -d' ' -f2 | tr -d '\"'",
+        "jq -r .base v.json",
+        "cat v.json | jq -r '.deep[\"a-b\"].x'",
+        "jq -r '.all[]' v.json",
+        "jq .base v.json | tr -d '\"'",
+        "yq .base v.yml",
+        "yq e '.all[0]' v.yml",
+        "yq -r '.more.a' v.yml",
+        "grep -v '^#' list | sed '/^$/d'",
+    ] {
+        let script = format!("docker pull $({value})");
+        assert_eq!(
+            effects_in(&files, &script),
+            ["pull debian:12 always"],
+            "{script}"
+        );
+    }
+    for script in [
+        "export $(grep -v '^#' build.env | xargs); docker pull $BASE",
+        "for i in $(grep -v '^#' list); do docker pull $i; done",
+        "jq -r '.all[]' v.json | xargs -n1 docker pull",
+        "while read -r i; do docker pull $i; done < <(yq '.all[]' v.yml)",
+        "x=$(. ./build.env; echo $BASE); docker pull $x",
+        "docker build --build-arg X=1 . ",
+    ] {
+        let lines = effects_in(&files, script);
+        let pulls: Vec<&String> = lines.iter().filter(|l| l.starts_with("pull")).collect();
+        assert_eq!(pulls.len(), 1, "{script}: {lines:?}");
+        assert!(
+            pulls[0].starts_with("pull debian:12"),
+            "{script}: {lines:?}"
+        );
+    }
+    // What is not understood, or not there, is not known.
+    for value in [
+        "grep -c BASE build.env",
+        "awk '{gsub(/a/, \"b\"); print}' build.env",
+        "awk 'BEGIN{print 1}' build.env",
+        "sed 'y/a/b/' build.env",
+        "jq -r '.all | length' v.json",
+        "jq -r .base none.json",
+        "echo $X | cut -d: -f1",
+        "bash none.sh",
+        "timeout 5 unknown-program",
+        "make image",
+        ". ./none.env; echo debian:12",
+    ] {
+        let script = format!("docker pull \"$({value})\"");
+        let shown = format!("pull $({value}) always");
+        let lines = effects_in(&files, &script);
+        assert!(lines.contains(&shown), "{script}: {lines:?}");
+    }
+}
+
+#[test]
+fn what_prints_nothing_leaves_the_output_of_a_function_known() {
+    let files = [("versions", "docker/redis 7@sha256:1\ndocker/node 24\n")];
+    for body in [
+        "docker tag \"$name@x\" \"$name:3\"; echo $name:3",
+        "docker image tag $name@x $name:4\necho $name:3",
+        "if ! docker images | grep -q \"^$name:3$\"; then docker pull $name:3 > /dev/null || true; fi\necho $name:3",
+        "docker images | awk '{ print $1 \":\" $2 }' | grep --quiet x || true\necho $name:3",
+    ] {
+        let script =
+            format!("image_of() {{\n{body}\n}}\nimage=$(name=redis image_of)\ndocker run $image");
+        let lines = effects_in(&files, &script);
+        let is_known = |line: &String| line.starts_with("pull redis:3");
+        assert!(lines.last().is_some_and(is_known), "{script}: {lines:?}");
+    }
+    let body = "local file=\"${FILE:=$(git rev-parse --show-toplevel)/versions}\"\nlocal version=latest\nif [ -f \"$file\" ]; then\nline=$(grep \"docker/${name} \" \"$file\" | sed 's/^#\\s*//; s/\\s*#.*$//' | grep \"${match:-\".*\"}\")\n\
+                [ -n \"$line\" ] && version=$(echo \"$line\" | awk '{print $2}')\nfi\n\
+                local tag=\"$(echo \"$version\" | sed 's/@.*$//')\"\nlocal digest=\"$(echo \"$version\" | sed 's/^.*@//')\"\n\
+                if [ \"$digest\" != latest ]; then\ndocker pull \"$name@$digest\" > /dev/null\ndocker tag \"$name@$digest\" \"$name:$tag\"\n\
+                else\ndocker pull $name:latest > /dev/null\nfi\necho \"$name:$version\"";
+    let script =
+        format!("image_of() {{\n{body}\n}}\nimage=$(name=redis image_of)\ndocker run $image");
+    let expected = [
+        "pull redis@sha256:1 always",
+        "provide redis:7",
+        "pull redis:7@sha256:1",
+    ];
+    assert_eq!(effects_in(&files, &script), expected);
+}
