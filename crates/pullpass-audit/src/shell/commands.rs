@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use hashbrown::HashSet;
 
 use super::exec::Call;
-use super::{Arg, Done, Shell, builtins, engine, suites};
+use super::{Arg, Done, Shell, builtins, engine, kamal, suites};
 use crate::effect::{By, Kind};
 use crate::run::JobRun;
 use crate::source::Span;
@@ -178,6 +178,7 @@ impl Shell {
             && !suites::brings_a_build_tool(written)
             && let Some(done) = self.script_file(run, call.args, call.span)
         {
+            && !kamal::is_one(written)
             return done;
         }
         if self.ecr_login(run, call) {
@@ -194,6 +195,7 @@ impl Shell {
         self.functions_of_aws(run, name, call);
         let done = self
             .task_of_table(run, name, call)
+        self.deploys(run, name, call);
             .or_else(|| self.wrapper(run, name, call))
             .or_else(|| self.client(run, name, call))
             .or_else(|| self.task_runner(run, name, call))
