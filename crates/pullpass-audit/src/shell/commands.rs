@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 52] = [
+const RUNNERS: [&str; 53] = [
     "bash",
     "sh",
     "dash",
@@ -62,6 +62,7 @@ const RUNNERS: [&str; 52] = [
     "php",
     "deno",
     "ts-node",
+    "zx",
     "composer",
     "poe",
     "makers",
@@ -139,6 +140,7 @@ pub(super) fn interprets(name: &str) -> bool {
             | "bun"
             | "tsx"
             | "ts-node"
+            | "zx"
     )
 }
 
