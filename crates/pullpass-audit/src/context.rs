@@ -13,7 +13,7 @@ use crate::memory::Memory;
 use crate::recipes::{Readings, Templates, Texts};
 use crate::reference::{self, Image};
 use crate::shell::other_languages;
-use crate::shell::suites::{Mentions, go, gradle};
+use crate::shell::suites::{Mentions, code, go, gradle};
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::{Holes, Text};
@@ -110,6 +110,10 @@ pub struct Context<'t> {
     pub(crate) go_programs: RefCell<go::Programs>,
     /// The same of programs in other languages.
     pub(crate) programs: RefCell<other_languages::Programs>,
+    /// Where the code of tests runs a client.
+    pub(crate) test_code: RefCell<code::Known>,
+    /// Where the build files of a folder name what brings its services, where they do.
+    pub(crate) dev_services: RefCell<HashMap<RepoPath, Option<Span>>>,
     /// The modules whose tests were asked for, by folder; `None` where they say nothing.
     pub(crate) go_modules: RefCell<HashMap<RepoPath, Option<Rc<go::Module>>>>,
     /// What patterns stand for in folders, and what commands that list files print there: calls of make ask for the
@@ -157,6 +161,8 @@ impl<'t> Context<'t> {
             gradle_builds: RefCell::default(),
             go_programs: RefCell::default(),
             programs: RefCell::default(),
+            test_code: RefCell::default(),
+            dev_services: RefCell::default(),
             go_modules: RefCell::default(),
             unfolded: RefCell::default(),
             listed: RefCell::default(),
