@@ -94,6 +94,8 @@ pub struct Context<'t> {
     continuations: RefCell<Vec<RepoPath>>,
     /// Files that are merged before CircleCI reads them.
     merged: RefCell<Vec<Vec<RepoPath>>>,
+    /// Folders whose files are packed into one before CircleCI reads it.
+    packed: RefCell<Vec<RepoPath>>,
     /// The CI file that is being lowered.
     current: RefCell<RepoPath>,
     budget: Cell<u64>,
@@ -150,6 +152,7 @@ impl<'t> Context<'t> {
             once: RefCell::default(),
             continuations: RefCell::default(),
             merged: RefCell::default(),
+            packed: RefCell::default(),
             current: RefCell::default(),
             budget: Cell::new(BUDGET),
             sharing: RefCell::default(),
@@ -335,6 +338,35 @@ impl<'t> Context<'t> {
         }
         drop(all);
         self.continuations.borrow_mut().extend(files);
+    }
+
+    /// Notes that a pipeline packs the files of a folder.
+    pub(crate) fn note_packed(&self, folder: RepoPath) {
+        let mut all = self.packed.borrow_mut();
+        if all.len() < MAX_MERGED && !all.contains(&folder) {
+            all.push(folder);
+        }
+    }
+
+    /// The folder that is packed and that a file stands in.
+    pub(crate) fn packed_around(&self, path: &RepoPath) -> Option<RepoPath> {
+        let all = self.packed.borrow();
+        let is_in = |folder: &&RepoPath| {
+            let rest = path.as_str().strip_prefix(folder.as_str());
+            rest.is_some_and(|rest| folder.is_root() || rest.starts_with('/'))
+        };
+        all.iter().find(is_in).cloned()
+    }
+
+    /// The files that say what stands at the top of what a folder is packed to: those whose names begin with `@`.
+    pub(crate) fn packed_files(&self, folder: &RepoPath) -> Vec<RepoPath> {
+        let mut names = self.sources.tree().list(folder);
+        names.retain(|name| {
+            name.starts_with('@') && (name.ends_with(".yml") || name.ends_with(".yaml"))
+        });
+        names.sort();
+        let paths = names.iter().filter_map(|name| folder.join(name));
+        paths.take(MAX_MERGED).collect()
     }
 
     /// The files that one is merged with, itself among them; none where it stands alone.

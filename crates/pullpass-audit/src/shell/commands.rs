@@ -178,12 +178,12 @@ impl Shell {
         };
         if written.contains('/')
             && !suites::brings_a_build_tool(written)
+            && !kamal::is_one(written)
             && let Some(done) = self.script_file(run, call.args, call.span)
         {
-            && !kamal::is_one(written)
             return done;
         }
-        if self.ecr_login(run, call) {
+        if self.ecr_login(run, call) || self.packs(run, call) {
             return Done::UNKNOWN;
         }
         let Some(name) = engine::named(run, written) else {
@@ -195,9 +195,9 @@ impl Shell {
             self.interpreted(run, call);
         }
         self.functions_of_aws(run, name, call);
+        self.deploys(run, name, call);
         let done = self
             .task_of_table(run, name, call)
-        self.deploys(run, name, call);
             .or_else(|| self.wrapper(run, name, call))
             .or_else(|| self.client(run, name, call))
             .or_else(|| self.task_runner(run, name, call))
