@@ -13,7 +13,7 @@ use crate::memory::Memory;
 use crate::recipes::{Readings, Templates, Texts};
 use crate::reference::{self, Image};
 use crate::shell::other_languages;
-use crate::shell::suites::{Mentions, go, gradle};
+use crate::shell::suites::{Mentions, code, go, gradle};
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::{Holes, Text};
@@ -94,6 +94,8 @@ pub struct Context<'t> {
     continuations: RefCell<Vec<RepoPath>>,
     /// Files that are merged before CircleCI reads them.
     merged: RefCell<Vec<Vec<RepoPath>>>,
+    /// Folders whose files are packed into one before CircleCI reads it.
+    packed: RefCell<Vec<RepoPath>>,
     /// The CI file that is being lowered.
     current: RefCell<RepoPath>,
     budget: Cell<u64>,
@@ -110,6 +112,10 @@ pub struct Context<'t> {
     pub(crate) go_programs: RefCell<go::Programs>,
     /// The same of programs in other languages.
     pub(crate) programs: RefCell<other_languages::Programs>,
+    /// Where the code of tests runs a client.
+    pub(crate) test_code: RefCell<code::Known>,
+    /// Where the build files of a folder name what brings its services, where they do.
+    pub(crate) dev_services: RefCell<HashMap<RepoPath, Option<Span>>>,
     /// The modules whose tests were asked for, by folder; `None` where they say nothing.
     pub(crate) go_modules: RefCell<HashMap<RepoPath, Option<Rc<go::Module>>>>,
     /// What patterns stand for in folders, and what commands that list files print there: calls of make ask for the
@@ -146,6 +152,7 @@ impl<'t> Context<'t> {
             once: RefCell::default(),
             continuations: RefCell::default(),
             merged: RefCell::default(),
+            packed: RefCell::default(),
             current: RefCell::default(),
             budget: Cell::new(BUDGET),
             sharing: RefCell::default(),
@@ -157,6 +164,8 @@ impl<'t> Context<'t> {
             gradle_builds: RefCell::default(),
             go_programs: RefCell::default(),
             programs: RefCell::default(),
+            test_code: RefCell::default(),
+            dev_services: RefCell::default(),
             go_modules: RefCell::default(),
             unfolded: RefCell::default(),
             listed: RefCell::default(),
@@ -329,6 +338,35 @@ impl<'t> Context<'t> {
         }
         drop(all);
         self.continuations.borrow_mut().extend(files);
+    }
+
+    /// Notes that a pipeline packs the files of a folder.
+    pub(crate) fn note_packed(&self, folder: RepoPath) {
+        let mut all = self.packed.borrow_mut();
+        if all.len() < MAX_MERGED && !all.contains(&folder) {
+            all.push(folder);
+        }
+    }
+
+    /// The folder that is packed and that a file stands in.
+    pub(crate) fn packed_around(&self, path: &RepoPath) -> Option<RepoPath> {
+        let all = self.packed.borrow();
+        let is_in = |folder: &&RepoPath| {
+            let rest = path.as_str().strip_prefix(folder.as_str());
+            rest.is_some_and(|rest| folder.is_root() || rest.starts_with('/'))
+        };
+        all.iter().find(is_in).cloned()
+    }
+
+    /// The files that say what stands at the top of what a folder is packed to: those whose names begin with `@`.
+    pub(crate) fn packed_files(&self, folder: &RepoPath) -> Vec<RepoPath> {
+        let mut names = self.sources.tree().list(folder);
+        names.retain(|name| {
+            name.starts_with('@') && (name.ends_with(".yml") || name.ends_with(".yaml"))
+        });
+        names.sort();
+        let paths = names.iter().filter_map(|name| folder.join(name));
+        paths.take(MAX_MERGED).collect()
     }
 
     /// The files that one is merged with, itself among them; none where it stands alone.

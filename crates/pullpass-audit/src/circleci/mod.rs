@@ -55,8 +55,14 @@ struct Lowering<'c, 'd> {
 }
 
 impl<'c, 'd> Lowering<'c, 'd> {
-    fn of(cx: &'c Context<'c>, shelf: &'d Shelf, root: Node<'d>, merged: Vec<Node<'d>>) -> Self {
-        let scope = Scope::of_files(root, merged);
+    fn of(
+        cx: &'c Context<'c>,
+        shelf: &'d Shelf,
+        root: Node<'d>,
+        merged: Vec<Node<'d>>,
+        packed: Option<RepoPath>,
+    ) -> Self {
+        let scope = Scope::of_files(root, merged, packed);
         Self {
             cx,
             shelf,
@@ -87,6 +93,37 @@ const OWN_KEYS: [&str; 13] = [
     "job",
 ];
 
+impl<'c, 'd> Lowering<'c, 'd> {
+    /// The workflows of a folder that is packed, a file for each. Whether there are some.
+    fn packed_workflows(&self, folder: &RepoPath, done: &mut Done) -> bool {
+        let Some(folder) = folder.join("workflows") else {
+            return false;
+        };
+        let mut found = false;
+        let mut names = self.cx.sources.tree().list(&folder);
+        names.sort();
+        for name in names.iter().take(MAX_WORKFLOWS) {
+            let ending = [".yml", ".yaml"].iter().find(|e| name.ends_with(**e));
+            let (Some(ending), Some(path)) = (ending, folder.join(name)) else {
+                continue;
+            };
+            let document = self.cx.yaml(&path).and_then(|d| self.shelf.put(d));
+            let Some(root) = document.and_then(Document::root).filter(|r| r.is_mapping()) else {
+                continue;
+            };
+            found = true;
+            match name.starts_with('@') {
+                true => self.workflows(root, done),
+                false => self.workflow(name.trim_end_matches(ending), root, done),
+            }
+        }
+        found
+    }
+}
+
+/// Workflows of one configuration that stand in files of their own; only hostile input has more.
+const MAX_WORKFLOWS: usize = 256;
+
 /// What is in what a part of a configuration defines: in its jobs, executors, commands, workflows.
 const PART_KEYS: [&str; 6] = ["docker", "machine", "macos", "executor", "steps", "jobs"];
 
@@ -112,7 +149,11 @@ fn is_a_configuration(path: &RepoPath, root: Node<'_>) -> bool {
 /// The jobs of one configuration file.
 #[must_use]
 pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
-    let group = cx.merged_with(path);
+    let packed = cx.packed_around(path);
+    let group = match &packed {
+        Some(folder) => cx.packed_files(folder),
+        None => cx.merged_with(path),
+    };
     // The first of them is all of them.
     if group.first().is_some_and(|first| first != path) {
         return Vec::new();
@@ -140,12 +181,13 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         );
         return Vec::new();
     }
-    if merged.is_empty() && !is_a_configuration(path, root) {
+    let stands_alone = merged.is_empty() && packed.is_none();
+    if stands_alone && !is_a_configuration(path, root) {
         return Vec::new();
     }
     // What `circleci config pack` makes a configuration of stands in a folder of its own, and the body of a
     // workflow has a list of jobs.
-    let is_part = merged.is_empty()
+    let is_part = stands_alone
         && root.get("version").is_none()
         && (is_below(path) || root.get("jobs").is_none_or(Node::is_sequence));
     match root.get("version") {
@@ -157,7 +199,7 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
             root,
             "it has no `version` and no `jobs`, so it is a part of which a script makes a configuration, or is for CircleCI 1.0, which no longer runs; only the images of its jobs and executors were read",
         ),
-        None if !merged.is_empty() => {}
+        None if !stands_alone => {}
         None => note(
             root,
             "no `version`: CircleCI takes this for its version 1.0; it was read as 2.1",
@@ -180,7 +222,7 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     let shelf = Shelf::default();
     let mut done = Done::default();
     if is_part {
-        Lowering::of(cx, &shelf, root, merged).part(&mut done);
+        Lowering::of(cx, &shelf, root, merged, None).part(&mut done);
         return done.into_jobs();
     }
     // Of each file the names mean what is in it, and then what is in the others: which of two stands depends on
@@ -189,10 +231,19 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     let of_file = |at: usize| {
         let others = all.iter().enumerate().filter(|(other, _)| *other != at);
         let others = others.map(|(_, root)| *root).collect();
-        Some(Lowering::of(cx, &shelf, *all.get(at)?, others))
+        Some(Lowering::of(
+            cx,
+            &shelf,
+            *all.get(at)?,
+            others,
+            packed.clone(),
+        ))
     };
     let lowerings: Vec<Lowering<'_, '_>> = (0..all.len()).filter_map(of_file).collect();
     let mut has_workflows = false;
+    if let (Some(folder), Some(lowering)) = (&packed, lowerings.first()) {
+        has_workflows = lowering.packed_workflows(folder, &mut done);
+    }
     for (lowering, root) in lowerings.iter().zip(&all) {
         let workflows = root.get("workflows");
         if let Some(workflows) =
@@ -229,6 +280,6 @@ pub fn command<'c>(cx: &'c Context<'c>, path: &RepoPath, definition: Span) -> Ve
     };
     cx.begin(path);
     let shelf = Shelf::default();
-    let lowering = Lowering::of(cx, &shelf, root, Vec::new());
+    let lowering = Lowering::of(cx, &shelf, root, Vec::new(), None);
     lowering.command_at(&lowering.resolver.root.scope, definition, 0)
 }

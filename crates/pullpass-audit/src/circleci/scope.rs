@@ -22,7 +22,7 @@ const MAX_ORBS: usize = 200;
 pub(super) struct Shelf(OnceCell<Box<(Rc<Document>, Shelf)>>);
 
 impl Shelf {
-    fn put(&self, document: Rc<Document>) -> Option<&Document> {
+    pub(super) fn put(&self, document: Rc<Document>) -> Option<&Document> {
         let mut at = self;
         for _ in 0..MAX_ORBS {
             match at.0.get() {
@@ -99,9 +99,13 @@ impl<'d> Scope<'d> {
         Self::of(root, origin, None, Vec::new())
     }
 
-    /// A scope of the definitions in several files that are merged.
-    pub(super) fn of_files(root: Node<'d>, merged: Vec<Node<'d>>) -> Rc<Self> {
-        Self::of(root, Origin::Written, None, merged)
+    /// A scope of the definitions in several files that are merged, and in those of a folder that is packed.
+    pub(super) fn of_files(
+        root: Node<'d>,
+        merged: Vec<Node<'d>>,
+        folder: Option<RepoPath>,
+    ) -> Rc<Self> {
+        Self::of(root, Origin::Written, folder, merged)
     }
 
     fn of(
@@ -152,6 +156,19 @@ impl<'d> Scope<'d> {
             let path = folder.join(&[&*key, ending].concat())?;
             let path = cx.sources.exists(&path).then_some(path)?;
             shelf.put(cx.yaml(&path)?)?.root()
+        });
+        let part = part.or_else(|| {
+            // A file of several: `jobs/@jobs.yml`, `jobs.yml`.
+            let inside = folder.join(section)?;
+            let mut files = cx.packed_files(&inside);
+            files.extend([".yml", ".yaml"].iter().filter_map(|ending| {
+                let path = folder.join(&[section, ending].concat())?;
+                cx.sources.exists(&path).then_some(path)
+            }));
+            files.into_iter().find_map(|path| {
+                let root = shelf.put(cx.yaml(&path)?)?.root()?;
+                root.get(name)
+            })
         });
         self.parts.borrow_mut().insert(key, part);
         part

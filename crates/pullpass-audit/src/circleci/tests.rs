@@ -1661,6 +1661,56 @@ fn files_that_are_merged_know_each_others_names() {
 }
 
 #[test]
+fn files_that_are_packed_are_one_configuration() {
+    for command in [
+        "circleci config pack .circleci/src > .circleci/next.yml",
+        "~/cli config pack .circleci/src/ > .circleci/next.yml",
+    ] {
+        let tree = MemoryTree::new()
+            .with(".circleci/config.yml", going_on_after(command).as_str())
+            .with(".circleci/src/@config.yml", "version: 2.1\n")
+            .with(
+                ".circleci/src/jobs/t.yml",
+                "executor: py\nsteps: [checkout, up]\n",
+            )
+            .with(
+                ".circleci/src/jobs/m.yml",
+                "machine: true\nsteps: [{run: docker pull acme/m:1}]\n",
+            )
+            .with(
+                ".circleci/src/jobs/@more.yml",
+                "other:\n  docker: [{image: acme/other:1}]\n  steps: [checkout]\n",
+            )
+            .with(
+                ".circleci/src/commands/up.yml",
+                "steps: [{run: docker pull acme/up:1}]\n",
+            )
+            .with(
+                ".circleci/src/executors/py.yml",
+                "docker: [{image: acme/py:1}]\n",
+            )
+            .with(".circleci/src/workflows/w.yml", "jobs: [t, m, other]\n");
+        let mut found = pulls_of(&tree);
+        found.retain(|line| !line.starts_with(".circleci/config.yml"));
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                ".circleci/src/commands/up.yml:1 t acme/up:1",
+                ".circleci/src/executors/py.yml:1 t acme/py:1",
+                ".circleci/src/jobs/@more.yml:2 other acme/other:1",
+                ".circleci/src/jobs/m.yml:2 m acme/m:1",
+            ],
+            "{command}"
+        );
+        let policy = crate::finding::Policy::default();
+        let audit = crate::audit(&tree, &Options::default(), &policy);
+        assert!(audit.unread.is_empty(), "{:?}", audit.unread);
+        assert!(audit.pulls.iter().all(|pull| pull.image.is_some()));
+    }
+}
+
+#[test]
 fn a_configuration_that_is_copied_into_place_is_there() {
     let whole = format!("{SHARED}{USING}");
     for step in [

@@ -92,22 +92,24 @@ impl<'c, 'd> Lowering<'c, 'd> {
     /// The jobs that the workflows call.
     pub(super) fn workflows(&self, workflows: Node<'d>, done: &mut Done) {
         for workflow in workflows.entries() {
-            let (Some(name), true) = (workflow.key.as_str(), workflow.value.is_mapping()) else {
-                continue;
-            };
-            let Some(jobs) = workflow.value.get("jobs") else {
-                continue;
-            };
-            if self.never_runs(workflow.value) {
-                continue;
+            if let Some(name) = workflow.key.as_str() {
+                self.workflow(name, workflow.value, done);
             }
-            let way = Way {
-                through: name.to_owned(),
-                depth: 0,
-                groups: Vec::new(),
-            };
-            self.calls(&way, jobs, done);
         }
+    }
+
+    /// One workflow.
+    pub(super) fn workflow(&self, name: &str, workflow: Node<'d>, done: &mut Done) {
+        let jobs = workflow.get("jobs").filter(|_| workflow.is_mapping());
+        let Some(jobs) = jobs.filter(|_| !self.never_runs(workflow)) else {
+            return;
+        };
+        let way = Way {
+            through: name.to_owned(),
+            depth: 0,
+            groups: Vec::new(),
+        };
+        self.calls(&way, jobs, done);
     }
 
     /// Whether the configuration is one that another one is made in.

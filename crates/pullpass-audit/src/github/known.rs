@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::bake::{self, Bake};
 use crate::compose::{self, Compose, Verb};
 use crate::dockerfile::{self, Build};
-use crate::effect::{By, Declared, Freshness, Guard, Kind, Puller, Store};
+use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store};
 use crate::run::{Cwd, JobRun};
 use crate::shell;
 use crate::source::{RepoPath, Span};
@@ -638,11 +638,43 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
     }
     let mut files = files.into_iter();
     build.dockerfile = files.next();
-    dockerfile::build(run, &build);
-    for file in files {
-        build.dockerfile = Some(file);
+    in_its_container(run, inputs, |run| {
         dockerfile::build(run, &build);
+        for file in files {
+            build.dockerfile = Some(file);
+            dockerfile::build(run, &build);
+        }
+    });
+}
+
+/// Does something with a client that has the credentials of a Docker action's container, and no others.
+fn in_its_container(run: &mut JobRun<'_>, inputs: &Inputs<'_>, act: impl FnOnce(&mut JobRun<'_>)) {
+    if inputs.row.kind != How::Docker {
+        return act(run);
     }
+    let own = inputs.store(run);
+    let signs_in =
+        |effect: &Effect| matches!(&effect.kind, Kind::Login { store, .. } if *store == own);
+    let signed_in = run.effects().iter().any(signs_in);
+    let outer = run.no_credential;
+    if !signed_in {
+        run.no_credential = Some("the client in the container of the action has no credential");
+    }
+    let name = "DOCKER_CONFIG";
+    let before = run.env.get(name).cloned();
+    if let Store::Docker(folder) = own {
+        run.env.insert(name.to_owned(), folder);
+    }
+    act(run);
+    match before {
+        Some(folder) => {
+            run.env.insert(name.to_owned(), folder);
+        }
+        None => {
+            run.env.remove(name);
+        }
+    }
+    run.no_credential = outer;
 }
 
 /// A path of the workspace as a path of the repository, where a checkout put it in a folder.

@@ -1338,6 +1338,90 @@ fn what_an_action_does_depends_on_its_inputs() {
 }
 
 #[test]
+fn actions_that_build_and_start_are_in_the_table() {
+    let files = [
+        ("Dockerfile", "ARG COMMIT_SHA\nFROM a\n"),
+        ("d/Dockerfile", "FROM d\n"),
+        ("package.json", r#"{"scripts": {"db": "docker pull root"}}"#),
+        (
+            "web/package.json",
+            r#"{"scripts": {"db": "docker pull web"}}"#,
+        ),
+    ];
+    for (step, expected) in [
+        (
+            "uses: container-tools/kind-action@v2",
+            &["registry:2 anonymous", "kindest/node:? anonymous"][..],
+        ),
+        (
+            "uses: container-tools/kind-action@v2\n    with: {registry: false, node_image: 'me/node:1'}",
+            &["me/node:1 anonymous"],
+        ),
+        (
+            "uses: DFE-Digital/github-actions/build-docker-image@master\n    with: {github-token: x}",
+            &["a anonymous"],
+        ),
+        (
+            "uses: macbre/push-to-ghcr@master\n    with: {github_token: x, image_name: me/x, docker_io_token: y}",
+            &["a anonymous"],
+        ),
+        (
+            "uses: macbre/push-to-ghcr@master\n    with: {github_token: x, image_name: me/x, docker_io_user: u, docker_io_token: y, platforms: linux/arm64, context: d, dockerfile: d/Dockerfile}",
+            &[
+                "docker.io/tonistiigi/binfmt:latest anonymous",
+                "moby/buildkit:buildx-stable-1 anonymous",
+                "d authenticated",
+            ],
+        ),
+        (
+            "uses: aevea/action-kaniko@master\n    with: {image: me/x, path: d, username: u, password: p}",
+            &[
+                "alpine:latest impossible",
+                "gcr.io/kaniko-project/executor:? not-applicable",
+                "d authenticated",
+            ],
+        ),
+        (
+            "uses: jerray/publish-docker-action@master\n    with: {username: u, password: p, file: d/Dockerfile}",
+            &[
+                "jerray/publish-docker-action:? impossible",
+                "d authenticated",
+            ],
+        ),
+        (
+            "uses: philips-software/docker-ci-scripts@v5\n    with: {dockerfile: ., image-name: x, tags: y, base-dir: d}",
+            &["docker:? impossible", "d impossible"],
+        ),
+        (
+            "uses: Borales/actions-yarn@v5\n    with: {cmd: db}",
+            &["root anonymous"],
+        ),
+        (
+            "uses: Borales/actions-yarn@v5\n    with: {cmd: run db, dir: web}",
+            &["web anonymous"],
+        ),
+    ] {
+        let text = format!(
+            "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - {}\n",
+            step.replace("\n", "\n    ")
+        );
+        let tree = repository(&text, &files);
+        let policy = crate::finding::Policy::default();
+        let audit = crate::audit(&tree, &Options::default(), &policy);
+        assert!(audit.unlisted.is_empty(), "{:?}", audit.unlisted);
+        let mut lines: Vec<String> = Vec::new();
+        for pull in &audit.pulls {
+            let image = pull.image.clone().unwrap_or_default();
+            lines.push(format!("{image} {}", pull.auth.name()));
+        }
+        lines.sort();
+        let mut expected: Vec<&str> = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(lines, expected, "{step}");
+    }
+}
+
+#[test]
 fn dockers_own_workflow_signs_in_where_it_pushes() {
     let judged = |with: &str, secrets: &str| {
         let text = format!(

@@ -79,6 +79,8 @@ pub enum Runner {
     Npm,
     /// `node --run`: the same scripts, without those that run before and after.
     Node,
+    /// What an installation of the dependencies runs of the same scripts.
+    Install,
     /// Nx: targets of `project.json`, and `package.json`'s scripts.
     Nx,
     /// One whose tasks are lines under names, in a table of a TOML or JSON file.
@@ -152,6 +154,7 @@ pub fn recipes(run: &JobRun<'_>, call: &Call, matters: Filter) -> Result<Rc<[Rec
         Runner::Just => just::recipes(run, call),
         Runner::Task => task::recipes(run, call),
         Runner::Npm | Runner::Node => npm::recipes(run, call),
+        Runner::Install => npm::of_install(run, call),
         Runner::Nx => nx::recipes(run, call),
         Runner::Table(kind) => tables::recipes(run, call, kind),
     }?;

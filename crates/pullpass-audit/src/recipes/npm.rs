@@ -112,6 +112,10 @@ impl Package {
                 } else {
                     format!("the script `{name}` of `{file}` runs with `{target}`")
                 };
+                if mapped.text.trim_start().starts_with("wireit") {
+                    self.wired(run, &name, &mut Vec::new(), out);
+                    continue;
+                }
                 out.push(Recipe {
                     script: mapped,
                     cwd: self.folder.clone(),
@@ -122,6 +126,69 @@ impl Package {
                 });
             }
         }
+    }
+
+    /// What `wireit` runs for a script: what it depends on, and the command under its name
+    /// (<https://github.com/google/wireit#readme>).
+    fn wired(&self, run: &JobRun<'_>, name: &str, seen: &mut Vec<String>, out: &mut Vec<Recipe>) {
+        let known = format!("{}:{name}", self.folder);
+        if seen.len() >= MAX_SCRIPTS || seen.contains(&known) || !run.cx.spend() {
+            return;
+        }
+        seen.push(known);
+        let Some(script) = self.field("wireit").and_then(|all| all.get(name)) else {
+            return;
+        };
+        let needed = script.get("dependencies");
+        for needed in needed.into_iter().flat_map(Node::items) {
+            let Some(needed) = needed.as_str().or_else(|| needed.get("script")?.as_str()) else {
+                continue;
+            };
+            // `../other:build` is one of another package.
+            match needed.split_once(':').filter(|_| needed.starts_with('.')) {
+                None => self.wired_or_plain(run, needed, seen, out),
+                Some((folder, needed)) => {
+                    let folder = self.folder.join(folder);
+                    if let Some(other) = folder.and_then(|folder| Self::at(run, &folder)) {
+                        other.wired_or_plain(run, needed, seen, out);
+                    }
+                }
+            }
+        }
+        self.push(name, script.get("command"), out);
+    }
+
+    fn wired_or_plain(
+        &self,
+        run: &JobRun<'_>,
+        name: &str,
+        seen: &mut Vec<String>,
+        out: &mut Vec<Recipe>,
+    ) {
+        match self.script(name).and_then(Node::as_str) {
+            Some(script) if script.trim_start().starts_with("wireit") => {
+                self.wired(run, name, seen, out);
+            }
+            // A script under `wireit` alone has no entry among the others.
+            None => self.wired(run, name, seen, out),
+            Some(_) => self.push(name, self.script(name), out),
+        }
+    }
+
+    fn push(&self, name: &str, script: Option<Node<'_>>, out: &mut Vec<Recipe>) {
+        let mapped = script.and_then(|script| Some((script, script.mapped()?)));
+        let Some((script, mapped)) = mapped.filter(|_| out.len() < MAX_PACKAGES) else {
+            return;
+        };
+        let file = &self.document.source().path;
+        out.push(Recipe {
+            script: mapped,
+            cwd: self.folder.clone(),
+            env: self.environment(name).into(),
+            guards: Rc::from([]),
+            span: script.span(),
+            note: format!("the script `{name}` of `{file}`").into(),
+        });
     }
 
     /// What npm puts in a script's environment.
@@ -163,6 +230,33 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     }
     if out.is_empty() {
         return Err(no_script(&packages, target));
+    }
+    Ok(out)
+}
+
+/// The scripts of the package itself that run when its dependencies are installed
+/// (<https://docs.npmjs.com/cli/v11/using-npm/scripts#life-cycle-operation-order>).
+pub(super) fn of_install(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Failure> {
+    let cwd = super::directory(run, call)?;
+    let package = nearest(run, call, &cwd)?;
+    let refuses = |source: Rc<crate::source::Source>| {
+        let mut lines = source.text.lines().map(|line| line.replace(' ', ""));
+        lines.any(|line| line == "ignore-scripts=true")
+    };
+    let settings = package.folder.join(".npmrc");
+    if settings.is_some_and(|path| run.cx.sources.load(&path).is_ok_and(refuses)) {
+        return Ok(Vec::new());
+    }
+    let mut events = vec!["preinstall", "install", "postinstall"];
+    // Yarn from its second version on prepares nothing but what it packs.
+    if package.has_hooks(run, root_of(run, &cwd).as_ref()) {
+        events.extend(["preprepare", "prepare", "postprepare"]);
+    }
+    let mut out = Vec::new();
+    for event in events {
+        if package.script(event).is_some() {
+            package.run(run, None, event, &[], false, &mut out);
+        }
     }
     Ok(out)
 }
@@ -270,6 +364,7 @@ fn members(run: &JobRun<'_>, cwd: &RepoPath, wanted: &Text) -> Result<Vec<Packag
     };
     // `web...` means what web needs, too; those run nothing else than web's own script by that name.
     let wanted = wanted.trim_matches(|c| matches!(c, '.' | '^') && !wanted.starts_with("./"));
+    let by_folder = wanted.starts_with(['{', '.']);
     let wanted = wanted.trim_matches(['{', '}']);
     let folder = cwd.join(wanted).filter(|_| wanted.contains('/'));
     if let Some(package) = folder.and_then(|folder| Package::at(run, &folder)) {
@@ -280,6 +375,15 @@ fn members(run: &JobRun<'_>, cwd: &RepoPath, wanted: &Text) -> Result<Vec<Packag
             "`{shown}` names a package of a workspace, and no workspace is described in {} or a folder above it",
             place(cwd)
         )));
+    };
+    // pnpm's `./packages/**` and `{packages/**}` are patterns of folders, seen from here.
+    let below = cwd.as_str();
+    let below = match below.is_empty() {
+        true => wanted.trim_start_matches("./").to_owned(),
+        false => format!("{below}/{}", wanted.trim_start_matches("./")),
+    };
+    let is_meant = |folder: &RepoPath| {
+        by_folder && below.contains('*') && fast_glob::glob_match(&below, folder.as_str())
     };
     let mut folders = Vec::new();
     let (without, with): (Vec<String>, Vec<String>) = patterns(run, &root)
@@ -309,6 +413,7 @@ fn members(run: &JobRun<'_>, cwd: &RepoPath, wanted: &Text) -> Result<Vec<Packag
     let chosen: Vec<Package> = packages
         .filter(|p| {
             wanted == "*"
+                || is_meant(&p.folder)
                 || p.name() == wanted
                 // pnpm takes a name without its scope; npm and yarn the folder's path.
                 || p.name().rsplit('/').next() == Some(wanted)

@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 use hashbrown::HashSet;
 
 use super::exec::Call;
-use super::{Arg, Done, Shell, builtins, engine, suites};
+use super::{Arg, Done, Shell, builtins, engine, kamal, suites};
 use crate::effect::{By, Kind};
 use crate::run::JobRun;
 use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 52] = [
+const RUNNERS: [&str; 53] = [
     "bash",
     "sh",
     "dash",
@@ -62,6 +62,7 @@ const RUNNERS: [&str; 52] = [
     "php",
     "deno",
     "ts-node",
+    "zx",
     "composer",
     "poe",
     "makers",
@@ -139,6 +140,7 @@ pub(super) fn interprets(name: &str) -> bool {
             | "bun"
             | "tsx"
             | "ts-node"
+            | "zx"
     )
 }
 
@@ -214,11 +216,12 @@ impl Shell {
         };
         if written.contains('/')
             && !suites::brings_a_build_tool(written)
+            && !kamal::is_one(written)
             && let Some(done) = self.script_file(run, call.args, call.span)
         {
             return done;
         }
-        if self.ecr_login(run, call) {
+        if self.ecr_login(run, call) || self.packs(run, call) {
             return Done::UNKNOWN;
         }
         let Some(name) = engine::named(run, written) else {
@@ -230,6 +233,7 @@ impl Shell {
             self.interpreted(run, call);
         }
         self.functions_of_aws(run, name, call);
+        self.deploys(run, name, call);
         let done = self
             .task_of_table(run, name, call)
             .or_else(|| self.wrapper(run, name, call))

@@ -63,6 +63,10 @@ const PACKAGE_COMMANDS: [&str; 34] = [
 /// How the path of this script ends, wherever `github/gh-aw/actions/setup` lays it
 /// (<https://github.com/github/gh-aw/blob/main/actions/setup/sh/download_docker_images.sh>).
 const DOWNLOAD_OF_GH_AW: &str = "gh-aw/actions/download_docker_images.sh";
+/// Flags of an installation that have their value in the next word.
+const INSTALL_VALUES: &str = "--prefix -C --cwd --dir -w --workspace --filter -F --loglevel --script-shell --registry --cache --cache-folder \
+     --network-timeout --network-concurrency --store-dir --omit --include --install-strategy --cpu --os --libc --before --userconfig --modules-dir \
+     --virtual-store-dir --child-concurrency --reporter --modules-folder --mutex --mode --inline-builds-of --backend --cache-dir --linker";
 
 const WHICH_SCRIPT: &str = "which one it is, is known only when the job runs";
 
@@ -478,6 +482,8 @@ impl Shell {
             "--prefix -C --cwd --dir -w --workspace --filter -F --loglevel --script-shell"
         });
         let mut words = place.take(name, flags::parse(run, own, &flags, Order::FlagsFirst));
+        // The root is one of the packages, too.
+        let mut with_root = false;
         match (name, words.first().map_or("", Arg::as_str)) {
             ("yarn" | "yarnpkg", "workspace") => {
                 let chosen = words.drain(..words.len().min(2)).nth(1);
@@ -489,7 +495,11 @@ impl Shell {
                 if words.first().is_some_and(|word| word.as_str() == "foreach") {
                     let flags = Spec::values("--from --include --exclude -j --jobs");
                     let of_each = words.get(1..).unwrap_or_default();
-                    words = flags::parse(run, of_each, &flags, Order::FlagsFirst).rest;
+                    let parsed = flags::parse(run, of_each, &flags, Order::FlagsFirst);
+                    let some = ["--from", "--include", "--exclude", "--no-private", "-R"];
+                    with_root =
+                        parsed.has(&["-A", "--all", "-W", "--worktree"]) && !parsed.has(&some);
+                    words = parsed.rest;
                 } else if words.first().is_none_or(|word| word.as_str() != "run") {
                     return;
                 }
@@ -503,6 +513,9 @@ impl Shell {
             _ => {}
         }
         let Some(first) = words.first().cloned() else {
+            if matches!(name, "yarn" | "yarnpkg") {
+                self.installs(run, name, &place, call);
+            }
             return;
         };
         let explicit = matches!(first.as_str(), "run" | "run-script" | "rum" | "urn");
@@ -530,6 +543,11 @@ impl Shell {
             match (name, first.as_str()) {
                 ("npm", "t" | "tst") => Arg::new(Text::from("test"), first.span),
                 (_, "test" | "start" | "stop" | "restart") => first.clone(),
+                ("npm", "ci" | "clean-install" | "install" | "i" | "add")
+                | (_, "install" | "i") => {
+                    self.installs(run, name, &place, call);
+                    return;
+                }
                 ("npm", _) => return,
                 (_, other) if PACKAGE_COMMANDS.contains(&other) => return,
                 _ => first.clone(),
@@ -560,6 +578,42 @@ impl Shell {
             request.workspace = Some(workspace);
             self.recipes(run, &request, &label);
         }
+        request.workspace = None;
+        if with_root && recipes::recipes(run, &request, trigger::may_matter).is_ok() {
+            self.recipes(run, &request, &label);
+        }
+    }
+
+    /// `npm ci`, `yarn`, `pnpm install`: scripts of the package itself run with it.
+    fn installs(&mut self, run: &mut JobRun<'_>, name: &str, place: &Place, call: &Call<'_>) {
+        let flags = Spec::values(INSTALL_VALUES);
+        let all = flags::parse(run, call.rest(), &flags, Order::Mixed);
+        let only_says = [
+            "--ignore-scripts",
+            "-g",
+            "--global",
+            "--dry-run",
+            "--package-lock-only",
+            "--lockfile-only",
+            "-v",
+            "--version",
+            "-h",
+            "--help",
+        ];
+        let skips = all.value(&["--mode"]).is_some()
+            || ["npm_config_ignore_scripts", "NPM_CONFIG_IGNORE_SCRIPTS"]
+                .iter()
+                .any(|name| run.env.get(*name).is_some_and(|v| v.as_str() == "true"));
+        // What is named is added, and nothing of the package itself runs.
+        let adds = all.rest.len() > 1 && !matches!(all.word(0), "ci" | "clean-install");
+        if all.has(&only_says) || skips || adds {
+            return;
+        }
+        let mut request = request(Runner::Install, call.span, Vec::new());
+        let directory = place.directory.as_ref();
+        request.directory = directory.map(|arg| self.path(run, &arg.text));
+        let shown = [name, all.word(0)].join(" ");
+        self.recipes(run, &request, shown.trim_end());
     }
 
     /// `node --run x -- …` (<https://nodejs.org/api/cli.html#--run>).
@@ -782,6 +836,10 @@ impl Shell {
         let found = match recipes::recipes(run, request, trigger::may_matter) {
             Ok(found) => found,
             Err(why) => {
+                // Most packages have none of these scripts.
+                if request.runner == Runner::Install {
+                    return true;
+                }
                 if matches!(why, Failure::Elsewhere(_))
                     || mentions_clients(run, request)
                     || self.may_pull_in_a_folder(run, request)

@@ -228,6 +228,30 @@ impl Shell {
         self.filtered = (!files.is_empty()).then_some(Filtered { files, words });
     }
 
+    /// `circleci config pack DIR > c.yml`: the files of a folder, each under the name that it has
+    /// (<https://circleci.com/docs/how-to-use-the-circleci-local-cli/#packing-a-config>).
+    pub(super) fn packs(&mut self, run: &JobRun<'_>, call: &Call<'_>) -> bool {
+        let program = call.name().rsplit('/').next().unwrap_or_default();
+        let is_cli = matches!(program, "circleci" | "circleci-cli" | "cli");
+        if !is_cli || call.word(1) != "config" || call.word(2) != "pack" {
+            return false;
+        }
+        let folder = call
+            .rest()
+            .get(2)
+            .and_then(|arg| self.locate(run, &arg.text));
+        let files = folder
+            .as_ref()
+            .map(|folder| run.cx.packed_files(folder))
+            .unwrap_or_default();
+        if let Some(folder) = folder.filter(|_| !files.is_empty()) {
+            run.cx.note_packed(folder);
+        }
+        let words = Vec::new();
+        self.filtered = (!files.is_empty()).then_some(Filtered { files, words });
+        true
+    }
+
     /// A file that a filter made of the repository's is these, with other words.
     pub(super) fn keep_filtered(&self, run: &mut JobRun<'_>, target: &Target, filtered: Filtered) {
         let Some(path) = self.locate(run, &target.path) else {

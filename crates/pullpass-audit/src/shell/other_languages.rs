@@ -117,9 +117,38 @@ fn look(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
     None
 }
 
+/// The same of a text of code for tests, where nothing in it stands in for a client. `only_libraries`: what it says of commands
+/// does not count.
+pub(super) fn client_in_tests(text: &str, only_libraries: bool) -> Option<String> {
+    const STANDS_IN: [&str; 10] = [
+        "patch(\"docker",
+        "patch('docker",
+        "patch(\"subprocess",
+        "patch('subprocess",
+        "mocker.patch",
+        "mock('dockerode'",
+        "mock(\"dockerode\"",
+        "mock('child_process'",
+        "mock(\"child_process\"",
+        "mock('execa'",
+    ];
+    if text.len() > MAX_BYTES || STANDS_IN.iter().any(|mock| text.contains(mock)) {
+        return None;
+    }
+    match only_libraries {
+        true => library_in(text),
+        false => client_in(text),
+    }
+}
+
+fn library_in(text: &str) -> Option<String> {
+    let (_, name) = LIBRARIES.iter().find(|(used, _)| text.contains(used))?;
+    Some(format!("uses the library `{name}`"))
+}
+
 pub(super) fn client_in(text: &str) -> Option<String> {
-    if let Some((_, name)) = LIBRARIES.iter().find(|(used, _)| text.contains(used)) {
-        return Some(format!("uses the library `{name}`"));
+    if let Some(how) = library_in(text) {
+        return Some(how);
     }
     if !CLIENTS.iter().any(|client| text.contains(client)) {
         return None;

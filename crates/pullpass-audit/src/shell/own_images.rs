@@ -69,6 +69,12 @@ fn of_table(
     }
 }
 
+/// The texts in a TOML file whose keys begin with `prefix`, by the rest of the key.
+pub(super) fn texts(run: &JobRun<'_>, source: &Source, prefix: &str) -> Vec<(String, String)> {
+    let all = entries(run, source, &[prefix]).into_iter();
+    all.map(|entry| (entry.key, entry.value)).collect()
+}
+
 /// The value of a key, or of the first of its two forms that is there.
 fn value<'e>(entries: &'e [Entry], keys: &[String]) -> Option<&'e Entry> {
     keys.iter()

@@ -85,7 +85,7 @@ impl Shell {
         let names: &[&str] = match request.runner {
             Runner::Make => &MAKEFILES,
             Runner::Just => &JUSTFILES,
-            Runner::Npm | Runner::Node => &["package.json"],
+            Runner::Npm | Runner::Node | Runner::Install => &["package.json"],
             Runner::Task | Runner::Nx | Runner::Table(_) => return false,
         };
         let here = Text::from(".");
@@ -135,7 +135,7 @@ pub(super) fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> boo
         Runner::Make => &MAKEFILES,
         Runner::Just => &JUSTFILES,
         Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
-        Runner::Npm | Runner::Node | Runner::Nx => return false,
+        Runner::Npm | Runner::Node | Runner::Install | Runner::Nx => return false,
         // It was asked where the name is not known.
         Runner::Table(_) => return !request.targets.iter().all(Text::is_known),
     };

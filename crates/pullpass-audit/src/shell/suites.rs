@@ -4,6 +4,8 @@
 //! Which programs run tests, and in which files of a project a dependency stands, is data
 //! (`[[suite]]` in `data/tools.toml`). The code of the tests is not read, but for what Go's imports.
 
+pub(crate) mod code;
+mod dev_services;
 mod dotnet;
 pub(crate) mod go;
 pub(crate) mod gradle;
@@ -54,8 +56,11 @@ const CONFIGURATIONS: [&str; 7] = [
     "runtime",
 ];
 
+/// What a project is said to use whose tests start containers, where a row names no other.
+const TESTCONTAINERS: &str = "Testcontainers";
+
 /// A program that runs tests.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Suite {
     pub(super) names: Vec<String>,
@@ -128,10 +133,36 @@ pub(super) struct Suite {
     /// No library that tests use, but a plugin of the build.
     #[serde(default)]
     plugin: Option<Plugin>,
+    /// What the description of that plugin has in it, where it counts by that alone.
+    #[serde(default)]
+    with: String,
+    /// The library that is mentioned, where it is not Testcontainers.
+    #[serde(default)]
+    library: Option<String>,
+    /// Other libraries by which the tests of such projects start containers.
+    #[serde(default)]
+    also: Vec<Library>,
+    /// The language of the tests whose code is looked at for clients.
+    #[serde(default)]
+    code: Option<code::Language>,
+}
+
+/// A library by which tests start containers, and how it is mentioned.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Library {
+    library: String,
+    mentions: String,
+    /// It is one with Testcontainers below.
+    #[serde(default)]
+    ryuk: bool,
+    /// Lines do not begin with what the dependency is for.
+    #[serde(default)]
+    anywhere: bool,
 }
 
 /// A plugin of a build that builds images or starts containers.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Plugin {
     name: String,
@@ -163,9 +194,12 @@ pub(crate) type Mentions = HashMap<(RepoPath, usize), Rc<[Mention]>>;
 
 impl Shell {
     /// What tests and plugins of a build pull, where this command runs some that start containers.
-    pub(super) fn test_suite(&self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
+    pub(super) fn test_suite(&mut self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
         for (number, suite) in tools::suites(name) {
             one_suite(run, name, call, number, suite);
+            if suite.by_task() && suite.library.is_none() {
+                self.composes_of_gradle(run, suite, call);
+            }
         }
         // `python manage.py test`
         let is_script = |arg: &&Arg| arg.as_str().rsplit('/').next() == Some("manage.py");
@@ -178,6 +212,36 @@ impl Shell {
             for (number, suite) in tools::suites("manage.py") {
                 one_suite(run, "manage.py", &call, number, suite);
             }
+        }
+    }
+}
+
+impl Shell {
+    /// What tasks of Gradle's have brought up for them.
+    fn composes_of_gradle(&mut self, run: &mut JobRun<'_>, suite: &Suite, call: &Call<'_>) {
+        let folder = suite.folder(run, call.rest());
+        let Some(folder) = folder.filter(|_| run.has_engine) else {
+            return;
+        };
+        for up in gradle::brought_up(run.cx, &folder, suite, call.rest()) {
+            let note = format!("brings up what `{}` needs", up.task);
+            run.traced(up.place, note, |run| {
+                let Some(files) = &up.files else {
+                    let why =
+                        "a plugin of the build pulls what the build file says, which is not read";
+                    run.opaque(call.span, "composeUp", why, By::Run);
+                    return;
+                };
+                let flags = files.iter().flat_map(|file| ["-f", file.as_str()]);
+                let words = ["docker", "compose"].into_iter().chain(flags);
+                let words = words.chain(["up", "-d"]);
+                let args: Vec<Arg> = words
+                    .map(|word| Arg::new(Text::from(word), call.span))
+                    .collect();
+                let outer = std::mem::replace(&mut run.cwd, Cwd::Inside(up.folder.clone()));
+                self.recall(run, &args, call.span);
+                run.cwd = outer;
+            });
         }
     }
 }
@@ -201,15 +265,22 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
     let Some(folder) = &suite.folder(run, args) else {
         return;
     };
-    if suite.by_task() {
+    if suite.by_task() && suite.library.is_none() {
         gradle::tasks(run, folder, suite, call);
     }
     let alone = |plugin: &Plugin| plugin.without_engine || plugin.opaque.is_empty();
     if !run.has_engine && !suite.plugin.as_ref().is_some_and(alone) {
         return;
     }
-    if !suite.may_be_run_by(args) {
+    if !suite.may_be_run_by(args) || matches!(name, "tox" | "nox") && only_check(args) {
         return;
+    }
+    if let Some(language) = suite.code {
+        code::tests(run, name, folder, args, language, call.span);
+    }
+    let is_of_java = matches!(name, "mvn" | "mvnw" | "mvnd" | "gradle" | "gradlew");
+    if is_of_java && suite.ryuk && suite.library.is_none() {
+        dev_services::tests(run, folder, args, suite, call.span);
     }
     let found = suite.found_by(run, name, folder, args, number);
     let Some((place, unknown)) = found else {
@@ -219,25 +290,57 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
         plugin.emit(run, place, call.span);
         return;
     }
+    suite.emit(run, place, unknown, call.span);
+}
+
+/// Whether environments of tox or sessions of nox are named, and all of them by names of what runs no test.
+fn only_check(args: &[Arg]) -> bool {
+    const CHECKS: [&str; 12] = [
+        "lint",
+        "format",
+        "fmt",
+        "docs",
+        "doc",
+        "mypy",
+        "typing",
+        "types",
+        "typecheck",
+        "black",
+        "ruff",
+        "flake8",
+    ];
+    let named = args.iter().filter(|arg| !arg.as_str().starts_with('-'));
+    let mut named = named.flat_map(|arg| arg.as_str().split(',')).peekable();
+    named.peek().is_some() && named.all(|name| CHECKS.contains(&name))
+}
+
+/// The tests of a project are run that start containers by what is said at a place.
+fn start(
+    run: &mut JobRun<'_>,
+    place: Span,
+    unknown: Option<Text>,
+    span: Span,
+    library: &str,
+    ryuk: bool,
+) {
+    let is_of_testcontainers = ryuk || library == TESTCONTAINERS;
     // Testcontainers Cloud pulls elsewhere.
-    if run.env.get("TC_CLOUD_TOKEN").is_some() {
+    if is_of_testcontainers && run.env.get("TC_CLOUD_TOKEN").is_some() {
         return;
     }
     let without = run.env.get("TESTCONTAINERS_RYUK_DISABLED");
-    let has_ryuk = suite.ryuk && without.is_none_or(|text| text.as_str() != "true");
+    let has_ryuk = ryuk && without.is_none_or(|text| text.as_str() != "true");
     let mut image = match run.env.get("TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX") {
         Some(prefix) => prefix.clone(),
         None => Text::default(),
     };
-    let note = match unknown {
-        Some(_) => "may run the tests of a project that uses Testcontainers",
-        None => "runs the tests of a project that uses Testcontainers",
-    };
-    run.traced(call.span, note, |run| {
+    let runs = if unknown.is_some() { "may run" } else { "runs" };
+    let note = format!("{runs} the tests of a project that uses {library}");
+    run.traced(span, note, |run| {
         if let Some(words) = unknown {
             let shown = run.show(&words);
             let why = format!("what is run, `{shown}`, is known only when the job runs");
-            run.opaque(place, "Testcontainers", why, By::Run);
+            run.opaque(place, library, why, By::Run);
         } else if has_ryuk {
             image.push("testcontainers/ryuk:");
             let version = run.cx.holes.of("?", HoleKind::Expression);
@@ -245,7 +348,7 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
             run.docker_pull(place, image, By::Run, Freshness::Missing);
         } else {
             let why = "the images that the code of the tests names are not read";
-            run.opaque(place, "Testcontainers", why, By::Run);
+            run.opaque(place, library, why, By::Run);
         }
     });
 }
@@ -270,9 +373,10 @@ fn in_one_of(
         return;
     };
     let why = run.why_elsewhere();
-    let note = "may run the tests of a project that uses Testcontainers";
+    let library = suite.library();
+    let note = format!("may run the tests of a project that uses {library}");
     run.traced(span, note, |run| {
-        run.opaque(place, "Testcontainers", why, By::Run);
+        run.opaque(place, library, why, By::Run);
     });
 }
 
@@ -292,6 +396,34 @@ impl Plugin {
 }
 
 impl Suite {
+    /// A row of its own for each of the other libraries.
+    pub(super) fn with_others(mut self) -> Vec<Self> {
+        let others = std::mem::take(&mut self.also);
+        let mut out = vec![self];
+        for other in others {
+            let Some(first) = out.first() else {
+                break;
+            };
+            out.push(Self {
+                library: Some(other.library),
+                mentions: other.mentions,
+                ryuk: other.ryuk,
+                configurations: first.configurations && !other.anywhere,
+                code: None,
+                ..first.clone()
+            });
+        }
+        out
+    }
+
+    fn library(&self) -> &str {
+        self.library.as_deref().unwrap_or(TESTCONTAINERS)
+    }
+
+    fn emit(&self, run: &mut JobRun<'_>, place: Span, unknown: Option<Text>, span: Span) {
+        start(run, place, unknown, span, self.library(), self.ryuk);
+    }
+
     /// What a script that runs them has in it.
     pub(super) fn leads(&self) -> &[String] {
         match self.leads.is_empty() {
@@ -418,7 +550,13 @@ impl Suite {
                 modules.into_iter().find_map(|module| {
                     let found = run.cx.mentions_of(&module, number, self);
                     let mention = found.iter().find(|m| self.runs(args, m))?;
-                    let starts = go::may_start_containers(run, &module, folder, asked.as_ref());
+                    let starts = go::may_start_containers(
+                        run,
+                        &module,
+                        folder,
+                        asked.as_ref(),
+                        &self.mentions,
+                    );
                     starts.then_some((mention.place, None))
                 })
             }
@@ -473,6 +611,9 @@ impl Suite {
         }
         let own = text.get(..end).unwrap_or_default();
         let own = own.split("</plugin>").next().unwrap_or_default();
+        if !own.contains(&self.with) {
+            return None;
+        }
         let values = |text: &'_ str, opens: &str| -> Vec<String> {
             let all = text.split(opens).skip(1);
             all.filter_map(|rest| Some(rest.split('<').next()?.trim().to_owned()))
@@ -504,12 +645,16 @@ impl Suite {
     /// What the files in `folder`, and not far below it, say.
     fn mentions(&self, cx: &Context<'_>, folder: &RepoPath) -> Vec<Mention> {
         let mut found = Vec::new();
+        let mut managed = Managed::default();
         self.each_file(cx, folder, |source| {
-            self.mentions_in(source, &mut found);
+            self.mentions_in(source, &mut found, &mut managed);
             // Of Gradle's there may be some for other tests.
             let is_enough = |mention: &Mention| mention.phase == 0 && !mention.in_profile;
             self.configurations || !found.iter().any(is_enough)
         });
+        if managed.is_used {
+            found.append(&mut managed.mentions);
+        }
         if self.by_task() {
             gradle::mentions_of_conventions(cx, self, folder, &mut found);
         }
@@ -576,7 +721,7 @@ impl Suite {
     }
 
     /// The first mention of each line counts, so that the work is as long as the text.
-    fn mentions_in(&self, source: &Source, found: &mut Vec<Mention>) {
+    fn mentions_in(&self, source: &Source, found: &mut Vec<Mention>, managed: &mut Managed) {
         let text: &str = &source.text;
         let name = memchr::memmem::Finder::new(&self.mentions);
         if name.find(text.as_bytes()).is_none() {
@@ -619,7 +764,9 @@ impl Suite {
             let phase = own.and_then(|own| self.first_phase(own));
             // `<awssdk.testcontainers.version>` is a version, and nothing is used by it.
             let is_version = !self.outside.is_empty() && is_name_of_a_version(line, at);
-            if now_inside
+            let is_managed = now_inside && self.bound && phase.is_some();
+            managed.is_used |= self.bound && !now_inside && !now_in_comment && !is_version;
+            if now_inside && !is_managed
                 || now_in_comment
                 || is_version
                 || self.bound && phase.is_none()
@@ -651,6 +798,10 @@ impl Suite {
                     && mention.in_profile == now_in_profile
                     && mention.phase <= phase.unwrap_or_default()
             };
+            let found = match is_managed {
+                true => &mut managed.mentions,
+                false => &mut *found,
+            };
             if !found.iter().any(is_this) {
                 let place = Span {
                     file: source.id,
@@ -667,6 +818,15 @@ impl Suite {
             }
         }
     }
+}
+
+/// Plugins of Maven's that `pluginManagement` describes, goals and all: they count for the projects that name them
+/// (<https://maven.apache.org/pom.html#plugin-management>).
+#[derive(Default)]
+struct Managed {
+    mentions: Vec<Mention>,
+    /// A project names one.
+    is_used: bool,
 }
 
 /// The words of a command line with a property of Java's in one of them: `-D skipTests` is `-DskipTests`.

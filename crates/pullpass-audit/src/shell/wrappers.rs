@@ -71,7 +71,7 @@ impl Shell {
                 let words: Vec<Arg> = words.into_iter().chain(rest.iter().cloned()).collect();
                 return Some(self.recall(run, &words, call.span));
             }
-            "concurrently" => return Some(self.each_as_script(run, call.rest())),
+            "concurrently" => return Some(self.concurrently(run, call)),
             "parallel" => return Some(self.parallel(run, call)),
             "command" if matches!(call.word(1), "-v" | "-V") => return Some(Done::UNKNOWN),
             _ => {}
@@ -300,7 +300,40 @@ impl Shell {
         Some(done)
     }
 
-    /// `concurrently "npm run a" "npm run b"`.
+    /// `concurrently "npm run a" npm:b "pnpm:c:*"`
+    /// (<https://github.com/open-cli-tools/concurrently#readme>).
+    fn concurrently(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let flags = flags::Spec::values(
+            "-n --names --name-separator -s --success -m --max-processes --hide --teardown -p --prefix -c --prefix-colors \
+             -l --prefix-length -t --timestamp-format --default-input-target --restart-tries --restart-after --restart-delay \
+             --kill-signal --ks --kill-timeout --shell",
+        );
+        let parsed = flags::parse(run, call.rest(), &flags, Order::Mixed);
+        let teardown = parsed.all(&["--teardown"]);
+        for arg in parsed.rest.iter().chain(teardown).take(MAX_CALLS) {
+            let written = arg.as_str().split_once(':');
+            let short = written.and_then(|(manager, rest)| match manager {
+                "npm" | "yarn" | "pnpm" | "bun" => Some((vec![manager, "run"], rest)),
+                "node" => Some((vec!["node", "--run"], rest)),
+                "deno" => Some((vec!["deno", "task"], rest)),
+                _ => None,
+            });
+            match short.filter(|(_, rest)| !rest.starts_with(' ')) {
+                Some((words, rest)) => {
+                    let words = words.into_iter().chain(rest.split_ascii_whitespace());
+                    let words = words.map(|word| Arg::new(Text::from(word), arg.span));
+                    let words: Vec<Arg> = words.collect();
+                    self.recall(run, &words, call.span);
+                }
+                None => {
+                    self.process(run, arg.script().into(), |_| {});
+                }
+            }
+        }
+        Done::UNKNOWN
+    }
+
+    /// Each argument is a command line.
     fn each_as_script(&mut self, run: &mut JobRun<'_>, args: &[Arg]) -> Done {
         let flags = flags::Spec::values("-n --names -p --prefix -c -j --jobs -P --retries --delay");
         let parsed = flags::parse(run, args, &flags, Order::Mixed);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use hashbrown::HashSet;
 
-use super::{Mention, Suite, is_inside, nearest};
+use super::{Managed, Mention, Suite, is_inside, nearest};
 use crate::context::Context;
 use crate::shell::Arg;
 use crate::source::{RepoPath, Source};
@@ -155,7 +155,7 @@ fn of_targets(cx: &Context<'_>, suite: &Suite, targets: Vec<Target>) -> Vec<Ment
             continue;
         };
         if suite.is_file(path.name()) {
-            suite.mentions_in(&source, &mut found);
+            suite.mentions_in(&source, &mut found, &mut Managed::default());
         }
         let mut others = references(&source);
         if is_project(path.name()) {

@@ -21,9 +21,31 @@ use crate::text::is_hole;
 /// What is imported by what starts containers.
 const LIBRARY: &str = "github.com/testcontainers/testcontainers-go";
 
+/// Libraries that tests start containers by, in the order of the bits of [`File::libraries`].
+const LIBRARIES: [&str; 6] = [
+    LIBRARY,
+    "github.com/ory/dockertest",
+    "github.com/orlangure/gnomock",
+    "github.com/docker/docker/client",
+    "github.com/moby/moby/client",
+    "github.com/fsouza/go-dockerclient",
+];
+
+/// How many of them do nothing else. The others are clients of an engine, which much code has for other ends: of these a
+/// test counts that asks for an image itself.
+const OF_TESTS: usize = 3;
+
+/// How a test asks a client of an engine for an image or a container.
+const ASKS: [&str; 4] = [
+    ".ImagePull(",
+    ".ContainerCreate(",
+    ".PullImage(",
+    ".CreateContainer(",
+];
+
 /// What is imported by what asks a container engine or a registry for images. An example for each stands in its
 /// documentation on <https://pkg.go.dev>.
-const CLIENTS: [&str; 12] = [
+const CLIENTS: [&str; 13] = [
     LIBRARY,
     "github.com/docker/docker/client",
     "github.com/moby/moby/client",
@@ -31,6 +53,7 @@ const CLIENTS: [&str; 12] = [
     "github.com/docker/compose",
     "github.com/fsouza/go-dockerclient",
     "github.com/ory/dockertest",
+    "github.com/orlangure/gnomock",
     "github.com/containers/podman",
     "github.com/google/go-containerregistry/pkg/crane",
     "github.com/google/go-containerregistry/pkg/v1/daemon",
@@ -198,7 +221,8 @@ const OTHERS: [&str; 21] = [
 struct File {
     is_test: bool,
     constraint: Option<String>,
-    starts_containers: bool,
+    /// Those of [`LIBRARIES`] that it starts containers by, a bit for each.
+    libraries: u8,
     /// Folders of the module.
     imports: Vec<String>,
 }
@@ -208,6 +232,8 @@ struct File {
 pub(crate) struct Module {
     name: String,
     packages: HashMap<String, Vec<File>>,
+    /// What its files start containers by, all together.
+    libraries: u8,
 }
 
 /// The modules whose tests may be run in a folder: the one that it is of, and those of packages that are named by their
@@ -231,14 +257,21 @@ pub(super) fn modules(cx: &Context<'_>, folder: &RepoPath, asked: Option<&Asked>
     all
 }
 
-/// Whether a call that runs tests in a folder may run some of a module that start containers. `true` where
-/// that cannot be told.
+/// Whether a call that runs tests in a folder may run some of a module that start containers by what `go.mod` mentions.
+/// `true` where that cannot be told of a library for tests.
 pub(super) fn may_start_containers(
     run: &JobRun<'_>,
     root: &RepoPath,
     folder: &RepoPath,
     asked: Option<&Asked>,
+    mentions: &str,
 ) -> bool {
+    let mut libraries = LIBRARIES.iter();
+    let number = libraries.position(|library| library.contains(mentions.trim()));
+    let Some(number) = number else {
+        return true;
+    };
+    let (bit, of_tests) = (1_u8 << number, number < OF_TESTS);
     // Flags for each call of `go`: <https://pkg.go.dev/cmd/go#hdr-Environment_variables>.
     let flags = run.env.get("GOFLAGS").map_or("", |flags| flags.as_str());
     // A makefile adds to what is not set.
@@ -248,7 +281,7 @@ pub(super) fn may_start_containers(
     };
     let flags = flags.trim_start_matches(is_itself);
     if flags.contains(is_hole) {
-        return true;
+        return of_tests;
     }
     let with_tags = asked.and_then(|asked| asked.tagged(flags));
     let asked = with_tags.as_ref().or(asked);
@@ -261,13 +294,19 @@ pub(super) fn may_start_containers(
         module
     });
     let (Some(module), Some(asked)) = (module, asked) else {
-        return true;
+        return of_tests;
     };
+    let is_library = LIBRARIES
+        .get(number)
+        .is_some_and(|l| module.name.starts_with(l));
+    if is_library || module.libraries & bit == 0 {
+        return of_tests;
+    }
     let patterns = asked.patterns(&module.name, root, folder);
     let mut packages = module.packages.iter();
     packages.any(|(name, files)| {
         let is_named = patterns.iter().any(|pattern| names(pattern, name));
-        is_named && module.starts(files, asked)
+        is_named && module.starts(files, asked, bit, of_tests)
     })
 }
 
@@ -282,13 +321,10 @@ impl Module {
         let tree = cx.sources.tree();
         let text = tree.read(&root.join("go.mod")?).ok()?;
         let text = lossy(&text);
-        let name = module_name(&text)?;
-        if name.starts_with(LIBRARY) {
-            return None;
-        }
         let mut module = Self {
-            name,
+            name: module_name(&text)?,
             packages: HashMap::new(),
+            libraries: 0,
         };
         let mut left = MAX_LOOKED_AT;
         let mut open = vec![String::new()];
@@ -319,23 +355,28 @@ impl Module {
                 module.packages.insert(folder, files);
             }
         }
-        let mut all = module.packages.values().flatten();
-        all.any(|file| file.starts_containers).then_some(module)
+        let all = module.packages.values().flatten();
+        module.libraries = all.fold(0, |found, file| found | file.libraries);
+        (module.libraries != 0).then_some(module)
     }
 
     /// Whether the tests of a package start containers, or what they are built with does.
-    fn starts(&self, tests: &[File], asked: &Asked) -> bool {
+    fn starts(&self, tests: &[File], asked: &Asked, bit: u8, of_tests: bool) -> bool {
         let mut seen = HashSet::new();
         let mut open: Vec<&File> = Vec::new();
         if !tests.iter().any(|file| file.is_test && asked.has(file)) {
             return false;
+        }
+        if !of_tests {
+            let mut own = tests.iter().filter(|file| file.is_test && asked.has(file));
+            return own.any(|file| file.libraries & bit != 0);
         }
         open.extend(tests);
         while let Some(file) = open.pop() {
             if !asked.has(file) {
                 continue;
             }
-            if file.starts_containers {
+            if file.libraries & bit != 0 {
                 return true;
             }
             for import in &file.imports {
@@ -356,7 +397,7 @@ impl File {
         let mut file = Self {
             is_test: name.ends_with("_test.go"),
             constraint: None,
-            starts_containers: false,
+            libraries: 0,
             imports: Vec::new(),
         };
         let Header {
@@ -365,10 +406,15 @@ impl File {
         } = Header::of(&text);
         file.constraint = constraint;
         for path in imports {
-            file.starts_containers |= below(path, LIBRARY).is_some();
+            let mut libraries = LIBRARIES.iter();
+            if let Some(number) = libraries.position(|library| below(path, library).is_some())
+                && (number < OF_TESTS || file.is_test && ASKS.iter().any(|ask| text.contains(ask)))
+            {
+                file.libraries |= 1 << number;
+            }
             file.imports.extend(below(path, module).map(str::to_owned));
         }
-        (file.is_test || file.starts_containers || !file.imports.is_empty()).then_some(file)
+        (file.is_test || file.libraries != 0 || !file.imports.is_empty()).then_some(file)
     }
 }
 
@@ -807,7 +853,7 @@ var s = "
 import \"m/e\""
 "#;
         let file = File::of("a_test.go", text, "m").unwrap();
-        assert!(file.starts_containers && file.is_test);
+        assert!(file.libraries == 1 && file.is_test);
         assert_eq!(file.constraint.as_deref(), Some("e2e"));
         assert_eq!(file.imports, ["b/c"]);
         assert!(File::of("a.go", b"package a\n\nimport \"fmt\"\n", "m").is_none());

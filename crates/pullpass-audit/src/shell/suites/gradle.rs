@@ -9,11 +9,11 @@ use hashbrown::HashMap;
 use super::super::exec::Call;
 use super::super::follow::unread_program;
 use super::super::{Arg, docker};
-use super::{Mention, Suite, is, nearest};
+use super::{Managed, Mention, Suite, is, nearest};
 use crate::context::Context;
 use crate::effect::{By, Kind};
 use crate::run::JobRun;
-use crate::source::{RepoPath, Source};
+use crate::source::{RepoPath, Source, Span};
 use crate::text::HoleKind;
 
 /// Lines that one task is taken to have at most.
@@ -32,10 +32,155 @@ struct Task {
     runs_client: bool,
 }
 
+/// A task that another one leads to: `a.dependsOn b`.
+struct Need {
+    task: EcoString,
+    needed: EcoString,
+    /// Of another project, where the name is a path.
+    elsewhere: bool,
+    folder: RepoPath,
+}
+
+/// `isRequiredBy(test)` of `com.avast.gradle.docker-compose` (<https://github.com/avast/gradle-docker-compose-plugin#readme>).
+struct Required {
+    task: EcoString,
+    /// The Compose files; `None` where a build file does not say them in so many words.
+    files: Option<Vec<String>>,
+    folder: RepoPath,
+    place: Span,
+}
+
+/// A task that is run, and the folder of the only project that it is of.
+type Reached = (EcoString, Option<RepoPath>);
+
+/// What Gradle's own tasks lead to (<https://docs.gradle.org/current/userguide/base_plugin.html>, java_plugin.html).
+const LIFECYCLE: [(&str, &str); 5] = [
+    ("build", "check"),
+    ("build", "assemble"),
+    ("buildNeeded", "build"),
+    ("assemble", "jar"),
+    ("check", "test"),
+];
+
+/// Whether what a build file in `folder` says may be about a project: it is its own, or one above.
+fn is_of(project: Option<&RepoPath>, folder: &RepoPath) -> bool {
+    project.is_none_or(|project| {
+        folder.is_root() || project == folder || project.as_str().starts_with(&format!("{folder}/"))
+    })
+}
+
+/// The task that a block is about, or what stands before a dot: `tasks.named("a")`, `tasks.a`, `a`.
+fn of_block(text: &str) -> Option<&str> {
+    if let Some(name) = declared(text) {
+        return Some(name);
+    }
+    let text = text.trim();
+    if text.contains("withType") && text.contains("Test") {
+        return Some("test");
+    }
+    if text.ends_with([')', ']', '>']) {
+        return text.split(['"', '\'']).nth(1).filter(|n| !n.is_empty());
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let start = text.rfind(|c| !is_name(c)).map_or(0, |at| at + 1);
+    text.get(start..).filter(|name| !name.is_empty())
+}
+
+/// The tasks that are named in what stands behind `dependsOn`: `(up)`, ` 'a', ":b:c"`, `(tasks.named("a"))`.
+fn names_of_tasks(text: &str) -> Vec<&str> {
+    const OTHERS: [&str; 14] = [
+        "tasks",
+        "named",
+        "getByName",
+        "project",
+        "projects",
+        "rootProject",
+        "get",
+        "it",
+        "provider",
+        "withType",
+        "Test",
+        "listOf",
+        "parent",
+        "path",
+    ];
+    let text = text.split(['{', '}', ';']).next().unwrap_or_default();
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':')));
+    words
+        .filter(|word| !word.is_empty() && !OTHERS.contains(word))
+        .take(64)
+        .collect()
+}
+
+/// What is brought up by Compose for a task.
+pub(super) struct Up {
+    pub(super) task: EcoString,
+    /// The Compose files, where the build file says them.
+    pub(super) files: Option<Vec<String>>,
+    pub(super) folder: RepoPath,
+    pub(super) place: Span,
+}
+
+/// What a command line has brought up for tasks that are said to need it.
+pub(super) fn brought_up(
+    cx: &Context<'_>,
+    folder: &RepoPath,
+    suite: &Suite,
+    args: &[Arg],
+) -> Vec<Up> {
+    let build = cx.gradle(folder, suite);
+    if build.required.is_empty() || !suite.may_be_run_by(args) {
+        return Vec::new();
+    }
+    let asked = Asked::of(cx, suite, folder, args);
+    let reached = build.reached(&asked);
+    let mut out: Vec<Up> = Vec::new();
+    for required in &build.required {
+        let is_reached =
+            |(name, own): &Reached| *name == required.task && is_of(own.as_ref(), &required.folder);
+        let is_known = |up: &Up| up.folder == required.folder && up.files == required.files;
+        if !reached.iter().any(is_reached) || out.iter().any(is_known) || out.len() >= 16 {
+            continue;
+        }
+        let mut files = required.files.clone();
+        // What it takes where it is not told.
+        if files.as_ref().is_some_and(Vec::is_empty) {
+            let is_there = |name: &&&str| {
+                let path = required.folder.join(name);
+                path.is_some_and(|path| cx.sources.exists(&path))
+            };
+            let default = DEFAULTS.iter().find(is_there);
+            files = default.map(|name| vec![(*name).to_owned()]);
+        }
+        out.push(Up {
+            task: required.task.clone(),
+            files,
+            folder: required.folder.clone(),
+            place: required.place,
+        });
+    }
+    out
+}
+
+const DEFAULTS: [&str; 4] = [
+    "docker-compose.yml",
+    "docker-compose.yaml",
+    "compose.yaml",
+    "compose.yml",
+];
+
+/// What tasks lead to, lines of one build that are kept, and how deep its blocks may nest.
+const MAX_NEEDS: usize = 2048;
+const MAX_NESTING: usize = 64;
+
 /// What the build files of one folder declare.
 #[derive(Default)]
 pub(crate) struct Build {
     tasks: Vec<Task>,
+    needs: Vec<Need>,
+    required: Vec<Required>,
+    /// One of them names a plugin for Compose.
+    has_compose: bool,
     /// One of them names a container client.
     names_client: bool,
 }
@@ -65,6 +210,13 @@ impl Build {
     fn read(&mut self, source: &Source) {
         let text: &str = &source.text;
         self.names_client |= text.contains("docker");
+        self.has_compose |= text.contains("docker-compose");
+        if text.contains("dependsOn") || text.contains("finalizedBy") {
+            self.read_needs(source);
+        }
+        if text.contains("isRequiredBy") {
+            self.read_required(source);
+        }
         if !text.contains("Test") && !text.contains("docker") {
             return;
         }
@@ -84,6 +236,125 @@ impl Build {
                 runs_client: runs_client(body),
             });
         }
+    }
+
+    /// `a.dependsOn b`, `task a { dependsOn b }`, `tasks.named('a') { dependsOn(b) }`
+    fn read_needs(&mut self, source: &Source) {
+        let folder = source.path.parent();
+        let mut open: Vec<Option<&str>> = Vec::new();
+        for line in source.text.lines() {
+            let line = line.split("//").next().unwrap_or_default();
+            let header = line.split('{').next().and_then(of_block);
+            for verb in ["dependsOn", "finalizedBy"] {
+                let Some((before, after)) = line.split_once(verb) else {
+                    continue;
+                };
+                let own = match before.trim_end().strip_suffix('.') {
+                    Some(named) => of_block(named),
+                    None if before.contains('{') => header,
+                    None => open.iter().rev().find_map(|name| *name),
+                };
+                let Some(task) = own else {
+                    continue;
+                };
+                for needed in names_of_tasks(after) {
+                    if self.needs.len() >= MAX_NEEDS {
+                        return;
+                    }
+                    let name = needed.rsplit(':').next().unwrap_or(needed);
+                    self.needs.push(Need {
+                        task: task.into(),
+                        needed: name.into(),
+                        elsewhere: needed.contains(':'),
+                        folder: folder.clone(),
+                    });
+                }
+            }
+            for (at, brace) in line.match_indices(['{', '}']) {
+                if brace == "}" {
+                    open.pop();
+                } else if open.len() < MAX_NESTING {
+                    let is_first = !line.get(..at).unwrap_or_default().contains('{');
+                    open.push(header.filter(|_| is_first));
+                }
+            }
+        }
+    }
+
+    fn read_required(&mut self, source: &Source) {
+        let folder = source.path.parent();
+        let text: &str = &source.text;
+        let uses = text.lines().filter(|line| line.contains("useComposeFiles"));
+        let mut files: Option<Vec<String>> = Some(Vec::new());
+        for line in uses.take(16) {
+            let quoted: Vec<&str> = line.split(['"', '\'']).skip(1).step_by(2).collect();
+            let is_plain = |file: &&str| !file.contains(['$', '{']);
+            match &mut files {
+                Some(files) if !quoted.is_empty() && quoted.iter().all(is_plain) => {
+                    files.extend(quoted.into_iter().map(str::to_owned));
+                }
+                _ => files = None,
+            }
+        }
+        let mut end = 0;
+        for line in text.split_inclusive('\n') {
+            let begin = end;
+            end += line.len();
+            let Some(at) = line.find("isRequiredBy") else {
+                continue;
+            };
+            if line.trim_start().starts_with("//") || self.required.len() >= MAX_TASKS {
+                continue;
+            }
+            let after = line.get(at + "isRequiredBy".len()..).unwrap_or_default();
+            let number = |at: usize| u32::try_from(at).unwrap_or_default();
+            if let Some(task) = names_of_tasks(after).last() {
+                let task = task.rsplit(':').next().unwrap_or(task);
+                self.required.push(Required {
+                    task: task.into(),
+                    files: files.clone(),
+                    folder: folder.clone(),
+                    place: Span {
+                        file: source.id,
+                        start: number(begin + at),
+                        end: number(begin + at + "isRequiredBy".len()),
+                    },
+                });
+            }
+        }
+    }
+
+    /// The tasks that a command line comes to, each with the only project that it is of, where one is named.
+    fn reached(&self, asked: &Asked<'_>) -> Vec<Reached> {
+        let mut out: Vec<Reached> = Vec::new();
+        let add = |out: &mut Vec<Reached>, name: &str, own: Option<RepoPath>| {
+            let task = (EcoString::from(name), own);
+            if out.len() < MAX_TASKS
+                && !out.contains(&task)
+                && !asked.leaves_out_task(name, task.1.as_ref())
+            {
+                out.push(task);
+            }
+        };
+        for task in &asked.tasks {
+            let name = task.rsplit(':').next().unwrap_or(task);
+            add(&mut out, name, asked.project(task));
+        }
+        let mut at = 0;
+        while let Some((name, own)) = out.get(at).cloned()
+            && asked.cx.spend()
+        {
+            at += 1;
+            for (_, needed) in LIFECYCLE.iter().filter(|(task, _)| *task == name) {
+                add(&mut out, needed, own.clone());
+            }
+            let fits = |need: &&Need| need.task == name && is_of(own.as_ref(), &need.folder);
+            for need in self.needs.iter().filter(fits) {
+                let own = own.clone().filter(|_| !need.elsewhere);
+                add(&mut out, &need.needed, own);
+            }
+        }
+        out
     }
 
     /// Tasks of the project's own that run the tests that a mention in this folder is about.
@@ -249,7 +520,7 @@ pub(super) fn mentions_of_conventions(
     for path in scripts {
         let mut said = Vec::new();
         if let Ok(source) = cx.sources.load(&path) {
-            suite.mentions_in(&source, &mut said);
+            suite.mentions_in(&source, &mut said, &mut Managed::default());
         }
         if said.is_empty() || !cx.spend() {
             continue;
@@ -279,9 +550,32 @@ pub(super) fn is_of_a_project(path: &RepoPath) -> bool {
 
 /// What tasks of the project's own do with containers, which is not read: said once for each.
 pub(super) fn tasks(run: &mut JobRun<'_>, folder: &RepoPath, suite: &Suite, call: &Call<'_>) {
-    let build = run.cx.gradle(folder, suite);
-    let words = suite.words_of(call.rest());
-    let called = |task: &&Task| words.iter().any(|word| is(word.as_str(), &task.name));
+    let cx = run.cx;
+    let build = cx.gradle(folder, suite);
+    let asked = Asked::of(cx, suite, folder, call.rest());
+    let reached = match build.tasks.iter().any(|task| task.runs_client) {
+        true => build.reached(&asked),
+        false => Vec::new(),
+    };
+    let called = |task: &&Task| {
+        let folder = task.file.parent();
+        let is_it = |(name, own): &Reached| *name == task.name && is_of(own.as_ref(), &folder);
+        reached.iter().any(is_it)
+    };
+    // Each configuration of the plugin for Compose has tasks of its own.
+    let own = |task: &&&str| {
+        let task = task.rsplit(':').next().unwrap_or(task);
+        task != "dockerComposeUp" && task.ends_with("ComposeUp") || task.ends_with("ComposePull")
+    };
+    if build.has_compose
+        && run.has_engine
+        && let Some(task) = asked.tasks.iter().find(own)
+    {
+        let why = "a plugin of the build pulls what the build file says, which is not read";
+        run.opaque(call.span, format!("Gradle's task `{task}`"), why, By::Run);
+        let image = run.cx.holes.of("?", HoleKind::Expression);
+        run.emit(call.span, Kind::Provide { image });
+    }
     let all = build.tasks.iter().filter(|task| task.runs_client);
     let mut found = false;
     for task in all.filter(called).take(16) {

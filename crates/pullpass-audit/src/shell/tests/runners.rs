@@ -728,3 +728,84 @@ fn what_xargs_is_given_and_nobody_knows_has_the_words_of_its_command() {
         assert_eq!(effects(script), [expected], "{script}");
     }
 }
+
+#[test]
+fn scripts_of_a_package_are_reached_by_other_spellings() {
+    let files = [
+        (
+            "package.json",
+            r#"{"name": "root", "workspaces": ["packages/*"], "scripts": {
+                "db": "docker pull root", "other": "docker pull other",
+                "both": "concurrently -k -c red,blue \"npm:db\" \"pnpm:oth*\"",
+                "postinstall": "docker pull post", "prepare": "docker pull prepare",
+                "wired": "wireit"
+            }, "wireit": {
+                "wired": {"command": "docker pull wired", "dependencies": ["db", "deep", "./packages/a:db"]},
+                "deep": {"command": "docker pull deep", "dependencies": ["wired"]}
+            }}"#,
+        ),
+        (
+            "packages/a/package.json",
+            r#"{"name": "@acme/a", "scripts": {"db": "docker pull a"}}"#,
+        ),
+        (
+            "quiet/package.json",
+            r#"{"scripts": {"postinstall": "docker pull q"}}"#,
+        ),
+        ("quiet/.npmrc", "ignore-scripts = true\n"),
+        (
+            "berry/package.json",
+            r#"{"packageManager": "yarn@4.1.0", "scripts": {"postinstall": "docker pull b", "prepare": "docker pull c"}}"#,
+        ),
+        ("scripts/up.mjs", "await $`docker pull x`\n"),
+    ];
+    for (script, expected) in [
+        (
+            "npx concurrently npm:db 'npm run other'",
+            &["root", "other"][..],
+        ),
+        ("npx concurrently 'bun:o*' -n a", &["other"]),
+        ("npm run both", &["root", "other"]),
+        ("pnpm --filter './packages/**' run db", &["a"]),
+        ("pnpm --filter '{packages/**}' db", &["a"]),
+        ("cd packages && pnpm --filter './*' db", &["a"]),
+        ("npm ci", &["post", "prepare"]),
+        (
+            "npm install --registry https://npm.example",
+            &["post", "prepare"],
+        ),
+        ("yarn", &["post", "prepare"]),
+        ("yarn --frozen-lockfile", &["post", "prepare"]),
+        ("pnpm install", &["post", "prepare"]),
+        ("bun install", &["post", "prepare"]),
+        ("npm ci --ignore-scripts", &[]),
+        ("npm_config_ignore_scripts=true npm ci", &[]),
+        ("npm install jest", &[]),
+        ("npm install -g", &[]),
+        ("yarn --version", &[]),
+        ("cd quiet && npm ci", &[]),
+        ("yarn --cwd berry install", &["b"]),
+        ("cd scripts && npm --prefix ../packages/a ci", &[]),
+        ("yarn workspaces foreach -A run db", &["a", "root"]),
+        ("yarn workspaces foreach -A run db2", &[]),
+        ("corepack enable && corepack pnpm db", &["root"]),
+        ("npm run wired", &["root", "deep", "a", "wired"]),
+    ] {
+        let lines = effects_in(&files, script);
+        let images = lines.iter().filter_map(|line| line.strip_prefix("pull "));
+        let images: Vec<&str> = images.filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(images, expected, "{script}: {lines:?}");
+    }
+    for script in ["zx scripts/up.mjs", "npx zx --quiet scripts/up.mjs"] {
+        let lines = effects_in(&files, script);
+        assert!(
+            lines[0].starts_with("opaque the program"),
+            "{script}: {lines:?}"
+        );
+    }
+    let rush = [(
+        "common/config/rush/command-line.json",
+        r#"{"commands": [{"shellCommand": "docker pull x"}]}"#,
+    )];
+    assert_eq!(effects_in(&rush, "rush db").len(), 1);
+}

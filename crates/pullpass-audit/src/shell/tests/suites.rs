@@ -944,9 +944,10 @@ fn a_task_of_gradles_that_runs_docker_is_unknown() {
             .any(|line| line.starts_with("opaque Gradle's task `dist`"));
         assert_eq!(said, found, "{declared}: {seen:?}");
     }
+    // What a plugin may lead to is not seen.
     let files = [(
         "build.gradle",
-        "task push {\n  dependsOn x\n}\ntask x(type: Exec) {\n  commandLine 'docker'\n}\n",
+        "task push(type: Ours)\ntask x(type: Exec) {\n  commandLine 'docker'\n}\n",
     )];
     let seen = effects_in(&files, "docker login -u me -p $P; ./gradlew push");
     assert_eq!(seen.last().map(String::as_str), Some("unlisted"));
@@ -1051,5 +1052,312 @@ fn tests_are_run_by_more_than_the_well_known_programs() {
         "cd rs; cargo +nightly build",
     ] {
         assert!(effects_in(&files, script).is_empty(), "{script}");
+    }
+}
+
+/// What is pulled or not known, without the reasons.
+fn short(files: &[(&str, &str)], script: &str) -> Vec<String> {
+    let counts = |line: &String| line.starts_with("pull ") || line.starts_with("opaque ");
+    let lines = effects_in(files, script).into_iter().filter(counts);
+    let short = |line: String| match line.split_once(": ") {
+        Some((what, _)) if line.starts_with("opaque") => what.to_owned(),
+        _ => line,
+    };
+    lines.map(short).collect()
+}
+
+#[test]
+fn go_tests_start_containers_by_other_libraries_too() {
+    let with =
+        |import: &str| format!("package x\n\nimport (\n\t\"testing\"\n\n\t\"{import}\"\n)\n");
+    let module = |name: &str| format!("module example.com/m\n\nrequire {name} v1.0.0\n");
+    let dockertest = with("github.com/ory/dockertest/v3");
+    let gnomock = with("github.com/orlangure/gnomock");
+    let client = with("github.com/docker/docker/client");
+    let asks = format!("{client}\nfunc TestX(t *testing.T) {{ c.ImagePull(ctx, \"a\", o) }}\n");
+    let needs = [
+        module("github.com/ory/dockertest/v3"),
+        module("github.com/orlangure/gnomock"),
+        module("github.com/docker/docker"),
+    ];
+    let files = [
+        ("d/go.mod", needs[0].as_str()),
+        ("d/db/db.go", dockertest.as_str()),
+        (
+            "d/a/a_test.go",
+            "package a\n\nimport \"example.com/m/db\"\n",
+        ),
+        ("d/b/b_test.go", "package b\n"),
+        ("g/go.mod", needs[1].as_str()),
+        ("g/x_test.go", gnomock.as_str()),
+        ("c/go.mod", needs[2].as_str()),
+        ("c/x/x_test.go", asks.as_str()),
+        // It may be a stand-in that is tested.
+        ("c/y/y_test.go", client.as_str()),
+        ("c/z/z.go", asks.as_str()),
+        ("c/z/z_test.go", "package z\n"),
+    ];
+    for (script, expected) in [
+        ("cd d && go test ./...", &["opaque dockertest"][..]),
+        ("cd d && gotestsum -- ./a", &["opaque dockertest"]),
+        ("cd d && go test ./b", &[]),
+        ("cd d && go vet ./...", &[]),
+        ("cd g && go test ./...", &["opaque gnomock"]),
+        ("cd c && go test ./...", &["opaque Docker's client"]),
+        ("cd c && go test ./y ./z", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn frameworks_start_services_for_tests() {
+    let quarkus = "<dependency><artifactId>quarkus-jdbc-postgresql</artifactId></dependency>\n<dependency><artifactId>quarkus-junit5</artifactId></dependency>\n";
+    let files = [
+        ("q/pom.xml", quarkus),
+        ("told/pom.xml", quarkus),
+        (
+            "told/src/main/resources/application.properties",
+            "quarkus.datasource.jdbc.url=jdbc:postgresql://db/x\n",
+        ),
+        ("prod/pom.xml", quarkus),
+        (
+            "prod/src/main/resources/application.properties",
+            "%prod.quarkus.datasource.jdbc.url=jdbc:postgresql://db/x\n",
+        ),
+        ("off/pom.xml", quarkus),
+        (
+            "off/src/test/resources/application.yml",
+            "quarkus:\n  devservices:\n    enabled: false\n  datasource:\n    jdbc:\n      url: jdbc:h2:mem\n",
+        ),
+        (
+            "h2/pom.xml",
+            "<artifactId>quarkus-jdbc-h2</artifactId><artifactId>quarkus-junit5</artifactId>\n",
+        ),
+        (
+            "m/build.gradle",
+            "plugins {\n  id(\"io.micronaut.test-resources\") version \"4.5.0\"\n}\n",
+        ),
+        (
+            "a/t.csproj",
+            "<PackageReference Include=\"Aspire.Hosting.Testing\" Version=\"9.3.0\" />\n",
+        ),
+        ("p/requirements.txt", "pytest\npytest-docker==3.2.0\n"),
+    ];
+    let ryuk = &["pull testcontainers/ryuk:?"][..];
+    for (script, expected) in [
+        ("cd q && mvn verify", ryuk),
+        ("cd q && ./mvnw -B test", ryuk),
+        (
+            "cd q && mvn verify -Dquarkus.devservices.enabled=false",
+            &[],
+        ),
+        ("cd q && mvn verify -DskipTests", &[]),
+        ("cd q && mvn compile", &[]),
+        ("cd told && mvn verify", &[]),
+        ("cd prod && mvn verify", ryuk),
+        ("cd off && mvn verify", &[]),
+        ("cd h2 && mvn verify", &[]),
+        ("cd m && ./gradlew test", ryuk),
+        ("cd m && ./gradlew assemble", &[]),
+        ("cd a && dotnet test", &["opaque Aspire's tests"]),
+        ("cd p && pytest", &["opaque pytest-docker"]),
+        ("cd p && python -m pytest -q", &["opaque pytest-docker"]),
+        ("cd p && nox -s tests", &["opaque pytest-docker"]),
+        ("cd p && nox -s lint", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn code_of_tests_may_run_a_client() {
+    let up = "import subprocess\n\ndef db():\n    subprocess.run([\"docker\", \"compose\", \"up\", \"-d\"])\n";
+    let files = [
+        ("a/tests/conftest.py", up),
+        ("a/tests/unit/test_x.py", "def test_x(): pass\n"),
+        ("a/other/test_y.py", "def test_y(): pass\n"),
+        (
+            "b/tests/test_x.py",
+            "import docker\n\ndef test_x():\n    docker.from_env().images.pull('a')\n",
+        ),
+        (
+            "mock/tests/test_x.py",
+            "import docker\n\n@mock.patch('docker.from_env')\ndef test_x(m):\n    docker.from_env()\n",
+        ),
+        ("src/app.py", up),
+        (
+            "expects/tests/test_x.py",
+            "def test_x():\n    check(['docker', 'build', '.'])\n",
+        ),
+        (
+            "js/package.json",
+            r#"{"scripts": {"test": "mocha test/*.js"}}"#,
+        ),
+        (
+            "js/test/x.js",
+            "before(() => execSync(\"docker run -d postgres:17\"));\n",
+        ),
+        (
+            "j/x.test.js",
+            "const D = require(\"dockerode\");\ntest('x', () => new D().pull('a'));\n",
+        ),
+        ("j/lib/x.js", "require('dockerode')\n"),
+        ("lib/x.js", "require('dockerode')\n"),
+        (
+            "lib/x.test.js",
+            "jest.mock('dockerode');\nrequire('dockerode');\n",
+        ),
+    ];
+    let unknown = &["opaque the tests"][..];
+    for (script, expected) in [
+        ("cd a && pytest", unknown),
+        ("cd a && python -m pytest tests/unit", unknown),
+        ("cd a && pytest tests/unit/test_x.py::test_x", unknown),
+        ("cd a && pytest other", &[]),
+        ("cd a && pytest --collect-only", &[]),
+        ("cd b && poetry run pytest", unknown),
+        ("cd mock && pytest", &[]),
+        ("cd src && pytest", &[]),
+        ("cd expects && pytest", &[]),
+        ("cd js && npm test", unknown),
+        ("cd j && npx jest", unknown),
+        ("cd lib && npx vitest run", &[]),
+        ("cd j && npx jest --listTests", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+    let at_root = [("tests/conftest.py", up)];
+    assert_eq!(short(&at_root, "pytest"), unknown);
+    assert_eq!(short(&at_root, "pytest tests"), unknown);
+}
+
+#[test]
+fn tasks_of_gradle_lead_to_a_container_client() {
+    let groovy = "task up(type: Exec) { commandLine 'docker', 'compose', 'up', '-d' }\ntask integrationTest(type: Test) { dependsOn up }\ncheck.dependsOn integrationTest\ntask lint { }\n";
+    let kotlin = "tasks.register<Exec>(\"up\") {\n    commandLine(\"docker\", \"compose\", \"up\")\n}\ntasks.named(\"test\") {\n    dependsOn(\"up\")\n}\n";
+    let each = "task up(type: Exec) { commandLine 'docker', 'run', 'a' }\ntasks.withType(Test) {\n  dependsOn ':up'\n}\n";
+    let files = [
+        ("g/build.gradle", groovy),
+        ("k/build.gradle.kts", kotlin),
+        ("e/build.gradle", each),
+        ("s/settings.gradle", "include 'a', 'b'\n"),
+        ("s/a/build.gradle", groovy),
+        ("s/b/build.gradle", "task lint { }\n"),
+    ];
+    let unknown = &["opaque Gradle's task `up`"][..];
+    for (script, expected) in [
+        ("cd g && ./gradlew up", unknown),
+        ("cd g && ./gradlew integrationTest", unknown),
+        ("cd g && ./gradlew build", unknown),
+        ("cd g && ./gradlew build -x integrationTest", &[]),
+        ("cd g && ./gradlew build -x up", &[]),
+        ("cd g && ./gradlew test lint", &[]),
+        ("cd k && ./gradlew check", unknown),
+        ("cd k && ./gradlew assemble", &[]),
+        ("cd e && ./gradlew test", unknown),
+        ("cd s && ./gradlew check", unknown),
+        ("cd s && ./gradlew :a:check", unknown),
+        ("cd s && ./gradlew :b:check", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn gradle_brings_up_what_its_tasks_are_said_to_need() {
+    let plugin = "plugins { id 'com.avast.gradle.docker-compose' version '0.17.12' }\n";
+    let by_default = format!("{plugin}dockerCompose {{ isRequiredBy(test) }}\n");
+    let named = format!(
+        "{plugin}dockerCompose {{\n  useComposeFiles = ['it.yml', 'more.yml']\n  isRequiredBy(project.tasks.named(\"integrationTest\"))\n}}\n"
+    );
+    let unknown = format!(
+        "{plugin}dockerCompose {{\n  useComposeFiles = [\"$dir/it.yml\"]\n}}\ndockerCompose.isRequiredBy(tasks.test)\n"
+    );
+    let files = [
+        ("a/build.gradle", by_default.as_str()),
+        (
+            "a/docker-compose.yml",
+            "services: {db: {image: postgres}}\n",
+        ),
+        ("b/build.gradle", named.as_str()),
+        ("b/it.yml", "services: {db: {image: mysql}}\n"),
+        ("b/more.yml", "services: {cache: {image: redis}}\n"),
+        ("c/build.gradle", unknown.as_str()),
+    ];
+    for (script, expected) in [
+        ("cd a && ./gradlew build", &["pull postgres"][..]),
+        ("cd a && ./gradlew check", &["pull postgres"]),
+        ("./gradlew -p a test", &["pull postgres"]),
+        ("cd a && ./gradlew assemble", &[]),
+        ("cd a && ./gradlew build -x test", &[]),
+        (
+            "cd b && ./gradlew integrationTest",
+            &["pull mysql", "pull redis"],
+        ),
+        ("cd b && ./gradlew test", &[]),
+        ("cd c && ./gradlew test", &["opaque composeUp"]),
+        (
+            "cd a && ./gradlew mocksComposeUp",
+            &["opaque Gradle's task `mocksComposeUp`"],
+        ),
+        ("cd a && ./gradlew :dockerComposeUp", &["opaque gradlew"]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn plugins_that_a_parent_manages_count_where_a_project_names_them() {
+    let plugin = |name: &str, inside: &str| {
+        format!("<plugin>\n<artifactId>{name}</artifactId>\n{inside}</plugin>\n")
+    };
+    let bound = |phase: &str, goal: &str, rest: &str| {
+        format!(
+            "<executions><execution><phase>{phase}</phase><goals><goal>{goal}</goal></goals>{rest}</execution></executions>\n"
+        )
+    };
+    let jib = plugin("jib-maven-plugin", &bound("package", "dockerBuild", ""));
+    let parent = format!(
+        "<build>\n<pluginManagement>\n<plugins>\n{jib}</plugins>\n</pluginManagement>\n</build>\n"
+    );
+    let child = plugin("jib-maven-plugin", "");
+    let docker = "<configuration><executable>docker</executable></configuration>";
+    let exec = plugin(
+        "exec-maven-plugin",
+        &bound("pre-integration-test", "exec", docker),
+    );
+    let other = plugin(
+        "exec-maven-plugin",
+        &bound("package", "exec", "<executable>make</executable>"),
+    );
+    let ant = plugin(
+        "maven-antrun-plugin",
+        &bound(
+            "integration-test",
+            "run",
+            "<exec executable=\"docker-compose\"/>",
+        ),
+    );
+    let files = [
+        ("p/pom.xml", parent.as_str()),
+        ("p/api/pom.xml", child.as_str()),
+        ("q/pom.xml", parent.as_str()),
+        ("q/api/pom.xml", "<project/>\n"),
+        ("e/pom.xml", exec.as_str()),
+        ("o/pom.xml", other.as_str()),
+        ("ant/pom.xml", ant.as_str()),
+    ];
+    for (script, expected) in [
+        ("cd p && mvn package", &["opaque Jib"][..]),
+        ("cd p && mvn test", &[]),
+        ("cd q && mvn package", &[]),
+        ("cd e && mvn verify", &["opaque exec-maven-plugin"]),
+        ("cd e && mvn package", &[]),
+        ("cd e && mvn verify -DskipTests", &[]),
+        ("cd o && mvn verify", &[]),
+        ("cd ant && mvn verify", &["opaque maven-antrun-plugin"]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
     }
 }

@@ -1,0 +1,276 @@
+//! Tools that deploy, and build or pull on the machine where they are called.
+
+use super::effects_in;
+
+/// The images that are pulled, and what is not known.
+fn pulled(files: &[(&str, &str)], script: &str) -> Vec<String> {
+    let counts = |line: &String| line.starts_with("pull ") || line.starts_with("opaque ");
+    let lines = effects_in(files, script).into_iter().filter(counts);
+    let short = |line: String| match line.split_once(": ") {
+        Some((what, _)) if line.starts_with("opaque") => what.to_owned(),
+        _ => line,
+    };
+    lines.map(short).collect()
+}
+
+const KAMAL: &str = "service: shop\nimage: acme/shop\nregistry:\n  username: acme\n  password: [KAMAL_REGISTRY_PASSWORD]\nbuilder:\n  arch: amd64\n  args:\n    V: <%= File.read('.version').strip %>\n    W: <%= ENV[\"W\"] %>\n";
+
+#[test]
+fn kamal_signs_in_and_builds_where_it_is_called() {
+    let files = [
+        ("config/deploy.yml", KAMAL),
+        (
+            "config/deploy.staging.yml",
+            "registry: {server: ghcr.io}\nbuilder: {target: dev, driver: docker}\n",
+        ),
+        (".version", "3.3\n"),
+        ("Dockerfile", "ARG V\nFROM b AS dev\nFROM ruby:$V\n"),
+        ("bin/kamal", "#!/usr/bin/env ruby\nload 'kamal'\n"),
+        (".kamal/hooks/pre-build", "#!/bin/sh\ndocker pull hook\n"),
+    ];
+    let all = [
+        "login [] acme/$KAMAL_REGISTRY_PASSWORD by kamal",
+        "pull hook always",
+        "pull moby/buildkit:buildx-stable-1 always",
+        "push acme/shop:?",
+        "pull ruby:3.3 always",
+    ];
+    for script in [
+        "kamal deploy",
+        "bundle exec kamal setup -v",
+        "bin/kamal redeploy",
+        "./bin/kamal build push",
+        "kamal _2.3.0_ build deliver",
+    ] {
+        assert_eq!(effects_in(&files, script), all, "{script}");
+    }
+    for (script, expected) in [
+        ("kamal deploy -H", &["login", "pull", "push", "pull"][..]),
+        ("kamal registry login", &["login"]),
+        ("kamal build create", &["pull"]),
+        ("kamal deploy -P", &[]),
+        ("kamal deploy --skip-push", &[]),
+        ("kamal app logs", &[]),
+        ("kamal rollback 1", &[]),
+        ("kamal deploy --help", &[]),
+        // Another file may say something else of what is built.
+        ("kamal deploy -d $WHERE", &["opaque"]),
+        ("cd bin && kamal deploy", &["opaque"]),
+    ] {
+        let lines = effects_in(&files, script);
+        let first = |line: &String| line.split(' ').next().unwrap_or("").to_owned();
+        let kinds: Vec<String> = lines.iter().map(first).collect();
+        assert_eq!(kinds, expected, "{script}: {lines:?}");
+    }
+    assert_eq!(
+        effects_in(&files, "kamal deploy -H --destination=staging"),
+        [
+            "login [ghcr.io] acme/$KAMAL_REGISTRY_PASSWORD by kamal",
+            "push ghcr.io/acme/shop:?",
+            "pull b",
+            "provide ghcr.io/acme/shop:?"
+        ]
+    );
+}
+
+#[test]
+fn kamal_builds_as_its_configuration_says() {
+    for (builder, expected) in [
+        ("remote: ssh://builder\n  arch: arm64", &[][..]),
+        ("remote: ssh://builder\n  local: false", &[]),
+        ("remote: {arch: amd64, host: 'ssh://builder'}", &[]),
+        (
+            "remote: ssh://builder",
+            &["pull moby/buildkit:buildx-stable-1 always", "pull a always"],
+        ),
+        ("multiarch: false", &["pull a"]),
+        (
+            "driver: docker\n  context: app\n  dockerfile: app/D",
+            &["pull d"],
+        ),
+        (
+            "pack: {builder: 'heroku/builder:24', buildpacks: [heroku/ruby]}",
+            &[
+                "pull heroku/builder:24 always",
+                "pull docker.io/buildpacksio/lifecycle:? always",
+            ],
+        ),
+        ("args: [", &["opaque kamal deploy"]),
+    ] {
+        let text = format!("image: x\nregistry: {{server: 'r.example'}}\nbuilder:\n  {builder}\n");
+        let files = [
+            ("config/deploy.yml", &*text),
+            ("Dockerfile", "FROM a\n"),
+            ("app/D", "FROM d\n"),
+        ];
+        assert_eq!(pulled(&files, "kamal deploy"), expected, "{builder}");
+    }
+    // A registry of this machine's own is started.
+    let local = "image: x\nregistry: {server: 'localhost:5555'}\nbuilder: {driver: docker}\n";
+    let files = [("config/deploy.yml", local), ("Dockerfile", "FROM a\n")];
+    assert_eq!(
+        pulled(&files, "kamal deploy"),
+        ["pull registry:3", "pull a"]
+    );
+}
+
+#[test]
+fn copilot_builds_the_services_it_deploys() {
+    let files = [
+        (
+            "copilot/web/manifest.yml",
+            "image: {build: web/Dockerfile}\nsidecars:\n  proxy: {image: {build: {context: proxy, args: {V: 2}}}}\n  log: {image: {location: x}}\n",
+        ),
+        (
+            "copilot/job/manifest.yml",
+            "image: {build: {dockerfile: D, target: b}}\n",
+        ),
+        ("copilot/far/manifest.yml", "image: {location: far}\n"),
+        ("web/Dockerfile", "FROM a\n"),
+        ("proxy/Dockerfile", "ARG V\nFROM p:$V\n"),
+        ("D", "FROM b AS b\nFROM c\n"),
+    ];
+    for (script, expected) in [
+        (
+            "copilot svc deploy --name web --env test",
+            &["pull a", "pull p:2"][..],
+        ),
+        ("copilot job deploy -n job", &["pull b"]),
+        (
+            "copilot deploy --all -e test",
+            &["pull b", "pull a", "pull p:2"],
+        ),
+        ("copilot deploy -n far", &[]),
+        ("copilot svc package -n web", &[]),
+        ("copilot svc deploy -n $S", &["opaque copilot svc"]),
+        ("copilot svc ls", &[]),
+    ] {
+        assert_eq!(pulled(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn fly_builds_here_where_it_is_told_to() {
+    let files = [
+        (
+            "fly.toml",
+            "app = 'x'\n[build]\ndockerfile = 'D'\nbuild-target = 'b'\n[build.args]\nV = '1'\n",
+        ),
+        ("D", "ARG V\nFROM b:$V AS b\nFROM c\n"),
+        ("plain/Dockerfile", "FROM d\n"),
+        ("image/fly.toml", "[build]\nimage = 'i:1'\n"),
+    ];
+    for (script, expected) in [
+        ("flyctl deploy --local-only", &["pull b:1"][..]),
+        (
+            "fly deploy --local-only --build-arg V=2 --build-target b",
+            &["pull b:2"],
+        ),
+        ("fly deploy plain --local-only", &["pull d"]),
+        ("cd image && fly deploy --local-only", &["pull i:1"]),
+        ("flyctl deploy --remote-only", &[]),
+        ("flyctl deploy", &[]),
+        ("fly status --local-only", &[]),
+    ] {
+        assert_eq!(pulled(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn tools_of_infrastructure_pull_where_they_are_told_of_containers() {
+    let files = [
+        (
+            "a.pkr.hcl",
+            "source \"docker\" \"x\" {\n  image = \"ubuntu:24.04\"\n  commit = true\n}\nsource \"amazon-ebs\" \"y\" {\n  image = \"no\"\n}\n",
+        ),
+        (
+            "b/b.pkr.hcl",
+            "source \"docker\" \"x\" {\n  image = var.base\n}\n",
+        ),
+        (
+            "c.pkr.hcl",
+            "source \"docker\" \"x\" {\n  image = \"mine\"\n  pull = false\n}\n",
+        ),
+        (
+            "main.tf",
+            "resource \"docker_image\" \"x\" {\n  name = \"nginx\"\n}\n",
+        ),
+        ("aws/main.tf", "resource \"aws_instance\" \"x\" {\n}\n"),
+        (
+            "site.yml",
+            "- hosts: localhost\n  tasks:\n    - community.docker.docker_container: {name: x, image: redis}\n",
+        ),
+        (
+            "far.yml",
+            "- hosts: web\n  tasks:\n    - docker_image: {name: x}\n",
+        ),
+    ];
+    for (script, expected) in [
+        (
+            "packer build -var a=b a.pkr.hcl",
+            &["pull ubuntu:24.04 always"][..],
+        ),
+        ("packer build b", &["opaque packer build"]),
+        ("packer build c.pkr.hcl", &["pull mine"]),
+        ("packer validate a.pkr.hcl", &[]),
+        ("terraform apply -auto-approve", &["opaque terraform apply"]),
+        ("cd aws && tofu apply", &[]),
+        (
+            "cd aws && terraform -chdir=.. apply",
+            &["opaque terraform apply"],
+        ),
+        ("terraform plan", &[]),
+        (
+            "ansible-playbook site.yml",
+            &["opaque the playbook `site.yml`"],
+        ),
+        ("ansible-playbook -i hosts far.yml", &[]),
+        (
+            "ansible-playbook -c local far.yml",
+            &["opaque the playbook `far.yml`"],
+        ),
+        ("abctl local install", &["pull kindest/node:?"]),
+        (
+            "fyne-cross linux -arch=amd64",
+            &["pull docker.io/fyneio/fyne-cross-images:?"],
+        ),
+        ("fyne-cross windows -image a/b", &["pull a/b"]),
+        ("xgo --targets=linux/amd64 .", &["opaque xgo"]),
+        ("xgo -image a/b .", &["pull a/b always"]),
+    ] {
+        assert_eq!(pulled(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn dotnet_pulls_what_it_publishes_an_image_on() {
+    let files = [
+        (
+            "app/app.csproj",
+            "<Project><PropertyGroup>\n<ContainerBaseImage>acme/base:2</ContainerBaseImage>\n</PropertyGroup></Project>\n",
+        ),
+        ("other/other.csproj", "<Project/>\n"),
+    ];
+    for (script, expected) in [
+        (
+            "dotnet publish -t:PublishContainer -p:ContainerBaseImage=acme/base:1",
+            &["pull acme/base:1 always"][..],
+        ),
+        (
+            "dotnet publish app/app.csproj --os linux /t:PublishContainer",
+            &["pull acme/base:2 always"],
+        ),
+        (
+            "cd app && dotnet publish -p:PublishProfile=DefaultContainer",
+            &["pull acme/base:2 always"],
+        ),
+        (
+            "dotnet publish other -t:PublishContainer",
+            &["pull mcr.microsoft.com/dotnet/? always"],
+        ),
+        ("dotnet publish app", &[]),
+        ("dotnet build app -p:PublishProfile=Folder", &[]),
+    ] {
+        assert_eq!(pulled(&files, script), expected, "{script}");
+    }
+}
