@@ -607,7 +607,16 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
         }
     };
     // Several files are parts of one.
-    let files: Vec<Text> = inputs.lines(run, &spec.file).iter().map(path_of).collect();
+    let files = inputs.lines(run, &spec.file);
+    // Some take the folder of a Dockerfile for it.
+    let in_folder = |path: Text| {
+        let is_folder = |path: &RepoPath| !run.cx.sources.tree().list(path).is_empty();
+        match run.resolve(&path).filter(is_folder) {
+            Some(_) => Text::new(format!("{}/Dockerfile", path.as_str())),
+            None => path,
+        }
+    };
+    let files: Vec<Text> = files.iter().map(path_of).map(in_folder).collect();
     let args = if spec.args_by_comma {
         inputs.list(run, &spec.args)
     } else {
