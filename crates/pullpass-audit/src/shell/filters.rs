@@ -3,7 +3,7 @@
 
 use super::exec::Call;
 use super::pattern::Match;
-use super::regex::Regex;
+use super::regex::{Dialect, Regex};
 use super::{Arg, Shell};
 use crate::run::JobRun;
 use crate::text::{Mapped, has_hole};
@@ -79,19 +79,18 @@ impl Shell {
         if unclear || only && not {
             return None;
         }
+        let dialect = match (fixed, extended) {
+            (true, _) => Dialect::Fixed,
+            (false, true) => Dialect::Extended,
+            (false, false) => Dialect::Basic,
+        };
         let regexes = patterns.iter().map(|pattern| {
             let text = pattern.as_str();
-            let regex = match (fixed, whole) {
-                (true, false) => Regex::literal(text),
-                (true, true) => return None,
-                (false, false) => Regex::parse(text, extended),
-                (false, true) if text.contains('|') => return None,
-                (false, true) => Regex::parse(&format!("^{text}$"), extended),
-            };
-            match small {
-                true => regex?.in_small_letters(),
-                false => regex,
+            if !whole {
+                return Regex::parse(text, dialect, small);
             }
+            let is_simple = !fixed && !text.contains('|');
+            is_simple.then(|| Regex::parse(&format!("^{text}$"), dialect, small))?
         });
         let regexes: Vec<Regex> = regexes.collect::<Option<_>>()?;
         let text = self.filter_input(run, &files)?;
@@ -107,27 +106,16 @@ impl Shell {
                 break;
             }
             let bare = line.trim_end_matches(['\n', '\r']);
-            let compared = if small {
-                bare.to_ascii_lowercase()
-            } else {
-                bare.to_owned()
-            };
-            let found = regexes.iter().map(|regex| regex.matches(&compared)).max();
+            let found = regexes.iter().map(|regex| regex.matches(bare)).max();
             match (found.unwrap_or(Match::No), not) {
                 (Match::Maybe, _) => return None,
                 (Match::Yes, false) if only => {
-                    if has_hole(bare) || regexes.len() != 1 || small {
+                    let [regex] = regexes.as_slice() else {
                         return None;
-                    }
-                    let chars: Vec<char> = bare.chars().collect();
-                    let mut from = 0;
-                    while let Some(found) = regexes.first()?.find(&chars, from)? {
-                        let piece: String = chars.get(found.start..found.end)?.iter().collect();
-                        if !piece.is_empty() {
-                            let place = text.span(start, at);
-                            out.append(&Mapped::at(place, piece + "\n"));
-                        }
-                        from = found.end.max(found.start + 1);
+                    };
+                    for piece in regex.pieces(bare)? {
+                        let place = text.span(start, at);
+                        out.append(&Mapped::at(place, format!("{piece}\n")));
                     }
                 }
                 (Match::Yes, false) | (Match::No, true) => {
@@ -274,12 +262,11 @@ impl Shell {
             let mut printed = !quiet;
             let mut ends = false;
             for edit in &commands {
-                let chars: Vec<char> = line.chars().collect();
                 let meant = match &edit.address {
                     Address::All => true,
                     Address::Number(number) => at + 1 == *number,
                     Address::Last => at + 1 == lines.len(),
-                    Address::Regex(regex) => regex.find(&chars, 0)?.is_some(),
+                    Address::Regex(regex) => regex.finds(&line)?,
                 };
                 if meant == edit.not {
                     continue;
@@ -300,7 +287,7 @@ impl Shell {
                         all,
                         print,
                     } => {
-                        if let Some(replaced) = replaced(regex, by, *all, &chars)? {
+                        if let Some(replaced) = replaced(regex, by, *all, &line)? {
                             line = replaced;
                             if *print {
                                 out.push_str(&(line.clone() + "\n"));
@@ -480,7 +467,10 @@ impl Awk {
         let program = program.trim();
         let (condition, rest) = if let Some(rest) = program.strip_prefix('/') {
             let (regex, rest) = rest.split_once('/').filter(|(re, _)| !re.ends_with('\\'))?;
-            (Condition::Regex(Regex::parse(regex, true)?), rest)
+            (
+                Condition::Regex(Regex::parse(regex, Dialect::Extended, false)?),
+                rest,
+            )
         } else if let Some(rest) = program.strip_prefix("NR") {
             let rest = rest.trim_start().strip_prefix("==")?.trim_start();
             let end = rest.find(|c: char| !c.is_ascii_digit());
@@ -521,10 +511,7 @@ impl Awk {
         let meant = match &self.condition {
             Condition::None => true,
             Condition::Number(own) => *own == number,
-            Condition::Regex(regex) => {
-                let chars: Vec<char> = line.chars().collect();
-                regex.find(&chars, 0)?.is_some()
-            }
+            Condition::Regex(regex) => regex.finds(line)?,
         };
         if !meant {
             return Some(false);
@@ -655,13 +642,18 @@ fn until(text: &str, mark: char) -> Option<(String, &str)> {
 }
 
 fn edits(script: &str, extended: bool) -> Option<Vec<Edit>> {
+    let dialect = match extended {
+        true => Dialect::Extended,
+        false => Dialect::Basic,
+    };
+    let parse = |regex: &str| Regex::parse(regex, dialect, false);
     let mut out = Vec::new();
     let mut rest = script.trim();
     while !rest.is_empty() {
         let (address, after) = match rest.chars().next()? {
             '/' => {
                 let (regex, after) = until(rest.get(1..)?, '/')?;
-                (Address::Regex(Regex::parse(&regex, extended)?), after)
+                (Address::Regex(parse(&regex)?), after)
             }
             '$' => (Address::Last, rest.get(1..)?),
             c if c.is_ascii_digit() => {
@@ -694,7 +686,7 @@ fn edits(script: &str, extended: bool) -> Option<Vec<Edit>> {
                     return None;
                 }
                 Act::Replace {
-                    regex: Regex::parse(&regex, extended)?,
+                    regex: parse(&regex)?,
                     by,
                     all: flags.contains('g'),
                     print: flags.contains('p'),
@@ -718,21 +710,27 @@ fn edits(script: &str, extended: bool) -> Option<Vec<Edit>> {
     clippy::option_option,
     reason = "not known, nothing replaced, replaced"
 )]
-fn replaced(regex: &Regex, by: &str, all: bool, line: &[char]) -> Option<Option<String>> {
+fn replaced(regex: &Regex, by: &str, all: bool, line: &str) -> Option<Option<String>> {
     let mut out = String::new();
-    let mut at = 0;
+    let mut end = 0;
     let mut any = false;
-    while let Some(found) = regex.find(line, at)? {
-        out.extend(line.get(at..found.start)?);
+    let most = if all { usize::MAX } else { 1 };
+    for found in regex.all(line)?.take(most) {
+        let whole = found.get(0)?;
+        out.push_str(line.get(end..whole.start())?);
+        end = whole.end();
+        any = true;
         let mut chars = by.chars();
         while let Some(c) = chars.next() {
             match c {
-                '&' => out.extend(line.get(found.start..found.end)?),
+                '&' => out.push_str(whole.as_str()),
                 '\\' => match chars.next()? {
                     digit @ '1'..='9' => {
-                        let number = digit.to_digit(10)?.checked_sub(1)?;
-                        let (from, to) = *found.groups.get(number as usize)?;
-                        out.extend(line.get(from..to)?);
+                        let number = digit.to_digit(10)? as usize;
+                        if number >= found.len() {
+                            return None;
+                        }
+                        out.push_str(found.get(number).map_or("", |group| group.as_str()));
                     }
                     'n' => out.push('\n'),
                     't' => out.push('\t'),
@@ -742,17 +740,11 @@ fn replaced(regex: &Regex, by: &str, all: bool, line: &[char]) -> Option<Option<
                 c => out.push(c),
             }
         }
-        any = true;
-        at = found.end;
-        if found.end == found.start {
-            out.extend(line.get(at..at + 1).unwrap_or_default());
-            at += 1;
-        }
-        if !all || at > line.len() || out.len() > super::MAX_VALUE {
-            break;
+        if out.len() > super::MAX_VALUE {
+            return None;
         }
     }
-    out.extend(line.get(at..).unwrap_or_default());
+    out.push_str(line.get(end..)?);
     Some(any.then_some(out))
 }
 

@@ -1,119 +1,135 @@
-//! Regular expressions as `grep`, `sed` and `awk` are given them in a CI: letters, sets, repetitions, groups and
-//! alternatives. Where one goes beyond that, what the filter prints is not known.
+//! Regular expressions as `grep`, `sed` and `awk` are given them in a CI, in the words of the crate that finds them.
+//! Where one says more than that, what the filter prints is not known.
 
-use std::cell::Cell;
+use std::iter::Peekable;
+use std::str::Chars;
+
+use regex_lite::{Captures, RegexBuilder, escape};
 
 use super::pattern::Match;
 use crate::text::{has_hole, is_hole};
 
-/// Longer expressions are not understood: each of their letters takes room on the stack.
+/// Longer expressions, in bytes, are not understood.
 const MAX_PATTERN: usize = 256;
 
-/// Longer lines are not compared.
+/// What one may take once it is compiled, in bytes: a repetition of repetitions takes more.
+const MAX_COMPILED: usize = 1 << 16;
+
+/// Longer lines, in bytes, are not compared.
 const MAX_LENGTH: usize = 2048;
-
-/// Steps that all comparisons with one expression may take: only hostile ones need more.
-const MAX_STEPS: usize = 400_000;
-
-/// What one character is compared with.
-#[derive(Clone, PartialEq, Debug)]
-enum Atom {
-    Char(char),
-    Any,
-    /// Whether it is all but these.
-    Set(bool, Vec<(char, char)>),
-}
-
-impl Atom {
-    fn matches(&self, c: char) -> bool {
-        match self {
-            Self::Char(own) => *own == c,
-            Self::Any => true,
-            Self::Set(not, ranges) => {
-                ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *not
-            }
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Part {
-    One {
-        atom: Atom,
-        /// It may be missing.
-        optional: bool,
-        /// It may be there more than once.
-        many: bool,
-    },
-    Open(usize),
-    Close(usize),
-}
-
-/// One of the alternatives.
-#[derive(Clone, Debug, Default)]
-struct Sequence {
-    parts: Vec<Part>,
-    at_start: bool,
-    at_end: bool,
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct Regex {
-    alternatives: Vec<Sequence>,
-    /// Steps that are left.
-    left: Cell<usize>,
+    compiled: regex_lite::Regex,
+    /// What each match begins with, at the start of the line; nothing where it may begin with anything.
+    head: String,
+    /// Whether what stands behind a match has a say.
+    looks_on: bool,
 }
 
-/// Where a line matches: all of it, and its groups.
-pub(super) struct Found {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) groups: [(usize, usize); 9],
-}
-
-/// Sets by their letters: `\s`, `\w`, `\d`.
-fn class(c: char) -> Option<Atom> {
-    let ranges = match c.to_ascii_lowercase() {
-        's' => vec![(' ', ' '), ('\t', '\r')],
-        'w' => vec![('a', 'z'), ('A', 'Z'), ('0', '9'), ('_', '_')],
-        'd' => vec![('0', '9')],
-        _ => return None,
-    };
-    Some(Atom::Set(c.is_ascii_uppercase(), ranges))
+/// Where one is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `grep`, `sed`
+    Basic,
+    /// `grep -E`, `sed -E`, `awk`
+    Extended,
+    /// `grep -F`
+    Fixed,
 }
 
 impl Regex {
-    fn of(alternatives: Vec<Sequence>) -> Self {
-        Self {
-            alternatives,
-            left: Cell::new(MAX_STEPS),
-        }
-    }
-
-    /// Text that stands for itself.
-    pub(super) fn literal(text: &str) -> Option<Self> {
-        (text.len() <= MAX_PATTERN && !has_hole(text)).then(|| {
-            let one = |c| Part::One {
-                atom: Atom::Char(c),
-                optional: false,
-                many: false,
-            };
-            Self::of(vec![Sequence {
-                parts: text.chars().map(one).collect(),
-                ..Sequence::default()
-            }])
-        })
-    }
-
-    /// A basic or an extended one; `None` when it is not understood.
-    pub(super) fn parse(text: &str, extended: bool) -> Option<Self> {
+    /// `None` when it is not understood.
+    pub(super) fn parse(text: &str, dialect: Dialect, ignores_case: bool) -> Option<Self> {
         if text.len() > MAX_PATTERN || has_hole(text) {
             return None;
         }
-        let mut all = vec![Sequence::default()];
-        let mut open = Vec::new();
-        let mut groups = 0;
+        let written = match dialect {
+            Dialect::Fixed => Written::fixed(text),
+            Dialect::Basic => Written::of(text, false)?,
+            Dialect::Extended => Written::of(text, true)?,
+        };
+        let mut builder = RegexBuilder::new(&written.text);
+        builder
+            .case_insensitive(ignores_case)
+            .size_limit(MAX_COMPILED);
+        Some(Self {
+            compiled: builder.build().ok()?,
+            head: written.head.filter(|_| !ignores_case).unwrap_or_default(),
+            looks_on: written.looks_on,
+        })
+    }
+
+    /// All places in a line where it matches, one after the other. `None`: that is not known.
+    pub(super) fn all<'l>(&self, line: &'l str) -> Option<impl Iterator<Item = Captures<'l>>> {
+        let is_known = line.len() <= MAX_LENGTH && !has_hole(line);
+        is_known.then(|| self.compiled.captures_iter(line))
+    }
+
+    /// What it matches of a line, without what is empty. `None`: that is not known.
+    pub(super) fn pieces<'l>(&self, line: &'l str) -> Option<impl Iterator<Item = &'l str>> {
+        let all = self.all(line)?;
+        let pieces = all
+            .filter_map(|found| found.get(0))
+            .map(|piece| piece.as_str());
+        Some(pieces.filter(|piece| !piece.is_empty()))
+    }
+
+    /// Whether it matches somewhere in a line. `None`: that is not known.
+    pub(super) fn finds(&self, line: &str) -> Option<bool> {
+        Some(self.all(line)?.next().is_some())
+    }
+
+    /// Whether it matches somewhere in a line, of which a part may be unknown.
+    pub(super) fn matches(&self, line: &str) -> Match {
+        if line.len() > MAX_LENGTH {
+            return Match::Maybe;
+        }
+        let known = line.split(is_hole).next().unwrap_or("");
+        let found = || self.compiled.is_match(known);
+        if known.len() == line.len() {
+            return match found() {
+                true => Match::Yes,
+                false => Match::No,
+            };
+        }
+        // What stands before the unknown part may decide.
+        if !self.looks_on && found() {
+            return Match::Yes;
+        }
+        match known.bytes().zip(self.head.bytes()).any(|(a, b)| a != b) {
+            true => Match::No,
+            false => Match::Maybe,
+        }
+    }
+}
+
+/// An expression in the words of the crate.
+struct Written {
+    text: String,
+    head: Option<String>,
+    looks_on: bool,
+}
+
+impl Written {
+    fn fixed(text: &str) -> Self {
+        Self {
+            text: escape(text),
+            head: None,
+            looks_on: false,
+        }
+    }
+
+    fn of(text: &str, extended: bool) -> Option<Self> {
+        let mut out = Self {
+            text: String::new(),
+            head: None,
+            looks_on: false,
+        };
         let mut chars = text.chars().peekable();
+        // Nothing stands before it that could be repeated.
+        let mut begins = true;
+        let mut repeated = false;
         while let Some(c) = chars.next() {
             let (c, escaped) = match c {
                 '\\' => (chars.next()?, true),
@@ -121,252 +137,146 @@ impl Regex {
             };
             // What is a sign in one kind is a letter in the other.
             let is_sign = escaped != extended;
-            let sequence = all.last_mut()?;
-            let atom = match c {
-                '(' if is_sign => {
-                    sequence.parts.push(Part::Open(groups));
-                    open.push(groups);
-                    groups += 1;
-                    continue;
-                }
-                ')' if is_sign => {
-                    sequence.parts.push(Part::Close(open.pop()?));
-                    continue;
-                }
-                '|' if is_sign && open.is_empty() => {
-                    all.push(Sequence::default());
-                    continue;
-                }
-                '|' | '{' | '}' if is_sign => return None,
-                '+' | '?' if is_sign => {
-                    repeat(sequence, c)?;
-                    continue;
-                }
-                '*' if !escaped && !sequence.parts.is_empty() => {
-                    repeat(sequence, c)?;
-                    continue;
-                }
-                '^' if !escaped && sequence.parts.is_empty() => {
-                    sequence.at_start = true;
-                    continue;
-                }
-                '$' if !escaped && matches!(chars.peek(), None | Some('|')) => {
-                    sequence.at_end = true;
-                    continue;
-                }
-                '^' | '$' if !escaped && extended => return None,
-                // It may stand before the end of a group, or of an alternative.
-                '$' if !escaped && chars.peek() == Some(&'\\') => return None,
-                '^' if !escaped && matches!(sequence.parts.last(), Some(Part::Open(_))) => {
-                    return None;
-                }
-                '.' if !escaped => Atom::Any,
-                '[' if !escaped => set(&mut chars)?,
-                't' if escaped => Atom::Char('\t'),
-                'n' if escaped => Atom::Char('\n'),
-                c if escaped && c.is_ascii_alphanumeric() => class(c)?,
-                '<' | '>' if escaped => return None,
-                c => Atom::Char(c),
+            let began = std::mem::replace(&mut begins, false);
+            let repeats = match c {
+                '*' => !escaped && !began,
+                '+' | '?' | '{' => is_sign,
+                _ => false,
             };
-            if sequence.at_end {
+            // `a+?` means something else to the crate.
+            if repeats && repeated {
                 return None;
             }
-            sequence.parts.push(Part::One {
-                atom,
-                optional: false,
-                many: false,
-            });
-        }
-        (open.is_empty() && groups <= 9).then(|| Self::of(all))
-    }
-
-    /// For small and capital letters alike, where the line is given in small ones. `None` for one with a set of letters.
-    pub(super) fn in_small_letters(mut self) -> Option<Self> {
-        for part in self.alternatives.iter_mut().flat_map(|s| &mut s.parts) {
-            match part {
-                Part::One {
-                    atom: Atom::Char(c),
-                    ..
-                } => *c = c.to_ascii_lowercase(),
-                Part::One {
-                    atom: Atom::Set(..),
-                    ..
-                } => return None,
-                _ => {}
-            }
-        }
-        Some(self)
-    }
-
-    /// The first place at or behind `from` where it matches, the longest there. The outer `None`: that would take too
-    /// long.
-    #[expect(clippy::option_option, reason = "not known, not found, found")]
-    pub(super) fn find(&self, line: &[char], from: usize) -> Option<Option<Found>> {
-        if line.len() > MAX_LENGTH {
-            return None;
-        }
-        let mut steps = self.left.get();
-        let found = self.search(line, from, &mut steps);
-        self.left.set(steps);
-        (steps > 0).then_some(found)
-    }
-
-    fn search(&self, line: &[char], from: usize, steps: &mut usize) -> Option<Found> {
-        let anchored = self.alternatives.iter().all(|sequence| sequence.at_start);
-        for start in from..=line.len() {
-            let mut best: Option<Found> = None;
-            for sequence in &self.alternatives {
-                if sequence.at_start && start > 0 {
-                    continue;
+            repeated = repeats;
+            match c {
+                '(' | '|' if is_sign => {
+                    out.text.push(c);
+                    begins = true;
                 }
-                let mut groups = [(0, 0); 9];
-                let end = sequence.end(0, line, start, &mut groups, steps);
-                if let Some(end) = end
-                    && best.as_ref().is_none_or(|best| best.end < end)
-                {
-                    best = Some(Found { start, end, groups });
+                ')' if is_sign => out.text.push(c),
+                '{' if is_sign => out.repetition(&mut chars, extended)?,
+                _ if repeats => out.text.push(c),
+                '^' if !escaped && (extended || began) => {
+                    out.text.push(c);
+                    begins = true;
                 }
-            }
-            if best.is_some() || anchored || *steps == 0 {
-                return best;
+                '$' if !escaped && (extended || ends(&chars)) => {
+                    out.text.push(c);
+                    out.looks_on = true;
+                }
+                '.' if !escaped => out.text.push(c),
+                '[' if !escaped => out.set(&mut chars)?,
+                'b' | 'B' if escaped => {
+                    out.text.extend(['\\', c]);
+                    out.looks_on = true;
+                }
+                's' | 'S' | 'w' | 'W' | 'd' | 'D' | 't' | 'n' if escaped => {
+                    out.text.extend(['\\', c]);
+                }
+                // Others are groups once more, and where words end.
+                c if escaped && (c.is_ascii_alphanumeric() || matches!(c, '<' | '>')) => {
+                    return None;
+                }
+                c => out.letter(c),
             }
         }
-        None
+        out.head = head(&out.text);
+        Some(out)
     }
 
-    /// Whether it matches somewhere in a line, of which a part may be unknown.
-    pub(super) fn matches(&self, line: &str) -> Match {
-        let known: Vec<char> = line.chars().take_while(|c| !is_hole(*c)).collect();
-        if !has_hole(line) {
-            return match self.find(&known, 0) {
-                Some(Some(_)) => Match::Yes,
-                Some(None) => Match::No,
-                None => Match::Maybe,
-            };
+    fn letter(&mut self, c: char) {
+        self.text.push_str(&escape(c.encode_utf8(&mut [0; 4])));
+    }
+
+    /// The rest of `{2,3}` or `\{2,3\}`.
+    fn repetition(&mut self, chars: &mut Peekable<Chars<'_>>, extended: bool) -> Option<()> {
+        self.text.push('{');
+        while let Some(c) = chars.next_if(|c| c.is_ascii_digit() || *c == ',') {
+            self.text.push(c);
         }
-        // What is before the unknown part may decide.
-        let without_end = self.alternatives.iter().filter(|s| !s.at_end).cloned();
-        let found = Self::of(without_end.collect()).find(&known, 0);
-        if matches!(found, Some(Some(_))) {
-            return Match::Yes;
+        if !extended {
+            chars.next_if_eq(&'\\')?;
         }
-        let begins_otherwise = |sequence: &Sequence| {
-            let simple = sequence.parts.iter().map_while(|part| match part {
-                Part::One {
-                    atom,
-                    optional: false,
-                    many: false,
-                } => Some(atom),
-                _ => None,
-            });
-            sequence.at_start && simple.zip(&known).any(|(atom, c)| !atom.matches(*c))
-        };
-        match self.alternatives.iter().all(begins_otherwise) {
-            true => Match::No,
-            false => Match::Maybe,
+        chars.next_if_eq(&'}')?;
+        self.text.push('}');
+        Some(())
+    }
+
+    /// The rest of a `[…]`, in which `\` is a letter, or one for a letter that has no other sign.
+    fn set(&mut self, chars: &mut Peekable<Chars<'_>>) -> Option<()> {
+        self.text.push('[');
+        self.text.extend(chars.next_if_eq(&'^'));
+        let mut is_first = true;
+        loop {
+            match chars.next()? {
+                ']' if !is_first => break,
+                '[' if chars.peek() == Some(&':') => {
+                    chars.next();
+                    let name: String =
+                        std::iter::from_fn(|| chars.next_if(char::is_ascii_lowercase)).collect();
+                    chars.next_if_eq(&':')?;
+                    chars.next_if_eq(&']')?;
+                    self.text.push_str(&format!("[:{name}:]"));
+                }
+                '[' if matches!(chars.peek(), Some('.' | '=')) => return None,
+                '\\' if matches!(chars.peek(), Some('n' | 't' | 's' | 'w' | 'd')) => {
+                    self.text.push('\\');
+                    self.text.extend(chars.next());
+                }
+                c => self.letter_of_set(c),
+            }
+            is_first = false;
+            let mut ahead = chars.clone();
+            if ahead.next() == Some('-') && ahead.next().is_some_and(|c| c != ']') {
+                chars.next();
+                self.text.push('-');
+                let to = chars.next()?;
+                self.letter_of_set(to);
+            }
         }
+        self.text.push(']');
+        Some(())
+    }
+
+    fn letter_of_set(&mut self, c: char) {
+        if c.is_ascii_punctuation() {
+            self.text.push('\\');
+        }
+        self.text.push(c);
     }
 }
 
-impl Sequence {
-    /// Where it ends if it begins to match at `t` with its part `p`.
-    fn end(
-        &self,
-        p: usize,
-        line: &[char],
-        t: usize,
-        groups: &mut [(usize, usize); 9],
-        steps: &mut usize,
-    ) -> Option<usize> {
-        *steps = steps.checked_sub(1).unwrap_or_default();
-        if *steps == 0 {
-            return None;
-        }
-        let Some(part) = self.parts.get(p) else {
-            return (!self.at_end || t == line.len()).then_some(t);
-        };
-        match part {
-            Part::Open(number) => {
-                let end = self.end(p + 1, line, t, groups, steps)?;
-                if let Some(group) = groups.get_mut(*number) {
-                    group.0 = t;
-                }
-                Some(end)
-            }
-            Part::Close(number) => {
-                let end = self.end(p + 1, line, t, groups, steps)?;
-                if let Some(group) = groups.get_mut(*number) {
-                    group.1 = t;
-                }
-                Some(end)
-            }
-            Part::One {
-                atom,
-                optional,
-                many,
-            } => {
-                let rest = line.get(t..).unwrap_or_default();
-                let most = if *many { rest.len() } else { 1 };
-                let run = rest.iter().take(most).take_while(|c| atom.matches(**c));
-                let run = run.count();
-                let least = usize::from(!optional);
-                (least..=run)
-                    .rev()
-                    .find_map(|count| self.end(p + 1, line, t + count, groups, steps))
-            }
-        }
+/// Whether nothing of a group or of an alternative follows.
+fn ends(chars: &Peekable<Chars<'_>>) -> bool {
+    let mut chars = chars.clone();
+    match chars.next() {
+        None => true,
+        Some('\\') => matches!(chars.next(), Some(')' | '|')),
+        Some(_) => false,
     }
 }
 
-/// What a sign of repetition says of the part before it; `None` when that is a group.
-fn repeat(sequence: &mut Sequence, sign: char) -> Option<()> {
-    match sequence.parts.last_mut()? {
-        Part::One { optional, many, .. } => {
-            *optional |= sign != '+';
-            *many |= sign != '?';
-            Some(())
-        }
-        Part::Open(_) | Part::Close(_) => None,
+/// The letters that a match begins with, at the start of the line, of an expression in the words of the crate.
+fn head(text: &str) -> Option<String> {
+    let mut chars = text.strip_prefix('^')?.chars().peekable();
+    if text.contains('|') {
+        return None;
     }
-}
-
-/// The rest of a `[…]`.
-fn set(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Atom> {
-    let not = chars.next_if_eq(&'^').is_some();
-    let mut ranges: Vec<(char, char)> = Vec::new();
+    let mut out = String::new();
     loop {
-        let c = chars.next()?;
-        match c {
-            ']' if !ranges.is_empty() => return Some(Atom::Set(not, ranges)),
-            '[' if chars.peek() == Some(&':') => {
-                let name: String = chars.by_ref().skip(1).take_while(|c| *c != ':').collect();
-                chars.next_if_eq(&']')?;
-                ranges.extend_from_slice(match name.as_str() {
-                    "space" => &[(' ', ' '), ('\t', '\r')],
-                    "blank" => &[(' ', ' '), ('\t', '\t')],
-                    "digit" => &[('0', '9')],
-                    "alpha" => &[('a', 'z'), ('A', 'Z')],
-                    "alnum" => &[('a', 'z'), ('A', 'Z'), ('0', '9')],
-                    "lower" => &[('a', 'z')],
-                    "upper" => &[('A', 'Z')],
-                    _ => return None,
-                });
-            }
-            '\\' if matches!(chars.peek(), Some('n' | 't')) => {
-                let letter = if chars.next()? == 'n' { '\n' } else { '\t' };
-                ranges.push((letter, letter));
-            }
-            from => {
-                let mut ahead = chars.clone();
-                let to = (ahead.next() == Some('-'))
-                    .then(|| ahead.next())
-                    .flatten()
-                    .filter(|to| *to != ']');
-                if to.is_some() {
-                    *chars = ahead;
-                }
-                ranges.push((from, to.unwrap_or(from)));
-            }
+        let letter = match chars.next() {
+            Some('\\') => chars.next().filter(char::is_ascii_punctuation),
+            Some('.' | '[' | '(' | '^' | '$') | None => None,
+            letter => letter,
+        };
+        // One that may be missing is none.
+        match (letter, chars.peek()) {
+            (Some(letter), next) if !matches!(next, Some('*' | '?' | '{')) => out.push(letter),
+            _ => return Some(out),
+        }
+        chars.next_if_eq(&'+');
+        if out.len() > MAX_PATTERN {
+            return Some(out);
         }
     }
 }
@@ -375,46 +285,80 @@ fn set(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Atom> {
 mod tests {
     use super::*;
 
-    fn found(pattern: &str, extended: bool, line: &str) -> Option<String> {
-        let regex = Regex::parse(pattern, extended)?;
-        let line: Vec<char> = line.chars().collect();
-        let found = regex.find(&line, 0)??;
-        Some(line[found.start..found.end].iter().collect())
-    }
+    const B: Dialect = Dialect::Basic;
+    const E: Dialect = Dialect::Extended;
 
     #[test]
     fn expressions_match_what_the_tools_match() {
-        for (pattern, extended, line, expected) in [
-            ("^A=", false, "A=b", Some("A=")),
-            ("^A=", false, "BA=b", None),
-            ("a.*c", false, "xabcbcx", Some("abcbc")),
-            ("a+", false, "aa+", Some("a+")),
-            ("a+", true, "baa", Some("aa")),
-            ("[^ ]*$", false, "a bc", Some("bc")),
-            ("[a-c]\\+", false, "xabz", Some("ab")),
-            ("a|bc", true, "bca", Some("bc")),
-            ("(a)(b?)c", true, "ac", Some("ac")),
-            ("[[:space:]]+x", true, "a \tx", Some(" \tx")),
-            ("a\\.b", false, "acb a.b", Some("a.b")),
-            ("(a|b)c", true, "ac", None),
-            ("x{2}", true, "xx", None),
-            ("[]]", false, "a]", Some("]")),
+        for (pattern, dialect, line, expected) in [
+            ("^A=", B, "A=b", Some("A=")),
+            ("^A=", B, "BA=b", None),
+            ("a.*c", B, "xabcbcx", Some("abcbc")),
+            ("a+", B, "aa+", Some("a+")),
+            ("*a", B, "b*a", Some("*a")),
+            ("a^b$c", B, "a^b$c", Some("a^b$c")),
+            ("\\(^a\\|c$\\)", B, "bc", Some("c")),
+            ("a+", E, "baa", Some("aa")),
+            ("[^ ]*$", B, "a bc", Some("bc")),
+            ("[a-c]\\+", B, "xabz", Some("ab")),
+            ("[a&&b~~-]*", B, "a&b~-c", Some("a&b~-")),
+            ("[\\.]", B, "a\\", Some("\\")),
+            ("a|bc", E, "bca", Some("bc")),
+            ("(a|b)+c", E, "xabac", Some("abac")),
+            ("(a)(b?)c", E, "ac", Some("ac")),
+            ("[[:space:]]+x", E, "a \tx", Some(" \tx")),
+            ("a\\.b", B, "acb a.b", Some("a.b")),
+            ("x{2}", E, "xxx", Some("xx")),
+            ("x\\{2,\\}", B, "xxx", Some("xxx")),
+            ("x{2}", B, "xx{2}", Some("x{2}")),
+            ("[]]", B, "a]", Some("]")),
+            ("a.b", Dialect::Fixed, "acb a.b", Some("a.b")),
         ] {
-            assert_eq!(
-                found(pattern, extended, line).as_deref(),
-                expected,
-                "{pattern} {line}"
-            );
+            let regex = Regex::parse(pattern, dialect, false).unwrap();
+            let found = regex.pieces(line).unwrap().next();
+            assert_eq!(found, expected, "{pattern} {line}");
         }
     }
 
     #[test]
-    fn what_would_take_too_long_is_not_known() {
-        let regex = Regex::parse(&"a*".repeat(64), false).unwrap();
-        let mut line = vec!['a'; 1000];
-        line.push('b');
-        let mut with_end = regex.clone();
-        with_end.alternatives[0].at_end = true;
-        assert!(with_end.find(&line, 0).is_none());
+    fn what_is_beyond_the_crate_is_not_understood() {
+        for (pattern, dialect) in [
+            ("\\(a\\)\\1", B),
+            ("\\<a", B),
+            ("[[.a.]]", B),
+            ("[[:vowel:]]", B),
+            ("(a", E),
+            ("[a", E),
+            ("a{2", E),
+            ("+a", E),
+            ("a+?", E),
+            ("a**", B),
+            ("((((a{99}){99}){99}){99})", E),
+        ] {
+            assert!(Regex::parse(pattern, dialect, false).is_none(), "{pattern}");
+        }
+        assert!(Regex::parse(&"a".repeat(MAX_PATTERN + 1), B, false).is_none());
+    }
+
+    #[test]
+    fn what_stands_before_an_unknown_part_may_decide() {
+        let holes = crate::text::Holes::default();
+        let hole = holes.of("$X", crate::text::HoleKind::Variable);
+        for (pattern, line, expected) in [
+            ("^A=", "A=", Match::Yes),
+            ("^A=", "B=", Match::No),
+            ("^A=1", "A=", Match::Maybe),
+            ("^A*B", "B", Match::Yes),
+            ("^A*B", "C", Match::Maybe),
+            ("A$", "A", Match::Maybe),
+            ("^A$", "B", Match::No),
+            ("^A|B", "C", Match::Maybe),
+        ] {
+            let regex = Regex::parse(pattern, E, false).unwrap();
+            let line = format!("{line}{}", hole.as_str());
+            assert_eq!(regex.matches(&line), expected, "{pattern} {line}");
+        }
+        let regex = Regex::parse("^a", B, true).unwrap();
+        assert_eq!(regex.matches("A"), Match::Yes);
     }
 }
