@@ -8,7 +8,7 @@ use pullpass_connect::github::Scope;
 use pullpass_connect::hub::{Member, Role};
 use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{HubSettings, Project};
+use pullpass_fleet::file::{HubSettings, Project, StoreKind};
 use pullpass_fleet::observed::{Account, Holding, Learnt, Membership, Observed, Slots};
 use pullpass_fleet::step::{Blocked, Step};
 use pullpass_fleet::store::{Receipt, Record, Store as _, Tail};
@@ -81,11 +81,11 @@ pub(crate) async fn take(
     let taken_at = outside.now();
     let record = match (record, &project.identity) {
         (Some(record), _) => record,
-        // A connection's id is no secret, and is kept nowhere.
-        (None, Identity::Oidc { .. }) => Record::nothing(),
+        // A connection's id is no secret, and is kept nowhere; what is left of a token is a look into a file away.
+        (None, Identity::Oidc { .. }) if project.store != StoreKind::File => Record::nothing(),
         (None, _) => outside.store(project)?.look(&project.name).await?,
     };
-    same_account(project, &record)?;
+    same_identity(project, &record)?;
     let mut targets = BTreeMap::new();
     for target in &project.targets {
         let holding = look_at_target(outside, hub, project, target, &record).await?;
@@ -122,24 +122,50 @@ pub(crate) async fn take(
     })
 }
 
-/// The Docker ID of the fleet file is the one whose password is kept.
-fn same_account(project: &Project, record: &Record) -> Result<(), Failure> {
-    let Identity::ServiceId { id, .. } = &project.identity else {
-        return Ok(());
+/// What the store keeps is of the identity that the fleet file gives the project. Tokens of another one are
+/// not in the list that is asked for: they would live on, and `revoke` would end none of them.
+fn same_identity(project: &Project, record: &Record) -> Result<(), Failure> {
+    let stored = &record.stored;
+    let has_token = stored.current.is_some() || stored.pending.is_some();
+    let of_organization = "a token of the organisation";
+    let (given, kept, back) = match (&project.identity, &stored.account) {
+        (Identity::ServiceId { id, .. }, Some(kept)) if kept != id => (
+            format!("the Docker ID `{id}`"),
+            format!("the password of `{kept}`"),
+            format!("`docker_id = \"{kept}\"`"),
+        ),
+        (Identity::ServiceId { id, .. }, None) if has_token => (
+            format!("the Docker ID `{id}`"),
+            format!("{of_organization}, or lacks the password of that ID"),
+            "`identity = \"organization-token\"`".to_owned(),
+        ),
+        (Identity::OrganizationToken, Some(kept)) => (
+            of_organization.to_owned(),
+            format!("the password of `{kept}`"),
+            "`identity = \"service-id\"`".to_owned(),
+        ),
+        (Identity::Oidc { .. }, Some(kept)) => (
+            "a connection".to_owned(),
+            format!("the password of `{kept}`"),
+            "`identity = \"service-id\"`".to_owned(),
+        ),
+        (Identity::Oidc { .. }, None) if has_token => (
+            "a connection".to_owned(),
+            of_organization.to_owned(),
+            "`identity = \"organization-token\"`".to_owned(),
+        ),
+        _ => return Ok(()),
     };
-    match &record.stored.account {
-        Some(kept) if kept != id => Err(Failure::new(
-            FailureKind::Configuration,
-            format!("work on `{}`", project.name),
-            format!(
-                "the fleet file gives it the Docker ID `{id}`, and the store keeps the password of `{kept}`"
-            ),
-            format!(
-                "put `docker_id = \"{kept}\"` back; or, to begin anew with `{id}`, take the project out of the store first"
-            ),
-        )),
-        _ => Ok(()),
-    }
+    Err(Failure::new(
+        FailureKind::Configuration,
+        format!("work on `{}`", project.name),
+        format!(
+            "the fleet file gives it {given}, and the store keeps {kept}, whose tokens would live on"
+        ),
+        format!(
+            "put {back} back; or, to begin anew, end what there is and take it out of the store first: \"Changing the identity\" in docs/config.md says how"
+        ),
+    ))
 }
 
 /// How somebody stands in the organisation, and in which other teams than this one.

@@ -25,7 +25,7 @@ use crate::perform::Case;
 use crate::picture::{self, Picture};
 use crate::strays::{UNNAMED_TARGET, not_in_file};
 use crate::unkept::{self, Unkept};
-use crate::words::{describe, unnamed_target};
+use crate::words::{describe, left_behind, unnamed_target};
 
 /// Projects that are worked on at the same time; each system's own limit is below that.
 const AT_ONCE: usize = 16;
@@ -175,6 +175,11 @@ enum End {
     Failed(FailureKind),
 }
 
+/// Whether anything of a project is kept: a connection's id is no secret.
+fn uses_store(project: &Project) -> bool {
+    project.identity_kind() != IdentityKind::Oidc
+}
+
 impl<'a> Run<'a> {
     /// Of a fleet; `watch` is told what happens, as it happens.
     pub fn new(
@@ -283,8 +288,7 @@ impl<'a> Run<'a> {
     }
 
     async fn ahead_of(&self, project: &'a Project, records: &Records) -> Ahead<'a> {
-        let uses_store = project.identity_kind() != IdentityKind::Oidc;
-        if let (true, Some(failure)) = (uses_store, records.unread.get(&project.store)) {
+        if let (true, Some(failure)) = (uses_store(project), records.unread.get(&project.store)) {
             return self.ahead(project, Err(failure.clone()));
         }
         let record = records.known.get(&project.name).cloned();
@@ -331,10 +335,17 @@ impl<'a> Run<'a> {
     /// back its own projects alone.
     async fn records(&self, projects: &[&Project]) -> Result<Records, Failure> {
         let mut by_store: BTreeMap<StoreKind, (&Project, Vec<ProjectName>)> = BTreeMap::new();
-        for project in projects {
-            if project.identity_kind() == IdentityKind::Oidc {
-                continue;
-            }
+        let (in_use, without): (Vec<&Project>, Vec<&Project>) =
+            projects.iter().partition(|project| uses_store(project));
+        // What is kept from before a project had a connection is looked for where that is one look.
+        let is_asked = |project: &&Project| {
+            project.store == StoreKind::File || in_use.iter().any(|p| p.store == project.store)
+        };
+        for project in in_use
+            .iter()
+            .copied()
+            .chain(without.into_iter().filter(is_asked))
+        {
             let entry = by_store
                 .entry(project.store)
                 .or_insert_with(|| (project, Vec::new()));
@@ -555,9 +566,24 @@ impl<'a> Run<'a> {
     async fn project(&self, project: &'a Project, picture: Picture) -> End {
         let stored = &picture.observed.stored;
         let desired = project.desired_from(self.manner.wish, stored, self.outside.now());
+        let (held, unnamed) = (stored.current, picture.unnamed_targets(project));
         let mut case = Case::new(self.outside, &self.fleet.hub, project, desired, picture);
         case.watched = self.manner.poll.is_some();
         let end = self.steps(&mut case).await;
+        // What they hold is now the token that ends.
+        if case
+            .picture
+            .observed
+            .stored
+            .current
+            .map(|kept| kept.attempt)
+            != held.map(|kept| kept.attempt)
+        {
+            for target in unnamed {
+                let said = left_behind(&target, project);
+                self.tell(project, UNNAMED_TARGET, Status::Skipped, said);
+            }
+        }
         // What was delivered is noted also when something went wrong afterwards.
         let noted = case.note().await;
         match (end, noted) {

@@ -17,6 +17,15 @@ pub(crate) fn unnamed_target(target: &Target, project: &Project) -> String {
     )
 }
 
+/// What there is to do about a target that the file does not name, and that still has the token before the
+/// current one.
+pub(crate) fn left_behind(target: &Target, project: &Project) -> String {
+    format!(
+        "{target} still has the token before this one, and the fleet file does not name it for this project: what pulls with it there fails when that token ends. Delete the variables `{}` and `{}` there, or name it in `targets` again",
+        project.user_var, project.token_var
+    )
+}
+
 /// What there is to do about a Docker ID that exists and that nothing is kept of.
 pub(crate) fn taken(id: &str, project: &Project) -> String {
     format!(

@@ -239,7 +239,12 @@ impl AwsStore {
         let Some(known) = self.remembered(project) else {
             return Vec::new();
         };
-        let is_read = |labels: &Labels| labels.holder(CURRENT).is_some();
+        // The placeholder under an id of ours was put there when the secret was made.
+        let is_read = |labels: &Labels| {
+            labels
+                .holder(CURRENT)
+                .is_some_and(|id| named_in(id).is_none())
+        };
         let token = known.view().current.is_none() && known.token.as_ref().is_some_and(is_read);
         [
             (known.id == IdSecret::Holds(None), Secret::Id),

@@ -12,9 +12,9 @@ use pullpass_connect::registry::Proof;
 use pullpass_connect::store::file::FileStore;
 use pullpass_engine::event::{Event, Status};
 use pullpass_engine::run::{Manner, Run};
-use pullpass_fleet::desired::Target;
+use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::file::Project;
-use pullpass_fleet::name::DockerId;
+use pullpass_fleet::name::{DockerId, Team};
 use pullpass_fleet::store::{Account, Record, Store as _, Update, Written};
 use pullpass_sandbox::client;
 use secrecy::{ExposeSecret, SecretString};
@@ -749,4 +749,40 @@ async fn a_project_that_is_not_there_is_told_of() {
     bench.fleet.projects[0].github = Some("acme/gone".to_owned());
     let ran = bench.apply().await;
     says(&ran, &["acme/gone", "404", "check the name"]);
+}
+
+/// Tokens of each identity are in a list of their own: those of the old one would live on, and nobody would tell.
+#[tokio::test]
+async fn another_identity_is_refused_while_something_of_the_old_one_is_kept() {
+    let service = Identity::ServiceId {
+        id: DockerId::new("acmep1").unwrap(),
+        team: Team::new("pullers").unwrap(),
+    };
+    let connection = Identity::Oidc {
+        connection: "connection-of-acme".to_owned(),
+    };
+    for (who, other) in [
+        (As::ServiceId, Identity::OrganizationToken),
+        (As::OrganizationToken, service),
+    ] {
+        let mut bench = settled(who, GITHUB).await;
+        let was = bench.fleet.projects[0].identity.clone();
+        for identity in [other.clone(), connection.clone()] {
+            bench.fleet.projects[0].identity = identity;
+            bench.forget_journal().await;
+            for ran in [
+                bench.plan().await,
+                bench.apply().await,
+                bench.verify().await,
+                bench.run(bench.revoked(false)).await,
+            ] {
+                says(&ran, &["would live on", "Changing the identity"]);
+                assert_eq!(ran.summary.failed, 1, "{ran:#?}");
+            }
+            assert_eq!(bench.changing().await, [""; 0]);
+        }
+        bench.fleet.projects[0].identity = was;
+        let ran = bench.run(bench.revoked(false)).await;
+        assert_eq!(ran.summary.converged, 1, "{ran:#?}");
+    }
 }
