@@ -110,3 +110,30 @@ fn the_doctor_finds_contexts_and_clocks_that_are_in_the_way() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("`DOCKER_USER` of `docker-hub`"), "{said}");
 }
+
+/// What is kept is not replaced, so a slip of the fingers is found before.
+#[test]
+fn a_password_that_opens_nothing_is_not_kept() {
+    let settings = "identity = \"service-id\"\ntargets = [\"circleci\"]\n";
+    let fleet = fleet(settings, population(1));
+    let onboard = |typed: &str| {
+        let command = fleet.command(&["onboard", "p1", "--password", "--no-wait"]);
+        let mut command = assert_cmd::Command::from_std(command);
+        let output = command.write_stdin(typed.to_owned()).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = onboard("not-a-real-password\n");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("knows no Docker ID `acmep1`"), "{said}");
+    let people = json!({"people": [
+        {"name": "acmep1", "email": "one@acme.example", "password": "not-a-real-password"},
+    ]});
+    fleet.control("POST", "/people", Some(&people));
+    let (code, said) = onboard("not-the-real-one\n");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("does not open"), "{said}");
+    assert!(!said.contains("not-the-real-one"), "{said}");
+    let (_, said) = onboard("not-a-real-password\n");
+    assert!(said.contains("invite"), "{said}");
+}

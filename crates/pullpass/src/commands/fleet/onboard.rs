@@ -5,12 +5,13 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
+use pullpass_connect::hub::SignIn;
 use pullpass_engine::build::{Built, Wanted, build};
 use pullpass_engine::event::{Event, Status, Summary};
 use pullpass_engine::run::{Manner, Run};
 use pullpass_fleet::desired::Identity;
 use pullpass_fleet::file::{Project, Wish};
-use pullpass_fleet::name::ProjectName;
+use pullpass_fleet::name::{DockerId, ProjectName};
 use pullpass_fleet::store::{Account, Store as _, Update, Written};
 use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret, SecretString};
@@ -319,6 +320,7 @@ async fn keep_password(whole: &Fleetwide) -> Result<()> {
     if password.expose_secret().is_empty() {
         return Err(usage("the password is empty", "give it"));
     }
+    check_password(whole, id, &password).await?;
     let account = Account {
         id: id.clone(),
         email: project.email.clone().unwrap_or_default(),
@@ -337,6 +339,25 @@ async fn keep_password(whole: &Fleetwide) -> Result<()> {
         };
     }
     Ok(())
+}
+
+/// A password that is kept is not changed any more, so one that does not open the Docker ID is not kept.
+async fn check_password(whole: &Fleetwide, id: &DockerId, password: &SecretString) -> Result<()> {
+    let hub = &whole.outside.hub;
+    let happened = match hub.sign_in(id, password).await.map_err(outside_failed)? {
+        // The others are told of when it goes on.
+        SignIn::Ready | SignIn::Unconfirmed | SignIn::Sso => return Ok(()),
+        SignIn::Wrong if !hub.exists(id).await.map_err(outside_failed)? => {
+            format!("Docker Hub knows no Docker ID `{id}`")
+        }
+        SignIn::Wrong => format!("it does not open the Docker ID `{id}`"),
+    };
+    Err(Error::new(
+        ErrorKind::Configuration,
+        "keep a password",
+        happened,
+        "nothing was kept: give the password of that ID; for an ID that is yet to be made, leave out --password",
+    ))
 }
 
 /// Beside the data: a program that reads the events does not want it.
