@@ -248,6 +248,12 @@ impl Names {
         Self::count(audit, provider, &options, name_of(provider), true)
     }
 
+    /// The names that the repository's files sign in with on this CI system, whatever for, else the defaults.
+    #[must_use]
+    pub fn signing_in(audit: &Audit, provider: Provider) -> Self {
+        Self::find(audit, provider, &FixOptions::default(), name_of(provider))
+    }
+
     /// What must exist for a login with these names to work.
     #[must_use]
     pub fn needs(&self, provider: Provider) -> Vec<Needs> {

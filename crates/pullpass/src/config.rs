@@ -4,7 +4,7 @@
 //! answered with its line and the key that was probably meant. Tables of other commands are theirs
 //! to read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::ValueEnum;
 use pullpass_audit::finding::{Accept, Ignore, Policy, Severity};
 use pullpass_audit::rules;
+use pullpass_fix::names::Names;
 use pullpass_fix::{Identity, Login};
-use pullpass_fleet::file::TABLES;
+use pullpass_fleet::file::{Fleet, Project, TABLES};
 use pullpass_fleet::reader::{self, Reader, Value, did_you_mean};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -73,6 +74,23 @@ pub(crate) struct Wishes {
     pub(crate) contexts: Vec<String>,
 }
 
+impl Wishes {
+    /// The names that the fleet's credentials are delivered under, where it says which and they are the same for
+    /// all: what signs in with others would find nothing there.
+    fn as_delivered(&mut self, fleet: &Fleet) {
+        let names = |project: &Project| (project.user_var.clone(), project.token_var.clone());
+        let all: BTreeSet<_> = fleet.projects.iter().map(names).collect();
+        if let (1, Some(pair)) = (all.len(), all.into_iter().next())
+            && pair != Names::usual()
+            && self.user_var.is_none()
+            && self.token_var.is_none()
+        {
+            self.user_var = Some(pair.0);
+            self.token_var = Some(pair.1);
+        }
+    }
+}
+
 /// Whether a shell and CI take this for the name of a variable: it is written into scripts.
 pub(crate) fn is_variable(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -102,7 +120,8 @@ impl Config {
         }
         // A fleet file is read as a whole: what is misspelt in it means nothing to anybody.
         if root.get_ref().keys().any(|key| key.get_ref() == "hub") {
-            pullpass_fleet::file::parse(text, name)?;
+            let fleet = pullpass_fleet::file::parse(text, name)?;
+            config.fix.as_delivered(&fleet);
         }
         Ok(config)
     }
@@ -707,6 +726,21 @@ reason = "builds on a machine with its own mirror"
         assert_eq!(wishes.login, Some(Login::Run));
         assert_eq!(wishes.identity, Some(Identity::Oidc));
         assert_eq!(wishes.contexts, ["a", "b"]);
+        let fleet = |more: &str| {
+            let all = format!(
+                "[hub]\norganization = \"acme\"\nteam = \"pullers\"\n[[project]]\nname = \"shop\"\nrepository = \"github.com/acme/shop\"\ntargets = [\"github\"]\n{more}"
+            );
+            let wishes = Config::parse(&all, "pullpass.toml").unwrap().fix;
+            (wishes.user_var, wishes.token_var)
+        };
+        let pair = |user: &str, token: &str| (Some(user.to_owned()), Some(token.to_owned()));
+        assert_eq!(fleet(""), (None, None));
+        assert_eq!(
+            fleet("user_var = \"U\"\n"),
+            pair("U", "DOCKER_ACCESS_TOKEN")
+        );
+        let said = "user_var = \"U\"\n[fix]\nuser_var = \"A\"\ntoken_var = \"B\"\n";
+        assert_eq!(fleet(said), pair("A", "B"));
         insta::assert_snapshot!(error("[fix]\nuser_varr = \"X\"\n"), @r"
         cannot read the configuration: pullpass.toml:2:1: unknown key `user_varr`
           help: did you mean `user_var`? known here: user_var, token_var, login, identity, context

@@ -249,3 +249,61 @@ fn names_that_are_pushed_with_too_are_left_to_that() {
         );
     }
 }
+
+/// `fix` moves such a login, and keeps to its names.
+#[test]
+fn the_names_of_a_login_that_comes_too_late_are_taken() {
+    let workflow = "\
+on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - run: docker pull mysql:8
+      - run: echo \"$HUB_PW\" | docker login -u \"$HUB_USER\" --password-stdin
+        env:
+          HUB_USER: ${{ secrets.HUB_USER }}
+          HUB_PW: ${{ secrets.HUB_PW }}
+";
+    let repository = with_remote(Repository::empty(), "", "git@github.com:acme/app.git")
+        .with(".github/workflows/ci.yml", workflow);
+    let project = &written_for(&repository).1.projects[0];
+    assert_eq!(
+        (project.user_var.as_str(), project.token_var.as_str()),
+        ("HUB_USER", "HUB_PW")
+    );
+}
+
+/// What is pushed with at GitHub is no name for a pass because CircleCI uses another.
+#[test]
+fn names_that_only_github_pushes_with_are_left_to_that_too() {
+    let workflow = "\
+on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: docker/login-action@v3
+        with: {username: '${{ secrets.HUB_USER }}', password: '${{ secrets.HUB_TOKEN }}'}
+      - run: docker pull mysql:8
+      - run: docker push acme/app
+";
+    let repository = with_remote(Repository::empty(), "", "git@github.com:acme/app.git")
+        .with(".circleci/config.yml", CIRCLECI)
+        .with(".github/workflows/ci.yml", workflow);
+    let (text, fleet) = written_for(&repository);
+    assert_eq!(fleet.projects[0].user_var, "DH_USER", "{text}");
+    let remark = "# On GitHub its files push with HUB_USER and HUB_TOKEN, which a pass cannot: let what pulls there use DH_USER and DH_TOKEN.";
+    assert!(text.contains(remark), "{text}");
+}
+
+/// The fleet file for one repository.
+fn written_for(repository: &Repository) -> (String, Fleet) {
+    let output = pullpass()
+        .args(["init", "--output", "-", "--team", "ci-pullers"])
+        .current_dir(repository.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    (text, fleet(&output.stdout))
+}

@@ -184,16 +184,29 @@ fn seen(tree: &Checkout, remote: Remote, on_circleci: bool, on_github: bool) -> 
     let audit = pullpass_audit::audit(tree, &options, &Policy::default());
     let mut remarks = Vec::new();
     let mut names: Option<(String, String)> = None;
+    let pushed = Names::pushed(&audit);
     for (provider, is_there) in [
         (Provider::CircleCi, on_circleci),
         (Provider::GitHub, on_github),
     ] {
-        let found = Names::in_use(&audit, provider);
-        if !is_there || !found.known {
+        if !is_there {
+            continue;
+        }
+        let mut found = Names::in_use(&audit, provider);
+        if !found.known {
+            // A login that comes too late, or that something is pushed with: `fix` keeps to its names.
+            found = Names::signing_in(&audit, provider);
+        }
+        if !found.known {
             continue;
         }
         let pair = (found.user, found.token);
         match &names {
+            // A pass can pull and nothing more: written there, it would break what is pushed.
+            Some(first) if *first != pair && pushed.contains(&pair) => remarks.push(format!(
+                "On GitHub its files push with {} and {}, which a pass cannot: let what pulls there use {} and {}.",
+                pair.0, pair.1, first.0, first.1
+            )),
             Some(first) if *first != pair => remarks.push(format!(
                 "On GitHub its files use {} and {}: let both CI systems use the same names.",
                 pair.0, pair.1
@@ -210,11 +223,7 @@ fn seen(tree: &Checkout, remote: Remote, on_circleci: bool, on_github: bool) -> 
     }
     let usual = Names::usual();
     let mut pair = names.unwrap_or_else(|| usual.clone());
-    if let Some(pushed) = Names::pushed(&audit)
-        .into_iter()
-        .find(|pushed| *pushed == pair)
-    {
-        // A pass can pull and nothing more: written there, it would break what is pushed.
+    if let Some(pushed) = pushed.into_iter().find(|pushed| *pushed == pair) {
         pair = match usual == pushed {
             true => Names::beside(),
             false => usual.clone(),
