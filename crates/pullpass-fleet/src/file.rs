@@ -477,6 +477,7 @@ docker_id = "opgdigideps"
             ("github = \"acme\"", "16:10", "owner/name"),
             ("email = \"ops\"", "16:9", "name@example.org"),
             ("grace = \"0s\"", "16:9", "longest build"),
+            ("rotate_after = \"0d\"", "16:16", "by every run"),
             (
                 "user_var = \"X\"\ntoken_var = \"x\"",
                 "17:13",
@@ -521,6 +522,7 @@ docker_id = "opgdigideps"
             ("probe = \"ghcr.io/x/y\"", "no image of Docker Hub"),
             ("probe = \"BAD IMG\"", "no image of Docker Hub"),
             ("token_slots = -1", "not negative"),
+            ("token_slots = 0", "without room"),
             ("token_slots = \"9\"", "without quotes"),
         ] {
             let error = error(&SMALLEST.replace("[defaults]", &format!("{hub}\n[defaults]")));

@@ -199,7 +199,17 @@ impl Settings {
             "targets" => self.targets = Some((targets(reader, key, value)?, value.span())),
             "user_var" => self.user_var = Some((variable(reader, key, value)?, value.span())),
             "token_var" => self.token_var = Some((variable(reader, key, value)?, value.span())),
-            "rotate_after" => self.rotate_after = Some(duration(reader, key, value)?),
+            "rotate_after" => {
+                let age = duration(reader, key, value)?;
+                if age.is_zero() {
+                    return Err(reader.wrong(
+                        value.span(),
+                        "a token that is to be renewed at once would be renewed by every run",
+                        "say how old it may become, or leave the line out: 90d",
+                    ));
+                }
+                self.rotate_after = Some(age);
+            }
             "expires_after" => self.expires_after = Some(duration(reader, key, value)?),
             "grace" => {
                 let grace = duration(reader, key, value)?;
@@ -415,7 +425,16 @@ fn hub(reader: Reader<'_>, value: &Value<'_>) -> Result<(HubSettings, Templates)
                 let words = [("private", Pull::Private), ("public", Pull::Public)];
                 pull = reader.word(key, entry, &words)?;
             }
-            "token_slots" => token_slots = reader.number(key, entry)?,
+            "token_slots" => {
+                token_slots = reader.number(key, entry)?;
+                if token_slots == 0 {
+                    return Err(reader.wrong(
+                        entry.span(),
+                        "an organisation without room for a token could have none",
+                        "say how many Docker's plan has, or leave the line out: 10",
+                    ));
+                }
+            }
             "token_resources" => {
                 let list = reader.strings(key, entry)?;
                 token_resources = Some(list.into_iter().map(|(text, _)| text.to_owned()).collect());
