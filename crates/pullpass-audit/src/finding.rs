@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::context::{Unlisted, Unread};
+use crate::masked;
 use crate::source::RepoPath;
 use crate::verdict::{Login, Place, Pull};
 
@@ -127,8 +128,8 @@ impl Literal {
         let mut out: Option<String> = None;
         for Self(literal) in literals {
             let at = out.as_deref().unwrap_or(text);
-            if at.contains(literal.as_str()) {
-                out = Some(at.replace(literal.as_str(), "***"));
+            if let Cow::Owned(hidden) = masked::without(at, literal) {
+                out = Some(hidden);
             }
         }
         out

@@ -19,6 +19,7 @@ pub mod finding;
 pub mod github;
 mod implied;
 pub mod interpret;
+mod masked;
 mod memory;
 pub mod recipes;
 pub mod reference;

@@ -1,6 +1,7 @@
 //! From jobs to the audit of a repository: judged pulls get their places, the runs of one job are
 //! put together, rules look at the result, policy and silencing are applied, secrets are masked.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::editable;
 use crate::effect::{Effect, Job, Kind};
 use crate::finding::{Audit, Finding, Fixable, Literal, Policy};
 use crate::interpret::{Judged, RawCredential, interpret};
+use crate::masked;
 use crate::rules::{self, Seen};
 use crate::silence;
 use crate::source::{FileId, RepoPath, Span};
@@ -417,10 +419,13 @@ fn worse(auth: Auth) -> u8 {
 
 /// No literal secret leaves the crate: not in an excerpt, not in the name of a step.
 fn mask(audit: &mut Audit, literals: &[Literal]) {
-    if literals.is_empty() {
-        return;
-    }
-    let hide = |text: &str| Literal::hidden(literals, text);
+    let hide = |text: &str| {
+        let hidden = Literal::hidden(literals, text);
+        match masked::in_usual_places(hidden.as_deref().unwrap_or(text)) {
+            Cow::Owned(text) => Some(text),
+            Cow::Borrowed(_) => hidden,
+        }
+    };
     let arc = |text: &mut Arc<str>| {
         if let Some(hidden) = hide(text) {
             *text = hidden.into();
