@@ -21,6 +21,9 @@ pub const MAX_DEPTH: usize = 24;
 /// Effects that one job may have; only hostile input has more.
 const MAX_EFFECTS: usize = 20_000;
 
+/// Longest name of an image, in bytes: a host, a repository of 255 letters, a tag of 128 and a digest have fewer.
+const MAX_IMAGE: usize = 1024;
+
 /// Copies that one job may make; only hostile input makes more.
 const MAX_COPIES: usize = 256;
 
@@ -271,6 +274,16 @@ impl<'c> JobRun<'c> {
     /// Adds a pull by the CI system, with the place where its credential is written.
     pub fn emit_at(&mut self, span: Span, mut kind: Kind, slot: Option<Span>) {
         if self.effects.len() < MAX_EFFECTS {
+            if let Kind::Pull { image, .. }
+            | Kind::Provide { image }
+            | Kind::Save { image }
+            | Kind::Push { image, .. } = &mut kind
+                && image.as_str().len() > MAX_IMAGE
+            {
+                // No registry takes it, and each of many would be kept.
+                let shown: String = image.as_str().chars().take(64).collect();
+                *image = self.cx.holes.of(&format!("{shown}…"), HoleKind::Expression);
+            }
             if let (Some(why), Kind::Pull { declared, .. }) = (self.no_credential, &mut kind)
                 && *declared == Declared::None
             {

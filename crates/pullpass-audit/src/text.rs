@@ -485,6 +485,10 @@ impl Mapped {
     }
 }
 
+/// Longest value that is put together of others, in bytes: real ones have a line or two, and one that is made of
+/// itself twice, over and over, would fill the memory.
+pub const MAX_VALUE: usize = 64 * 1024;
+
 /// Whether `name` is what a text with unknown parts may turn out to be. Where nothing is known of it,
 /// it may be anything, and that is no answer.
 #[must_use]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::context::Context;
-use crate::text::{Hole, HoleKind, Text, is_hole};
+use crate::text::{Hole, HoleKind, MAX_VALUE, Text, is_hole};
 use crate::variables::Variables;
 use crate::yaml::{Document, Node, Style};
 
@@ -262,17 +262,30 @@ impl Scope<'_> {
         }
         let mut out = Text::default();
         let mut done = 0;
+        let mut left = MAX_VALUE;
         for piece in pieces {
             out.push(text.get(done..piece.start).unwrap_or(""));
-            out.push(self.placed(text, &piece).as_str());
+            out.push(self.placed_within(text, &piece, &mut left).as_str());
             done = piece.end;
         }
         out.push(text.get(done..).unwrap_or(""));
         Value::Text(out)
     }
 
+    /// What stands in a text for an expression, of which no more than so many bytes are `left` for all of the text's.
+    pub(super) fn placed_within(&self, text: &str, piece: &Piece<'_>, left: &mut usize) -> Text {
+        let value = self.placed(text, piece);
+        match left.checked_sub(value.as_str().len()) {
+            Some(still) => {
+                *left = still;
+                value
+            }
+            None => self.unknown(piece.inner, HoleKind::Expression).as_text(),
+        }
+    }
+
     /// What stands in a text for an expression. The empty default of an input says nothing of the tag that is typed.
-    pub(super) fn placed(&self, text: &str, piece: &Piece<'_>) -> Text {
+    fn placed(&self, text: &str, piece: &Piece<'_>) -> Text {
         let value = self.written(piece.inner).as_text();
         let before = text.get(..piece.start).unwrap_or("");
         let of_default = || !self.frame.inputs.certain && piece.inner.contains("inputs.");
@@ -862,6 +875,9 @@ fn format(pattern: &Text, args: &[Text]) -> Option<Text> {
             out.push(args.get(index)?.as_str());
             rest = tail.get(end + 1..)?;
         }
+        if out.as_str().len() > MAX_VALUE {
+            return None;
+        }
     }
     out.push(rest);
     Some(out)
@@ -877,6 +893,9 @@ fn join(list: &Value, separator: Option<&Text>) -> Option<Text> {
                     out.push(separator);
                 }
                 out.push(item.as_text().as_str());
+                if out.as_str().len() > MAX_VALUE {
+                    return None;
+                }
             }
             Some(out)
         }

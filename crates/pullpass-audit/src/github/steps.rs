@@ -9,7 +9,7 @@ use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller};
 use crate::run::{Cwd, JobRun, below};
 use crate::shell;
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Mapped, Text};
+use crate::text::{HoleKind, MAX_VALUE, Mapped, Text};
 use crate::variables::Variables;
 use crate::yaml::Node;
 
@@ -540,9 +540,13 @@ impl Steps {
             return Some(script);
         }
         let scope = self.scope(run);
+        let mut left = MAX_VALUE;
         let edits: Vec<(usize, usize, Text)> = pieces(&script.text)
             .into_iter()
-            .map(|piece| (piece.start, piece.end, scope.placed(&script.text, &piece)))
+            .map(|piece| {
+                let value = scope.placed_within(&script.text, &piece, &mut left);
+                (piece.start, piece.end, value)
+            })
             .collect();
         Some(script.replace(&edits))
     }

@@ -70,16 +70,13 @@ use std::rc::Rc;
 
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{Hole, HoleKind, Mapped, Text, is_hole};
+use crate::text::{Hole, HoleKind, MAX_VALUE, Mapped, Text, is_hole};
 use crate::variables::Variables;
 use syntax::{Command, Span as Range};
 
 /// How deep commands may stand in commands, over all scripts that call each other. The stack of a
 /// worker thread is 2 MB; a level takes a few kilobytes.
 const MAX_NESTING: usize = 110;
-
-/// Longer values are given up: only hostile input doubles a variable until it fills memory.
-const MAX_VALUE: usize = 64 * 1024;
 
 /// Words that are kept where it is not known how many stand there.
 const MAX_CHOICES: usize = 64;
@@ -212,6 +209,7 @@ struct Printed(usize, bool);
 impl Output {
     fn add(&mut self, piece: Mapped, at: Span) {
         match &mut self.text {
+            _ if piece.text.len() > MAX_VALUE => self.unknown = true,
             None => self.text = Some(piece),
             Some(text) if text.text.len() + piece.text.len() > MAX_VALUE => self.unknown = true,
             Some(text) if text.file() == piece.file() => text.append(&piece),

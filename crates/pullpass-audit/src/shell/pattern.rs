@@ -1,7 +1,7 @@
 //! File-name patterns as `case`, `[[ == ]]` and `${X%...}` use them, on text of which a part may be
 //! unknown: then a match may be `Maybe`.
 
-use crate::text::{has_hole, is_hole};
+use crate::text::{MAX_VALUE, has_hole, is_hole};
 
 /// One piece of a pattern.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -211,11 +211,15 @@ pub(super) fn replaced(pattern: &Pattern, text: &str, with: &str, all: bool) -> 
             })
             .collect();
         let literal = literal.filter(|l| !l.is_empty() && text.contains(l.as_str()))?;
-        return Some(if all {
-            text.replace(&literal, with)
+        let times = if all {
+            text.matches(literal.as_str()).count()
         } else {
-            text.replacen(&literal, with, 1)
-        });
+            1
+        };
+        if with.len().saturating_mul(times) > MAX_VALUE {
+            return None;
+        }
+        return Some(text.replacen(&literal, with, times));
     }
     let chars: Vec<char> = text.chars().collect();
     if chars.len() * chars.len() * pattern.0.len().max(1) > 4_000_000 {
@@ -235,6 +239,9 @@ pub(super) fn replaced(pattern: &Pattern, text: &str, with: &str, all: bool) -> 
         match found {
             Some(end) => {
                 out.push_str(with);
+                if out.len() > MAX_VALUE {
+                    return None;
+                }
                 at = end;
                 done = !all;
             }

@@ -8,7 +8,7 @@ use super::{Function, Input, Shell};
 use crate::effect::{Kind, Store};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Mapped, Text};
+use crate::text::{HoleKind, Mapped, Text, is_hole};
 
 /// What the redirections of one command do.
 #[derive(Default)]
@@ -187,6 +187,10 @@ impl Shell {
         } else if shown.contains("GITHUB_ENV") {
             if let Some(text) = printed.known() {
                 for (name, value) in written_lines(&text.text).values {
+                    let value = match value.as_str().len() > super::MAX_VALUE {
+                        true => run.cx.holes.of(&format!("${name}"), HoleKind::Variable),
+                        false => value,
+                    };
                     // GitHub takes names that the shell does not.
                     if is_name(&name.replace(['-', '.'], "_")) {
                         run.exported.insert(name.to_owned(), value);
@@ -275,7 +279,7 @@ impl Shell {
         let registries: Vec<Text> = match printed.known() {
             Some(text) => {
                 let hosts = hosts(&text.text);
-                let unknown = text.text.contains(crate::text::is_hole) || text.text.is_empty();
+                let unknown = text.text.contains(is_hole) || text.text.is_empty();
                 if hosts.is_empty() && unknown {
                     vec![Text::from(text.text.trim().to_owned())]
                 } else {
@@ -284,6 +288,7 @@ impl Shell {
             }
             None => vec![run.cx.holes.of("$DOCKER_AUTH_CONFIG", HoleKind::Variable)],
         };
+        let password = printed.known().and_then(|text| written_out(&text.text));
         for registry in registries {
             let registry = if registry.is_empty() {
                 run.cx.holes.of("$DOCKER_AUTH_CONFIG", HoleKind::Variable)
@@ -295,7 +300,7 @@ impl Shell {
                 Kind::Login {
                     registry,
                     username: None,
-                    password: None,
+                    password: password.clone(),
                     store: store.clone(),
                     how: how.into(),
                     broken: None,
@@ -429,6 +434,20 @@ pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+}
+
+/// The credential that the JSON of a client's configuration has in it, where it is no variable's.
+fn written_out(text: &str) -> Option<Text> {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("\"auth\"") {
+        rest = after;
+        let value = after.trim_start().strip_prefix(':')?.trim_start();
+        let value = value.strip_prefix('"')?.split('"').next()?;
+        if !value.is_empty() && !value.contains(is_hole) {
+            return Some(Text::from(value));
+        }
+    }
+    None
 }
 
 /// The hosts that the JSON of a client's configuration names: the keys in `auths` and `credHelpers`

@@ -9,7 +9,7 @@ use super::{Arg, Done, Input, Shell};
 use crate::effect::ROOTS_DOCKER;
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{HoleKind, Mapped, Text};
+use crate::text::{HoleKind, MAX_VALUE, Mapped, Text};
 
 /// Commands that `xargs` and `find` are followed for.
 pub(super) const MAX_CALLS: usize = 64;
@@ -607,6 +607,11 @@ pub(super) fn put(arg: &Arg, placeholder: &str, item: &Arg) -> Arg {
         return item.clone();
     }
     if placeholder.is_empty() || !arg.as_str().contains(placeholder) {
+        return arg.clone();
+    }
+    let times = arg.as_str().matches(placeholder).count();
+    if item.as_str().len().saturating_mul(times) > MAX_VALUE {
+        // Only hostile words grow so.
         return arg.clone();
     }
     let text = arg.as_str().replace(placeholder, item.as_str());
