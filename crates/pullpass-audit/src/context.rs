@@ -193,6 +193,12 @@ impl<'t> Context<'t> {
         self.take(&self.budget, 1)
     }
 
+    /// The same for work that is worth several of them.
+    #[must_use]
+    pub(crate) fn spend_several(&self, steps: usize) -> bool {
+        self.take(&self.budget, steps as u64)
+    }
+
     /// The CI file that is being lowered.
     pub(crate) fn current(&self) -> RepoPath {
         self.current.borrow().clone()

@@ -816,7 +816,8 @@ fn of_yaml(document: &Document, steps: &[Step]) -> Option<String> {
     Some(out)
 }
 
-/// Whether a text is short enough to be gone through, and there is work left for it.
+/// Whether a text is short enough to be gone through, and there is work left for it: as much as for a command in each line.
 fn is_short(run: &JobRun<'_>, text: &Mapped) -> bool {
-    text.text.len() <= super::MAX_VALUE && run.cx.spend_shell(text.text.len())
+    let length = text.text.len();
+    length <= super::MAX_VALUE && run.cx.spend_several(length / 32)
 }

@@ -786,3 +786,14 @@ async fn another_identity_is_refused_while_something_of_the_old_one_is_kept() {
         assert_eq!(ran.summary.converged, 1, "{ran:#?}");
     }
 }
+
+#[tokio::test]
+async fn a_target_that_is_not_named_any_more_is_told_of_when_its_token_is_replaced() {
+    let mut bench = settled(As::OrganizationToken, BOTH).await;
+    bench.fleet.projects[0].targets = [Target::GitHub].into();
+    let ran = bench.rotate().await;
+    let said = ran.said("unnamed-target");
+    let left = "circleci still has the token before this one";
+    assert!(said.iter().any(|said| said.starts_with(left)), "{ran:#?}");
+    assert_eq!(bench.apply().await.said("unnamed-target"), [""; 0]);
+}
