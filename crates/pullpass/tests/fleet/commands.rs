@@ -268,10 +268,12 @@ fn rewrite(fleet: &Fleet, from: &str, to: &str) {
 #[test]
 fn what_is_due_at_once_is_renewed_share_by_share() {
     let fleet = tokens_of_six();
+    // Each token is two hours old when it is minted, and due.
+    fleet.control("POST", "/clock", Some(&json!({"advance_seconds": -7200})));
     let (code, said) = fleet.run(&["apply", "--yes"]);
     assert_eq!(code, Some(0), "{said}");
     rewrite(&fleet, "free = 5000", "free = 2");
-    rewrite(&fleet, TOKENS, &format!("{TOKENS}rotate_after = \"0s\"\n"));
+    rewrite(&fleet, TOKENS, &format!("{TOKENS}rotate_after = \"1h\"\n"));
     let (code, said) = fleet.run(&["plan"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
