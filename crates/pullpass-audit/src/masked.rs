@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
-use regex_lite::{Captures, Regex};
 
 /// What is shown in place of each.
 const MASK: &str = "***";
@@ -102,49 +101,135 @@ fn numbered(text: &str) -> Option<(char, usize)> {
 /// Without one of these no password is looked for in a text.
 static SIGNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let signs = [
-        "://", "assword", "ASSWORD", "asswd", "ASSWD", "ecret", "ECRET", "oken", "OKEN", "curl ",
+        "://", "curl ", "oras ", "assw", "ASSW", "PASS=", "PW=", "ecret", "ECRET", "oken", "OKEN",
     ];
     AhoCorasick::new(signs).ok()
 });
 
-/// Where passwords usually stand, and what stands there as far as it is no variable: `https://me:x@host`,
-/// `curl -u me:x`, `HUB_PASSWORD=x`, `"password": "x"`.
-static PLACES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    let all = [
-        r#"(://[^\s/:@'"$]*:)([^\s/@'"${]+)@"#,
-        r#"(?i)(\bcurl\b[^|;&]*\s(?:-u|--user)[ =]?['"]?[^\s:'"$]+:)([^\s'"${]+)"#,
-        r#"(?i)([a-z0-9_]*(?:password|passwd|secret|token)[a-z0-9_]*=\\?['"]?)([^\s'"$\\,;|&){}]+)"#,
-        r#"(?i)(\\?"(?:password|secret|token)\\?"\s*:\s*\\?")([^"$\\{]+)"#,
-    ];
-    all.into_iter()
-        .filter_map(|place| Regex::new(place).ok())
-        .collect()
-});
+/// Values that are no secret, and how some begin that are none.
+const HARMLESS: [&str; 6] = ["true", "false", "yes", "no", "inherit", MASK];
+const OTHER_VALUES: [&str; 2] = ["id=", "type="];
 
-/// Values that are no secret.
-const HARMLESS: [&str; 6] = ["true", "false", "yes", "no", "id=", "type="];
-
-/// A text without what stands where passwords usually do.
+/// A text without what stands where passwords usually do, as far as it is no variable: `https://me:x@host`,
+/// `curl -u me:x`, `oras pull -p x`, `HUB_PASSWORD=x`, `--password x`, `"password": "x"`.
 pub(crate) fn in_usual_places(text: &str) -> Cow<'_, str> {
-    if !SIGNS.as_ref().is_none_or(|signs| signs.is_match(text)) {
+    let Some(signs) = SIGNS.as_ref() else {
         return Cow::Borrowed(text);
-    }
-    let mut out = Cow::Borrowed(text);
-    for place in PLACES.iter() {
-        let replace = |found: &Captures<'_>| {
-            let part = |at| found.get(at).map_or("", |part| part.as_str());
-            let (whole, before, value) = (part(0), part(1), part(2));
-            let after = whole.get(before.len() + value.len()..).unwrap_or("");
-            match HARMLESS.iter().any(|word| value.starts_with(word)) || value == MASK {
-                true => whole.to_owned(),
-                false => format!("{before}{MASK}{after}"),
-            }
+    };
+    let mut out = String::new();
+    let mut done = 0;
+    for sign in signs.find_iter(text) {
+        let found = match text.get(sign.range()) {
+            Some("://") => in_address(text, sign.end()),
+            Some("curl ") => behind_flag(text, sign.end(), &["-u", "--user"]).and_then(|at| {
+                let user = text.get(at..)?.find([':', '$', ' ', '\'', '"'])?;
+                text.get(at + user..)?
+                    .starts_with(':')
+                    .then_some(at + user + 1)
+            }),
+            Some("oras ") => behind_flag(text, sign.end(), &["-p"]),
+            _ => behind_name(text, sign.start(), sign.end()),
         };
-        if let Cow::Owned(replaced) = place.replace_all(&out, replace) {
-            out = Cow::Owned(replaced);
+        let Some(at) = found.filter(|at| *at >= done) else {
+            continue;
+        };
+        let length = value(text, at, text.get(sign.range()) == Some("://"));
+        if length > 0 {
+            out.push_str(text.get(done..at).unwrap_or(""));
+            out.push_str(MASK);
+            done = at + length;
         }
     }
-    out
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(done..).unwrap_or(""));
+    Cow::Owned(out)
+}
+
+/// Where the password in an address begins, whose scheme ends at `at`.
+fn in_address(text: &str, at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '\'' | '"'));
+    let (user, _) = rest.get(..end.unwrap_or(rest.len()))?.split_once('@')?;
+    Some(at + user.find(':')? + 1)
+}
+
+/// Where the value of a flag begins that stands somewhere in the command behind `at`.
+fn behind_flag(text: &str, at: usize, flags: &[&str]) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let command = rest.get(..rest.find(['|', ';', '&']).unwrap_or(rest.len()))?;
+    let mut from = 0;
+    while let Some(found) = command.get(from..)?.find(" -") {
+        from += found + 1;
+        let flag = command.get(from..)?;
+        for name in flags {
+            let Some(value) = flag.strip_prefix(name) else {
+                continue;
+            };
+            let skipped = value.find(|c| !matches!(c, ' ' | '=' | '\'' | '"'))?;
+            // `-u` is no beginning of another flag.
+            if skipped > 0 {
+                return Some(at + from + name.len() + skipped);
+            }
+        }
+    }
+    None
+}
+
+/// Where the value begins of what has such a name: a variable, a flag, or a key of JSON.
+fn behind_name(text: &str, start: usize, end: usize) -> Option<usize> {
+    let is_of_name = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    let rest = text.get(end..)?;
+    let length = if text.get(start..end)?.ends_with('=') {
+        // It is part of the sign.
+        return Some(end + quotes(rest));
+    } else {
+        rest.find(|c| !is_of_name(c))?
+    };
+    let at = end + length;
+    let rest = text.get(at..)?;
+    if let Some(value) = rest.strip_prefix('=') {
+        return Some(at + 1 + quotes(value));
+    }
+    let before = text.get(..start)?.trim_end_matches(is_of_name);
+    if let Some(value) = rest.strip_prefix(' ').filter(|_| before.ends_with("--")) {
+        let is_value = !value.starts_with(['-', ' ', '|', '&', ';', '>', '<']);
+        return is_value.then(|| at + 1 + quotes(value));
+    }
+    // `"password": "x"`, in which quotes may be escaped.
+    let key = rest.trim_start_matches('\\').strip_prefix('"')?;
+    let value = key.trim_start().strip_prefix(':')?.trim_start();
+    let opened = quotes(value);
+    (opened > 0).then(|| text.len() - value.len() + opened)
+}
+
+/// How many bytes of quotes a value begins with.
+fn quotes(value: &str) -> usize {
+    value
+        .find(|c| !matches!(c, '\\' | '\'' | '"'))
+        .unwrap_or(value.len())
+}
+
+/// How long the password is that begins there; none where it is a variable's, or no secret.
+fn value(text: &str, at: usize, is_address: bool) -> usize {
+    let rest = text.get(at..).unwrap_or("");
+    let ends = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '\'' | '"' | '$' | '\\' | '{' | '}' | '<' | '`')
+            || if is_address {
+                c == '@'
+            } else {
+                matches!(c, ',' | ';' | '|' | '&' | ')')
+            }
+    };
+    let length = rest.find(ends).unwrap_or(rest.len());
+    let value = rest.get(..length).unwrap_or("");
+    let is_other = OTHER_VALUES.iter().any(|other| value.starts_with(other));
+    match is_other || HARMLESS.contains(&value) {
+        true => 0,
+        false => length,
+    }
 }
 
 #[cfg(test)]
