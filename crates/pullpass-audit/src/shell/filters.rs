@@ -21,6 +21,8 @@ impl Shell {
         match self.greped(run, call) {
             // `docker images | grep -q x`
             Some(None) => {}
+            // What is not there yet, a step of the job may write.
+            Some(Some(text)) if text.text.is_empty() => self.print_unknown(),
             Some(Some(text)) => self.print(text, call.span),
             None => self.print_unknown(),
         }
@@ -383,6 +385,8 @@ impl Shell {
         for value in values {
             match value {
                 serde_json::Value::String(text) if raw => out.push_str(&text),
+                // What is not there yet, a step of the job may write: the version of a package, by semantic-release.
+                serde_json::Value::Null => return None,
                 serde_json::Value::Object(_) | serde_json::Value::Array(_) => return None,
                 other => out.push_str(&other.to_string()),
             }

@@ -232,6 +232,8 @@ fn what_filters_print_of_files_is_known() {
         "sed 'y/a/b/' build.env",
         "jq -r '.all | length' v.json",
         "jq -r .base none.json",
+        "jq -r .none v.json",
+        "grep NONE build.env",
         "echo $X | cut -d: -f1",
         "bash none.sh",
         "timeout 5 unknown-program",
