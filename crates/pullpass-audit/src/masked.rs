@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 
 /// What is shown in place of each.
 const MASK: &str = "***";
@@ -113,7 +114,7 @@ const OTHER_VALUES: [&str; 2] = ["id=", "type="];
 /// A text without what stands where passwords usually do, as far as it is no variable: `https://me:x@host`,
 /// `curl -u me:x`, `oras pull -p x`, `HUB_PASSWORD=x`, `--password x`, `"password": "x"`.
 pub(crate) fn in_usual_places(text: &str) -> Cow<'_, str> {
-    let Some(signs) = SIGNS.as_ref() else {
+    let Some(signs) = SIGNS.as_ref().filter(|_| may_have_one(text)) else {
         return Cow::Borrowed(text);
     };
     let mut out = String::new();
@@ -146,6 +147,18 @@ pub(crate) fn in_usual_places(text: &str) -> Cow<'_, str> {
     out.push_str(text.get(done..).unwrap_or(""));
     Cow::Owned(out)
 }
+
+/// Whether something is there that stands before a password, or after it. Most texts have none of it.
+fn may_have_one(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr3(b'=', b'@', b'"', bytes).is_some()
+        || FLAG.find(bytes).is_some()
+        || CURL.find(bytes).is_some()
+}
+
+/// How `-p` and `--password` begin.
+static FLAG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("-p"));
+static CURL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("curl "));
 
 /// Where the password in an address begins, whose scheme ends at `at`.
 fn in_address(text: &str, at: usize) -> Option<usize> {
