@@ -356,3 +356,17 @@ fn a_compose_file_that_is_not_there_is_not_tested_with() {
         assert!(pulled_with(&[own], &steps).len() > 1, "{maker}");
     }
 }
+
+/// What is made of itself over and over is given up: it would fill the memory.
+#[test]
+fn values_that_double_are_not_known_in_the_end() {
+    let doubles: String = (0..40)
+        .map(|n| format!("- run: echo V{}=$V{n}$V{n} >> $GITHUB_ENV\n", n + 1))
+        .collect();
+    let steps =
+        format!("- run: echo V0=xxxxxxxx >> $GITHUB_ENV\n{doubles}- run: docker pull a:$V40");
+    assert_eq!(pulled_with(&[], &steps).len(), 1);
+    let squares = "v=${v//x/$v}; ".repeat(8);
+    let steps = format!("- run: v={}; {squares} docker pull a:$v", "x".repeat(64));
+    assert_eq!(pulled_with(&[], &steps).len(), 1);
+}
