@@ -366,10 +366,11 @@ impl<'t> Context<'t> {
 
     /// The files that say what stands at the top of what a folder is packed to: those whose names begin with `@`.
     pub(crate) fn packed_files(&self, folder: &RepoPath) -> Vec<RepoPath> {
-        let mut names = self.sources.tree().list(folder);
-        names.retain(|name| {
+        let listed = self.sources.tree().list(folder);
+        let is_packed = |name: &&String| {
             name.starts_with('@') && (name.ends_with(".yml") || name.ends_with(".yaml"))
-        });
+        };
+        let mut names: Vec<&String> = listed.iter().filter(is_packed).collect();
         names.sort();
         let paths = names.iter().filter_map(|name| folder.join(name));
         paths.take(MAX_MERGED).collect()

@@ -166,8 +166,8 @@ fn is_workflow(tree: &dyn Tree, path: &RepoPath) -> bool {
 }
 
 fn configurations(tree: &dyn Tree, folder: &RepoPath, depth: usize, out: &mut Vec<RepoPath>) {
-    for name in tree.list(folder) {
-        let Some(path) = folder.join(&name) else {
+    for name in tree.list(folder).iter() {
+        let Some(path) = folder.join(name) else {
             continue;
         };
         if !name.ends_with('/') {

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
-use memchr::memmem::Finder;
 
 /// What is shown in place of each.
 const MASK: &str = "***";
@@ -148,17 +147,19 @@ pub(crate) fn in_usual_places(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether something is there that stands before a password, or after it. Most texts have none of it.
+/// Whether something is there that stands before a password, or after it: `=`, `@`, `"`, how `-p` and `--password`
+/// begin, or the end of `curl `. Most texts have none of it.
 fn may_have_one(text: &str) -> bool {
     let bytes = text.as_bytes();
-    memchr::memchr3(b'=', b'@', b'"', bytes).is_some()
-        || FLAG.find(bytes).is_some()
-        || CURL.find(bytes).is_some()
+    let pairs = bytes.iter().zip(bytes.iter().skip(1));
+    // Without an early end, which the compiler turns into comparisons of many bytes at once.
+    pairs.fold(false, |found, (&one, &next)| {
+        let alone = (one == b'=') | (one == b'@') | (one == b'"');
+        let flag = (one == b'-') & (next == b'p');
+        let curl = (one == b'l') & (next == b' ');
+        found | alone | flag | curl
+    })
 }
-
-/// How `-p` and `--password` begin.
-static FLAG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("-p"));
-static CURL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("curl "));
 
 /// Where the password in an address begins, whose scheme ends at `at`.
 fn in_address(text: &str, at: usize) -> Option<usize> {

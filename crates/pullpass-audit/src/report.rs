@@ -123,7 +123,7 @@ impl Places<'_> {
         let source = self.cx.sources.get(span.file);
         let from = source.position(span.start);
         let to = source.position(span.end.max(span.start));
-        let line = source.line(from.line);
+        let line = source.line_at(span.start);
         // A line of fewer bytes has fewer characters.
         let cut = (line.len() > EXCERPT)
             .then(|| line.char_indices().nth(EXCERPT))

@@ -4,7 +4,7 @@
 //! a table in a test can all be audited. Everything that it later says about a file is said with a
 //! [`Span`] of bytes; lines and columns are computed only when something is shown.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,6 +14,10 @@ use hashbrown::HashMap;
 /// Largest file that is read, in bytes. CI files are a few kilobytes; CircleCI refuses a compiled
 /// configuration above 3 MB (CircleCI's configuration reference), so nothing real is lost.
 pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Lines are counted from one place that is asked for to the next, if no more bytes stand between them. Where every
+/// line begins is kept of files in which they are further apart.
+const MAX_COUNTED: usize = 8 * 1024;
 
 /// Bytes of a line that most lines have more of.
 const USUAL_LINE: usize = 20;
@@ -176,7 +180,7 @@ pub trait Tree {
 
     /// Names directly inside `folder`, sorted; a folder's name ends in `/`. Empty when there is no
     /// such folder.
-    fn list(&self, folder: &RepoPath) -> Vec<String>;
+    fn list(&self, folder: &RepoPath) -> Rc<[String]>;
 
     /// Where the files of the GitHub repository `owner/name` are to be found here: at the root when it
     /// is this one, below [`ELSEWHERE`] when its files can be had, and nowhere otherwise. Small and
@@ -231,7 +235,7 @@ impl Tree for MemoryTree {
         }
     }
 
-    fn list(&self, folder: &RepoPath) -> Vec<String> {
+    fn list(&self, folder: &RepoPath) -> Rc<[String]> {
         let prefix = if folder.is_root() {
             String::new()
         } else {
@@ -248,7 +252,7 @@ impl Tree for MemoryTree {
             })
             .collect();
         names.dedup();
-        names
+        names.into()
     }
 
     fn repository(&self, name: &str) -> Option<RepoPath> {
@@ -307,6 +311,8 @@ pub struct Source {
     /// Its text, byte for byte as stored. It is never changed, and no box, which would be a copy.
     pub text: String,
     lines: OnceCell<Vec<u32>>,
+    /// The byte that was asked for last, and its line.
+    asked: Cell<(usize, usize)>,
 }
 
 impl Source {
@@ -317,6 +323,7 @@ impl Source {
             path: self.path.clone(),
             text,
             lines: OnceCell::new(),
+            asked: Cell::new((0, 1)),
         }
     }
 
@@ -332,13 +339,36 @@ impl Source {
         })
     }
 
+    /// The line that a byte is in, from 1, and the byte that it begins with.
+    fn line_of(&self, offset: usize) -> (usize, usize) {
+        if self.lines.get().is_none() {
+            let bytes = self.text.as_bytes();
+            let (asked, line) = self.asked.get();
+            let between = asked.min(offset)..asked.max(offset);
+            if between.len() <= MAX_COUNTED {
+                let between = bytes.get(between).unwrap_or_default();
+                let breaks = memchr::memchr_iter(b'\n', between).count();
+                let line = if asked <= offset {
+                    line + breaks
+                } else {
+                    line - breaks
+                };
+                self.asked.set((offset, line));
+                let before = bytes.get(..offset).unwrap_or_default();
+                let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+                return (line, start);
+            }
+        }
+        let starts = self.line_starts();
+        let line = starts.partition_point(|&s| s as usize <= offset).max(1);
+        (line, starts.get(line - 1).map_or(0, |&s| s as usize))
+    }
+
     /// Line and column of a byte offset; an offset past the end is the end.
     #[must_use]
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len());
-        let starts = self.line_starts();
-        let line = starts.partition_point(|&s| s as usize <= offset).max(1);
-        let start = starts.get(line - 1).map_or(0, |&s| s as usize);
+        let (line, start) = self.line_of(offset);
         let before = self.text.as_bytes().get(start..offset).unwrap_or_default();
         // Characters, not bytes: continuation bytes do not begin one.
         let column = before.iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
@@ -361,6 +391,17 @@ impl Source {
             .get(start as usize..end)
             .unwrap_or("")
             .trim_end_matches(['\n', '\r'])
+    }
+
+    /// The text of the line that a byte is in, without its line ending.
+    #[must_use]
+    pub(crate) fn line_at(&self, offset: u32) -> &str {
+        let offset = (offset as usize).min(self.text.len());
+        let (_, start) = self.line_of(offset);
+        let rest = self.text.as_bytes().get(offset..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', rest).map_or(self.text.len(), |at| offset + at);
+        let line = self.text.get(start..end).unwrap_or("");
+        line.trim_end_matches('\r')
     }
 
     /// The bytes of a span as text; empty when the span is not of this text.
@@ -460,6 +501,7 @@ impl<'t> Sources<'t> {
             path,
             text,
             lines: OnceCell::new(),
+            asked: Cell::new((0, 1)),
         });
         loaded.push(Rc::clone(&source));
         source
@@ -555,7 +597,7 @@ mod tests {
             .with(".circleci/x/y.yml", "")
             .with("z", "");
         assert_eq!(
-            tree.list(&RepoPath::new(".circleci").unwrap()),
+            tree.list(&RepoPath::new(".circleci").unwrap())[..],
             ["config.yml", "x/"]
         );
     }

@@ -50,10 +50,10 @@ fn why(repo: &Repo<'_, '_>, path: &RepoPath) -> Option<String> {
 fn packed(repo: &Repo<'_, '_>) -> Option<RepoPath> {
     let tree = repo.survey.cx.sources.tree();
     let top = RepoPath::new(".circleci")?;
-    let folders = tree.list(&top).into_iter();
+    let listed = tree.list(&top);
+    let folders = listed.iter().filter(|name| name.ends_with('/'));
     folders
-        .filter(|name| name.ends_with('/'))
-        .filter_map(|name| top.join(&name))
+        .filter_map(|name| top.join(name))
         .find_map(|folder| {
             let names = tree.list(&folder);
             let is_part = |name: &&String| name.starts_with('@') && !name.starts_with("@orb.");

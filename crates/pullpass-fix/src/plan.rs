@@ -8,6 +8,7 @@
 //! 3. a second audit finds every pull that was claimed as it was claimed, and no pull worse.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use hashbrown::HashMap;
 use pullpass_audit::Survey;
@@ -535,7 +536,7 @@ impl Tree for Edited<'_> {
         }
     }
 
-    fn list(&self, folder: &RepoPath) -> Vec<String> {
+    fn list(&self, folder: &RepoPath) -> Rc<[String]> {
         self.tree.list(folder)
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct Checkout<'n> {
     /// Folders that were looked at, by the real folder they are.
     folders: RefCell<HashMap<RepoPath, Result<PathBuf, ReadError>>>,
     /// The names in the folders that were listed.
-    listed: RefCell<HashMap<RepoPath, Vec<String>>>,
+    listed: RefCell<HashMap<RepoPath, Rc<[String]>>>,
     /// What these names are, and those at the root where they are known.
     listings: RefCell<HashMap<RepoPath, Listing>>,
     /// Folders that exist and could not be listed.
@@ -190,17 +190,18 @@ impl Tree for Checkout<'_> {
         }
     }
 
-    fn list(&self, folder: &RepoPath) -> Vec<String> {
+    fn list(&self, folder: &RepoPath) -> Rc<[String]> {
         if let Some(known) = self.listed.borrow().get(folder) {
-            return known.clone();
+            return Rc::clone(known);
         }
         let names = match self.other(folder) {
             Some((other, folder)) => other.names(&folder),
             None => self.names(folder),
         };
+        let names: Rc<[String]> = names.into();
         let mut listed = self.listed.borrow_mut();
         if names.len() <= MANY && listed.len() < MANY {
-            listed.insert(folder.clone(), names.clone());
+            listed.insert(folder.clone(), Rc::clone(&names));
         }
         names
     }
@@ -390,8 +391,9 @@ impl Tree for Overlay<'_> {
             .map_or(Err(ReadError::NotFound), |tree| tree.read(path))
     }
 
-    fn list(&self, folder: &RepoPath) -> Vec<String> {
-        self.around.map_or_else(Vec::new, |tree| tree.list(folder))
+    fn list(&self, folder: &RepoPath) -> Rc<[String]> {
+        self.around
+            .map_or_else(|| Rc::from([]), |tree| tree.list(folder))
     }
 
     fn repository(&self, name: &str) -> Option<RepoPath> {
@@ -420,7 +422,7 @@ mod tests {
             fs::write(workflows.join(std::ffi::OsStr::from_bytes(name)), "").unwrap();
         }
         let tree = Checkout::new(&root);
-        assert_eq!(tree.list(&at(".github/workflows")), ["c.yml"]);
+        assert_eq!(tree.list(&at(".github/workflows"))[..], ["c.yml"]);
         let said = tree.take_unlisted();
         assert_eq!(said.len(), 1);
         assert_eq!(said[0].file, ".github/workflows/a\u{fffd}.yml");
@@ -454,10 +456,10 @@ mod tests {
             );
         }
         assert_eq!(
-            tree.list(&at("ci")),
+            tree.list(&at("ci"))[..],
             ["a.yml", "b.yml", "c.yml", "d.yml", "deep/", "up"]
         );
-        assert_eq!(tree.list(&at("also/deep")), Vec::<String>::new());
+        assert_eq!(tree.list(&at("also/deep"))[..], [""; 0]);
         assert!(tree.list(&at("ci/up")).is_empty());
         assert_eq!(tree.take_unlisted().len(), 1);
     }
@@ -565,9 +567,9 @@ mod tests {
             tree.read(&ci.join("act/out.yml").unwrap()),
             Err(ReadError::Outside)
         );
-        assert_eq!(tree.list(&ci), [".git/", "act/"]);
+        assert_eq!(tree.list(&ci)[..], [".git/", "act/"]);
         assert_eq!(
-            tree.list(&ci.join("act").unwrap()),
+            tree.list(&ci.join("act").unwrap())[..],
             ["action.yml", "out.yml"]
         );
         assert_eq!(Checkout::new(&shop).repository("acme/ci"), None);
@@ -579,6 +581,6 @@ mod tests {
         let (_folder, root) = repository();
         let name = std::ffi::OsStr::from_bytes(b"ci/\xff.yml");
         fs::write(root.join(name), "x").unwrap();
-        assert_eq!(Checkout::new(&root).list(&at("ci")), ["a.yml", "deep/"]);
+        assert_eq!(Checkout::new(&root).list(&at("ci"))[..], ["a.yml", "deep/"]);
     }
 }

@@ -100,7 +100,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
             return false;
         };
         let mut found = false;
-        let mut names = self.cx.sources.tree().list(&folder);
+        let listed = self.cx.sources.tree().list(&folder);
+        let mut names: Vec<&String> = listed.iter().collect();
         names.sort();
         for name in names.iter().take(MAX_WORKFLOWS) {
             let ending = [".yml", ".yaml"].iter().find(|e| name.ends_with(**e));

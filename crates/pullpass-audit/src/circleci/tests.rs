@@ -933,6 +933,24 @@ workflows: {{all: {{jobs: [build, root]}}}}
 }
 
 #[test]
+fn a_login_by_another_name_of_docker_hub_helps_what_is_named_so() {
+    let audit = audit(
+        "version: 2.1
+jobs:
+  build:
+    machine: true
+    steps:
+      - run: docker login registry-1.docker.io -u \"$U\" -p \"$T\"
+      - run: docker pull alpine
+      - run: docker pull registry-1.docker.io/library/redis
+workflows: {all: {jobs: [build]}}
+",
+    );
+    let auths: Vec<_> = audit.pulls.iter().map(|p| p.auth).collect();
+    assert_eq!(auths, [Auth::Anonymous, Auth::Authenticated]);
+}
+
+#[test]
 fn nothing_is_found_in_what_no_workflow_reaches_but_a_secret() {
     let config = |auth: &str| {
         format!(

@@ -4,6 +4,9 @@
 //! extends the combinations that it does not contradict, or stands as one of its own.
 
 use std::rc::Rc;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::text::HoleKind;
 use crate::yaml::Node;
@@ -12,6 +15,9 @@ use super::evaluate::{Scope, Value};
 
 /// Combinations of one job; GitHub refuses a matrix with more.
 const MAX_COMBINATIONS: usize = 256;
+
+/// What a text has in it that makes use of the combination.
+static MATRIX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("matrix"));
 
 type Entries = Vec<(String, Value)>;
 
@@ -178,7 +184,7 @@ impl Used {
     pub(super) fn note(&mut self, text: &str) {
         let Self::Keys(keys) = self else { return };
         let mut rest = text;
-        while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"matrix") {
+        while let Some(at) = MATRIX.find(rest.as_bytes()) {
             let tail = rest.get(at + "matrix".len()..).unwrap_or("");
             let key: String = tail
                 .strip_prefix('.')

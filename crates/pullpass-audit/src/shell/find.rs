@@ -545,7 +545,7 @@ impl Search<'_, '_> {
         if depth >= MAX_DEPTH || self.folders > MAX_FOLDERS || self.found.len() > MAX_FOUND {
             return None;
         }
-        for listed in self.run.cx.sources.tree().list(at.path) {
+        for listed in self.run.cx.sources.tree().list(at.path).iter() {
             if !(0..=self.asked).all(|_| self.run.cx.spend()) {
                 return None;
             }

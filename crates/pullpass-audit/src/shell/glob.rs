@@ -161,7 +161,7 @@ fn names_in(run: &JobRun<'_>, folder: &RepoPath, part: &str, goes_on: bool) -> V
     }
     let pattern = Pattern::parse(part);
     let mut names = Vec::new();
-    for listed in tree.list(folder) {
+    for listed in tree.list(folder).iter() {
         // A long one takes longer to compare.
         if !(0..=part.len() / 32).all(|_| run.cx.spend()) {
             break;

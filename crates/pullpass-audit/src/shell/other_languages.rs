@@ -5,6 +5,8 @@
 //! (`"docker build -t x ."`, `["docker", "compose", "up"]`), and the libraries that speak to an engine. A text that is
 //! only said (`print("docker run …")`) does not.
 
+use std::rc::Rc;
+
 use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
@@ -73,7 +75,7 @@ const MAX_DEPTH: usize = 1;
 pub(crate) type Programs = HashMap<RepoPath, Option<String>>;
 
 /// What is in folders that were looked at.
-type Folders = HashMap<RepoPath, Vec<String>>;
+type Folders = HashMap<RepoPath, Rc<[String]>>;
 
 /// How a program asks for images, if it does: "runs `docker build`".
 pub(super) fn client_of(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
@@ -163,15 +165,16 @@ pub(super) fn client_in(text: &str) -> Option<String> {
         }
         let found = line.char_indices().filter(|(_, c)| is_quote(*c));
         for (quote, mark) in found {
+            // A list may go on in the next lines.
+            let rest = text.get(at + quote + 1..).unwrap_or("");
+            let Some(command) = command(rest, mark) else {
+                continue;
+            };
             let before = line.get(..quote).unwrap_or("");
             if SAYS.iter().any(|word| before.contains(word)) {
                 break;
             }
-            // A list may go on in the next lines.
-            let rest = text.get(at + quote + 1..).unwrap_or("");
-            if let Some(command) = command(rest, mark) {
-                return Some(format!("runs `{command}`"));
-            }
+            return Some(format!("runs `{command}`"));
         }
     }
     None

@@ -245,13 +245,13 @@ pub(super) fn folders_that_may_be(run: &JobRun<'_>, given: &Text) -> Vec<RepoPat
                 return found;
             };
             left = less;
-            for inner in run.cx.sources.tree().list(&folder) {
+            for inner in run.cx.sources.tree().list(&folder).iter() {
                 if inner.ends_with('/')
                     && !inner.starts_with('.')
                     && !suites::NOT_OURS.contains(&inner.as_str())
-                    && let Some(path) = folder.join(&inner)
+                    && let Some(path) = folder.join(inner)
                 {
-                    below.push((path, [name.as_str(), &inner].concat()));
+                    below.push((path, [name.as_str(), inner].concat()));
                 }
             }
             if fits(name.trim_end_matches('/')) {

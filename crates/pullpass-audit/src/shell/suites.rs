@@ -684,19 +684,16 @@ impl Suite {
                 };
                 left = less;
                 let lists = depth < self.folders || self.files.iter().any(|f| f.contains('*'));
-                let names = match lists {
-                    true => cx.sources.tree().list(&folder),
-                    false => self.files.clone(),
-                };
-                for name in names {
-                    let Some(path) = folder.join(&name) else {
+                let listed = lists.then(|| cx.sources.tree().list(&folder));
+                for name in listed.as_deref().unwrap_or(&self.files) {
+                    let Some(path) = folder.join(name) else {
                         continue;
                     };
                     if name.ends_with('/') {
                         if !name.starts_with('.') && !NOT_OURS.contains(&name.as_str()) {
                             below.push(path);
                         }
-                    } else if self.is_file(&name)
+                    } else if self.is_file(name)
                         && let Ok(source) = cx.sources.load(&path)
                         && !look(&source)
                     {

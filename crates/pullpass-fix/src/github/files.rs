@@ -54,8 +54,8 @@ impl Texts {
         if !seen.is_empty()
             && let Some(folder) = RepoPath::new(WORKFLOWS)
         {
-            for name in tree.list(&folder) {
-                let path = folder.join(&name).filter(|_| !name.ends_with('/'));
+            for name in tree.list(&folder).iter() {
+                let path = folder.join(name).filter(|_| !name.ends_with('/'));
                 if let Some(path) = path.filter(pullpass_audit::report::is_yaml) {
                     add(&path);
                 }

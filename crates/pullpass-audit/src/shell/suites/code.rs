@@ -122,8 +122,8 @@ fn look(
     let mut folders = MAX_FOLDERS;
     while let Some((at, depth, of_tests)) = open.pop() {
         folders = folders.checked_sub(1)?;
-        for name in cx.sources.tree().list(&at) {
-            let Some(path) = at.join(&name) else {
+        for name in cx.sources.tree().list(&at).iter() {
+            let Some(path) = at.join(name) else {
                 continue;
             };
             if name.ends_with('/') {
@@ -134,7 +134,7 @@ fn look(
                     let of_tests = of_tests || OF_TESTS.contains(&name.as_str());
                     open.push((path, depth + 1, of_tests));
                 }
-            } else if language.is_of_tests(&name, of_tests) && files.len() < MAX_FILES {
+            } else if language.is_of_tests(name, of_tests) && files.len() < MAX_FILES {
                 files.push(path);
             }
         }

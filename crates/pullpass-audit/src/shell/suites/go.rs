@@ -335,19 +335,20 @@ impl Module {
                 continue;
             }
             let mut files = Vec::new();
-            for name in names {
+            for name in names.iter() {
                 let is_file = name.ends_with(".go");
-                let leads_on = name.ends_with('/') && !matches!(&*name, "testdata/" | "vendor/");
+                let leads_on =
+                    name.ends_with('/') && !matches!(name.as_str(), "testdata/" | "vendor/");
                 if name.starts_with(['.', '_']) || !is_file && !leads_on {
                     continue;
                 }
                 left = left.checked_sub(1)?;
                 if leads_on {
                     open.push(format!("{folder}{name}"));
-                } else if !is_of_other_system(&name)
-                    && let Ok(text) = tree.read(&path.join(&name)?)
+                } else if !is_of_other_system(name)
+                    && let Ok(text) = tree.read(&path.join(name)?)
                 {
-                    files.extend(File::of(&name, &text, &module.name));
+                    files.extend(File::of(name, &text, &module.name));
                 }
             }
             if !files.is_empty() {
@@ -487,14 +488,14 @@ fn client_in_code(cx: &Context<'_>, folder: &RepoPath, only: &[String]) -> Optio
     let mut open = vec![folder.clone()];
     let mut left = MAX_FILES;
     while let Some(at) = open.pop() {
-        for name in tree.list(&at) {
+        for name in tree.list(&at).iter() {
             let is_code = name.ends_with(".go") && !name.ends_with("_test.go");
-            let is_asked = only.is_empty() || at != *folder || only.contains(&name);
-            if !is_code || !is_asked || is_of_other_system(&name) {
+            let is_asked = only.is_empty() || at != *folder || only.contains(name);
+            if !is_code || !is_asked || is_of_other_system(name) {
                 continue;
             }
             left = left.checked_sub(1)?;
-            let Some(text) = at.join(&name).and_then(|path| tree.read(&path).ok()) else {
+            let Some(text) = at.join(name).and_then(|path| tree.read(&path).ok()) else {
                 continue;
             };
             let text = lossy(&text);

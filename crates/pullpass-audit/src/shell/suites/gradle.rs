@@ -511,9 +511,9 @@ pub(super) fn mentions_of_conventions(
                 let Some(path) = project.join(language) else {
                     continue;
                 };
-                let names = tree.list(&path).into_iter();
-                let names = names.filter(|name| suite.is_file(name));
-                scripts.extend(names.filter_map(|name| path.join(&name)).take(MAX_TASKS));
+                let listed = tree.list(&path);
+                let names = listed.iter().filter(|name| suite.is_file(name));
+                scripts.extend(names.filter_map(|name| path.join(name)).take(MAX_TASKS));
             }
         }
     }
