@@ -48,8 +48,8 @@ const WORDS: Words = Words {
     what: "the store",
     make: "make",
     absent: "`pullpass onboard` makes it; if there should be one, see the path of the store",
-    conflict: "take the one or the other side of that project whole, and run again: what only the \
-        other side had is found on Docker Hub and cleaned up",
+    conflict: "take that side of the project whole whose `generation` is the higher one, and run again: what \
+        only the other side had is found on Docker Hub and cleaned up",
     malformed: |path| {
         format!(
             "undo what was changed there; `git log -p {}` shows it",
