@@ -72,7 +72,7 @@ struct Fleetwide {
     fleet: Fleet,
     outside: Outside,
     given: Given,
-    teller: Teller,
+    teller: Rc<Teller>,
     names: Vec<String>,
     folder: PathBuf,
 }
@@ -84,7 +84,8 @@ impl Fleetwide {
         let needs = Needs::of(&named(&fleet, &selection.projects), purpose);
         let given = Given::to_person(terminal);
         connect::warn_of_clear_text(terminal);
-        let outside = connect::outside(&fleet, &folder, &given, &needs).await?;
+        let teller = Rc::new(Teller::new(selection.format, terminal));
+        let outside = connect::outside(&fleet, &folder, &given, &needs, &teller).await?;
         if purpose != Purpose::Examine {
             needs.check(&outside, &given)?;
         }
@@ -92,7 +93,7 @@ impl Fleetwide {
             fleet,
             outside,
             given,
-            teller: Teller::new(selection.format, terminal),
+            teller,
             names: selection.projects.clone(),
             folder,
         })
