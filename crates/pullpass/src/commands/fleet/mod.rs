@@ -80,7 +80,7 @@ struct Fleetwide {
 impl Fleetwide {
     async fn open(selection: &Selection, terminal: Terminal, purpose: Purpose) -> Result<Self> {
         let (fleet, folder) = load::fleet(selection.config.as_deref())?;
-        load::check_names(&fleet, &selection.projects)?;
+        load::check_names(&fleet, selection.config.as_deref(), &selection.projects)?;
         let needs = Needs::of(&named(&fleet, &selection.projects), purpose);
         let given = Given::to_person(terminal);
         connect::warn_of_clear_text(terminal);
@@ -239,6 +239,20 @@ fn work(
     wanted: impl Fn(&Ahead<'_>) -> bool,
 ) -> Result<ExitCode> {
     let end = plan_and_do(selection, terminal, doing, wanted);
+/// The commands whose report for programs ends with a summary, by name.
+const REPORTS: [&str; 7] = [
+    "onboard", "plan", "apply", "rotate", "verify", "doctor", "revoke",
+];
+
+/// The same where not even the arguments were understood.
+pub(crate) fn not_understood(command: &str, format: &str, happened: &str, terminal: Terminal) {
+    if REPORTS.contains(&command) && format == "json" {
+        let next = format!("see `pullpass {command} --help`");
+        let error = Error::new(ErrorKind::Usage, "understand the arguments", happened, next);
+        Teller::new(Format::Json, terminal).ended_early(&error);
+    }
+}
+
     summed_up(selection, terminal, end)
 }
 
@@ -509,3 +523,12 @@ fn duration(text: &str) -> std::result::Result<Duration, String> {
 
 /// A value that one closure writes and another reads.
 type Noted<T> = Rc<RefCell<T>>;
+/// How often something is looked at: no more than once a second, which is often enough for what people do.
+fn interval(text: &str) -> std::result::Result<Duration, String> {
+    let time = duration(text)?;
+    match time < Duration::from_secs(1) {
+        true => Err("it would look all the time: once a second (1s) is the most".to_owned()),
+        false => Ok(time),
+    }
+}
+
