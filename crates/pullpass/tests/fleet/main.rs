@@ -25,6 +25,7 @@ mod moto;
 mod moto_server;
 mod onboard;
 #[path = "../../../pullpass-connect/tests/stores/server.rs"]
+mod recovery;
 mod server;
 mod support;
 mod thousand;
