@@ -116,7 +116,7 @@ fn sort(code: &str, status: u16, lost: FailureKind) -> (FailureKind, &'static st
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "IncompleteSignature" => (
-            FailureKind::Configuration,
+            FailureKind::Refused,
             "sign in again: `aws sts get-caller-identity` uses the same credentials",
         ),
         "DecryptionFailure" | "EncryptionFailure" => (
