@@ -73,8 +73,9 @@ async fn a_wait_is_told_of_once_for_all_requests_that_wait() {
     let hub = bench.hub();
     hub.members().await.unwrap();
     bench.arm(json!({"fault": "429", "vendor": "hub"})).await;
-    let (one, two) = tokio::join!(hub.members(), hub.invitations());
-    (one.unwrap(), two.unwrap());
+    let (members, invitations) = tokio::join!(hub.members(), hub.invitations());
+    members.unwrap();
+    invitations.unwrap();
     {
         let told = bench.told.borrow();
         let slept = bench.clock.slept.borrow();
