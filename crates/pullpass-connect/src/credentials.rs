@@ -279,6 +279,7 @@ impl Credentials {
         // What cannot be read is said before anything is made beside it.
         self.read_at(&path)?;
         let _lock = Lock::of(&path).map_err(|error| about.io("write", &error))?;
+        replace::sweep(&path);
         let mut document = self.read_at(&path)?;
         let changes = change(&mut document)?;
         if changes {

@@ -77,13 +77,22 @@ pub struct Options {
     pub limits: Limits,
     /// Time, and the dice.
     pub clock: Rc<dyn Clock>,
+    /// Is told of waits that a person would notice.
+    pub waits: Waits,
 }
+
+/// Is told whom a request waits for, and how long.
+pub type Waits = Rc<dyn Fn(&str, Duration)>;
+
+/// A shorter wait is not told of.
+const NOTICED: Duration = Duration::from_secs(1);
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
             clock: Rc::new(SystemClock),
+            waits: Rc::new(|_, _| {}),
         }
     }
 }
@@ -268,6 +277,9 @@ pub(crate) struct Http {
     turns: Semaphore,
     /// Nobody asks before.
     not_before: Cell<Timestamp>,
+    waits: Waits,
+    /// Until then it was told that everybody waits.
+    told_until: Cell<Timestamp>,
     calls: Cell<u64>,
     /// How far the system's clock was ahead of ours, by its last answer that had a date.
     ahead: Cell<Option<SignedDuration>>,
@@ -345,6 +357,8 @@ impl Http {
             clock: Rc::clone(&options.clock),
             turns: Semaphore::new(options.limits.at_once.max(1)),
             not_before: Cell::new(Timestamp::MIN),
+            waits: Rc::clone(&options.waits),
+            told_until: Cell::new(Timestamp::MIN),
             calls: Cell::new(0),
             ahead: Cell::new(None),
             absent: RefCell::default(),
@@ -512,6 +526,11 @@ impl Http {
                 );
                 let next = "run the command again then: it goes on where it stopped";
                 return Err(ask.failure(FailureKind::Unavailable, happened, next));
+            }
+            // Once, for all that wait.
+            if left >= NOTICED && self.clock.now() >= self.told_until.get() {
+                self.told_until.set(self.not_before.get());
+                (self.waits)(self.system, left);
             }
             self.clock.sleep(left).await;
         }

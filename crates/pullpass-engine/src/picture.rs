@@ -85,6 +85,11 @@ pub(crate) async fn take(
         (None, Identity::Oidc { .. }) if project.store != StoreKind::File => Record::nothing(),
         (None, _) => outside.store(project)?.look(&project.name).await?,
     };
+    if !matches!(project.identity, Identity::Oidc { .. })
+        && let Some(failure) = outside.store(project)?.in_recovery(&project.name)
+    {
+        return Err(failure);
+    }
     same_identity(project, &record)?;
     let mut targets = BTreeMap::new();
     for target in &project.targets {

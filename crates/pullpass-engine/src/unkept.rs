@@ -36,7 +36,12 @@ pub(crate) async fn look(
         .collect();
     let stored = &picture.observed.stored;
     let what = match &project.identity {
-        Identity::Oidc { .. } => return Ok(None),
+        Identity::Oidc { .. } => {
+            return Ok(Some(Unkept::Nothing(format!(
+                "there is no token to revoke: `{}` pulls with GitHub's own identity, and the id of its connection is no secret. To keep it out, take its repository out of the connection's rulesets in Docker Hub's console, or deactivate the connection there",
+                project.name
+            ))));
+        }
         Identity::OrganizationToken => {
             let tokens = outside.organization_tokens().await?;
             let is_its = |label: &pullpass_fleet::label::Label| label.project == project.name;

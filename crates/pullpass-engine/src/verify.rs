@@ -3,13 +3,13 @@
 use futures_util::stream::{self, StreamExt as _};
 use pullpass_connect::hub::{Owner, Role, SignIn};
 use pullpass_connect::registry::Proof;
-use pullpass_fleet::decide::fate;
+use pullpass_fleet::decide::{fate, overtaken};
 use pullpass_fleet::desired::Identity;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, HubSettings, Project, Wish};
 use pullpass_fleet::label::Attempt;
 use pullpass_fleet::observed::{Holding, Kept, Token};
-use pullpass_fleet::step::{Step, Why};
+use pullpass_fleet::step::{Blocked, Step, Why};
 use pullpass_fleet::store::Store as _;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -221,6 +221,18 @@ async fn check(
         Owner::Account(_) => outside.hub.tokens(&owner).await?,
     };
     tokens(outside, project, &picture, current, &all, checks);
+    let now = outside.now();
+    let desired = project.desired(Wish::default(), now);
+    if let Some(Blocked::Overtaken(generation, used)) =
+        overtaken(&desired, &picture.observed, &all, now)
+    {
+        // What another run has made since the record was read is none of another store's.
+        let stored = outside.store(project)?.look(&project.name).await?.stored;
+        if stored == picture.record.stored {
+            let said = words::overtaken(generation, used, project, &picture.observed);
+            checks.push(bad("another-store", said));
+        }
+    }
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use pullpass_fleet::desired::Target;
-use pullpass_fleet::file::{Delivery, Project};
+use pullpass_fleet::file::{Delivery, Project, StoreKind};
 use pullpass_fleet::label::Generation;
 use pullpass_fleet::name::ProjectName;
 use pullpass_fleet::observed::{Holding, Observed, TokenId};
@@ -73,6 +74,24 @@ fn no_slot(observed: &Observed) -> String {
     }
 }
 
+/// What there is to do where another copy of the store knows more.
+pub(crate) fn overtaken(
+    generation: Generation,
+    used: Timestamp,
+    project: &Project,
+    observed: &Observed,
+) -> String {
+    let stored = &observed.stored;
+    let known = [stored.current, stored.pending].into_iter().flatten();
+    let known = known.map(|kept| kept.generation).max();
+    let known = known.map_or_else(|| "none".to_owned(), |known| known.to_string());
+    format!(
+        "token {generation} of it works and was used at {used:.0}, and the {store} store, which knows {known}, has never heard of it: somebody has gone on with another copy of the store, and nothing is undone that was done there. Bring the newest copy here, then run again; if there is none any more, `pullpass revoke {name} --keep-builds-running` goes on from this one and ends that token",
+        store = project.store,
+        name = project.name
+    )
+}
+
 /// What a step does to a project; it completes "would …" as well as "did: …". A version that the
 /// store names is called by its generation.
 pub fn describe(step: &Step, project: &Project, observed: &Observed, user: &str) -> String {
@@ -120,6 +139,13 @@ pub fn describe(step: &Step, project: &Project, observed: &Observed, user: &str)
             Delivery::Direct => {
                 // Said before it is done: what builds push with may stand there.
                 let over = match observed.targets.get(target) {
+                    Some(Holding::Other)
+                        if stored.current.is_some()
+                            && observed.tokens.is_none()
+                            && project.store == StoreKind::File =>
+                    {
+                        ", over what somebody else wrote there, unless that was another copy of the store"
+                    }
                     Some(Holding::Other) => ", over what somebody else wrote there",
                     Some(Holding::Placeholder) => ", over the placeholder",
                     _ => "",
@@ -159,6 +185,7 @@ pub fn describe(step: &Step, project: &Project, observed: &Observed, user: &str)
                 name = project.name
             ),
             Blocked::NoSlot => no_slot(observed),
+            Blocked::Overtaken(generation, used) => overtaken(*generation, *used, project, observed),
             Blocked::TokenRefused(attempt) => format!(
                 "the registry refuses {}, which Docker Hub lists as alive: look at the account in Docker Hub's console, then run again",
                 version(attempt)

@@ -50,6 +50,25 @@ pub fn fate(desired: &Desired, observed: &Observed, token: &Token, now: Timestam
     case.clean_up()
 }
 
+/// The token, among these, that another store has gone on to: [`Blocked::Overtaken`].
+pub fn overtaken(
+    desired: &Desired,
+    observed: &Observed,
+    tokens: &[Token],
+    now: Timestamp,
+) -> Option<Blocked> {
+    let observed = &Observed {
+        tokens: Some(tokens.to_vec()),
+        ..observed.clone()
+    };
+    let case = Case {
+        desired,
+        observed,
+        now,
+    };
+    case.overtaken()
+}
+
 /// From when on there is something to do about the tokens before the current one, where nobody has looked at
 /// them since it was promoted: when their grace ends. `None` for the first token.
 pub fn older_are_due(desired: &Desired, observed: &Observed) -> Option<Timestamp> {
@@ -97,6 +116,7 @@ impl Case<'_> {
     fn credential(&self) -> Step {
         self.leak()
             .or_else(|| self.account())
+            .or_else(|| self.overtaken().map(Step::Blocked))
             .or_else(|| self.pending())
             .or_else(|| self.current())
             .or_else(|| self.reap().filter(|step| !matches!(step, Step::Wait(..))))
@@ -138,14 +158,41 @@ impl Case<'_> {
         }
     }
 
+    /// A token that works, that was used, and that is newer than all that the store names. Whoever used it had
+    /// its secret, which a run keeps in its store before it proves or delivers it, and a store of ours does not
+    /// forget such a version while a newer one is not in its place: so it is kept in another one, which was this
+    /// one's copy. To go on from here would undo what is done there.
+    ///
+    /// What a killed run has minted and not kept was never used. A leak is answered whoever keeps the token.
+    fn overtaken(&self) -> Option<Blocked> {
+        let stored = &self.observed.stored;
+        let named = stored.current.iter().chain(&stored.pending);
+        let newest = named.map(|kept| kept.generation).max()?;
+        self.unnamed()
+            .filter(|t| t.is_alive(self.now) && !self.desired.suspects(t.created_at))
+            .filter_map(|t| Some((generation(t)?, t.last_used?)))
+            .filter(|(generation, _)| *generation > newest)
+            .max()
+            .map(|(generation, used)| Blocked::Overtaken(generation, used))
+    }
+
     /// What was begun is finished, or given up when its token is dead.
     fn pending(&self) -> Option<Step> {
         let pending = self.observed.stored.pending?;
         if self.observed.tokens.is_none() {
             return Some(Step::LookAtTokens);
         }
-        if self.desired.suspects(pending.minted_at) || self.life(pending) == Life::Dead {
+        if self.life(pending) == Life::Dead {
             return Some(Step::DropPending(pending.attempt));
+        }
+        // The next one takes its place: one that works, and may have been used, is not forgotten before. Where there
+        // is no room for two, it ends first, if no build can have it.
+        if self.desired.suspects(pending.minted_at) {
+            let is_held = self.may_be_held(pending.attempt);
+            return Some(match self.mint() {
+                Step::Blocked(Blocked::NoSlot) if !is_held => Step::Deactivate(pending.token),
+                step => step,
+            });
         }
         if !self.is_proven(pending) {
             return Some(Step::Prove(pending.attempt));
@@ -180,6 +227,10 @@ impl Case<'_> {
             Life::Ask | Life::Alive => {}
         }
         if let Some(step) = self.deliver(current) {
+            // Whoever wrote there may have had it from another store, as the tokens show.
+            if self.observed.tokens.is_none() && self.is_written_by_others() {
+                return Some(Step::LookAtTokens);
+            }
             // What is written into a target has been proven, also when it is written again.
             return Some(match self.is_proven(current) {
                 true => step,
@@ -257,14 +308,7 @@ impl Case<'_> {
     /// nothing can come to name it, no target can hold it, and no build can have begun with it.
     fn reap(&self) -> Option<Step> {
         let lost = self.unnamed().find(|t| !self.is_older_than_current(t))?;
-        let known = self.desired.targets.iter().all(|t| match self.holding(t) {
-            Holding::Missing | Holding::Placeholder | Holding::Connection => true,
-            Holding::Version { attempt, .. } => {
-                Some(attempt) != lost.label.as_ref().map(|l| l.attempt)
-            }
-            Holding::Other => false,
-        });
-        if !known {
+        if self.may_be_held(lost.label.as_ref()?.attempt) {
             return None;
         }
         // A target that was written after the token was minted may have held it until then.
@@ -352,6 +396,21 @@ impl Case<'_> {
     fn holding(&self, target: &Target) -> Holding {
         let seen = self.observed.targets.get(target);
         seen.copied().unwrap_or(Holding::Other)
+    }
+
+    /// Whether a target has this version, or something that nobody knows.
+    fn may_be_held(&self, version: Attempt) -> bool {
+        let mut targets = self.desired.targets.iter();
+        targets.any(|target| match self.holding(target) {
+            Holding::Missing | Holding::Placeholder | Holding::Connection => false,
+            Holding::Version { attempt, .. } => attempt == version,
+            Holding::Other => true,
+        })
+    }
+
+    fn is_written_by_others(&self) -> bool {
+        let mut targets = self.desired.targets.iter();
+        targets.any(|target| self.holding(target) == Holding::Other)
     }
 
     /// Since when builds begin with the current version. Not since its promotion alone: a target that was

@@ -478,6 +478,13 @@ docker_id = "opgdigideps"
             ("email = \"ops\"", "16:9", "name@example.org"),
             ("grace = \"0s\"", "16:9", "longest build"),
             ("rotate_after = \"0d\"", "16:16", "by every run"),
+            ("grace = \"90d\"", "16:9", "no old token would ever end"),
+            ("rotate_after = \"7h\"", "16:16", "(`rotate_after` is 7h)"),
+            (
+                "rotate_after = \"8h\"\ngrace = \"1w\"",
+                "17:9",
+                "make `grace` shorter",
+            ),
             (
                 "user_var = \"X\"\ntoken_var = \"x\"",
                 "17:13",

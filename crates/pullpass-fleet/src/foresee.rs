@@ -156,7 +156,10 @@ fn imagine_mint(generation: Generation, picture: &mut Observed, desired: &Desire
     let attempt = Attempt(u64::MAX - u64::from(generation.0));
     let id = TokenId(u128::MAX - u128::from(generation.0));
     // What is minted during the run is as young as it needs to be.
-    let minted_at = now.max(desired.renew_minted_before);
+    let suspect = desired
+        .leak
+        .map_or(Timestamp::MIN, |leak| leak.minted_before);
+    let minted_at = now.max(desired.renew_minted_before).max(suspect);
     picture.stored.pending = Some(Kept {
         generation,
         attempt,

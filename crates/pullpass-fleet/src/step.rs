@@ -79,6 +79,9 @@ pub enum Blocked {
     NoSlot,
     /// The registry refuses a token that Docker Hub lists as alive.
     TokenRefused(Attempt),
+    /// A token of this generation works and was used then, and the store, which has an older one, has never heard of
+    /// it: another copy of the store has gone on.
+    Overtaken(Generation, Timestamp),
     /// A target that the identity cannot serve: OIDC outside GitHub.
     CannotServe(Target),
     /// The Docker ID is there already, and no password of it is kept.

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::Command;
+use crate::commands::fleet::not_understood;
 use crate::error::{Error, ErrorKind};
 use crate::exit::ExitCode;
 use crate::terminal::{Color, Terminal, Volume, is_forced_off};
@@ -52,10 +53,14 @@ pub fn main() -> std::process::ExitCode {
 /// The whole program, on these arguments. The first is the program's name.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match parse(arguments.into_iter().collect()) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match parse(words.clone()) {
         Ok(arguments) => arguments,
         Err(error) => {
             let printed = error.print();
+            if error.use_stderr() {
+                tell_program(&words, &error);
+            }
             return match (error.use_stderr(), printed) {
                 // Nothing is left to say when even this cannot be written.
                 (true, _) => ExitCode::Usage,
@@ -112,22 +117,53 @@ fn without_value(mut error: clap::Error) -> clap::Error {
 
 /// What `--color` says, wherever it stands.
 fn color(arguments: &[OsString]) -> Color {
-    let words = arguments
-        .iter()
-        .skip(1)
-        .map(|word| word.to_str().unwrap_or(""));
-    let mut words = words.take_while(|&word| word != "--");
+    option(arguments, "--color")
+        .and_then(|value| Color::from_str(value, false).ok())
+        .unwrap_or_default()
+}
+
+/// What an option says that is looked for before, or without, the others.
+fn option<'a>(arguments: &'a [OsString], name: &str) -> Option<&'a str> {
+    let mut words = texts(arguments);
     let mut asked = None;
     while let Some(word) = words.next() {
-        if word == "--color" {
+        if word == name {
             asked = words.next();
-        } else if let Some(value) = word.strip_prefix("--color=") {
+        } else if let Some(value) = word
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('='))
+        {
             asked = Some(value);
         }
     }
     asked
-        .and_then(|value| Color::from_str(value, false).ok())
-        .unwrap_or_default()
+}
+
+/// The arguments as far as the options go.
+fn texts(arguments: &[OsString]) -> impl Iterator<Item = &str> {
+    let words = arguments.iter().skip(1);
+    let words = words.map(|word| word.to_str().unwrap_or(""));
+    words.take_while(|&word| word != "--")
+}
+
+/// What a program reads has an end also where the arguments are wrong.
+fn tell_program(arguments: &[OsString], error: &clap::Error) {
+    let command = command();
+    let is_command = |word: &&str| command.find_subcommand(word).is_some();
+    let (Some(name), Some(format)) = (
+        texts(arguments).find(is_command),
+        option(arguments, "--format"),
+    ) else {
+        return;
+    };
+    let said = error.to_string();
+    let said = said.lines().next().unwrap_or_default();
+    let said = said.trim_start_matches("error: ");
+    let terminal = Terminal {
+        color: Color::Never,
+        volume: Volume::Normal,
+    };
+    not_understood(name, format, said, terminal);
 }
 
 /// The command line as a value, for completions and manual pages.

@@ -1,5 +1,6 @@
 //! Files are read whole, replaced whole, and changed by one process at a time.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -159,14 +160,47 @@ pub(crate) fn try_written(path: &Path, parts: &[&str]) -> io::Result<()> {
     written(path, parts).map(drop)
 }
 
-fn written<'a>(path: &'a Path, parts: &[&str]) -> io::Result<(&'a Path, tempfile::NamedTempFile)> {
-    let folder = match path.parent() {
+/// Removes the temporary files of this file that killed processes left. Only for whoever has its lock: nobody else
+/// writes one then. What cannot be removed is left, and stands in nobody's way.
+pub(crate) fn sweep(path: &Path) {
+    let prefix = temporary(path);
+    let prefix = prefix.as_encoded_bytes();
+    for entry in fs::read_dir(folder(path)).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let rest = name.as_encoded_bytes().strip_prefix(prefix);
+        // Another file's name may begin with this one's.
+        if rest
+            .is_some_and(|rest| rest.len() == DRAWN && rest.iter().all(u8::is_ascii_alphanumeric))
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Characters that a temporary name ends with.
+const DRAWN: usize = 6;
+
+/// What the names of a file's temporary files begin with: they say whose they are.
+fn temporary(path: &Path) -> OsString {
+    let mut name = OsString::from(".pullpass-");
+    name.push(path.file_name().unwrap_or_default());
+    name.push("-");
+    name
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+fn written<'a>(path: &'a Path, parts: &[&str]) -> io::Result<(&'a Path, tempfile::NamedTempFile)> {
+    let folder = folder(path);
     // Temporary files are their owner's alone where the system has such a thing.
     let mut file = tempfile::Builder::new()
-        .prefix(".pullpass-")
+        .prefix(&temporary(path))
+        .rand_bytes(DRAWN)
         .tempfile_in(folder)?;
     for part in parts {
         file.write_all(part.as_bytes())?;

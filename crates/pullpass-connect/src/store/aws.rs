@@ -55,7 +55,7 @@ mod version;
 pub use settings::Settings;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -177,6 +177,8 @@ pub struct AwsStore {
     settings: Settings,
     /// What the last answers said of each project, so that a change need not ask.
     known: RefCell<HashMap<ProjectName, Known>>,
+    /// Secrets that the last list showed as deleted, and restorable still.
+    deleted: RefCell<HashSet<String>>,
     calls: Arc<AtomicU64>,
 }
 
@@ -225,6 +227,7 @@ impl AwsStore {
             client: Client::from_conf(config),
             settings: settings.checked()?,
             known: RefCell::default(),
+            deleted: RefCell::default(),
             calls,
         })
     }
@@ -254,6 +257,16 @@ impl AwsStore {
         .filter(|(is_foreign, _)| *is_foreign)
         .map(|(_, secret)| self.name(secret, project))
         .collect()
+    }
+
+    /// Why nothing can be kept of a project whose secrets are deleted, and can be restored still: a name is free
+    /// again when that time is over, and whether what they keep is wanted only a person knows.
+    pub fn in_recovery(&self, project: &ProjectName) -> Option<Failure> {
+        let deleted = self.deleted.borrow();
+        let names = [Secret::Id, Secret::Token, Secret::Account].map(|s| self.name(s, project));
+        let names = names.iter().filter(|name| deleted.contains(*name));
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        (!names.is_empty()).then(|| failure::in_recovery(format!("work on `{project}`"), &names))
     }
 
     fn remember(&self, project: &ProjectName, known: &Known) {
@@ -331,6 +344,7 @@ impl Store for AwsStore {
         &self,
         projects: &[ProjectName],
     ) -> Result<BTreeMap<ProjectName, Record>, Failure> {
+        self.deleted.borrow_mut().clear();
         let mut secrets = HashMap::new();
         if projects.len() > BY_NAME {
             let before = |template: &str| template.find("{project}").unwrap_or_default();

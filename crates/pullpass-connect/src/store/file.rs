@@ -48,8 +48,8 @@ const WORDS: Words = Words {
     what: "the store",
     make: "make",
     absent: "`pullpass onboard` makes it; if there should be one, see the path of the store",
-    conflict: "take the one or the other side of that project whole, and run again: what only the \
-        other side had is found on Docker Hub and cleaned up",
+    conflict: "take that side of the project whole whose `generation` is the higher one, and run again: what \
+        only the other side had is found on Docker Hub and cleaned up",
     malformed: |path| {
         format!(
             "undo what was changed there; `git log -p {}` shows it",
@@ -79,6 +79,8 @@ pub struct FileStore {
     may_be_absent: bool,
     /// Whether this run has seen that it can be written.
     is_writable: Cell<bool>,
+    /// Whether it has removed what others left.
+    is_swept: Cell<bool>,
 }
 
 /// Something that is to be done under the lock.
@@ -108,6 +110,7 @@ impl FileStore {
             calls: Cell::new(0),
             may_be_absent: false,
             is_writable: Cell::new(false),
+            is_swept: Cell::new(false),
         }
     }
 
@@ -122,6 +125,7 @@ impl FileStore {
         let path = fs::canonicalize(&self.path).map_err(|error| self.io("write", &error))?;
         let _lock = Lock::of(&path).map_err(|error| self.io("lock", &error))?;
         let text = fs::read_to_string(&path).map_err(|error| self.io("read", &error))?;
+        self.sweep(&path);
         replace::try_written(&path, &[&text, ONE_MORE])
             .map_err(|error| self.io("write", &error))?;
         self.is_writable.set(true);
@@ -265,6 +269,13 @@ impl FileStore {
         }
     }
 
+    /// Removes what runs that were killed left beside the file, once. Whoever writes has the lock, which is ours now.
+    fn sweep(&self, path: &Path) {
+        if !self.is_swept.replace(true) {
+            replace::sweep(path);
+        }
+    }
+
     /// Where the file is, whatever links to it.
     fn real(&self) -> PathBuf {
         fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
@@ -298,6 +309,7 @@ impl FileStore {
         // Through a symbolic link, for the link is to stay one.
         let path = fs::canonicalize(&self.path).map_err(|error| self.io("write", &error))?;
         let _lock = Lock::of(&path).map_err(|error| self.io("lock", &error))?;
+        self.sweep(&path);
         let written = self.with(|stamp, document| {
             let mut new = BTreeMap::new();
             for one in waiting {

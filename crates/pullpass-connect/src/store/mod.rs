@@ -56,6 +56,15 @@ impl AnyStore {
         }
     }
 
+    /// Why nothing can be kept of that project before a person has decided: as far as it was looked at, secrets of it
+    /// are deleted, and can be restored.
+    pub fn in_recovery(&self, project: &ProjectName) -> Option<Failure> {
+        match self {
+            Self::File(_) | Self::Vault(_) => None,
+            Self::Aws(store) => store.in_recovery(project),
+        }
+    }
+
     /// Whether something can be kept in it, as far as that shows without keeping anything.
     ///
     /// # Errors

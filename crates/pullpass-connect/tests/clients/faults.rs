@@ -66,6 +66,28 @@ async fn whoever_is_told_to_wait_waits_for_all_requests_to_that_system() {
     circleci.variables(&shop()).await.unwrap();
 }
 
+/// A person sees why nothing happens.
+#[tokio::test]
+async fn a_wait_is_told_of_once_for_all_requests_that_wait() {
+    let bench = Bench::new().await;
+    let hub = bench.hub();
+    hub.members().await.unwrap();
+    bench.arm(json!({"fault": "429", "vendor": "hub"})).await;
+    let (members, invitations) = tokio::join!(hub.members(), hub.invitations());
+    members.unwrap();
+    invitations.unwrap();
+    {
+        let told = bench.told.borrow();
+        let slept = bench.clock.slept.borrow();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0, "Docker Hub");
+        assert!(slept.contains(&told[0].1), "{told:?} {slept:?}");
+    }
+    bench.arm(json!({"fault": "429", "vendor": "hub"})).await;
+    hub.members().await.unwrap();
+    assert_eq!(bench.told.borrow().len(), 2, "a later one is another");
+}
+
 #[tokio::test]
 async fn only_so_many_requests_are_under_way_at_once() {
     let mut bench = Bench::new().await;

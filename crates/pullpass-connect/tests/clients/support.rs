@@ -84,6 +84,8 @@ pub(crate) struct Bench {
     pub(crate) sandbox: Sandbox,
     pub(crate) clock: Rc<MovedClock>,
     pub(crate) limits: Limits,
+    /// Whom it was told to wait for, and how long.
+    pub(crate) told: Rc<RefCell<Vec<(String, Duration)>>>,
 }
 
 impl Bench {
@@ -98,6 +100,7 @@ impl Bench {
             sandbox,
             clock,
             limits: Limits::default(),
+            told: Rc::default(),
         }
     }
 
@@ -105,6 +108,10 @@ impl Bench {
         Options {
             limits: self.limits,
             clock: Rc::clone(&self.clock) as Rc<dyn Clock>,
+            waits: {
+                let told = Rc::clone(&self.told);
+                Rc::new(move |system, time| told.borrow_mut().push((system.to_owned(), time)))
+            },
         }
     }
 
@@ -216,6 +223,7 @@ pub(crate) fn alone(limits: Limits) -> Options {
     Options {
         limits,
         clock: MovedClock::new(""),
+        ..Options::default()
     }
 }
 

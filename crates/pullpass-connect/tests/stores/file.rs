@@ -557,3 +557,32 @@ fn a_lock_that_somebody_holds_is_waited_for_and_stops_nothing_else() {
         assert!(matches!(written, Ok(Written::Done(_))), "{written:?}");
     });
 }
+
+/// Whoever comes next cleans up after a run that was killed while it wrote, and after nobody else.
+#[test]
+fn what_a_killed_run_left_beside_the_file_is_removed_by_the_next() {
+    let (folder, path) = new();
+    let left = ".pullpass-secrets.toml-aB3x9Z";
+    let others = [
+        ".pullpass-secrets.toml.old-aB3x9Z",
+        ".pullpass-secrets.toml-notes",
+        ".pullpass-aB3x9Z",
+        "secrets.toml-aB3x9Z",
+    ];
+    for name in others.iter().chain([&left]) {
+        fs::write(folder.path().join(name), "half of it").unwrap();
+    }
+    // Looking writes nothing, and has no lock.
+    let store = FileStore::open(&path, never());
+    let looked = runtime().block_on(store.look(&project("digideps")));
+    assert_eq!(looked.unwrap(), Record::nothing());
+    assert!(folder.path().join(left).exists());
+    store.may_write().unwrap();
+    assert!(!folder.path().join(left).exists());
+    for name in others {
+        assert!(folder.path().join(name).exists(), "{name}");
+    }
+    fs::write(folder.path().join(left), "half of it").unwrap();
+    filled(&path);
+    assert!(!folder.path().join(left).exists());
+}

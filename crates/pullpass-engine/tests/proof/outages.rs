@@ -19,6 +19,7 @@ fn options(bench: &Bench) -> Options {
     Options {
         limits: bench.limits,
         clock: Rc::clone(&bench.clock) as Rc<dyn Clock>,
+        ..Options::default()
     }
 }
 

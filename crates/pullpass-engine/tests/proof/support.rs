@@ -220,6 +220,7 @@ impl Bench {
         let options = Options {
             limits: self.limits,
             clock: Rc::clone(&self.clock) as Rc<dyn Clock>,
+            ..Options::default()
         };
         let (urls, operator) = (self.sandbox.urls(), self.sandbox.operator());
         let signed_in = Some((operator.hub_user.clone(), operator.hub_secret.clone()));

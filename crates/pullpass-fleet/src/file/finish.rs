@@ -274,6 +274,23 @@ fn finish_project(
         ));
     }
     let hours = SignedDuration::from_hours;
+    let (grace, rotate_after) = (&settings.grace, &settings.rotate_after);
+    let written = grace.as_ref().or(rotate_after.as_ref());
+    let place = written.map_or(at, |(_, place)| place);
+    // GitHub ends a job after six hours, CircleCI after five.
+    let grace = grace.as_ref().map_or(hours(7), |(time, _)| *time);
+    let rotate_after = rotate_after
+        .as_ref()
+        .map_or(hours(90 * 24), |(time, _)| *time);
+    if grace >= rotate_after {
+        return Err(wrong(
+            place,
+            format!(
+                "the `grace` of project `{name}` ({grace:#}) is not over when its token is due again (`rotate_after` is {rotate_after:#}), so no old token would ever end"
+            ),
+            "make `grace` shorter, but longer than the longest build, or `rotate_after` longer",
+        ));
+    }
     Ok(Project {
         name,
         repository: settings.repository.map(|(text, _)| text),
@@ -285,10 +302,9 @@ fn finish_project(
         user_var,
         token_var,
         store: settings.store.unwrap_or(StoreKind::File),
-        rotate_after: settings.rotate_after.unwrap_or(hours(90 * 24)),
+        rotate_after,
         expires_after: settings.expires_after,
-        // GitHub ends a job after six hours, CircleCI after five.
-        grace: settings.grace.unwrap_or(hours(7)),
+        grace,
         settle: settings.settle.unwrap_or(hours(24)),
         patience: settings.patience.unwrap_or(SignedDuration::from_mins(15)),
         delivery,

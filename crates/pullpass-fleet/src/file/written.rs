@@ -67,6 +67,8 @@ pub(super) struct Templates {
 
 /// A text and where it is written.
 pub(super) type Text = (String, Range<usize>);
+/// The same of a length of time.
+pub(super) type Time = (SignedDuration, Range<usize>);
 
 /// What may stand in `[defaults]` and in `[[project]]`.
 #[derive(Clone, Default)]
@@ -83,9 +85,9 @@ pub(super) struct Settings {
     pub(super) store: Option<StoreKind>,
     pub(super) user_var: Option<Text>,
     pub(super) token_var: Option<Text>,
-    pub(super) rotate_after: Option<SignedDuration>,
+    pub(super) rotate_after: Option<Time>,
     pub(super) expires_after: Option<SignedDuration>,
-    pub(super) grace: Option<SignedDuration>,
+    pub(super) grace: Option<Time>,
     pub(super) settle: Option<SignedDuration>,
     pub(super) patience: Option<SignedDuration>,
     pub(super) delivery: Option<(DeliveryKind, Range<usize>)>,
@@ -208,7 +210,7 @@ impl Settings {
                         "say how old it may become, or leave the line out: 90d",
                     ));
                 }
-                self.rotate_after = Some(age);
+                self.rotate_after = Some((age, value.span()));
             }
             "expires_after" => self.expires_after = Some(duration(reader, key, value)?),
             "grace" => {
@@ -220,7 +222,7 @@ impl Settings {
                         "make it longer than the longest build, or leave the line out: 7h",
                     ));
                 }
-                self.grace = Some(grace);
+                self.grace = Some((grace, value.span()));
             }
             "settle" => self.settle = Some(duration(reader, key, value)?),
             "patience" => self.patience = Some(duration(reader, key, value)?),

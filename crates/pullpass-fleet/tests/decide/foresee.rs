@@ -40,6 +40,28 @@ fn a_rotation_is_foreseen_until_there_is_something_to_wait_for() {
     assert_eq!(ahead(Identity::OrganizationToken, &due), expected);
 }
 
+/// Docker Hub's clock is ahead of this one: what is minted in answer to a leak is no part of it.
+#[test]
+fn an_answer_to_a_leak_is_foreseen_to_end() {
+    let leaked = Desired {
+        leak: Some(Leak {
+            minted_before: at(NOW + HOUR),
+            keep_builds_running: false,
+        }),
+        ..desired(Identity::OrganizationToken)
+    };
+    let attempt = imagined(4);
+    let steps = foresee(&leaked, &settled(), at(NOW));
+    let expected = [
+        Step::Deactivate(TokenId(3)),
+        Step::Mint(Generation(4)),
+        Step::Deliver(Target::CircleCi, attempt),
+        Step::Deliver(Target::GitHub, attempt),
+        Step::Promote(attempt),
+    ];
+    assert_eq!(steps[..5], expected);
+}
+
 #[test]
 fn onboarding_is_foreseen_as_if_people_did_their_part() {
     let attempt = imagined(1);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use pullpass_fleet::decide::decide;
+use pullpass_fleet::decide::{decide, overtaken as overtaken_by};
 use pullpass_fleet::desired::{Desired, Identity, Leak, Target};
 use pullpass_fleet::label::{Attempt, Generation, Label};
 use pullpass_fleet::name::{DockerId, ProjectName, Team};
@@ -721,10 +721,39 @@ fn a_leak_is_stopped_first_or_after_the_builds_have_something_new() {
         o.stored.pending = Some(kept(4, NOW - 1));
         o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, NOW - 1)]);
     });
+    // It is named until the next one takes its place.
     assert_eq!(
         answer(true, &minted_before_the_leak),
-        Step::DropPending(Attempt(4))
+        Step::Mint(Generation(5))
     );
+    let without_room = |holding| {
+        let observed = Observed {
+            slots: Some(Slots { limit: 2, used: 2 }),
+            ..minted_before_the_leak.clone()
+        };
+        let targets = BTreeMap::from([
+            (Target::CircleCi, holding),
+            (Target::GitHub, Holding::Missing),
+        ]);
+        answer(
+            true,
+            &Observed {
+                targets,
+                ..observed
+            },
+        )
+    };
+    for free in [
+        holds(3, NOW),
+        Holding::Missing,
+        Holding::Placeholder,
+        Holding::Connection,
+    ] {
+        assert_eq!(without_room(free), Step::Deactivate(TokenId(4)));
+    }
+    for held in [holds(4, NOW), Holding::Other] {
+        assert_eq!(without_room(held), Step::Blocked(Blocked::NoSlot));
+    }
 
     // What was minted at the moment that is named, or later, is not suspect.
     let since = |moment: i64, observed: &Observed| {
@@ -760,6 +789,106 @@ fn a_leak_is_stopped_first_or_after_the_builds_have_something_new() {
         o.tokens = Some(vec![token(3, NOW - 10 * DAY), token(4, NOW)]);
     });
     assert_eq!(answer(true, &replaced), Step::Deactivate(TokenId(3)));
+}
+
+/// A copy of the store that somebody has gone on with knows more than this one.
+#[test]
+fn what_another_store_handed_out_is_not_undone() {
+    let used = |generation, last_used: Option<i64>| Token {
+        last_used: last_used.map(at),
+        ..token(generation, NOW - HOUR)
+    };
+    let beside = |token: Token| {
+        with(|o| {
+            o.targets.insert(Target::CircleCi, Holding::Other);
+            o.tokens.as_mut().unwrap().push(token);
+        })
+    };
+    let overtaken = Step::Blocked(Blocked::Overtaken(Generation(5), at(NOW - 60)));
+    let other = beside(used(5, Some(NOW - 60)));
+    for identity in [service_id(), Identity::OrganizationToken] {
+        let observed = match identity {
+            Identity::ServiceId { .. } => other.clone(),
+            _ => with(|o| {
+                o.stored.account = None;
+                *o = Observed {
+                    stored: o.stored.clone(),
+                    ..other.clone()
+                };
+            }),
+        };
+        assert_eq!(step(identity, &observed), overtaken);
+    }
+    // Whoever lists tokens by themselves is told the same.
+    let (tokens, unlisted) = (other.tokens.clone().unwrap(), with(|o| o.tokens = None));
+    let told = |tokens: &[Token]| overtaken_by(&desired(service_id()), &unlisted, tokens, at(NOW));
+    let expected = Blocked::Overtaken(Generation(5), at(NOW - 60));
+    assert_eq!(told(&tokens), Some(expected));
+    assert_eq!(told(&tokens[..1]), None);
+    // The newest of several is told of.
+    let mut two = other.clone();
+    two.tokens.as_mut().unwrap().push(used(4, Some(NOW - 30)));
+    assert_eq!(step(service_id(), &two), overtaken);
+    // What a run minted and lost was never used; what has ended hurts nobody; what is as old as ours lost a race.
+    let dead = Token {
+        active: false,
+        ..used(5, Some(NOW - 60))
+    };
+    for not_another_stores in [
+        beside(used(5, None)),
+        beside(dead),
+        beside(used(3, Some(NOW - 60))),
+    ] {
+        let got = step(service_id(), &not_another_stores);
+        assert_eq!(got, Step::Prove(Attempt(3)));
+    }
+    // What is begun here counts as known.
+    let mut begun = other.clone();
+    begun.stored.pending = Some(Kept {
+        current_since: None,
+        ..kept(5, NOW - HOUR)
+    });
+    assert_eq!(step(service_id(), &begun), Step::Prove(Attempt(5)));
+    // An empty store has not fallen behind: it is a new one.
+    let mut empty = other.clone();
+    (empty.stored.current, empty.account) = (None, Account::Ready);
+    assert_eq!(step(service_id(), &empty), Step::Mint(Generation(6)));
+    // A leak is answered all the same.
+    for keep_builds_running in [true, false] {
+        let leaked = Desired {
+            leak: Some(Leak {
+                minted_before: at(NOW),
+                keep_builds_running,
+            }),
+            ..desired(service_id())
+        };
+        let expected = match keep_builds_running {
+            true => Step::Mint(Generation(6)),
+            false => Step::Deactivate(TokenId(3)),
+        };
+        assert_eq!(decide(&leaked, &other, at(NOW)), expected);
+    }
+}
+
+/// Nobody's variable is written over before it is known whose it is.
+#[test]
+fn tokens_are_listed_before_somebody_elses_variable_is_written_over() {
+    let unlisted = |holding| {
+        with(|o| {
+            o.tokens = None;
+            o.targets.insert(Target::GitHub, holding);
+        })
+    };
+    assert_eq!(
+        step(service_id(), &unlisted(Holding::Other)),
+        Step::LookAtTokens
+    );
+    for known in [Holding::Missing, Holding::Placeholder, holds(2, NOW)] {
+        assert_eq!(
+            step(service_id(), &unlisted(known)),
+            Step::Prove(Attempt(3))
+        );
+    }
 }
 
 #[test]
@@ -813,6 +942,7 @@ fn a_run_ends_where_it_can_do_nothing_by_itself() {
         Step::AwaitInvitation,
         Step::Wait(at(0), Why::Settling),
         Step::Blocked(Blocked::NoSlot),
+        Step::Blocked(Blocked::Overtaken(Generation(1), at(0))),
         Step::Converged,
     ] {
         assert!(ends.ends_a_run() && !ends.changes(), "{ends:?}");

@@ -117,6 +117,11 @@ fn a_leak_while_builds_keep_running() {
 }
 
 #[test]
+fn a_leak_with_a_single_spare_slot() {
+    holds(&scenario::leak(true).with_slots(2));
+}
+
+#[test]
 fn a_leak_with_two_operators() {
     holds(&scenario::leak(true).with_two_operators());
 }
@@ -243,6 +248,12 @@ mod the_exploration_notices {
     #[test]
     fn a_token_that_is_renewed_when_it_has_ended() {
         is_caught(Sabotage::NoMargin, scenario::rotation().with_an_end(50));
+    }
+
+    /// That is what tells a killed run's token from another store's.
+    #[test]
+    fn a_token_that_nobody_held_and_that_looks_used() {
+        is_caught(Sabotage::EveryTokenIsUsed, scenario::rotation());
     }
 
     #[test]

@@ -84,6 +84,7 @@ pub(crate) fn first_token() -> Scenario {
                     active: true,
                     minted_at: at(-500),
                     ends: None,
+                    used: true,
                 },
             )])),
             stored: Stored::nothing(),
@@ -136,6 +137,7 @@ pub(crate) fn rotation() -> Scenario {
             active: true,
             minted_at,
             ends: None,
+            used: true,
         },
     );
     scenario.start.stored = Stored {

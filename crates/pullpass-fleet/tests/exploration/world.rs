@@ -30,6 +30,8 @@ pub(crate) enum Sabotage {
     PromotionsEndInNothing,
     /// A token is renewed when it has ended, and no sooner.
     NoMargin,
+    /// What a killed run has minted, and nobody ever held, looks used.
+    EveryTokenIsUsed,
     /// A token that was minted just now is judged by the operator's clock.
     MintedByTheOperatorsClock,
 }
@@ -41,6 +43,8 @@ pub(crate) struct HubToken {
     pub(crate) active: bool,
     pub(crate) minted_at: Timestamp,
     pub(crate) ends: Option<Timestamp>,
+    /// Whether it was shown to the registry.
+    pub(crate) used: bool,
 }
 
 impl HubToken {
@@ -255,7 +259,7 @@ impl World {
                         active: token.active,
                         created_at: token.minted_at,
                         expires_at: token.ends,
-                        last_used: None,
+                        last_used: token.used.then_some(token.minted_at),
                     })
                     .collect()
             }),
@@ -386,6 +390,11 @@ impl World {
                 let works = id
                     .and_then(|id| self.tokens.get(&id))
                     .is_some_and(|token| token.works(now));
+                if let (true, Some(id)) = (works, id)
+                    && let Some(token) = Rc::make_mut(&mut self.tokens).get_mut(&id)
+                {
+                    token.used = true;
+                }
                 match works {
                     true => Answer::Done,
                     false => Answer::Refused,
@@ -440,6 +449,7 @@ impl World {
             active: true,
             minted_at,
             ends: s.life.map(|life| minted_at + life),
+            used: s.sabotage == Some(Sabotage::EveryTokenIsUsed),
         };
         Rc::make_mut(&mut self.tokens).insert(id, token);
         Answer::Minted(Kept {

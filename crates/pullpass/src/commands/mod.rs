@@ -21,7 +21,7 @@ mod credentials;
 mod demo;
 mod explain;
 mod fix;
-mod fleet;
+pub(crate) mod fleet;
 mod given;
 mod init;
 mod man;

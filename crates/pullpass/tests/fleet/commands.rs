@@ -273,7 +273,11 @@ fn what_is_due_at_once_is_renewed_share_by_share() {
     let (code, said) = fleet.run(&["apply", "--yes"]);
     assert_eq!(code, Some(0), "{said}");
     rewrite(&fleet, "free = 5000", "free = 2");
-    rewrite(&fleet, TOKENS, &format!("{TOKENS}rotate_after = \"1h\"\n"));
+    rewrite(
+        &fleet,
+        TOKENS,
+        &format!("{TOKENS}rotate_after = \"1h\"\ngrace = \"30m\"\n"),
+    );
     let (code, said) = fleet.run(&["plan"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
@@ -520,6 +524,71 @@ fn a_report_for_programs_ends_with_a_summary_whatever_ended_the_command() {
 }
 
 #[test]
+fn wrong_arguments_end_a_report_for_programs_too() {
+    let fleet = fleet(SERVICE_ID);
+    for arguments in [
+        &["plan", "--no-such-option"][..],
+        &["verify", "p2"],
+        &["doctor", "--color", "plaid"],
+        &["apply", "--wait", "soon"],
+        &["rotate", "--older-than", "soon"],
+        &["revoke"],
+        &["revoke", "p1", "--everything"],
+        &["onboard"],
+        &["onboard", "p1", "--show-password"],
+        &["onboard", "p1", "--password", "not-a-real-password"],
+        &["onboard", "p1", "--password=not-a-real-password"],
+    ] {
+        for format in [&["--format", "json"][..], &["--format=json"]] {
+            let mut run = fleet.command(&[arguments, format].concat());
+            let output = run.output().unwrap();
+            let out = String::from_utf8(output.stdout).unwrap();
+            let err = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {out}{err}");
+            let lines: Vec<&str> = out.lines().collect();
+            assert_eq!(lines.len(), 1, "{arguments:?}: {out}");
+            let summary = last(&out);
+            assert_eq!(summary["schema"], "pullpass.summary/1");
+            assert!(
+                summary["error"].as_str().unwrap().starts_with("cannot "),
+                "{out}"
+            );
+            assert!(err.starts_with("error: "), "{err}");
+            assert!(!(out + &err).contains("not-a-real"), "{arguments:?}");
+        }
+    }
+    // A person is told once.
+    for arguments in [&["plan", "--no-such-option"][..], &["revoke"]] {
+        let output = fleet.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+    for help in [
+        &["plan", "--help", "--format", "json"][..],
+        &["explain", "x", "--format", "json"],
+    ] {
+        let (_, said) = fleet.run(help);
+        assert!(!said.contains("pullpass.summary"), "{said}");
+    }
+}
+
+/// Whoever mistypes a name is told which there are.
+#[test]
+fn a_name_that_the_fleet_lacks_is_held_against_those_that_it_has() {
+    let fleet = tokens_of_six();
+    let (code, said) = fleet.run(&["plan", "p11"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("`pullpass.toml` has none of that name"),
+        "{said}"
+    );
+    assert!(said.contains("did you mean `p1`? it has p1, p2"), "{said}");
+    let (_, said) = fleet.run(&["verify", "website", "--config", "./pullpass.toml"]);
+    assert!(said.contains("`./pullpass.toml` has none"), "{said}");
+    assert!(said.contains("it has p1, p2, p3, p4, p5, p6\n"), "{said}");
+}
+
+#[test]
 fn what_may_be_a_password_is_not_repeated() {
     let fleet = fleet(SERVICE_ID);
     for arguments in [
@@ -556,4 +625,98 @@ fn an_address_that_is_given_later_is_told() {
     rewrite(&fleet, "[store]\n", &format!("{address}[store]\n"));
     let (_, said) = fleet.run(&onboard);
     assert!(said.contains("ci+acmep1@acme.example"), "{said}");
+}
+
+/// A connection is no secret, and its answer to a leak is somewhere else.
+#[test]
+fn a_leak_where_there_is_no_secret_says_what_to_do() {
+    let fleet = fleet(
+        "identity = \"oidc\"\ntargets = [\"github\"]\nconnection = \"00000000-0000-0000-0000-00000000c0de\"\n",
+    );
+    for (written, pending) in [(false, 1), (true, 0)] {
+        if written {
+            let (code, said) = fleet.run(&["apply", "--yes"]);
+            assert_eq!(code, Some(0), "{said}");
+        }
+        let (code, said) = fleet.run(&["revoke", "p1", "--yes", "--format", "json"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("there is no token to revoke"), "{said}");
+        assert!(said.contains("rulesets in Docker Hub's console"), "{said}");
+        assert_eq!(last(&said)["pending"], pending, "{said}");
+        assert_eq!(last(&said)["converged"], 1 - pending, "{said}");
+    }
+}
+
+/// By a clock that is behind, what was minted in between is suspect all the same.
+#[test]
+fn a_leak_is_answered_by_the_clock_that_dates_tokens() {
+    let fleet = fleet("identity = \"organization-token\"\ntargets = [\"circleci\"]\n");
+    fleet.control("POST", "/clock", Some(&json!({"advance_seconds": 3600})));
+    let (code, said) = fleet.run(&["apply", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = fleet.run(&["revoke", "p1", "--dry-run"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said.matches("mint token").count(), 1, "{said}");
+    let (code, said) = fleet.run(&["revoke", "p1", "--yes", "--format", "json"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(with_step(&said, "deactivate", "done"), ["p1"], "{said}");
+    assert_eq!(with_step(&said, "mint", "done"), ["p1"], "{said}");
+}
+
+/// Two people with a copy of the file each.
+#[test]
+fn a_copy_of_the_store_that_fell_behind_undoes_nothing() {
+    for settings in [
+        SERVICE_ID,
+        "identity = \"organization-token\"\ntargets = [\"circleci\", \"github\"]\n",
+    ] {
+        let fleet = fleet(settings);
+        if settings == SERVICE_ID {
+            fleet.everybody_is_here();
+        }
+        let (code, said) = fleet.run(&["apply", "--yes"]);
+        assert_eq!(code, Some(0), "{said}");
+        let behind = std::fs::read(fleet.path("store")).unwrap();
+        let (code, said) = fleet.run(&["rotate", "p1", "--yes"]);
+        assert_eq!(code, Some(0), "{said}");
+        let newest = std::fs::read(fleet.path("store")).unwrap();
+        let current = fleet.current("p1").unwrap();
+
+        std::fs::write(fleet.path("store"), &behind).unwrap();
+        let (code, said) = fleet.run(&["plan"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(
+            said.contains("unless that was another copy of the store"),
+            "{said}"
+        );
+        for arguments in [
+            &["apply", "--yes"][..],
+            &["rotate", "p1", "--yes"],
+            &["verify"],
+        ] {
+            let (code, said) = fleet.run(arguments);
+            assert_eq!(code, Some(1), "{arguments:?}: {said}");
+            assert!(
+                said.contains("token g2 of it works") && said.contains("another copy of the store"),
+                "{arguments:?}: {said}"
+            );
+            assert!(!said.contains("deliver token"), "{said}");
+        }
+        assert_eq!(std::fs::read(fleet.path("store")).unwrap(), behind);
+
+        // The cure.
+        std::fs::write(fleet.path("store"), &newest).unwrap();
+        let (code, said) = fleet.run(&["apply", "--yes"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(fleet.current("p1").unwrap(), current);
+
+        // The other one, where the newest copy is lost.
+        std::fs::write(fleet.path("store"), &behind).unwrap();
+        let revoke = ["revoke", "p1", "--keep-builds-running", "--yes"];
+        let (code, said) = fleet.run(&revoke);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("deliver token g3"), "{said}");
+        let (code, said) = fleet.run(&["verify"]);
+        assert_eq!(code, Some(0), "{said}");
+    }
 }

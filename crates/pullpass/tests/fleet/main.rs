@@ -13,6 +13,7 @@ mod canary;
 mod clients;
 mod commands;
 mod credentials;
+mod exits;
 mod killed;
 /// What stands in for Vault, and the server below it.
 #[allow(dead_code, reason = "the suite of the stores looks into it")]
@@ -24,6 +25,7 @@ mod moto;
 #[path = "../../../pullpass-connect/tests/stores/moto_server.rs"]
 mod moto_server;
 mod onboard;
+mod recovery;
 #[path = "../../../pullpass-connect/tests/stores/server.rs"]
 mod server;
 mod support;

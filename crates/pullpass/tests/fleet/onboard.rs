@@ -34,6 +34,18 @@ fn a_build_is_followed_and_seen_to_pull_with_the_new_token() {
 }
 
 #[test]
+fn nobody_is_looked_for_all_the_time() {
+    let fleet = fleet(TOKEN, population(1));
+    for poll in ["0s", "0m"] {
+        let (code, said) = fleet.run(&["onboard", "p1", "--poll", poll]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("once a second (1s) is the most"), "{said}");
+    }
+    let (code, said) = fleet.run(&["onboard", "p1", "--poll", "1s"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn a_build_that_pulls_as_nobody_is_told_of() {
     let mut people = population(1);
     // Its CI files name other variables.

@@ -76,6 +76,26 @@ pub(super) fn of<E: ProvideErrorMetadata + std::error::Error + 'static>(
     Failure::new(kind, doing, shortened(&happened), next)
 }
 
+/// The failure that secrets are which were deleted with a time in which they can be restored.
+pub(super) fn in_recovery(doing: String, names: &[&str]) -> Failure {
+    let (are, each) = match names {
+        [_] => ("is", ""),
+        _ => ("are", ", and so with the others"),
+    };
+    let first = names.first().copied().unwrap_or_default();
+    Failure::new(
+        FailureKind::ForAPerson,
+        doing,
+        format!(
+            "`{}` {are} deleted in AWS, and in the time in which that can be undone",
+            names.join("`, `")
+        ),
+        format!(
+            "to go on with what was kept: `aws secretsmanager restore-secret --secret-id {first}`{each}; to begin anew: `aws secretsmanager delete-secret --force-delete-without-recovery --secret-id {first}`{each}"
+        ),
+    )
+}
+
 fn sort(code: &str, status: u16, lost: FailureKind) -> (FailureKind, &'static str) {
     match code {
         "ResourceNotFoundException" => (FailureKind::NotFound, ""),
@@ -96,7 +116,7 @@ fn sort(code: &str, status: u16, lost: FailureKind) -> (FailureKind, &'static st
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "IncompleteSignature" => (
-            FailureKind::Configuration,
+            FailureKind::Refused,
             "sign in again: `aws sts get-caller-identity` uses the same credentials",
         ),
         "DecryptionFailure" | "EncryptionFailure" => (

@@ -25,6 +25,10 @@ impl AwsStore {
         let name = self.name(secret, project);
         let described = self.client.describe_secret().secret_id(&name).send().await;
         match described {
+            Ok(answer) if answer.deleted_date().is_some() => {
+                let doing = format!("work on `{project}`");
+                Err(failure::in_recovery(doing, &[&name]))
+            }
             Ok(answer) => {
                 let labels = answer.version_ids_to_stages().cloned().unwrap_or_default();
                 Ok(Some((Labels::new(labels), answer.tags().to_vec())))
@@ -181,6 +185,7 @@ impl AwsStore {
                 .client
                 .list_secrets()
                 .max_results(PAGE)
+                .include_planned_deletion(true)
                 .set_filters(filter.clone().map(|filter| vec![filter]))
                 .set_next_token(next)
                 .send()
@@ -193,7 +198,12 @@ impl AwsStore {
                     .secret_versions_to_stages()
                     .cloned()
                     .unwrap_or_default();
-                if let Some(name) = secret.name() {
+                let Some(name) = secret.name() else {
+                    continue;
+                };
+                if secret.deleted_date().is_some() {
+                    self.deleted.borrow_mut().insert(name.to_owned());
+                } else {
                     let seen = (Labels::new(labels), secret.tags().to_vec());
                     into.insert(name.to_owned(), seen);
                 }

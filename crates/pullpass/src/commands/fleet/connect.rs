@@ -18,6 +18,7 @@ use secrecy::SecretString;
 
 use super::needs::Needs;
 use super::outside_failed;
+use super::tell::Teller;
 use crate::commands::given::{Given, Name};
 use crate::commands::unlock::{self, Sealed, filled, prompt, protection, secret};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,8 +30,12 @@ pub(super) async fn outside(
     folder: &Path,
     given: &Given,
     needs: &Needs,
+    teller: &Rc<Teller>,
 ) -> Result<Outside> {
-    let options = Options::default();
+    let options = Options {
+        waits: Rc::clone(teller).told_of_waits(),
+        ..Options::default()
+    };
     let url = |name: &str, usual: &str| filled(name).unwrap_or_else(|| usual.to_owned());
     let hub = Hub::new(
         &options,

@@ -404,6 +404,8 @@ async fn stores(whole: &Fleetwide, findings: &mut Vec<Finding>) {
             findings.push(failed("store", &failure));
             continue;
         }
+        let in_recovery = projects.iter().filter_map(|name| store.in_recovery(name));
+        findings.extend(in_recovery.map(|failure| failed("store", &failure)));
         findings.push(match listed {
             Ok(records) => good(
                 "store",

@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
@@ -243,13 +244,14 @@ impl Lambda {
         };
         let given = Given::to_function(values, terminal);
         let needs = Needs::of(&named(&fleet, &[]), Purpose::Work);
-        let outside = connect::outside(&fleet, &folder, &given, &needs).await?;
+        let teller = Rc::new(Teller::new(self.format, terminal));
+        let outside = connect::outside(&fleet, &folder, &given, &needs, &teller).await?;
         needs.check(&outside, &given)?;
         Ok(Fleetwide {
             fleet,
             outside,
             given,
-            teller: Teller::new(self.format, terminal),
+            teller,
             names: Vec::new(),
             folder,
         })

@@ -11,10 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Reads the fleet file; the folder that it stands in comes with it.
 pub(in crate::commands) fn fleet(given: Option<&Path>) -> Result<(Fleet, PathBuf)> {
-    let path = match given {
-        Some(path) => path.to_owned(),
-        None => nearest()?,
-    };
+    let path = place(given)?;
     let text = fs::read_to_string(&path).map_err(|e| Error::unreadable("fleet file", &path, &e))?;
     let fleet = file::parse(&text, &path.to_string_lossy())?;
     // The tables of other commands: a key that is misspelt there means nothing to them either.
@@ -24,6 +21,10 @@ pub(in crate::commands) fn fleet(given: Option<&Path>) -> Result<(Fleet, PathBuf
         _ => PathBuf::from("."),
     };
     Ok((fleet, folder))
+}
+
+fn place(given: Option<&Path>) -> Result<PathBuf> {
+    given.map_or_else(nearest, |path| Ok(path.to_owned()))
 }
 
 fn nearest() -> Result<PathBuf> {
@@ -43,16 +44,36 @@ fn nearest() -> Result<PathBuf> {
     ))
 }
 
+/// Of a fleet with more projects, not all names are told.
+const FEW: usize = 12;
+
 /// Every name is one of the fleet's.
-pub(in crate::commands) fn check_names(fleet: &Fleet, names: &[String]) -> Result<()> {
-    let known = || fleet.projects.iter().map(|project| project.name.as_str());
+pub(in crate::commands) fn check_names(
+    fleet: &Fleet,
+    given: Option<&Path>,
+    names: &[String],
+) -> Result<()> {
+    let known: Vec<&str> = fleet
+        .projects
+        .iter()
+        .map(|project| project.name.as_str())
+        .collect();
     for name in names {
-        if !known().any(|known| known == name) {
+        if !known.contains(&name.as_str()) {
+            let (told, more) = known.split_at(known.len().min(FEW));
+            let more = match more.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!("find the project `{name}`"),
-                "the fleet file has none of that name",
-                did_you_mean(name, known(), "see `[[project]]` in the fleet file"),
+                format!("`{}` has none of that name", place(given)?.display()),
+                did_you_mean(
+                    name,
+                    known.iter().copied(),
+                    &format!("it has {}{more}", told.join(", ")),
+                ),
             ));
         }
     }

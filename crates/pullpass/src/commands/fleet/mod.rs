@@ -8,13 +8,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use jiff::SignedDuration;
 use pullpass_engine::event::{Event, Status, Summary};
 use pullpass_engine::outside::Outside;
 use pullpass_engine::run::{Ahead, Manner, Run};
 use pullpass_engine::unkept::Unkept;
 use pullpass_fleet::desired::{Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
-use pullpass_fleet::file::{Fleet, Project, Pull};
+use pullpass_fleet::file::{Fleet, IdentityKind, Project, Pull};
 
 use super::given::Given;
 use crate::error::{Error, ErrorKind, Result};
@@ -72,7 +73,7 @@ struct Fleetwide {
     fleet: Fleet,
     outside: Outside,
     given: Given,
-    teller: Teller,
+    teller: Rc<Teller>,
     names: Vec<String>,
     folder: PathBuf,
 }
@@ -80,11 +81,12 @@ struct Fleetwide {
 impl Fleetwide {
     async fn open(selection: &Selection, terminal: Terminal, purpose: Purpose) -> Result<Self> {
         let (fleet, folder) = load::fleet(selection.config.as_deref())?;
-        load::check_names(&fleet, &selection.projects)?;
+        load::check_names(&fleet, selection.config.as_deref(), &selection.projects)?;
         let needs = Needs::of(&named(&fleet, &selection.projects), purpose);
         let given = Given::to_person(terminal);
         connect::warn_of_clear_text(terminal);
-        let outside = connect::outside(&fleet, &folder, &given, &needs).await?;
+        let teller = Rc::new(Teller::new(selection.format, terminal));
+        let outside = connect::outside(&fleet, &folder, &given, &needs, &teller).await?;
         if purpose != Purpose::Examine {
             needs.check(&outside, &given)?;
         }
@@ -92,7 +94,7 @@ impl Fleetwide {
             fleet,
             outside,
             given,
-            teller: Teller::new(selection.format, terminal),
+            teller,
             names: selection.projects.clone(),
             folder,
         })
@@ -194,6 +196,24 @@ impl Fleetwide {
         }
     }
 
+    /// A leak is answered by Docker Hub's clock, which says when each token was minted: by one of ours that is
+    /// behind, what was minted in between would be spared. Where nobody can sign in there, that is found later.
+    async fn dated(&self, mut manner: Manner) -> Manner {
+        let is_used = |p: &&Project| p.identity_kind() != IdentityKind::Oidc;
+        let hub = &self.outside.hub;
+        if let Some(leak) = &mut manner.wish.leak
+            && self.projects().iter().any(is_used)
+            && hub.whoami().await.is_ok()
+            && let Some(ahead) = hub.clock_ahead()
+            // It is told to the second.
+            && let Some(ahead) = ahead.checked_add(SignedDuration::from_secs(1))
+            && let Ok(there) = leak.minted_before.checked_add(ahead)
+        {
+            leak.minted_before = leak.minted_before.max(there);
+        }
+        manner
+    }
+
     /// The projects that were named, or all.
     fn projects(&self) -> Vec<&Project> {
         named(&self.fleet, &self.names)
@@ -217,6 +237,20 @@ struct Doing {
     allow_large: bool,
     /// Show, and change nothing.
     dry_run: bool,
+}
+
+/// The commands whose report for programs ends with a summary, by name.
+const REPORTS: [&str; 7] = [
+    "onboard", "plan", "apply", "rotate", "verify", "doctor", "revoke",
+];
+
+/// The same where not even the arguments were understood.
+pub(crate) fn not_understood(command: &str, format: &str, happened: &str, terminal: Terminal) {
+    if REPORTS.contains(&command) && format == "json" {
+        let next = format!("see `pullpass {command} --help`");
+        let error = Error::new(ErrorKind::Usage, "understand the arguments", happened, next);
+        Teller::new(Format::Json, terminal).ended_early(&error);
+    }
 }
 
 /// A report that programs read ends with a summary, whatever ended the command.
@@ -254,7 +288,10 @@ fn plan_and_do(
         };
         let whole = Fleetwide::open(selection, terminal, purpose).await?;
         let watch = |event: &_| whole.teller.event(event);
-        let run = Run::new(&whole.fleet, &whole.outside, doing.manner, &watch);
+        let Some(manner) = whole.unless_interrupted(whole.dated(doing.manner)).await? else {
+            return Ok(ExitCode::Interrupted);
+        };
+        let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
         let projects = whole.projects();
         // Whoever names a project is told why nothing is done about it.
         let left: RefCell<Summary> = RefCell::default();
@@ -401,8 +438,11 @@ async fn leaked<'a>(
         left.projects += 1;
         let (status, detail) = match unkept {
             Unkept::Nothing(detail) => {
-                // Not what the fleet file asks for, and nothing that a leak is about.
-                left.pending += 1;
+                // What is not yet as the fleet file asks is nothing that a leak is about.
+                match ahead.changes() {
+                    true => left.pending += 1,
+                    false => left.converged += 1,
+                }
                 (Status::Skipped, detail)
             }
             Unkept::ForAPerson(detail) => {
@@ -504,6 +544,15 @@ fn duration(text: &str) -> std::result::Result<Duration, String> {
     let time = pullpass_fleet::file::parse_duration(text)
         .map_err(|error| format!("{error}: write it as 90d, 6h, 15m or 30s"))?;
     Duration::try_from(time).map_err(|_| "it is too long".to_owned())
+}
+
+/// How often something is looked at: no more than once a second, which is often enough for what people do.
+fn interval(text: &str) -> std::result::Result<Duration, String> {
+    let time = duration(text)?;
+    match time < Duration::from_secs(1) {
+        true => Err("it would look all the time: once a second (1s) is the most".to_owned()),
+        false => Ok(time),
+    }
 }
 
 /// A value that one closure writes and another reads.

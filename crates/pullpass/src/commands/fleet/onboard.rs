@@ -19,7 +19,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Format;
 use super::connect::make_stores;
 use super::ruleset::ruleset;
-use super::{Fleetwide, Noted, Purpose, Selection, block_on, duration, ended, outside_failed};
+use super::{
+    Fleetwide, Noted, Purpose, Selection, block_on, ended, interval, outside_failed, summed_up,
+};
 use crate::commands::unlock::prompt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
@@ -48,7 +50,7 @@ pub(crate) struct Onboard {
     password: bool,
 
     /// How often to look whether the person has done their part.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    #[arg(long, value_name = "TIME", value_parser = interval, default_value = "5s")]
     poll: Duration,
 
     /// Say what to do and end, in place of waiting for it.
@@ -76,6 +78,14 @@ const SIGN_UP: &str = "https://app.docker.com/signup";
 
 impl Onboard {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        match self.onboarded(terminal) {
+            Ok((end, built)) => built.map(|()| end),
+            Err(error) => summed_up(&self.selection, terminal, Err(error)),
+        }
+    }
+
+    /// How it ended, and how the build did, once the summary is told.
+    fn onboarded(&self, terminal: Terminal) -> Result<(ExitCode, Result<()>)> {
         if self.show_password && self.selection.format == Format::Json {
             return Err(Error::new(
                 ErrorKind::Usage,
@@ -118,7 +128,7 @@ impl Onboard {
             let run = Run::new(&whole.fleet, &whole.outside, manner, &watch);
             let projects = whole.projects();
             let Some(ahead) = whole.unless_interrupted(run.look(&projects)).await? else {
-                return Ok(ExitCode::Interrupted);
+                return Ok((ExitCode::Interrupted, Ok(())));
             };
             let ahead = ahead.map_err(outside_failed)?;
             if self.show_password {
@@ -152,15 +162,16 @@ impl Onboard {
                 calls: whole.outside.calls(),
                 ..summary
             })?;
-            built.map(|()| end)
+            Ok((end, built))
         })
     }
 
     /// What stands after `--password` is taken for a project, and may be the password itself: where the fleet
     /// has none of that name, it is not repeated.
     fn named_for_a_password(&self) -> Result<()> {
-        let (fleet, _) = super::load::fleet(self.selection.config.as_deref())?;
-        if super::load::check_names(&fleet, &self.selection.projects).is_ok() {
+        let given = self.selection.config.as_deref();
+        let (fleet, _) = super::load::fleet(given)?;
+        if super::load::check_names(&fleet, given, &self.selection.projects).is_ok() {
             return Ok(());
         }
         Err(Error::new(

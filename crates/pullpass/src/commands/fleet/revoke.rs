@@ -8,7 +8,7 @@ use pullpass_engine::run::Manner;
 use pullpass_fleet::desired::Leak;
 use pullpass_fleet::file::Wish;
 
-use super::{Doing, Selection, duration, work};
+use super::{Doing, Selection, duration, summed_up, work};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -49,6 +49,15 @@ pub(crate) struct Revoke {
 
 impl Revoke {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        let selection = &self.selection;
+        let doing = match self.doing() {
+            Ok(doing) => doing,
+            Err(error) => return summed_up(selection, terminal, Err(error)),
+        };
+        work(selection, terminal, doing, |_| true)
+    }
+
+    fn doing(&self) -> Result<Doing> {
         if self.selection.projects.is_empty() != self.everything {
             let (happened, next) = match self.everything {
                 true => (
@@ -62,7 +71,7 @@ impl Revoke {
             };
             return Err(Error::new(ErrorKind::Usage, "revoke", happened, next));
         }
-        let doing = Doing {
+        Ok(Doing {
             manner: Manner {
                 wish: Wish {
                     leak: Some(Leak {
@@ -79,7 +88,6 @@ impl Revoke {
             // Named, or said to be everything: it is what the person wants.
             allow_large: true,
             dry_run: self.dry_run,
-        };
-        work(&self.selection, terminal, doing, |_| true)
+        })
     }
 }

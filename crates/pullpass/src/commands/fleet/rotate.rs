@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use pullpass_engine::run::Manner;
 use pullpass_fleet::file::Wish;
 
-use super::{Doing, Selection, duration, work};
+use super::{Doing, Selection, duration, summed_up, work};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -54,6 +54,17 @@ pub(crate) struct Rotate {
 
 impl Rotate {
     pub(crate) fn run(self, terminal: Terminal) -> Result<ExitCode> {
+        let doing = match self.doing() {
+            Ok(doing) => doing,
+            Err(error) => return summed_up(&self.selection, terminal, Err(error)),
+        };
+        // A project that was never given a pass is `apply`'s.
+        work(&self.selection, terminal, doing, |ahead| {
+            ahead.has_credential()
+        })
+    }
+
+    fn doing(&self) -> Result<Doing> {
         let now = Timestamp::now();
         let named = !self.selection.projects.is_empty();
         let renew_minted_before = match self.older_than {
@@ -61,7 +72,7 @@ impl Rotate {
             None if self.all || named => Some(now),
             None => None,
         };
-        let doing = Doing {
+        Ok(Doing {
             manner: Manner {
                 wish: Wish {
                     renew_minted_before,
@@ -76,10 +87,6 @@ impl Rotate {
             yes: self.yes,
             allow_large: self.allow_large,
             dry_run: self.dry_run,
-        };
-        // A project that was never given a pass is `apply`'s.
-        work(&self.selection, terminal, doing, |ahead| {
-            ahead.has_credential()
         })
     }
 }

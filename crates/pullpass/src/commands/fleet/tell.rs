@@ -4,8 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::rc::Rc;
 
 use jiff::SignedDuration;
+use pullpass_connect::http::Waits;
 use pullpass_engine::event::{Calls, Event, Status, Summary};
 use serde_json::json;
 
@@ -173,6 +175,16 @@ impl Teller {
     pub(super) fn aside(&self, text: &str) {
         let say = || self.terminal.note(text);
         self.progress.borrow().above(say);
+    }
+
+    /// What is told whom a run waits for: it stands still meanwhile.
+    pub(super) fn told_of_waits(self: Rc<Self>) -> Waits {
+        Rc::new(move |system, time| {
+            let time = time.as_secs().max(1);
+            self.aside(&format!(
+                "waiting {time} s for {system}, which takes no more requests for so long"
+            ));
+        })
     }
 
     /// Shows how far a run of so many projects is, to a person who watches.

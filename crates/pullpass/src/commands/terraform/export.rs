@@ -86,7 +86,7 @@ fn not_carried(project: &Project) -> Option<&'static str> {
 impl Export {
     pub(super) fn run(&self, terminal: Terminal) -> Result<ExitCode> {
         let (fleet, _) = load::fleet(self.config.as_deref())?;
-        load::check_names(&fleet, &self.projects)?;
+        load::check_names(&fleet, self.config.as_deref(), &self.projects)?;
         let entries = self.entries(&fleet);
         let mut left: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for project in fleet.projects.iter().filter(|p| self.names(p)) {
