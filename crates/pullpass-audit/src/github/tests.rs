@@ -1803,6 +1803,8 @@ fn a_cluster_of_the_newest_version_is_pulled() {
             "action ghcr.io/k3d-io/k3d-tools:latest client"
         ]
     );
+    let none = "steps:\n  - uses: nolar/setup-k3d-k3s@v1\n    with: {skip-creation: true}";
+    assert!(job(none).is_empty());
 }
 
 #[test]

@@ -468,7 +468,11 @@ impl Deed {
         let mut words = parsed.texts(&["-s", "--session", "--sessions"]);
         words.extend(parsed.rest.iter().map(|word| word.text.clone()));
         if !self.by_function || words.is_empty() {
-            return text.contains(&self.mentions);
+            // Who explains what is not done does not do it.
+            let mut code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with('#'));
+            return code.any(|line| line.contains(&self.mentions));
         }
         let of_word = |word: &Text| {
             // `tests-3.13` is one of the sessions of `tests`.

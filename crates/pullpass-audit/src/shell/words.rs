@@ -7,8 +7,9 @@ use ecow::EcoString;
 
 use super::ifs::Separators;
 use super::pattern::Pattern;
+use super::redirect::is_name;
 use super::syntax::{
-    List, ParamOp, Part, PartKind, ProcessDir, Span as Range, Word, expand_braces,
+    List, ParamOp, Part, PartKind, ProcessDir, Span as Range, Word, declares, expand_braces,
 };
 use super::{Arg, Done, Input, Shell};
 use crate::run::JobRun;
@@ -120,6 +121,12 @@ impl Shell {
                 break;
             }
             if self.plain(word, &mut out) {
+                continue;
+            }
+            if is_assignment(word) && declares(words) {
+                // `local all="$@"`: one value, as in an assignment.
+                let value = self.value(run, word);
+                out.push(Arg::new(value, self.place(word.span)));
                 continue;
             }
             match expand_braces(word) {
@@ -537,6 +544,23 @@ impl Shell {
         }
         (!expects_value).then_some(total)
     }
+}
+
+/// Whether a word is `NAME=` with something behind it that is no list and is put in when the script runs.
+fn is_assignment(word: &Word) -> bool {
+    let [
+        Part {
+            kind: PartKind::Literal(head),
+            ..
+        },
+        rest @ ..,
+    ] = word.parts.as_slice()
+    else {
+        return false;
+    };
+    let is_list = |part: &Part| matches!(part.kind, PartKind::Array(_));
+    let name = head.split_once('=').map_or("", |(name, _)| name);
+    is_name(name.strip_suffix('+').unwrap_or(name)) && !rest.is_empty() && !rest.iter().any(is_list)
 }
 
 fn is_quote(kind: &PartKind) -> bool {

@@ -1,7 +1,7 @@
 //! The workflows and local actions of a repository as an editor sees them: which list each step is
 //! an item of, which job a list belongs to, and which jobs call a workflow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -22,6 +22,8 @@ pub(super) struct Texts {
     /// Workflows that jobs of this repository call by its name and at a version, without handing on all
     /// secrets; and how such a job calls them.
     at_a_version: BTreeMap<RepoPath, String>,
+    /// Those that are called so with all secrets.
+    given_all: BTreeSet<RepoPath>,
     /// Dependabot opens pull requests and pushes branches here, and its builds get no secrets.
     dependabot: bool,
 }
@@ -61,18 +63,27 @@ impl Texts {
                 }
             }
         }
-        let at_a_version = documents
+        let mut at_a_version = BTreeMap::new();
+        let mut given_all = BTreeSet::new();
+        let called = documents
             .values()
             .filter_map(|document| document.root()?.get("jobs"))
             .flat_map(Node::entries)
-            .filter_map(|job| called_at_a_version(tree, job.value))
-            .collect();
+            .filter_map(|job| Some((job.value, called_at_a_version(tree, job.value)?)));
+        for (job, (path, uses)) in called {
+            if job.get("secrets").and_then(Node::as_str) == Some("inherit") {
+                given_all.insert(path);
+            } else {
+                at_a_version.insert(path, uses);
+            }
+        }
         let dependabot = [".github/dependabot.yml", ".github/dependabot.yaml"]
             .iter()
             .any(|path| RepoPath::new(path).is_some_and(|path| cx.sources.exists(&path)));
         Self {
             documents,
             at_a_version,
+            given_all,
             dependabot,
         }
     }
@@ -88,9 +99,8 @@ fn called_at_a_version(tree: &dyn Tree, job: Node<'_>) -> Option<(RepoPath, Stri
     let (name, _) = uses.split_once('@')?;
     let (repository, path) = name.split_at(name.find("/.github/")?);
     let own = tree.repository(repository).is_some_and(|at| at.is_root());
-    let inherits = job.get("secrets").and_then(Node::as_str) == Some("inherit");
     let path = RepoPath::new(path.trim_start_matches('/'))?;
-    (own && !inherits).then(|| (path, uses.to_owned()))
+    own.then(|| (path, uses.to_owned()))
 }
 
 /// One file.
@@ -226,6 +236,7 @@ pub(super) struct Caller<'f, 'd> {
 pub(super) struct Files<'d> {
     files: BTreeMap<&'d RepoPath, File<'d>>,
     at_a_version: &'d BTreeMap<RepoPath, String>,
+    given_all: &'d BTreeSet<RepoPath>,
     pub(super) dependabot: bool,
 }
 
@@ -239,6 +250,7 @@ impl<'d> Files<'d> {
         Self {
             files,
             at_a_version: &texts.at_a_version,
+            given_all: &texts.given_all,
             dependabot: texts.dependabot,
         }
     }
@@ -259,6 +271,11 @@ impl<'d> Files<'d> {
     /// How a job calls this workflow at a version, which does not know what is edited now.
     pub(super) fn called_at_a_version(&self, path: &RepoPath) -> Option<&str> {
         self.at_a_version.get(path).map(String::as_str)
+    }
+
+    /// Whether a job of this repository calls this workflow by the repository's name and gives it all secrets.
+    pub(super) fn is_given_all(&self, path: &RepoPath) -> bool {
+        self.given_all.contains(path)
     }
 
     /// The jobs that call this workflow.

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pullpass_audit::effect::{Effect, Guard, Job, Kind, Provider, Runner, is_of_a_library};
+use pullpass_audit::effect::{
+    Effect, Guard, Job, Kind, Provider, Puller, Runner, Store, is_of_a_library,
+};
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::{Auth, Cause, Reach};
 use pullpass_audit::yaml::Node;
@@ -157,6 +159,9 @@ fn wanted<'j>(desk: &Desk<'_, '_, '_>, job: &'j Job, out: &mut Proposal) -> Want
             }
             _ if is_as_root(effect) => {
                 "it is pulled under `sudo`, which does not see who signed in without it"
+            }
+            _ if has_a_folder(effect) => {
+                "its `DOCKER_CONFIG` names a folder of its own, where only a login that has it too is kept"
             }
             _ if Reach::of(effect) == Reach::Own => {
                 "it is pulled by a client of its own, which does not see the logins of the job"
@@ -449,6 +454,19 @@ pub(super) fn question(
             without.words()
         )),
     }
+}
+
+/// Whether it is pulled with the credentials of a folder that only some of the job's programs know.
+fn has_a_folder(effect: &Effect) -> bool {
+    let Kind::Pull {
+        puller: Puller::Client(stores),
+        ..
+    } = &effect.kind
+    else {
+        return false;
+    };
+    let own = |store: &Store| matches!(store, Store::Docker(folder) if !folder.as_str().is_empty());
+    Reach::of(effect) == Reach::Own && stores.iter().any(own)
 }
 
 /// What a run does that the login asks for what it has not.

@@ -461,5 +461,7 @@ pub(super) fn give(
 
 /// Whether some job of the repository runs this workflow's jobs only when another repository calls it.
 pub(super) fn is_for_others(files: &Files<'_>, file: &File<'_>) -> bool {
-    file.events().all(|(name, _)| name == "workflow_call") && files.callers(file.path).is_empty()
+    file.events().all(|(name, _)| name == "workflow_call")
+        && files.callers(file.path).is_empty()
+        && !files.is_given_all(file.path)
 }

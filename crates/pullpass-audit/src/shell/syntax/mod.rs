@@ -22,4 +22,5 @@ mod tests_hostile;
 
 pub use ast::*;
 pub use brace::expand_braces;
+pub(super) use parse::declares;
 pub use parse::{MAX_DEPTH, parse};

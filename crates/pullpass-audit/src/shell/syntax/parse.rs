@@ -574,6 +574,12 @@ impl<'t> Parser<'t> {
     }
 }
 
+/// Whether a command's arguments are assignments where they look so.
+pub(crate) fn declares(words: &[Word]) -> bool {
+    let command = words.iter().find(|word| !is_prefix(word));
+    command.is_some_and(is_declaration)
+}
+
 fn is_prefix(word: &Word) -> bool {
     matches!(word.literal().as_deref(), Some("command" | "builtin"))
 }

@@ -37,6 +37,20 @@ fn associative_arrays_give_what_stands_under_a_key() {
 }
 
 #[test]
+fn what_a_declaration_gives_is_one_value() {
+    for script in [
+        "retry() { local cmd=\"$*\"; until $cmd; do sleep 5; done; }\nretry docker pull a/b",
+        "f() { local all=\"$@\"; docker pull $all; }; f --quiet a/b",
+        "f() { local all=$*; for i in $all; do docker pull $i; done; }; f a/b",
+        "f() { declare -r all=\"x $*\"; docker pull ${all#x }; }; f -q a/b",
+        "f() { export OPTS+=\" $*\"; docker pull $OPTS; }; f -q a/b",
+        "X='-q a/b'\ncommand readonly Y=$X\ndocker pull $Y",
+    ] {
+        assert_eq!(pulls(script), ["a/b always"], "{script}");
+    }
+}
+
+#[test]
 fn a_test_for_what_may_be_unset_leaves_both_ways_open() {
     for test in [
         "[ -z \"${TOKEN:-}\" ]",

@@ -406,6 +406,19 @@ fn a_prefix_that_is_not_known_runs_what_stands_behind_it() {
 }
 
 #[test]
+fn a_test_of_an_images_structure_pulls_when_it_is_told_to() {
+    let test = "container-structure-test test --image a/b --config c.yaml";
+    assert_eq!(effects(test), [""; 0]);
+    assert_eq!(pulls(&format!("{test} --pull")), ["a/b always"]);
+}
+
+#[test]
+fn a_development_container_is_there_under_the_name_it_is_built_by() {
+    let build = "devcontainer build --workspace-folder . --image-name smoke:test";
+    assert!(effects(build).contains(&"provide smoke:test".to_owned()));
+}
+
+#[test]
 fn a_release_is_what_goreleaser_does_unless_it_is_told_otherwise() {
     let files = [
         (".goreleaser.yml", "dockers: []\n"),
@@ -422,7 +435,7 @@ fn a_release_is_what_goreleaser_does_unless_it_is_told_otherwise() {
     ] {
         assert_eq!(!effects_in(&files, command).is_empty(), opaque, "{command}");
     }
-    let none = [(".goreleaser.yml", "builds: []\n")];
+    let none = [(".goreleaser.yml", "builds: []\n# no dockers here\n")];
     assert!(effects_in(&none, "goreleaser --clean").is_empty());
     let configured = [("release/images.yml", "dockers: []\n")];
     assert!(!effects_in(&configured, "cd release && goreleaser -f images.yml").is_empty());
