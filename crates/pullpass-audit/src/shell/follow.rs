@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::exec::Call;
 use super::flags::{self, Order, Spec};
-use super::perhaps::mentions_clients;
+use super::perhaps::{makes_images_elsewhere, mentions_clients};
 use super::redirect::is_name;
 use super::suites::go;
 use super::{Arg, Done, Input, Shell, engine, other_languages, suites, trigger};
@@ -840,7 +840,11 @@ impl Shell {
                 if request.runner == Runner::Install {
                     return true;
                 }
-                if matches!(why, Failure::Elsewhere(_))
+                if makes_images_elsewhere(run, request) {
+                    run.opaque(request.span, shown, why.to_string(), By::Run);
+                    let image = run.cx.holes.of("?", HoleKind::Output);
+                    run.emit(request.span, Kind::Provide { image });
+                } else if matches!(why, Failure::Elsewhere(_))
                     || mentions_clients(run, request)
                     || self.may_pull_in_a_folder(run, request)
                 {

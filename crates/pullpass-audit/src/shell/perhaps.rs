@@ -15,6 +15,9 @@ use crate::text::{Text, is_hole, may_be};
 const MAX_FOLDERS: usize = 256;
 const MAX_FOLDERS_DEEP: usize = 4;
 
+/// What stands in the names of targets that make images.
+const IMAGES: [&str; 3] = ["docker", "image", "container"];
+
 /// How many of them are tried.
 const MAX_TRIED: usize = 8;
 
@@ -144,6 +147,23 @@ pub(super) fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> boo
         None => run.cwd.inside().cloned(),
     };
     folder.is_some_and(|folder| mentions_clients_in(run, request, names, &folder))
+}
+
+/// Whether a target that is named after images is called in a folder that the repository does not have: the job fetched it,
+/// most often with `git clone`.
+pub(super) fn makes_images_elsewhere(run: &JobRun<'_>, request: &recipes::Call) -> bool {
+    if !matches!(request.runner, Runner::Make | Runner::Just) || request.file.is_some() {
+        return false;
+    }
+    let named = |target: &Text| IMAGES.iter().any(|word| target.as_str().contains(word));
+    let folder = match &request.directory {
+        Some(folder) => run.resolve(folder),
+        None => run.cwd.inside().cloned(),
+    };
+    request.targets.iter().any(named)
+        && folder.is_some_and(|folder| {
+            !folder.is_root() && run.cx.sources.tree().list(&folder).is_empty()
+        })
 }
 
 fn mentions_clients_in(

@@ -1,6 +1,6 @@
 //! Calls of make that take over what calls before them came to.
 
-use super::effects_in;
+use super::{effects, effects_in};
 
 #[test]
 fn calls_share_only_what_they_would_come_to() {
@@ -84,4 +84,21 @@ fn what_only_an_absent_file_declares_is_said_to_be_unknown() {
     ] {
         assert_eq!(effects_in(files, "make all").len(), expected, "{files:?}");
     }
+}
+
+#[test]
+fn images_that_a_fetched_repository_makes_are_doubted() {
+    let fetch = "git clone https://example.org/tool.git\n";
+    for script in ["make -C tool docker", "cd tool\nmake docker-build"] {
+        let lines = effects(&format!("{fetch}{script}\ndocker run --rm tool:latest"));
+        let [made, unknown, run] = lines.as_slice() else {
+            panic!("{script}: {lines:?}");
+        };
+        assert!(made.starts_with("opaque make docker"), "{lines:?}");
+        assert_eq!(
+            (unknown.as_str(), run.as_str()),
+            ("provide ?", "pull tool:latest")
+        );
+    }
+    assert_eq!(effects(&format!("{fetch}make -C tool install")), [""; 0]);
 }
