@@ -102,7 +102,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let mut found = false;
         let mut names = self.cx.sources.tree().list(&folder);
         names.sort();
-        for name in names.iter().take(MAX_WORKFLOWS) {
+        let more = "more workflows in files of their own than are read";
+        for name in self.cx.first(&names, MAX_WORKFLOWS, more) {
             let ending = [".yml", ".yaml"].iter().find(|e| name.ends_with(**e));
             let (Some(ending), Some(path)) = (ending, folder.join(name)) else {
                 continue;

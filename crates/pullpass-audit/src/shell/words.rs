@@ -338,7 +338,7 @@ impl Shell {
             match &part.kind {
                 PartKind::DoubleQuoted(inner) => {
                     let inner = self
-                        .within(|shell| shell.mapped_parts(run, inner, printed))
+                        .within(run, |shell, run| shell.mapped_parts(run, inner, printed))
                         .unwrap_or_else(|| Mapped::empty(self.text.file()));
                     out.append(&inner);
                 }
@@ -411,7 +411,7 @@ impl Shell {
                 let mut out = Text::default();
                 for part in inner {
                     let piece = self
-                        .within(|shell| shell.part_text(run, part))
+                        .within(run, |shell, run| shell.part_text(run, part))
                         .unwrap_or_default();
                     out.push(piece.as_str());
                     if out.as_str().len() > super::MAX_VALUE {
@@ -422,7 +422,7 @@ impl Shell {
             }
             PartKind::Param(param) => {
                 return self
-                    .within(|shell| shell.parameter(run, param, part.span))
+                    .within(run, |shell, run| shell.parameter(run, param, part.span))
                     .unwrap_or_else(|| Value::One(Text::default()));
             }
             PartKind::Command { list, .. } => self.substitution(run, list, part.span),
@@ -437,7 +437,7 @@ impl Shell {
                 let (_, printed) = self.capture(run, |shell, run| {
                     shell.apart(run, |shell, run| {
                         shell
-                            .within(|shell| shell.items(run, list))
+                            .within(run, |shell, run| shell.items(run, list))
                             .unwrap_or(Done::UNKNOWN)
                     })
                 });
@@ -468,7 +468,7 @@ impl Shell {
         let (_, printed) = self.capture_as(run, true, |shell, run| {
             shell.apart(run, |shell, run| {
                 shell
-                    .within(|shell| shell.items(run, list))
+                    .within(run, |shell, run| shell.items(run, list))
                     .unwrap_or(Done::UNKNOWN)
             })
         });
