@@ -26,6 +26,9 @@ const BUDGET: u64 = 2_000_000;
 /// Files that are merged to one, and groups of such files; only hostile input has more.
 const MAX_MERGED: usize = 64;
 
+/// What is said where there are more.
+const MORE_FILES: &str = "more files of one configuration than are read";
+
 /// Places that are listed as not understood.
 const MAX_UNREAD: usize = 1_000;
 
@@ -382,7 +385,7 @@ impl<'t> Context<'t> {
     pub fn note_merged(&self, mut files: Vec<RepoPath>) {
         let mut seen = HashSet::new();
         files.retain(|file| seen.insert(file.clone()));
-        files.truncate(MAX_MERGED);
+        let files = self.first(files, MAX_MERGED, MORE_FILES);
         let mut all = self.merged.borrow_mut();
         let is_new = |file: &RepoPath| !all.iter().flatten().any(|other| other == file);
         if files.len() > 1 && files.iter().all(is_new) && all.len() < MAX_MERGED {
@@ -418,7 +421,7 @@ impl<'t> Context<'t> {
         });
         names.sort();
         let paths = names.iter().filter_map(|name| folder.join(name));
-        paths.take(MAX_MERGED).collect()
+        self.first(paths, MAX_MERGED, MORE_FILES)
     }
 
     /// The files that one is merged with, itself among them; none where it stands alone.

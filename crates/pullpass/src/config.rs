@@ -20,7 +20,7 @@ use pullpass_fleet::reader::{self, Reader, Value, did_you_mean};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::listing::Listing;
 
 /// The name of the file.

@@ -469,7 +469,7 @@ mod bounds {
              jobs:\n  b:\n    machine: true\n    steps:\n      - w: {s: [{w: {s: [{run: docker pull deep}]}}]}\n",
         );
         assert_eq!(audit.unread(CONFIG), []);
-        assert_eq!(audit.pulls(CONFIG), ["outer", "deep"]);
+        assert_eq!(audit.pulls(CONFIG), ["deep", "outer"]);
     }
 
     #[test]

@@ -117,6 +117,8 @@ impl Shell {
         let mut out = Vec::with_capacity(words.len());
         for word in words {
             if out.len() >= MAX_ARGUMENTS {
+                run.cx
+                    .note_limit("commands with more words than are looked at");
                 break;
             }
             if self.plain(word, &mut out) {
