@@ -527,7 +527,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     }
 
     fn limit(&self, more: &str) {
-        self.scope.run.cx.note_limit_of(&self.file, more);
+        self.scope.run.cx.note_limit_of(self.file, more);
     }
 
     /// Makes a target, what it needs first. `false` when nothing says how.

@@ -106,6 +106,9 @@ pub(super) fn propose(
 /// The pulls that a job makes itself and that are to be mended, with their effects.
 type Wanted<'j> = Vec<(&'j Effect, usize)>;
 
+/// A new step, and what it needs elsewhere in the file.
+type Way = (Yaml, Part);
+
 struct Writer<'a, 't> {
     repo: &'a Repo<'a, 't>,
     path: RepoPath,
@@ -117,7 +120,7 @@ struct Writer<'a, 't> {
     jobs: &'a [&'a Job],
     /// The new steps so far, with what they need elsewhere in the file, by their scope and names: jobs of one file
     /// mostly get the same.
-    ways: RefCell<HashMap<(usize, String, String), Option<(Yaml, Part)>>>,
+    ways: RefCell<HashMap<(usize, String, String), Option<Way>>>,
 }
 
 impl<'a> Writer<'a, '_> {

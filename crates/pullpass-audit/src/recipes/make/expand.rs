@@ -488,8 +488,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             Parsed::Pieces(pieces) => pieces,
         };
         let out = if let [Piece::Reference(reference)] = &**pieces {
-            let value = self.stands_for(template, reference, depth);
-            value
+            self.stands_for(template, reference, depth)
         } else {
             let mut out = EcoString::new();
             for piece in pieces {
