@@ -26,6 +26,12 @@ const BUDGET: u64 = 2_000_000;
 /// Files that are merged to one, and groups of such files; only hostile input has more.
 const MAX_MERGED: usize = 64;
 
+/// What is said where there are more.
+const MORE_FILES: &str = "more files of one configuration than are read";
+
+/// Places that are listed as not understood.
+const MAX_UNREAD: usize = 1_000;
+
 /// What a job gets of it while there is as much.
 const MIN_SHARE: u64 = 5_000;
 
@@ -101,6 +107,8 @@ pub struct Context<'t> {
     budget: Cell<u64>,
     /// The job whose share of the work is being used.
     sharing: RefCell<Option<String>>,
+    /// What was said of its limits.
+    limits: RefCell<Vec<&'static str>>,
     makefile_work: Cell<u64>,
     shell: Cell<u64>,
     scripts: RefCell<HashMap<Rc<str>, Rc<Script>>>,
@@ -156,6 +164,7 @@ impl<'t> Context<'t> {
             current: RefCell::default(),
             budget: Cell::new(BUDGET),
             sharing: RefCell::default(),
+            limits: RefCell::default(),
             makefile_work: Cell::new(MAKEFILES),
             shell: Cell::new(SHELL_BYTES),
             scripts: RefCell::default(),
@@ -179,6 +188,7 @@ impl<'t> Context<'t> {
     pub fn begin(&self, path: &RepoPath) {
         self.current.replace(path.clone());
         self.budget.set(BUDGET);
+        self.limits.borrow_mut().clear();
         self.makefile_work.set(MAKEFILES);
         // Parsed scripts are kept from file to file, for they run the same ones, but not without bound.
         if self.shell.get() < SHELL_BYTES / 2 {
@@ -211,8 +221,10 @@ impl<'t> Context<'t> {
         let share = (left / 4).max(MIN_SHARE.min(left));
         self.budget.set(share);
         let outer = self.sharing.replace(Some(job.to_owned()));
+        let said = self.limits.take();
         let out = act();
         self.sharing.replace(outer);
+        self.limits.replace(said);
         let used = share.saturating_sub(self.budget.get());
         self.budget.set(left.saturating_sub(used));
         out
@@ -274,17 +286,47 @@ impl<'t> Context<'t> {
             }
             None => {
                 from.set(0);
-                let file = self.current.borrow();
-                let message = match &*self.sharing.borrow() {
-                    Some(job) => format!(
-                        "the steps of the job `{job}` come to more work than is followed; what is listed of them is what was reached"
-                    ),
-                    None => "this file comes to more work than is followed; what is listed is what was reached".to_owned(),
-                };
-                self.note_unread_at(file.as_str(), 1, message);
+                self.note_limit("more work than is followed");
                 false
             }
         }
+    }
+
+    /// The first ones of what only hostile input has many of. That there are more is said of the job in hand.
+    pub(crate) fn first<T>(
+        &self,
+        all: impl IntoIterator<Item = T>,
+        most: usize,
+        more: &'static str,
+    ) -> Vec<T> {
+        let mut all = all.into_iter();
+        let first: Vec<T> = all.by_ref().take(most).collect();
+        if all.next().is_some() {
+            self.note_limit(more);
+        }
+        first
+    }
+
+    /// Says of a file that it has or comes to more than is looked at.
+    pub(crate) fn note_limit_of(&self, file: &RepoPath, more: &str) {
+        let message = format!("this file comes to {more}; what is listed is what was reached");
+        self.note_unread_at(file.as_str(), 1, message);
+    }
+
+    /// Says once of the job in hand that it comes to more than is looked at: that what is listed is not all.
+    pub(crate) fn note_limit(&self, more: &'static str) {
+        let mut said = self.limits.borrow_mut();
+        if said.contains(&more) {
+            return;
+        }
+        said.push(more);
+        let message = match &*self.sharing.borrow() {
+            Some(job) => format!(
+                "the steps of the job `{job}` come to {more}; what is listed of them is what was reached"
+            ),
+            None => format!("this file comes to {more}; what is listed is what was reached"),
+        };
+        self.note_unread_at(self.current.borrow().as_str(), 1, message);
     }
 
     /// Whether `key` has not been asked before: for what is said once, not once per use.
@@ -299,15 +341,22 @@ impl<'t> Context<'t> {
 
     /// The same, for a file that was never loaded.
     pub fn note_unread_at(&self, file: &str, line: u32, message: impl Into<String>) {
-        let unread = Unread {
+        let mut unread = Unread {
             file: file.to_owned(),
             line,
             message: message.into(),
         };
         let mut all = self.unread.borrow_mut();
-        if all.len() < 1000 && !all.contains(&unread) {
-            all.push(unread);
+        if all.len() >= MAX_UNREAD || all.contains(&unread) {
+            return;
         }
+        if all.len() + 1 == MAX_UNREAD {
+            unread.line = 1;
+            unread.message =
+                "from here on more could not be understood than is listed, in this file or others"
+                    .to_owned();
+        }
+        all.push(unread);
     }
 
     /// Notes an action that no table knows.
@@ -336,7 +385,7 @@ impl<'t> Context<'t> {
     pub fn note_merged(&self, mut files: Vec<RepoPath>) {
         let mut seen = HashSet::new();
         files.retain(|file| seen.insert(file.clone()));
-        files.truncate(MAX_MERGED);
+        let files = self.first(files, MAX_MERGED, MORE_FILES);
         let mut all = self.merged.borrow_mut();
         let is_new = |file: &RepoPath| !all.iter().flatten().any(|other| other == file);
         if files.len() > 1 && files.iter().all(is_new) && all.len() < MAX_MERGED {
@@ -373,7 +422,7 @@ impl<'t> Context<'t> {
         let mut names: Vec<&String> = listed.iter().filter(is_packed).collect();
         names.sort();
         let paths = names.iter().filter_map(|name| folder.join(name));
-        paths.take(MAX_MERGED).collect()
+        self.first(paths, MAX_MERGED, MORE_FILES)
     }
 
     /// The files that one is merged with, itself among them; none where it stands alone.
@@ -462,6 +511,13 @@ impl<'t> Context<'t> {
                         source,
                         key.start,
                         format!("a list or mapping stands where a name should{TEMPLATE}"),
+                    );
+                }
+                if let Some(mapping) = document.unseen {
+                    self.note_unread(
+                        source,
+                        mapping.start,
+                        "this mapping has more keys, or merge keys (`<<`) that lead through more mappings, than are looked at; what is further away was not read",
                     );
                 }
                 Some(Rc::new(document))

@@ -115,8 +115,13 @@ impl<'t> Survey<'t> {
                 jobs.extend(circleci::lower(&cx, &path));
             }
             for next in cx.take_continuations() {
-                if !configurations.contains(&next) && configurations.len() < circleci.len() + more {
+                if configurations.contains(&next) {
+                    continue;
+                }
+                if configurations.len() < circleci.len() + more {
                     configurations.push(next);
+                } else if more > 0 {
+                    cx.note_limit("more configurations that it goes on with than are read");
                 }
             }
             at += 1;

@@ -306,6 +306,9 @@ impl<'c> JobRun<'c> {
                 within: Rc::clone(within),
                 slot,
             });
+        } else {
+            self.cx
+                .note_limit("more pulls, logins and images than are listed");
         }
     }
 
@@ -532,7 +535,11 @@ impl<'c> JobRun<'c> {
 
     /// Goes one call deeper; `None` when that is too deep or the work is used up.
     pub fn deeper<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> Option<R> {
-        if self.depth >= MAX_DEPTH || !self.cx.spend() {
+        if self.depth >= MAX_DEPTH {
+            self.cx.note_limit("calls that go deeper than is followed");
+            return None;
+        }
+        if !self.cx.spend() {
             return None;
         }
         self.depth += 1;

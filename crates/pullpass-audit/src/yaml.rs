@@ -25,6 +25,15 @@ const FEW_NAMES: usize = 16;
 /// How deep merge keys are followed through each other.
 const MAX_MERGES: usize = 24;
 
+/// Mappings of one merge key.
+const MAX_MERGED: usize = 64;
+
+/// Mappings that one look for a key goes through.
+const MAX_MAPPINGS: usize = 2_000;
+
+/// Keys that a mapping has for whoever asks for all, those that are merged in counted each time.
+const MAX_KEYS: usize = 20_000;
+
 /// Why a text cannot be read as YAML.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct YamlError {
@@ -108,6 +117,8 @@ pub struct Document {
     /// The first key that is a list or a mapping. No CI system has such keys: `{{ name }}:` is a
     /// template that happens to be YAML.
     pub strange_key: Option<Span>,
+    /// The first mapping that has more keys, or merge keys that lead further, than is looked at.
+    pub unseen: Option<Span>,
 }
 
 /// A node of a [`Document`]; aliases are looked through.
@@ -188,6 +199,7 @@ impl Document {
             && self.roots == other.roots
             && self.duplicates == other.duplicates
             && self.strange_key == other.strange_key
+            && self.unseen == other.unseen
     }
 
     /// The value of the first document in the file; `None` when the file is empty.
@@ -262,6 +274,23 @@ struct Builder<'s> {
     /// Open containers: node, and where its children begin in `scratch`.
     open: Vec<(u32, usize)>,
     anchors: HashMap<usize, u32>,
+    /// What there is to see in the mappings with merge keys.
+    reaches: HashMap<u32, Reach>,
+}
+
+/// How far the merge keys of a mapping lead. Most have none.
+#[derive(Clone, Copy, Default)]
+struct Reach {
+    depth: usize,
+    /// Those that are met several times are counted each time, as in a search.
+    mappings: usize,
+    keys: usize,
+}
+
+impl Reach {
+    fn is_seen(self) -> bool {
+        self.depth <= MAX_MERGES && self.mappings <= MAX_MAPPINGS && self.keys <= MAX_KEYS
+    }
 }
 
 impl<'s> Builder<'s> {
@@ -277,11 +306,13 @@ impl<'s> Builder<'s> {
                 roots: Vec::new(),
                 duplicates: Vec::new(),
                 strange_key: None,
+                unseen: None,
             },
             source,
             scratch: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
+            reaches: HashMap::new(),
         }
     }
 
@@ -426,9 +457,48 @@ impl<'s> Builder<'s> {
                 {
                     *noted = merges;
                 }
+                if merges || children as usize / 2 > MAX_KEYS {
+                    self.note_reach(id);
+                }
             }
             _ => {}
         }
+    }
+
+    /// Notes how far the merge keys of a mapping lead, and one of which not everything is looked at.
+    fn note_reach(&mut self, id: u32) {
+        let mapping = self.doc.node(id);
+        let mut reach = Reach {
+            depth: 0,
+            mappings: 1,
+            keys: mapping.pool().len(),
+        };
+        let lists = mapping
+            .pairs()
+            .filter(|(key, _)| key.as_str() == Some("<<"));
+        let mut is_seen = lists.fold(true, |all, (_, value)| {
+            all && value.items().nth(MAX_MERGED).is_none()
+        });
+        for merged in mapping.merged() {
+            let inner = match self.reaches.get(&merged.id) {
+                Some(known) => *known,
+                // One without merge keys, or around this one.
+                None => Reach {
+                    depth: 0,
+                    mappings: 1,
+                    keys: merged.pool().len(),
+                },
+            };
+            reach.depth = reach.depth.max(inner.depth + 1);
+            reach.mappings = reach.mappings.saturating_add(inner.mappings);
+            reach.keys = reach.keys.saturating_add(inner.keys);
+        }
+        is_seen &= reach.is_seen();
+        let span = mapping.use_span();
+        if !is_seen && self.doc.unseen.is_none() {
+            self.doc.unseen = Some(span);
+        }
+        self.reaches.insert(id, reach);
     }
 
     /// Notes keys that are written twice or are none; whether one is a merge key.
@@ -689,7 +759,8 @@ impl<'d> Node<'d> {
     /// merged in.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Node<'d>> {
-        self.get_at(key, 0, &mut 2_000)
+        let mut budget = MAX_MAPPINGS;
+        self.get_at(key, 0, &mut budget)
     }
 
     fn get_at(self, key: &str, depth: usize, budget: &mut usize) -> Option<Node<'d>> {
@@ -727,7 +798,7 @@ impl<'d> Node<'d> {
             .filter(|(k, _)| k.as_str() == Some("<<"))
             .flat_map(|(_, value)| {
                 let many: Vec<Node<'d>> = if value.is_sequence() {
-                    value.items().take(64).collect()
+                    value.items().take(MAX_MERGED).collect()
                 } else {
                     vec![value]
                 };
@@ -748,7 +819,7 @@ impl<'d> Node<'d> {
     pub fn entries(self) -> Entries<'d> {
         let mut out = Entries::with_capacity(self.pool().len());
         let mut names = Names::default();
-        let mut budget = 20_000_usize;
+        let mut budget = MAX_KEYS;
         self.collect(&mut out, &mut names, 0, &mut budget);
         out
     }

@@ -55,21 +55,26 @@ impl Edits {
     /// # Errors
     /// When one overlaps an edit that is there and is not the same.
     pub fn add(&mut self, edits: &[Edit]) -> Result<(), Overlap> {
-        let mut longer = self.0.clone();
+        let mut added: Vec<&Edit> = Vec::new();
         for edit in edits {
-            if longer.contains(edit) {
+            // None is over another, so they end in the order in which they begin.
+            let from = self.0.partition_point(|known| known.end < edit.start);
+            let near = self.0.iter().skip(from);
+            let mut near = near.take_while(|known| known.start <= edit.end);
+            if near.clone().any(|known| known == edit) {
                 continue;
             }
-            if longer.iter().any(|known| known.overlaps(edit)) {
+            if near.any(|known| known.overlaps(edit)) {
+                self.0.retain(|known| !added.contains(&known));
                 return Err(Overlap { at: edit.start });
             }
-            // Stable: insertions at one place stand in the order in which they were added.
-            let at = longer.partition_point(|known| known.start <= edit.start);
-            longer.insert(at, edit.clone());
+            // Insertions at one place stand in the order in which they were added, and before a range that is
+            // replaced there.
+            let place = |edit: &Edit| (edit.start, edit.end > edit.start);
+            let at = self.0.partition_point(|known| place(known) <= place(edit));
+            self.0.insert(at, edit.clone());
+            added.push(edit);
         }
-        // An insertion at the start of a replaced range comes before it.
-        longer.sort_by_key(|e| (e.start, e.end > e.start));
-        self.0 = longer;
         Ok(())
     }
 

@@ -321,7 +321,6 @@ impl Habits<'_> {
             }
         }
         for (key, value) in node.pairs() {
-            let from = column(self.text, key.span().start as usize);
             if node.style() == Written::Block
                 && let Some(quote) = quotes_of(key)
             {
@@ -338,6 +337,8 @@ impl Habits<'_> {
                     let at = first.map(|(key, _)| key.use_span().start as usize);
                     (&mut self.steps, at.map(|at| column(self.text, at)))
                 };
+                // Only where it is asked for: a line in flow style may have all keys of the file.
+                let from = column(self.text, key.span().start as usize);
                 if let Some(difference) = to.and_then(|to| to.checked_sub(from)) {
                     *counts.entry(difference).or_default() += 1;
                 }

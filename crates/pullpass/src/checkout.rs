@@ -6,7 +6,7 @@
 //! larger than a CI file can be. The usual path, without a link on it, costs one `lstat` per file, and less
 //! where the folder has been listed.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -21,8 +21,11 @@ use crate::listing::{Kind, Listing};
 use crate::neighbours::Neighbours;
 use crate::remote::Remote;
 
-/// Folders whose names are kept for the next who asks, and names in each, at most.
+/// Folders of which is kept what their names are, at most.
 const MANY: usize = 1000;
+
+/// Names that are kept for the next who asks, at most, and the folders that they are in.
+const MANY_NAMES: usize = 100_000;
 
 /// A repository on disk.
 pub(crate) struct Checkout<'n> {
@@ -41,6 +44,8 @@ pub(crate) struct Checkout<'n> {
     folders: RefCell<HashMap<RepoPath, Result<PathBuf, ReadError>>>,
     /// The names in the folders that were listed.
     listed: RefCell<HashMap<RepoPath, Rc<[String]>>>,
+    /// How many these are, each folder counted as one.
+    kept: Cell<usize>,
     /// What these names are, and those at the root where they are known.
     listings: RefCell<HashMap<RepoPath, Listing>>,
     /// Folders that exist and could not be listed.
@@ -59,6 +64,7 @@ impl<'n> Checkout<'n> {
             real_root: RefCell::default(),
             folders: RefCell::default(),
             listed: RefCell::default(),
+            kept: Cell::default(),
             listings: RefCell::default(),
             unlisted: RefCell::default(),
         }
@@ -199,8 +205,10 @@ impl Tree for Checkout<'_> {
             None => self.names(folder),
         };
         let names: Rc<[String]> = names.into();
-        let mut listed = self.listed.borrow_mut();
-        if names.len() <= MANY && listed.len() < MANY {
+        let kept = self.kept.get() + 1 + names.len();
+        if kept <= MANY_NAMES {
+            self.kept.set(kept);
+            let mut listed = self.listed.borrow_mut();
             listed.insert(folder.clone(), Rc::clone(&names));
         }
         names

@@ -20,7 +20,7 @@ use pullpass_fleet::reader::{self, Reader, Value, did_you_mean};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::listing::Listing;
 
 /// The name of the file.
@@ -317,6 +317,7 @@ impl Configs {
         let found = if names.is_some_and(is_missing) {
             self.nearest_above(root)?
         } else {
+            is_of(root)?;
             self.nearest(root)?
         };
         Ok(found.unwrap_or_default())
@@ -348,6 +349,28 @@ impl Configs {
             .insert(folder.to_owned(), found.clone());
         Ok(found)
     }
+}
+
+/// Refuses a repository's own file that is a symbolic link out of it: who wrote the repository chose where it leads.
+fn is_of(root: &Path) -> Result<()> {
+    let path = root.join(FILE_NAME);
+    if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Ok(());
+    }
+    let leads_out = match (fs::canonicalize(&path), fs::canonicalize(root)) {
+        (Ok(real), Ok(root)) => !real.starts_with(root),
+        // It leads nowhere.
+        _ => false,
+    };
+    if !leads_out {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Usage,
+        format!("read the configuration `{}`", path.display()),
+        "it is a symbolic link that leads out of the repository, so it is not followed",
+        "put the file itself in its place, or name the file that is meant with --config",
+    ))
 }
 
 /// The folder above, also where the path as written does not show it.

@@ -397,6 +397,328 @@ mod circles {
     }
 }
 
+/// What is not looked at is said: nothing vanishes without a word.
+mod bounds {
+    use super::*;
+
+    const LISTED: &str = "is what was reached";
+
+    /// What a step runs stands further down than is followed: the pull is not listed, and that is said.
+    #[track_caller]
+    fn says_more(audit: &Audit, what: &str) {
+        let reasons = audit.reasons();
+        let said = reasons.lines().filter(|line| line.contains(what)).count();
+        assert_eq!(said, 1, "should say {what:?} once:\n{reasons}");
+        audit.goes_on();
+    }
+
+    /// A chain: each of `links` leads to the next one, the last is `end`.
+    fn chain(
+        links: usize,
+        link: impl Fn(usize) -> String,
+        end: impl Fn(usize) -> String,
+    ) -> String {
+        (0..links).map(link).collect::<String>() + &end(links)
+    }
+
+    #[test]
+    fn merge_keys_that_lead_too_far_are_said() {
+        let chain = chain(
+            40,
+            |n| match n {
+                0 => "a0: &a0 {docker: [{image: deep}]}\n".to_owned(),
+                n => format!("a{n}: &a{n} {{<<: *a{}}}\n", n - 1),
+            },
+            |_| String::new(),
+        );
+        let audit = config(format!(
+            "version: 2.1\n{chain}jobs: {{build: {{<<: *a39, steps: [checkout]}}}}\n"
+        ));
+        audit.says_of(CONFIG, 27, "lead through more mappings");
+        // As many as real files have are gone through.
+        let audit = config(
+            "version: 2.1\na: &a {docker: [{image: deep}]}\nb: &b {<<: *a}\njobs: {build: {<<: [*b, *a], steps: [checkout]}}\n",
+        );
+        assert_eq!(audit.unread(CONFIG), []);
+        assert_eq!(audit.pulls(CONFIG), ["deep"]);
+    }
+
+    #[test]
+    fn commands_that_call_each_other_deep_are_followed_or_said() {
+        let commands = |links| {
+            let commands = chain(
+                links,
+                |n| format!("  c{n}: {{steps: [c{}]}}\n", n + 1),
+                |n| format!("  c{n}: {{steps: [{{run: docker pull deep}}]}}\n"),
+            );
+            config(format!(
+                "version: 2.1\ncommands:\n{commands}jobs: {{build: {{machine: true, steps: [c0]}}}}\n"
+            ))
+        };
+        let audit = commands(12);
+        assert_eq!(audit.pulls(CONFIG), ["deep"]);
+        assert_eq!(audit.unread(CONFIG), []);
+        says_more(&commands(30), "calls that go deeper than is followed");
+    }
+
+    #[test]
+    fn steps_that_a_command_is_given_may_call_it() {
+        let audit = config(
+            "version: 2.1\ncommands:\n  w:\n    parameters: {s: {type: steps, default: []}}\n    \
+             steps: [{steps: << parameters.s >>}, {run: docker pull outer}]\n\
+             jobs:\n  b:\n    machine: true\n    steps:\n      - w: {s: [{w: {s: [{run: docker pull deep}]}}]}\n",
+        );
+        assert_eq!(audit.unread(CONFIG), []);
+        assert_eq!(audit.pulls(CONFIG), ["deep", "outer"]);
+    }
+
+    #[test]
+    fn scripts_that_call_or_nest_too_deep_are_said() {
+        let functions = chain(
+            40,
+            |n| format!("f{n}() {{ f{}; }}\n", n + 1),
+            |n| format!("f{n}() {{ docker pull deep; }}\nf0\n"),
+        );
+        let documents = (0..30).fold("docker pull deep".to_owned(), |script, n| {
+            format!("bash <<E{n}\n{script}\nE{n}")
+        });
+        let scripts = (0..40).fold(Repository::new().with_script("bash s0.sh"), |all, n| {
+            all.with(&format!("s{n}.sh"), format!("bash s{}.sh\n", n + 1))
+        });
+        let package = chain(
+            40,
+            |n| format!("\"s{n}\": \"npm run s{}\", ", n + 1),
+            |n| format!("\"s{n}\": \"docker pull deep\""),
+        );
+        for repository in [
+            Repository::new().with_script(&functions),
+            Repository::new().with_script(&documents),
+            scripts.with("s40.sh", "docker pull deep\n"),
+            Repository::new()
+                .with_script("npm run s0")
+                .with("package.json", format!("{{\"scripts\": {{{package}}}}}")),
+        ] {
+            says_more(&repository.audit(), "calls that go deeper than is followed");
+        }
+        for (open, close) in [("if [ $X ]; then ", "; fi"), ("echo $(", ")")] {
+            let script = format!("{}podman pull deep{}", open.repeat(70), close.repeat(70));
+            let audit = Repository::new().with_script(&script).audit();
+            says_more(&audit, "stand deeper in each other than is followed");
+        }
+        let branches = (0..150).fold("if [ $A ]; then :\n".to_owned(), |script, n| {
+            format!("{script}elif [ $A{n} ]; then docker pull p{n}\n")
+        });
+        let audit = Repository::new()
+            .with_script(&format!("{branches}else docker pull deep\nfi"))
+            .audit();
+        says_more(&audit, "stand deeper in each other than is followed");
+    }
+
+    #[test]
+    fn loops_with_more_turns_than_are_followed_are_said() {
+        let count = |body: &str| {
+            let script = format!("i=0; while [ $i -lt 200 ]; do {body}; i=$((i+1)); done");
+            Repository::new().with_script(&script).audit()
+        };
+        says_more(&count("docker pull p$i"), "loops with more turns");
+        // One that tries again does what it did before.
+        assert_eq!(count("docker pull again && sleep 1").unread(CONFIG), []);
+    }
+
+    #[test]
+    fn files_of_tasks_with_more_or_deeper_ones_are_said() {
+        const MORE: &str = "more tasks, or longer ones, than are followed";
+        const DEEP: &str = "tasks that need each other deeper";
+        const FILES: &str = "more files that bring in each other";
+        let targets = |links, runs: &str| {
+            chain(
+                links,
+                |n| format!("t{n}: t{}\n", n + 1),
+                |n| format!("t{n}:\n{runs}docker pull deep\n"),
+            )
+        };
+        let tasks = chain(
+            60,
+            |n| format!("  t{n}: {{deps: [t{}]}}\n", n + 1),
+            |n| format!("  t{n}: {{cmds: [docker pull deep]}}\n"),
+        );
+        let many = |line: &dyn Fn(usize) -> String| (0..3_000).map(line).collect::<String>();
+        let items = many(&|n| format!("p{n}, "));
+        let long = format!("X = {}\n", many(&|n| format!("a-rather-long-word-{n} ")));
+        for (call, file, text, what) in [
+            ("make t0", "Makefile", targets(80, "\t"), DEEP),
+            ("just t0", "justfile", targets(80, "  "), DEEP),
+            (
+                "task t0",
+                "Taskfile.yml",
+                format!("version: '3'\ntasks:\n{tasks}"),
+                DEEP,
+            ),
+            (
+                "make t-$X",
+                "Makefile",
+                (0..300)
+                    .map(|n| format!("t-{n}:\n\tdocker pull p{n}\n"))
+                    .collect(),
+                MORE,
+            ),
+            (
+                "task t",
+                "Taskfile.yml",
+                format!(
+                    "version: '3'\ntasks: {{t: {{cmds: [{{for: [{items}], cmd: 'docker pull {{{{.ITEM}}}}'}}]}}}}\n"
+                ),
+                MORE,
+            ),
+            (
+                "make t",
+                "Makefile",
+                format!("{long}t:\n\tdocker pull $(lastword $(X) deep)\n"),
+                "longer values than are looked at",
+            ),
+        ] {
+            let audit = Repository::new().with_script(call).with(file, text).audit();
+            audit.says_of(file, 1, LISTED);
+            says_more(&audit, what);
+        }
+        let included = (0..30).fold(Repository::new().with_script("make a"), |all, n| {
+            all.with(&format!("m{n}.mk"), format!("include m{}.mk\n", n + 1))
+        });
+        let audit = included
+            .with("Makefile", "include m0.mk\nb:\n\ttrue\n")
+            .with("m30.mk", "a:\n\tdocker pull deep\n")
+            .audit();
+        audit.says_of("Makefile", 1, FILES);
+    }
+
+    #[test]
+    fn compose_files_with_more_or_deeper_parts_are_said() {
+        let included = (0..30).fold(
+            Repository::new().with_script("docker compose up"),
+            |all, n| all.with(&format!("c{n}.yml"), format!("include: [c{}.yml]\n", n + 1)),
+        );
+        let audit = included
+            .with("compose.yml", "include: [c0.yml]\n")
+            .with("c30.yml", "services: {a: {image: deep}}\n")
+            .audit();
+        says_more(&audit, "include each other too deep");
+        let services: String = (0..2_500)
+            .map(|n| format!("  s{n}: {{image: p{n}}}\n"))
+            .collect();
+        let audit = Repository::new()
+            .with_script("docker compose up")
+            .with("compose.yml", format!("services:\n{services}"))
+            .audit();
+        says_more(&audit, "more services than are looked at");
+    }
+
+    #[test]
+    fn lists_of_which_only_the_first_are_looked_at_are_said() {
+        let hooks: String = (0..400)
+            .map(|n| format!("  - {{id: h{n}, name: h, language: docker_image, entry: p{n}}}\n"))
+            .collect();
+        let audit = Repository::new()
+            .with_script("pre-commit run --all-files")
+            .with(
+                ".pre-commit-config.yaml",
+                format!("repos:\n- repo: local\n  hooks:\n{hooks}"),
+            )
+            .audit();
+        says_more(&audit, "more charts and hooks than are looked at");
+        let pulls: String = (0..21_000).map(|n| format!("docker pull p{n}\n")).collect();
+        let indented = pulls.replace('\n', "\n          ");
+        let audit = config(format!(
+            "version: 2.1\njobs:\n  build:\n    machine: true\n    steps:\n      - run: |\n          {indented}\n"
+        ));
+        says_more(&audit, "more pulls, logins and images than are listed");
+        let unknown: String = (0..1_500).map(|n| format!("u{n}, ")).collect();
+        let audit = config(format!(
+            "version: 2.1\njobs: {{build: {{machine: true, steps: [{unknown}]}}}}\n"
+        ));
+        assert_eq!(audit.unread(CONFIG).len(), 1_000);
+        says_more(&audit, "more could not be understood than is listed");
+    }
+
+    #[test]
+    fn a_group_of_parallel_steps_in_another_one_is_said() {
+        const FILE: &str = ".github/workflows/groups.yml";
+        let audit = Repository::new()
+            .with(
+                FILE,
+                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - parallel:\n          \
+                 - run: docker pull one\n          - parallel:\n              - run: docker pull deep\n",
+            )
+            .audit();
+        audit.says_of(
+            FILE,
+            9,
+            "a group of parallel steps has no such groups in it",
+        );
+        assert_eq!(audit.pulls(FILE), ["one"]);
+    }
+
+    /// Each use was one step of work, however much it took: half a million of them were followed.
+    #[test]
+    fn what_each_use_of_an_action_or_call_of_a_workflow_costs_is_counted() {
+        let twice = (0..22).fold(Repository::new(), |all, n| {
+            let next = n + 1;
+            all.with(
+                &format!("a{n}/action.yml"),
+                format!("runs: {{using: composite, steps: [{{uses: ./a{next}}}, {{uses: ./a{next}}}]}}\n"),
+            )
+        });
+        let audit = twice
+            .with(
+                "a22/action.yml",
+                "runs: {using: composite, steps: [{run: docker pull deep, shell: bash}]}\n",
+            )
+            .with(
+                ".github/workflows/a.yml",
+                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{uses: ./a0}]\n",
+            )
+            .audit();
+        assert_eq!(audit.auth("deep"), "anonymous");
+        says_more(&audit, "more work than is followed");
+        let just = "a x:\n  just a {{x}}1\n  just a {{x}}2\n  just b {{x}}3\n  docker pull deep\nb x: (a x+'4') (a x+'5')\n  just b {{x}}6\n";
+        Repository::new()
+            .with_script("just a x")
+            .with("justfile", just)
+            .audit()
+            .goes_on();
+    }
+
+    /// Links in circles made a tree of folders without an end of it.
+    #[cfg(unix)]
+    #[test]
+    fn packages_are_looked_for_in_so_many_folders() {
+        let folders = ["a", "b", "c", "d", "e", "f"];
+        let repository = folders.iter().fold(
+            Repository::new().with_script("npm run x --workspaces"),
+            |all, name| {
+                let package =
+                    format!(r#"{{"name": "{name}", "scripts": {{"x": "docker pull {name}/x"}}}}"#);
+                all.with(&format!("{name}/package.json"), package)
+            },
+        );
+        for (folder, other) in folders.iter().flat_map(|a| folders.map(|b| (*a, b))) {
+            std::os::unix::fs::symlink(
+                format!("../{other}"),
+                repository.at(&format!("{folder}/{other}")),
+            )
+            .unwrap();
+        }
+        let audit = repository
+            .with("package.json", r#"{"workspaces": ["**"]}"#)
+            .audit();
+        audit.says_of(
+            "package.json",
+            1,
+            "more packages, or deeper folders of such",
+        );
+        assert!(audit.pulls("a/package.json").contains(&"a/x"));
+    }
+}
+
 #[cfg(unix)]
 mod paths {
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -441,6 +763,41 @@ mod paths {
         let audit = repository.audit();
         audit.says_of(".circleci", 1, "leads out of the repository");
         assert!(!audit.document.to_string().contains("image: outside"));
+    }
+
+    #[test]
+    fn a_configuration_of_pullpass_that_is_a_link_out_is_refused() {
+        let repository = Repository::new();
+        let outside = tempfile::tempdir().unwrap();
+        let real = outside.path().join("pullpass.toml");
+        fs::write(&real, "[audit]\nfail_on = \"never\"\n").unwrap();
+        symlink(&real, repository.at("pullpass.toml")).unwrap();
+        for command in [&["audit"][..], &["fix", "--diff"]] {
+            bounded(command)
+                .current_dir(repository.path())
+                .assert()
+                .code(2)
+                .stderr(predicates::str::contains("a symbolic link that leads out"))
+                .stderr(predicates::str::contains("--config"));
+        }
+        // One that stays in the repository is as good as a file.
+        fs::remove_file(repository.at("pullpass.toml")).unwrap();
+        symlink("ci/pullpass.toml", repository.at("pullpass.toml")).unwrap();
+        let repository = repository.with("ci/pullpass.toml", "[audit]\nfail_on = \"never\"\n");
+        assert_eq!(repository.audit().code, 0);
+    }
+
+    #[test]
+    fn fix_says_why_it_edits_nothing_behind_a_link() {
+        let repository = Repository::empty();
+        let outside = beside(&repository);
+        symlink(outside.path(), repository.at(".circleci")).unwrap();
+        bounded(&["fix", "--diff"])
+            .current_dir(repository.path())
+            .assert()
+            .code(0)
+            .stderr(predicates::str::contains("leads out of the repository"))
+            .stderr(predicates::str::contains("nothing to edit"));
     }
 
     #[test]

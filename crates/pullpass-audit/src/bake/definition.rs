@@ -22,6 +22,9 @@ const MAX_BYTES: usize = 128 * 1024;
 /// Entries of one mapping or list of a Compose or JSON file.
 const MAX_ENTRIES: usize = 2_000;
 
+/// What is said where there are more.
+const MORE: &str = "more targets than are looked at";
+
 /// How deep a JSON value may nest.
 const MAX_NESTING: usize = 24;
 
@@ -211,7 +214,7 @@ fn tables(run: &JobRun<'_>, root: Node<'_>, definition: &mut Definition) {
         let Some(table) = root.get(kind) else {
             continue;
         };
-        for entry in table.entries().into_iter().take(MAX_ENTRIES) {
+        for entry in run.cx.first(table.entries(), MAX_ENTRIES, MORE) {
             if !run.cx.spend() {
                 return;
             }
@@ -303,7 +306,7 @@ fn services(run: &JobRun<'_>, root: Node<'_>, definition: &mut Definition) {
     };
     let mut all = Array::new();
     let scalar: Scalar<'_> = &|run, text| interpolated(run, text);
-    for entry in services.entries().into_iter().take(MAX_ENTRIES) {
+    for entry in run.cx.first(services.entries(), MAX_ENTRIES, MORE) {
         let (Some(name), Some(build)) = (entry.key.as_str(), entry.value.get("build")) else {
             continue;
         };

@@ -206,10 +206,11 @@ impl<'a, 'c> Catalog<'a, 'c> {
             out.unknown = Some(format!("target `{name}` is not defined"));
             return out;
         };
-        if depth > MAX_INHERITANCE
-            || seen.iter().any(|s| s == name)
-            || !self.evaluator.run.cx.spend()
-        {
+        if seen.iter().any(|s| s == name) || !self.evaluator.run.cx.spend() {
+            return out;
+        }
+        if depth > MAX_INHERITANCE {
+            out.unknown = Some("targets inherit deeper here than is followed".to_owned());
             return out;
         }
         if let Some(known) = self.resolved.borrow().get(name) {

@@ -103,7 +103,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let listed = self.cx.sources.tree().list(&folder);
         let mut names: Vec<&String> = listed.iter().collect();
         names.sort();
-        for name in names.iter().take(MAX_WORKFLOWS) {
+        let more = "more workflows in files of their own than are read";
+        for name in self.cx.first(&names, MAX_WORKFLOWS, more) {
             let ending = [".yml", ".yaml"].iter().find(|e| name.ends_with(**e));
             let (Some(ending), Some(path)) = (ending, folder.join(name)) else {
                 continue;

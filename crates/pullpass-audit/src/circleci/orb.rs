@@ -40,7 +40,10 @@ pub(super) fn effect<'c, 'd>(
     let known = match name {
         "logs-in" => {
             let username = text("username");
-            let password = text("password");
+            let password = value.get("password").map(|password| {
+                let password = lowering.resolver.text(&password);
+                written_out(&password).unwrap_or_else(|| variables(lowering.cx, password))
+            });
             let doubled = [&username, &password]
                 .into_iter()
                 .flatten()
@@ -184,6 +187,14 @@ fn continues_with<'c>(lowering: &Lowering<'c, '_>, run: &mut JobRun<'c>, pin: Sp
     let what = format!("the pipeline that goes on with `{file}`");
     let why = "that file is not in this repository; audit what is generated there, too";
     run.opaque(pin, what, why, By::Orb);
+}
+
+/// The password that is given where the name of a variable belongs, if it is no such name: so it is written in the file.
+fn written_out(password: &Text) -> Option<Text> {
+    const TOKEN: &str = "dckr_pat_";
+    let given = password.known()?.strip_prefix('$')?;
+    let is_name = crate::shell::is_name(given) && !given.starts_with(TOKEN);
+    (!is_name && !given.is_empty() && !given.contains(['$', '{'])).then(|| Text::new(given))
 }
 
 /// A variable's value where its name belongs.

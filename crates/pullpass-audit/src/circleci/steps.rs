@@ -50,8 +50,33 @@ pub(super) struct Walk {
     pub(super) folders: Folders,
     /// The job's `shell`.
     pub(super) shell: Text,
-    /// The commands that are being followed: document and node. Only compared, never looked through.
-    pub(super) open: Vec<(*const Document, u32)>,
+    /// The commands that are being followed.
+    pub(super) open: Vec<Open>,
+}
+
+/// A command that is being followed.
+pub(super) struct Open {
+    /// Only compared, never looked through.
+    document: *const Document,
+    node: u32,
+    span: Span,
+}
+
+impl Open {
+    fn of(node: Node<'_>) -> Self {
+        Self {
+            document: std::ptr::from_ref(node.document()),
+            node: node.identity(),
+            span: node.span(),
+        }
+    }
+
+    /// Whether a step is written in it, and not only handed to it.
+    fn has(&self, step: Node<'_>) -> bool {
+        let at = step.use_span();
+        std::ptr::eq(self.document, step.document())
+            && (self.span.start..self.span.end).contains(&at.start)
+    }
 }
 
 impl Walk {
@@ -178,8 +203,13 @@ impl<'c, 'd> Lowering<'c, 'd> {
                     self.called.borrow_mut().insert(node.use_span());
                 }
                 let span = named.use_span();
-                let command = (std::ptr::from_ref(node.document()), node.identity());
-                if walk.open.contains(&command) {
+                let command = Open::of(node);
+                let is_it =
+                    |open: &Open| open.document == command.document && open.node == command.node;
+                let outer = walk.open.iter().position(is_it);
+                let since = outer.and_then(|outer| walk.open.get(outer..));
+                // The steps that a command is given may call it, too.
+                if since.is_some_and(|since| since.iter().any(|open| open.has(named.node))) {
                     self.cx.note_unread(
                         named.node.document().source(),
                         span.start,
@@ -203,9 +233,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
                     return;
                 };
                 walk.open.push(command);
-                run.traced(span, note, |run| {
-                    run.deeper(|run| self.steps(run, walk, &steps));
-                });
+                run.traced(span, note, |run| self.steps(run, walk, &steps));
                 walk.open.pop();
             }
             Found::Unlisted(_) => self.given_steps(run, walk, arguments),

@@ -273,7 +273,14 @@ jobs:
 workflows: {{w: {{jobs: [t: {{matrix: {{parameters: {{a: [{values}], b: [{values}], c: [{values}]}}}}}}]}}}}
 "
     );
-    assert_eq!(lowered(&config).lines().filter(|l| *l == "t").count(), 128);
+    let lowered = lower_with(&config, &Options::default());
+    assert_eq!(lowered.text.lines().filter(|l| *l == "t").count(), 128);
+    assert_eq!(
+        lowered.unread,
+        [
+            "1: this file comes to a matrix with more combinations than CircleCI takes; what is listed is what was reached"
+        ]
+    );
 }
 
 #[test]
@@ -432,6 +439,25 @@ jobs: {{build: {{machine: true, steps: [docker/check: {{{user}: U}}]}}}}
         ));
         assert_eq!(got.contains("BROKEN"), broken, "{version} {user}: {got}");
         assert_eq!(got.contains("$U/"), !broken, "{version} {user}: {got}");
+    }
+}
+
+#[test]
+fn what_cannot_be_the_name_of_a_variable_is_the_password_itself() {
+    for (given, password) in [
+        ("hunter2-not!", "hunter2-not!"),
+        ("dckr_pat_none", "dckr_pat_none"),
+        ("DOCKER_TOKEN", "$DOCKER_TOKEN"),
+        ("<< pipeline.parameters.p >>", "$PARAMETER"),
+    ] {
+        let got = lowered(&format!(
+            "version: 2.1
+parameters: {{p: {{type: string, default: PARAMETER}}}}
+orbs: {{docker: circleci/docker@2.8.2}}
+jobs: {{build: {{machine: true, steps: [docker/check: {{docker-username: U, docker-password: '{given}'}}]}}}}
+"
+        ));
+        assert!(got.contains(&format!("$U/{password} by")), "{given}: {got}");
     }
 }
 

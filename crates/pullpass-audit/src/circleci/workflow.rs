@@ -26,6 +26,9 @@ const MAX_COMBINATIONS: usize = 128;
 /// How deep lists of jobs, and groups of them, may stand in each other.
 const MAX_DEPTH: usize = 8;
 
+/// What is said of those that stand deeper.
+const DEEP: &str = "jobs that stand deeper in groups than is followed";
+
 /// Values of a matrix's parameters, one combination.
 type Combination<'d> = Vec<(&'d str, Value<'d>)>;
 
@@ -137,7 +140,9 @@ impl<'c, 'd> Lowering<'c, 'd> {
             }
             if item.as_str().is_some() {
                 self.entry(way, item, None, done);
-            } else if item.is_sequence() && way.depth < MAX_DEPTH {
+            } else if item.is_sequence() && way.depth >= MAX_DEPTH {
+                self.cx.note_limit(DEEP);
+            } else if item.is_sequence() {
                 let way = Way {
                     depth: way.depth + 1,
                     ..way.clone()
@@ -161,8 +166,11 @@ impl<'c, 'd> Lowering<'c, 'd> {
             return;
         };
         let name = key.as_str().unwrap_or_default();
-        if way.depth >= MAX_DEPTH || way.groups.contains(&name) {
+        if way.groups.contains(&name) {
             return;
+        }
+        if way.depth >= MAX_DEPTH {
+            return self.cx.note_limit(DEEP);
         }
         if let Some(jobs) = group.get("jobs") {
             let mut groups = way.groups.clone();
@@ -246,6 +254,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
             let (values, _) = self.resolver.follow(&Value::new(entry.value, root));
             let values = values.node.one_or_many();
             let mut next = Vec::new();
+            if all.len().saturating_mul(values.len()) > MAX_COMBINATIONS {
+                self.cx
+                    .note_limit("a matrix with more combinations than CircleCI takes");
+            }
             for combination in &all {
                 for &value in &values {
                     if next.len() >= MAX_COMBINATIONS {

@@ -1,12 +1,14 @@
 //! Compose takes values from `.env` files beside the environment, so an image's tag may stand in a
 //! file that no other tool looks at.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::interpolate::{Variables, interpolate};
 use crate::run::JobRun;
 use crate::source::RepoPath;
-use crate::text::Text;
+use crate::text::{HoleKind, Text};
 
 /// Variables that one project's files may bring; only hostile input has more.
 const MAX_VARIABLES: usize = 10_000;
@@ -19,6 +21,8 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 pub(super) struct Environment<'r, 'c> {
     run: &'r JobRun<'c>,
     files: BTreeMap<String, Text>,
+    /// Bytes that values of the project may still unfold to.
+    left: Rc<Cell<usize>>,
 }
 
 impl<'r, 'c> Environment<'r, 'c> {
@@ -26,6 +30,25 @@ impl<'r, 'c> Environment<'r, 'c> {
         Self {
             run,
             files: BTreeMap::new(),
+            left: Rc::new(Cell::new(MAX_BYTES)),
+        }
+    }
+
+    /// A text of the project with its variables put in. Each of thousands may have the same long value.
+    pub(super) fn put_in(&self, written: &str) -> Text {
+        if !written.contains('$') {
+            return Text::new(written);
+        }
+        let text = interpolate(written, self);
+        match self.left.get().checked_sub(text.as_str().len()) {
+            Some(left) => {
+                self.left.set(left);
+                text
+            }
+            None => {
+                self.run.cx.note_limit("longer values than are looked at");
+                self.run.cx.holes.of(written, HoleKind::Variable)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! upwards, overrides, `COMPOSE_FILE`, `include`, `extends`. This module turns all of it into one
 //! list of services.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::env::Environment;
 use super::interpolate::interpolate;
@@ -35,6 +35,9 @@ const MAX_CHAIN: usize = 24;
 /// Services of one project; only hostile input has more.
 const MAX_SERVICES: usize = 2_000;
 
+/// What is said of a file with more of them, or that includes more files.
+const MORE: &str = "more services than are looked at";
+
 /// Something that a project is said to be made of and that could not be read.
 #[derive(Debug)]
 pub(super) struct Missing {
@@ -48,6 +51,8 @@ pub(super) struct Missing {
 pub(super) struct Project {
     /// Services in the order of the files.
     pub(super) services: Vec<(String, Service)>,
+    /// Which of them is which.
+    places: HashMap<String, usize>,
     /// The files that were read, as given.
     pub(super) files: Vec<RepoPath>,
     pub(super) missing: Vec<Missing>,
@@ -59,22 +64,26 @@ pub(super) struct Project {
 
 impl Project {
     pub(super) fn service(&self, name: &str) -> Option<&Service> {
-        self.services
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, s)| s)
+        let place = *self.places.get(name)?;
+        self.services.get(place).map(|(_, service)| service)
     }
 
-    fn lay_over(&mut self, name: &str, service: Service, node: Option<Node<'_>>) {
-        if let Some((_, slot)) = self.services.iter_mut().find(|(n, _)| n == name) {
+    /// `false` where there is no room for one more.
+    fn lay_over(&mut self, name: &str, service: Service, node: Option<Node<'_>>) -> bool {
+        let known = self.places.get(name).copied();
+        if let Some((_, slot)) = known.and_then(|place| self.services.get_mut(place)) {
             let mut base = slot.clone();
             if let Some(node) = node {
                 base.reset(node);
             }
             *slot = base.overridden_by(service);
         } else if self.services.len() < MAX_SERVICES {
+            self.places.insert(name.to_owned(), self.services.len());
             self.services.push((name.to_owned(), service));
+        } else {
+            return false;
         }
+        true
     }
 }
 
@@ -296,7 +305,15 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
         env: &Environment<'r, 'c>,
         named_at: Span,
     ) {
-        if self.open.contains(path) || self.open.len() >= MAX_CHAIN || !self.run.cx.spend() {
+        if self.open.contains(path) || !self.run.cx.spend() {
+            return;
+        }
+        if self.open.len() >= MAX_CHAIN {
+            self.project.missing.push(Missing {
+                span: named_at,
+                what: path.to_string(),
+                why: "files include each other too deep here to be followed".to_owned(),
+            });
             return;
         }
         let original = self.run.original(path);
@@ -316,7 +333,11 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
         self.open.push(path.clone());
         for root in document.roots().take(MAX_ITEMS) {
             if let Some(include) = root.get("include") {
-                for item in include.one_or_many().into_iter().take(MAX_ITEMS) {
+                let items = include.one_or_many();
+                if items.len() > MAX_ITEMS {
+                    self.run.cx.note_limit_of(&original, MORE);
+                }
+                for item in items.into_iter().take(MAX_ITEMS) {
                     self.include(item, folder, env);
                 }
             }
@@ -326,7 +347,11 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
                 first_format: is_first_format(root),
                 models: root.get("models"),
             };
-            for entry in services(root) {
+            let services = services(root);
+            if services.len() > MAX_SERVICES {
+                self.run.cx.note_limit_of(&original, MORE);
+            }
+            for entry in services.into_iter().take(MAX_SERVICES) {
                 let (Some(name), true) = (entry.key.as_str(), entry.value.is_mapping()) else {
                     continue;
                 };
@@ -340,7 +365,10 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
                 }
                 let mut chain = vec![(path.clone(), name.to_owned())];
                 let service = self.extended(&reader, path, entry.value, own, &mut chain);
-                self.project.lay_over(name, service, Some(entry.value));
+                if !self.project.lay_over(name, service, Some(entry.value)) {
+                    self.run.cx.note_limit_of(&original, MORE);
+                    break;
+                }
             }
         }
         self.open.pop();
@@ -441,7 +469,7 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
         };
         let step = (target.clone(), name.as_str().to_owned());
         if chain.contains(&step) || chain.len() >= MAX_CHAIN || !self.run.cx.spend() {
-            missing("services that extend each other in a circle");
+            missing("services that extend each other in a circle, or too deep to be followed");
             return own;
         }
         let Some(document) = self.run.cx.yaml(&self.run.original(&target)) else {
@@ -484,13 +512,11 @@ fn is_first_format(root: Node<'_>) -> bool {
 }
 
 fn services(root: Node<'_>) -> crate::yaml::Entries<'_> {
-    let mut entries = if is_first_format(root) {
+    if is_first_format(root) {
         root.entries()
     } else {
         root.get("services").map(Node::entries).unwrap_or_default()
-    };
-    entries.truncate(MAX_SERVICES);
-    entries
+    }
 }
 
 fn find_service<'d>(document: &'d Document, name: &str) -> Option<Node<'d>> {

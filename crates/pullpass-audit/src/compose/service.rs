@@ -66,7 +66,7 @@ impl Reader<'_, '_, '_, '_> {
     /// A scalar with its variables put in; `None` for nothing, a list or a mapping.
     pub(super) fn text(&self, node: Node<'_>) -> Option<Text> {
         let written = node.as_str().filter(|_| !node.is_null())?;
-        Some(interpolate(written, self.env))
+        Some(self.env.put_in(written))
     }
 
     fn field(&self, of: Node<'_>, key: &str) -> Option<Text> {

@@ -20,6 +20,9 @@ use super::steps::{self, Preparation, Steps};
 /// How often a local action is followed inside of itself.
 const MAX_AGAIN: usize = 8;
 
+/// Steps of work that one use of an action is worth: its inputs, conditions and story are put together anew.
+const USE: usize = 100;
+
 /// A step that uses an action, and where the action's files stand.
 pub(super) struct Use<'a, 'd> {
     /// The step.
@@ -90,6 +93,9 @@ pub(super) fn follow(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>
     }
     if again > MAX_AGAIN {
         used.note(run, "uses itself too often to be followed");
+        return;
+    }
+    if !run.cx.spend_several(USE) {
         return;
     }
     let found = run.deeper(|run| match definition(run.cx, used.folder) {

@@ -69,18 +69,19 @@ pub(super) fn expand(scope: &Scope<'_>, matrix: Option<Node<'_>>) -> Vec<Value> 
             }
         }
         Some(Value::Text(_)) => {
-            let mut values = finish(out);
+            let mut values = finish(scope, out);
             values.push(unknown(scope));
             return values;
         }
         _ => {}
     }
-    finish(out)
+    finish(scope, out)
 }
 
-fn finish(mut combinations: Vec<Entries>) -> Vec<Value> {
-    combinations.truncate(MAX_COMBINATIONS);
-    combinations
+fn finish(scope: &Scope<'_>, combinations: Vec<Entries>) -> Vec<Value> {
+    let more = "a matrix with more combinations than GitHub takes";
+    let first = scope.cx.first(combinations, MAX_COMBINATIONS, more);
+    first
         .into_iter()
         .map(|entries| Value::Map(Rc::new(entries)))
         .collect()
@@ -108,7 +109,7 @@ fn product(scope: &Scope<'_>, before: &[Entries], key: &str, value: &Value) -> V
                 with
             })
         })
-        .take(MAX_COMBINATIONS)
+        .take(MAX_COMBINATIONS + 1)
         .collect()
 }
 

@@ -18,6 +18,9 @@ use super::workflow::{self, Call};
 /// How many workflows may call each other; GitHub's own limit is ten.
 const MAX_CALLS: usize = 10;
 
+/// Steps of work that one call is worth: all jobs of the called workflow are read anew.
+const CALL: usize = 1_000;
+
 /// Where workflows are kept.
 const FOLDER: &str = ".github/workflows";
 
@@ -76,7 +79,10 @@ pub(super) fn lower<'c>(
             path
         }
     };
-    if outer.depth >= MAX_CALLS || !cx.spend() {
+    if !cx.spend_several(CALL) {
+        return Variables::default();
+    }
+    if outer.depth >= MAX_CALLS {
         cx.note_unread(source, at, "workflows call each other more than ten deep here; GitHub refuses that, so it is not followed");
         return Variables::default();
     }

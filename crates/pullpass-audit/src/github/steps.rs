@@ -260,10 +260,17 @@ impl Steps {
         let from = run.effects().len();
         let mut members = Vec::new();
         // A group has no groups in it.
-        let is_one = |step: &Node<'_>| step.is_mapping() && step.get("parallel").is_none();
-        for step in group.items().filter(is_one) {
+        for step in group.items().filter(|step| step.is_mapping()) {
             if !run.cx.spend() {
                 return;
+            }
+            if let Some(inner) = step.get("parallel") {
+                run.cx.note_unread(
+                    inner.document().source(),
+                    inner.use_span().start,
+                    "a group of parallel steps has no such groups in it, so this one was not read",
+                );
+                continue;
             }
             let name = Rc::clone(&run.step);
             self.step(run, step);

@@ -239,8 +239,11 @@ impl<'m, 'c> Order<'m, 'c> {
         };
         let left = self.fuel.get();
         self.fuel.set(left.saturating_sub(10));
-        if depth > MAX_CHAIN || left < 10 || self.out.len() >= MAX_RECIPES {
-            return;
+        if depth > MAX_CHAIN {
+            return self.limit(super::DEEP);
+        }
+        if left < 10 || self.out.len() >= MAX_RECIPES {
+            return self.limit(super::MANY);
         }
         let key = (recipe.span, arguments);
         if self.done.contains(&key) || !self.run.cx.spend() {
@@ -283,6 +286,8 @@ impl<'m, 'c> Order<'m, 'c> {
             self.bytes += recipe.script.text.len();
             if self.out.len() < MAX_RECIPES && self.bytes < MAX_BYTES {
                 self.out.push(recipe);
+            } else {
+                self.limit(super::MANY);
             }
         }
         if after.is_empty() {
@@ -294,6 +299,10 @@ impl<'m, 'c> Order<'m, 'c> {
             self.recipe(module, index, arguments, goal, false, depth + 1);
         }
         self.done = done;
+    }
+
+    fn limit(&self, more: &str) {
+        self.run.cx.note_limit_of(&self.root.path, more);
     }
 
     fn cwd_of(&self, module: &Module, recipe: &reader::Recipe) -> RepoPath {

@@ -105,11 +105,18 @@ fn read(scope: &mut Scope<'_, '_>, path: &RepoPath, name: &str) -> Result<Rc<Rea
     scope.note_file(name);
     makefile.read(&source, scope, 0);
     let (asked, bounds) = scope.end_reading();
+    let index = Index::of(&makefile);
+    if makefile.has_more || index.has_more {
+        cx.note_limit_of(path, super::MANY);
+    }
+    if makefile.includes_more {
+        cx.note_limit_of(path, super::FILES);
+    }
     cx.spend_on_makefiles(u64::from(bounds.unfolded()) + 4 * makefile.rules.len() as u64);
     let reading = Rc::new(Reading {
         asked,
         bounds,
-        index: Index::of(&makefile),
+        index,
         makefile,
         variables: Rc::clone(scope.variables()),
         overridden: Rc::clone(scope.overridden()),
@@ -211,6 +218,8 @@ struct Index {
     phony: HashSet<EcoString>,
     variables: HashMap<EcoString, Vec<usize>>,
     pattern_variables: Vec<usize>,
+    /// More patterns than are tried.
+    has_more: bool,
 }
 
 impl Index {
@@ -221,6 +230,7 @@ impl Index {
             phony: HashSet::new(),
             variables: HashMap::new(),
             pattern_variables: Vec::new(),
+            has_more: false,
         };
         for (at, rule) in makefile.rules.iter().enumerate() {
             for target in rule.targets.iter().map(|target| plain(target)) {
@@ -229,7 +239,7 @@ impl Index {
                     index.phony.extend(needs);
                 } else if !target.contains('%') {
                     index.explicit.entry(target.into()).or_default().push(at);
-                } else if index.patterns.len() < MAX_PATTERNS && !rule.lines.is_empty() {
+                } else if !rule.lines.is_empty() {
                     index.patterns.push((target.into(), at));
                 }
             }
@@ -238,10 +248,13 @@ impl Index {
             if !variable.target.contains('%') {
                 let of = index.variables.entry(variable.target.clone());
                 of.or_default().push(at);
-            } else if index.pattern_variables.len() < MAX_PATTERNS {
+            } else {
                 index.pattern_variables.push(at);
             }
         }
+        index.has_more = index.patterns.len().max(index.pattern_variables.len()) > MAX_PATTERNS;
+        index.patterns.truncate(MAX_PATTERNS);
+        index.pattern_variables.truncate(MAX_PATTERNS);
         index
     }
 }
@@ -461,7 +474,11 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
     fn add_needs(&self, plan: &mut Plan<'m>, rule: &Rule, stem: Option<&str>) {
         let mut own = Vec::new();
         for need in rule.needs.iter() {
-            if plan.needs.len() + own.len() >= MAX_RECIPES || !self.scope.run.cx.spend() {
+            if plan.needs.len() + own.len() >= MAX_RECIPES {
+                self.limit(super::MANY);
+                break;
+            }
+            if !self.scope.run.cx.spend() {
                 break;
             }
             own.push((with_stem(need, stem), Rc::clone(&rule.guards)));
@@ -500,13 +517,30 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         self.is_file(name) || path.is_some_and(listed)
     }
 
+    /// Whether no more recipes are listed, which is then said.
+    fn is_full(&self) -> bool {
+        let is_full = self.out.len() >= MAX_RECIPES;
+        if is_full {
+            self.limit(super::MANY);
+        }
+        is_full
+    }
+
+    fn limit(&self, more: &str) {
+        self.scope.run.cx.note_limit_of(self.file, more);
+    }
+
     /// Makes a target, what it needs first. `false` when nothing says how.
     fn target(&mut self, name: &str, under: &[Guard], depth: usize) -> bool {
         let key = (name.to_owned(), under.to_vec());
         if self.done.contains(&key) || self.done.contains(&(key.0.clone(), Vec::new())) {
             return true;
         }
-        if depth > MAX_CHAIN || self.out.len() >= MAX_RECIPES || !self.scope.run.cx.spend() {
+        if depth > MAX_CHAIN {
+            self.limit(super::DEEP);
+            return true;
+        }
+        if self.is_full() || !self.scope.run.cx.spend() {
             return true;
         }
         let Some(plan) = self.plan(name, depth == 0) else {
@@ -619,7 +653,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         }
         let span = self.makefile.rules.last().map(|rule| rule.span);
         let first = self.done.insert((format!("{need} (unseen)"), Vec::new()));
-        if let Some(span) = span.filter(|_| first && self.out.len() < MAX_RECIPES) {
+        if let Some(span) = span.filter(|_| first && !self.is_full()) {
             self.out.push(Recipe {
                 script: Mapped::at(span, format!("make {need}")),
                 cwd: self.scope.cwd.clone(),
@@ -641,6 +675,9 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         let mut fitting: Vec<&str> = self.index.explicit.keys().map(EcoString::as_str).collect();
         fitting.retain(|target| may_be(name, target));
         fitting.sort_unstable();
+        if fitting.len() > MAX_FITTING {
+            self.limit(super::MANY);
+        }
         fitting.truncate(MAX_FITTING);
         fitting
     }
@@ -690,6 +727,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
             let text = self.expanded(&line.text);
             self.bytes += text.text.len();
             if self.bytes > MAX_BYTES {
+                self.limit(super::MANY);
                 return;
             }
             let texts = if together { vec![text] } else { shells(&text) };
@@ -718,7 +756,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         }
         let env = env.map_or_else(|| self.env(), Rc::clone);
         for (script, guards) in lines {
-            if self.out.len() >= MAX_RECIPES {
+            if self.is_full() {
                 return;
             }
             self.out.push(Recipe {

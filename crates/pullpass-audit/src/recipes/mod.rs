@@ -148,6 +148,10 @@ impl From<String> for Failure {
 /// # Errors
 /// [`Failure`], whose words say what could not be found or resolved.
 pub fn recipes(run: &JobRun<'_>, call: &Call, matters: Filter) -> Result<Rc<[Recipe]>, Failure> {
+    // The runner's files are read anew for each.
+    if call.runner != Runner::Make && !run.cx.spend_several(CALL) {
+        return Ok(Rc::from([]));
+    }
     let mut all = match call.runner {
         // Programs of a thousand files are compiled by make, a recipe for each.
         Runner::Make => return make::recipes(run, call, matters),
@@ -161,6 +165,15 @@ pub fn recipes(run: &JobRun<'_>, call: &Call, matters: Filter) -> Result<Rc<[Rec
     all.retain(|recipe| matters(&run.cx.holes, &recipe.script.text));
     Ok(all.into())
 }
+
+/// Steps of work that one call is worth.
+const CALL: usize = 100;
+
+/// What is said of a file of tasks with more than is looked at.
+const DEEP: &str = "tasks that need each other deeper than is followed";
+const MANY: &str = "more tasks, or longer ones, than are followed";
+const LONG: &str = "longer values than are looked at";
+const FILES: &str = "more files that bring in each other, or deeper, than are followed";
 
 /// Whether a script, of which a part may be unknown, is worth following.
 pub type Filter = fn(&Holes, &str) -> bool;

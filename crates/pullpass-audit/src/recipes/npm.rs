@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use hashbrown::HashSet;
+
 use super::{Call, Failure, Recipe, Runner, place, quoted};
 use crate::run::JobRun;
 use crate::source::RepoPath;
@@ -20,7 +22,10 @@ const MAX_PACKAGES: usize = 500;
 const MAX_SCRIPTS: usize = 100;
 
 /// How deep `**` of a workspace's pattern goes.
-const MAX_DEPTH: usize = 6;
+const MAX_DEPTH: usize = 12;
+
+/// Folders in which the packages of one workspace are looked for. Links may lead in circles.
+const MAX_FOLDERS: usize = 4_000;
 
 /// One `package.json`.
 pub(super) struct Package {
@@ -58,7 +63,6 @@ impl Package {
         all.iter()
             .filter_map(|entry| entry.key.as_str())
             .filter(|name| means(wanted, name))
-            .take(MAX_SCRIPTS)
             .filter_map(|name| Some((name.to_owned(), self.script(name)?)))
             .collect()
     }
@@ -93,8 +97,11 @@ impl Package {
         with_hooks: bool,
         out: &mut Vec<Recipe>,
     ) {
-        for (target, script) in self.scripts(wanted) {
+        for (index, (target, script)) in self.scripts(wanted).into_iter().enumerate() {
             let file = &self.document.source().path;
+            if index >= MAX_SCRIPTS {
+                return run.cx.note_limit_of(file, super::MANY);
+            }
             let hooks = with_hooks && self.has_hooks(run, root);
             let hook = |when: &str| {
                 let name = [when, &*target].concat();
@@ -132,8 +139,13 @@ impl Package {
     /// (<https://github.com/google/wireit#readme>).
     fn wired(&self, run: &JobRun<'_>, name: &str, seen: &mut Vec<String>, out: &mut Vec<Recipe>) {
         let known = format!("{}:{name}", self.folder);
-        if seen.len() >= MAX_SCRIPTS || seen.contains(&known) || !run.cx.spend() {
+        if seen.contains(&known) || !run.cx.spend() {
             return;
+        }
+        if seen.len() >= MAX_SCRIPTS || out.len() >= MAX_PACKAGES {
+            return run
+                .cx
+                .note_limit_of(&self.document.source().path, super::MANY);
         }
         seen.push(known);
         let Some(script) = self.field("wireit").and_then(|all| all.get(name)) else {
@@ -177,7 +189,7 @@ impl Package {
 
     fn push(&self, name: &str, script: Option<Node<'_>>, out: &mut Vec<Recipe>) {
         let mapped = script.and_then(|script| Some((script, script.mapped()?)));
-        let Some((script, mapped)) = mapped.filter(|_| out.len() < MAX_PACKAGES) else {
+        let Some((script, mapped)) = mapped else {
             return;
         };
         let file = &self.document.source().path;
@@ -340,8 +352,9 @@ pub(super) fn root_of(run: &JobRun<'_>, folder: &RepoPath) -> Option<Package> {
 /// The folders of a workspace's packages, as patterns.
 fn patterns(run: &JobRun<'_>, root: &Package) -> Vec<String> {
     let strings = |node: Node<'_>| -> Vec<String> {
-        let items = node.items().take(200);
+        let items = run.cx.first(node.items(), 200, super::FILES);
         items
+            .into_iter()
             .filter_map(|n| n.as_str().map(str::to_owned))
             .collect()
     };
@@ -385,19 +398,27 @@ fn members(run: &JobRun<'_>, cwd: &RepoPath, wanted: &Text) -> Result<Vec<Packag
     let is_meant = |folder: &RepoPath| {
         by_folder && below.contains('*') && fast_glob::glob_match(&below, folder.as_str())
     };
-    let mut folders = Vec::new();
+    let mut search = Search {
+        run,
+        left: MAX_FOLDERS,
+        has_more: false,
+        seen: HashSet::new(),
+        found: Vec::new(),
+    };
     let (without, with): (Vec<String>, Vec<String>) = patterns(run, &root)
         .into_iter()
         .partition(|p| p.starts_with('!'));
     for pattern in with {
-        find(
-            run,
-            &root.folder,
-            pattern.trim_matches('/'),
-            0,
-            &mut folders,
+        search.find(&root.folder, pattern.trim_matches('/'), 0);
+    }
+    if search.has_more {
+        let file = &root.document.source().path;
+        run.cx.note_limit_of(
+            file,
+            "more packages, or deeper folders of such, than are looked at",
         );
     }
+    let mut folders = search.found;
     let excluded = |folder: &RepoPath| {
         let path = folder.as_str();
         let path = path.strip_prefix(root.folder.as_str()).unwrap_or(path);
@@ -434,44 +455,63 @@ fn members(run: &JobRun<'_>, cwd: &RepoPath, wanted: &Text) -> Result<Vec<Packag
     Ok(chosen)
 }
 
-/// Folders below `at` that `pattern` (`packages/*`, `apps/**`) means and that hold a package.
-fn find(run: &JobRun<'_>, at: &RepoPath, pattern: &str, depth: usize, out: &mut Vec<RepoPath>) {
-    if out.len() >= MAX_PACKAGES || depth > MAX_DEPTH || !run.cx.spend() {
-        return;
-    }
-    let (part, rest) = pattern.split_once('/').unwrap_or((pattern, ""));
-    let is_package = |folder: &RepoPath| {
-        folder
-            .join(NAME)
-            .is_some_and(|path| run.cx.sources.exists(&path))
-    };
-    if part.is_empty() || part == "." {
-        if !rest.is_empty() {
-            find(run, at, rest, depth, out);
-        } else if is_package(at) {
-            out.push(at.clone());
+/// The search for the packages of a workspace.
+struct Search<'r, 'c> {
+    run: &'r JobRun<'c>,
+    /// How many folders may still be looked at.
+    left: usize,
+    /// There is more than was looked at.
+    has_more: bool,
+    seen: HashSet<(RepoPath, String)>,
+    found: Vec<RepoPath>,
+}
+
+impl Search<'_, '_> {
+    /// Folders below `at` that `pattern` (`packages/*`, `apps/**`) means and that hold a package.
+    fn find(&mut self, at: &RepoPath, pattern: &str, depth: usize) {
+        let cx = self.run.cx;
+        if !self.seen.insert((at.clone(), pattern.to_owned())) || !cx.spend() {
+            return;
         }
-        return;
-    }
-    if part.contains(is_hole) {
-        return;
-    }
-    if !part.contains(['*', '?', '[', '{']) {
-        if let Some(next) = at.join(part) {
-            find(run, &next, rest, depth + 1, out);
-        }
-        return;
-    }
-    if part == "**" {
-        find(run, at, rest, depth + 1, out);
-    }
-    for name in run.cx.sources.tree().list(at).iter().take(MAX_PACKAGES) {
-        let Some(name) = name.strip_suffix('/').filter(|n| *n != "node_modules") else {
-            continue;
+        let (part, rest) = pattern.split_once('/').unwrap_or((pattern, ""));
+        let is_package = |folder: &RepoPath| {
+            let path = folder.join(NAME);
+            path.is_some_and(|path| cx.sources.exists(&path))
         };
-        if let Some(next) = at.join(name).filter(|_| fast_glob::glob_match(part, name)) {
-            let rest = if part == "**" { pattern } else { rest };
-            find(run, &next, rest, depth + 1, out);
+        if part.is_empty() || part == "." {
+            if !rest.is_empty() {
+                self.find(at, rest, depth);
+            } else if is_package(at) {
+                self.found.push(at.clone());
+            }
+            return;
+        }
+        if part.contains(is_hole) {
+            return;
+        }
+        if !part.contains(['*', '?', '[', '{']) {
+            if let Some(next) = at.join(part) {
+                self.find(&next, rest, depth + 1);
+            }
+            return;
+        }
+        if part == "**" {
+            self.find(at, rest, depth + 1);
+        }
+        let names = cx.sources.tree().list(at);
+        for name in names.iter() {
+            let Some(name) = name.strip_suffix('/').filter(|n| *n != "node_modules") else {
+                continue;
+            };
+            if let Some(next) = at.join(name).filter(|_| fast_glob::glob_match(part, name)) {
+                if self.left == 0 || self.found.len() >= MAX_PACKAGES || depth >= MAX_DEPTH {
+                    self.has_more = true;
+                    return;
+                }
+                self.left -= 1;
+                let rest = if part == "**" { pattern } else { rest };
+                self.find(&next, rest, depth + 1);
+            }
         }
     }
 }

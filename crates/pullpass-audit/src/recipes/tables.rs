@@ -581,11 +581,15 @@ impl Walk<'_, '_, '_> {
     /// Adds what a task runs; `false` when there is none of that name.
     fn task(&mut self, name: &str, at: Span) -> bool {
         let reader = self.reader;
-        if self.depth >= MAX_CHAIN
-            || self.out.len() >= MAX_RECIPES
-            || self.seen.contains(name)
-            || !reader.run.cx.spend()
-        {
+        if self.seen.contains(name) || !reader.run.cx.spend() {
+            return true;
+        }
+        if self.depth >= MAX_CHAIN {
+            reader.run.cx.note_limit(super::DEEP);
+            return true;
+        }
+        if self.out.len() >= MAX_RECIPES {
+            reader.run.cx.note_limit(super::MANY);
             return true;
         }
         let Some((path, value)) = reader.find(name) else {
@@ -614,7 +618,7 @@ impl Walk<'_, '_, '_> {
                         note: Rc::clone(&state.note),
                     });
                 }
-                Step::Line(_) => {}
+                Step::Line(_) => reader.run.cx.note_limit(super::MANY),
             }
         }
         self.depth -= 1;

@@ -61,6 +61,9 @@ pub(super) fn recipes(run: &JobRun<'_>, call: &Call) -> Result<Vec<Recipe>, Fail
     let files = files(run, &path)
         .ok_or_else(|| format!("`{path}` could not be read, or is no Taskfile"))?;
     let model = files.merged();
+    if model.has_more {
+        run.cx.note_limit_of(&path, super::MANY);
+    }
     let mut order = Order::new(run, call, &model, path, root);
     if call.targets.is_empty() {
         order.named("default", &[])?;
@@ -322,6 +325,9 @@ impl<'m, 'f, 'c> Order<'m, 'f, 'c> {
                 "which task `task {shown}` means is known only when the build runs"
             )));
         }
+        if fitting.len() > MAX_FITTING {
+            self.limit(super::MANY);
+        }
         for name in fitting.into_iter().take(MAX_FITTING) {
             let guard = Guard::when(format!("`task {shown}` is `task {name}`"));
             // Names that cannot be called from here are none that it may be.
@@ -362,12 +368,13 @@ impl<'m, 'f, 'c> Order<'m, 'f, 'c> {
         let Some(task) = self.model.tasks.get(number) else {
             return;
         };
-        if self.open.len() > MAX_CHAIN
-            || self.out.len() >= MAX_RECIPES
-            || !self.fuel.spend(20 + given.variables.len())
-            || !self.run.cx.spend()
-            || !reader::is_for(task.field("platforms"), system(self.run))
-        {
+        if self.open.len() > MAX_CHAIN {
+            return self.limit(super::DEEP);
+        }
+        if self.out.len() >= MAX_RECIPES || !self.fuel.spend(20 + given.variables.len()) {
+            return self.limit(super::MANY);
+        }
+        if !self.run.cx.spend() || !reader::is_for(task.field("platforms"), system(self.run)) {
             return;
         }
         let stars = Value::texts(stars.into_iter());
@@ -386,7 +393,7 @@ impl<'m, 'f, 'c> Order<'m, 'f, 'c> {
         let mut own = Layer::default();
         reader::add_variables(&mut own, task.field("vars"));
         if !self.fuel.spend(own.len() / 4) {
-            return;
+            return self.limit(super::MANY);
         }
         let mut layers = vec![Rc::clone(&self.environment), Rc::clone(&self.variables)];
         layers.extend(task.layers.iter().cloned());
@@ -425,14 +432,18 @@ impl<'m, 'f, 'c> Order<'m, 'f, 'c> {
         let planned = before.iter().chain(&steps);
         let planned: Vec<Planned<'_, 'f>> = planned
             .flat_map(|step| plan(&mut scope, step))
-            .take(MAX_ROUNDS * 4)
+            .take(MAX_ROUNDS * 4 + 1)
             .collect();
+        let has_more = planned.len() > MAX_ROUNDS * 4 || scope.has_more;
         let asked = scope.asked.take();
         let place = scope.place;
         for asked in asked {
             self.ask(asked, &place, &about);
         }
-        for planned in planned {
+        if has_more {
+            self.limit(super::MANY);
+        }
+        for planned in planned.into_iter().take(MAX_ROUNDS * 4) {
             self.step(planned, &place, &about);
         }
     }
@@ -481,7 +492,13 @@ impl<'m, 'f, 'c> Order<'m, 'f, 'c> {
         self.bytes += recipe.script.text.len();
         if self.out.len() < MAX_RECIPES && self.bytes < MAX_BYTES {
             self.out.push(recipe);
+        } else {
+            self.limit(super::MANY);
         }
+    }
+
+    fn limit(&self, more: &str) {
+        self.run.cx.note_limit_of(&self.path, more);
     }
 
     fn step(&mut self, planned: Planned<'_, 'f>, place: &Place, about: &About<'_, 'f>) {
@@ -591,6 +608,7 @@ fn plan<'s, 'f>(scope: &mut Scope<'_, 'f, '_>, step: &Step<'s>) -> Vec<Planned<'
         .and_then(Node::as_str);
     let name = name.unwrap_or("ITEM").to_owned();
     let rounds = rounds(scope, over, &name);
+    scope.has_more |= rounds.len() > MAX_ROUNDS;
     let mut out = Vec::new();
     for (key, item) in rounds.into_iter().take(MAX_ROUNDS) {
         scope.of_loop = vec![(name.clone(), item)];
@@ -655,7 +673,7 @@ fn rounds(scope: &Scope<'_, '_, '_>, over: Node<'_>, name: &str) -> Vec<(Option<
     };
     let plain = |items: &[Value]| items.iter().map(|item| (None, item.clone())).collect();
     if over.is_sequence() {
-        let items = over.items().take(MAX_ROUNDS);
+        let items = over.items().take(MAX_ROUNDS + 1);
         let raw = |item: Node<'_>| match item.as_str() {
             Some(text) => reader::scalar(item, text),
             None => scope.value(name, item),
@@ -710,7 +728,7 @@ fn product(scope: &Scope<'_, '_, '_>, matrix: Node<'_>) -> Option<Vec<Value>> {
         let mut next = Vec::new();
         for combination in &all {
             for item in items.iter() {
-                if next.len() >= MAX_ROUNDS || !scope.fuel.spend(1 + combination.len()) {
+                if next.len() > MAX_ROUNDS || !scope.fuel.spend(1 + combination.len()) {
                     break;
                 }
                 let mut longer = combination.clone();

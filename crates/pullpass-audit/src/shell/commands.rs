@@ -316,7 +316,7 @@ impl Shell {
         if args.is_empty() {
             return Done::UNKNOWN;
         }
-        self.within(|shell| shell.call(run, &Call { args, span }))
+        self.within(run, |shell, run| shell.call(run, &Call { args, span }))
             .unwrap_or(Done::UNKNOWN)
     }
 

@@ -16,6 +16,9 @@ use crate::text::{Mapped, Text};
 /// How often a loop over known words is unrolled.
 const MAX_TURNS: usize = 64;
 
+/// What is said of a loop that goes on.
+const LONG_LOOP: &str = "loops with more turns than are followed";
+
 impl Shell {
     pub(super) fn compound(&mut self, run: &mut JobRun<'_>, command: &Command) -> Done {
         match &command.kind {
@@ -113,7 +116,7 @@ impl Shell {
         match cond.ok {
             Some(true) => self.items(run, &branch.body),
             Some(false) => self
-                .within(|shell| shell.branches(run, rest, otherwise))
+                .within(run, |shell, run| shell.branches(run, rest, otherwise))
                 .unwrap_or(Done::UNKNOWN),
             None => {
                 let guard = self.guard_of_list(run, &branch.cond);
@@ -129,7 +132,7 @@ impl Shell {
                     self.instead(run, printed, |shell, run| {
                         let printed = shell.printed();
                         let no = shell
-                            .within(|shell| shell.branches(run, rest, otherwise))
+                            .within(run, |shell, run| shell.branches(run, rest, otherwise))
                             .unwrap_or(Done::UNKNOWN);
                         if no.flow.fails() {
                             shell.unprint(printed);
@@ -358,9 +361,11 @@ impl Shell {
     fn shifting(&mut self, run: &mut JobRun<'_>, until: bool, cond: &List, body: &List) -> Done {
         let mut done = Done::UNKNOWN;
         let counts = self.words_of(run, cond.span).contains('$');
-        for _ in 0..MAX_TURNS {
+        let mut last_turn = run.effects().len();
+        for turn in 1..=MAX_TURNS {
             let count = self.arguments.as_ref().map(|all| all.len());
             let before = counts.then(|| run.env.clone());
+            let this_turn = run.effects().len();
             done = self.items(run, body);
             let left = self.arguments.as_ref().map(|all| all.len());
             let shifted = matches!((count, left), (Some(count), Some(left)) if left < count);
@@ -371,6 +376,16 @@ impl Shell {
             {
                 break;
             }
+            // One that only waits, or tries again, does nothing new in the turns that are left.
+            let kinds = |from: usize, to: usize| {
+                let turn = run.effects().get(from..to).unwrap_or_default();
+                turn.iter().map(|effect| &effect.kind)
+            };
+            let end = run.effects().len();
+            if turn == MAX_TURNS && !kinds(last_turn, this_turn).eq(kinds(this_turn, end)) {
+                run.cx.note_limit(LONG_LOOP);
+            }
+            last_turn = this_turn;
         }
         after_loop(done)
     }
@@ -444,6 +459,7 @@ impl Shell {
             while let Some(letter) = rest.next() {
                 turns += 1;
                 if turns > MAX_TURNS {
+                    run.cx.note_limit(LONG_LOOP);
                     return Done::UNKNOWN;
                 }
                 let known = letters.find(letter).filter(|_| letter != ':');
@@ -516,7 +532,7 @@ impl Shell {
         let note = format!("calls the function `{}`", call.name());
         let done = run.deeper(|run| {
             run.traced(call.span, note, |run| {
-                self.within(|shell| shell.command(run, &function.body))
+                self.within(run, |shell, run| shell.command(run, &function.body))
             })
         });
         self.text = outer_text;

@@ -63,7 +63,7 @@ impl Shell {
         for (index, item) in items.iter().enumerate() {
             let printed = self.printed();
             let done = self
-                .within(|shell| shell.and_or(run, item))
+                .within(run, |shell, run| shell.and_or(run, item))
                 .unwrap_or(Done::UNKNOWN);
             ok = done.ok;
             match done.flow {
@@ -74,7 +74,7 @@ impl Shell {
                     let rest = items.get(index + 1..).unwrap_or_default();
                     let goes_on = guard.not();
                     let rest = self
-                        .within(|shell| {
+                        .within(run, |shell, run| {
                             run.guarded(goes_on, |run| {
                                 shell.instead(run, printed, |shell, run| shell.list(run, rest))
                             })
@@ -263,7 +263,7 @@ impl Shell {
         }
         self.redirected(run, &command.redirects, command, |shell, run| {
             shell
-                .within(|shell| shell.compound(run, command))
+                .within(run, |shell, run| shell.compound(run, command))
                 .unwrap_or(Done::UNKNOWN)
         })
     }
@@ -373,7 +373,9 @@ impl Shell {
         let span = self.place(command.span);
         let done = self.redirected(run, &command.redirects, command, |shell, run| {
             shell
-                .within(|shell| shell.call(run, &Call { args: &args, span }))
+                .within(run, |shell, run| {
+                    shell.call(run, &Call { args: &args, span })
+                })
                 .unwrap_or(Done::UNKNOWN)
         });
         for (name, value) in kept.into_iter().rev() {
@@ -548,8 +550,7 @@ impl Shell {
         // A shell takes none out of the environment.
         run.env.remove(super::ifs::NAME);
         inner.open = self.open(run, &inner.text, None, inner.arguments.as_ref(), Some(&env));
-        let ran = inner.open.is_some() && inner.nesting < super::MAX_NESTING;
-        let ran = ran && run.deeper(|run| inner.script(run)).is_some();
+        let ran = inner.open.is_some() && run.deeper(|run| inner.script(run)).is_some();
         self.output = inner.output.take();
         self.told = ran;
         drop(inner);

@@ -83,7 +83,8 @@ impl Shell {
             "sam" => of_sam(root),
             _ => of_serverless(root),
         };
-        for image in images.into_iter().take(MAX_FUNCTIONS) {
+        let more = "more functions than are looked at";
+        for image in run.cx.first(images, MAX_FUNCTIONS, more) {
             self.build_function(run, &path, &image, call.span);
         }
         if name != "sam" {

@@ -78,6 +78,9 @@ use syntax::{Command, Span as Range};
 /// worker thread is 2 MB; a level takes a few kilobytes.
 const MAX_NESTING: usize = 110;
 
+/// What is said of commands that stand deeper.
+const TOO_DEEP: &str = "commands that stand deeper in each other than is followed";
+
 /// Words that are kept where it is not known how many stand there.
 const MAX_CHOICES: usize = 64;
 
@@ -486,6 +489,9 @@ impl Shell {
         let Some(script) = run.cx.script(&text.text) else {
             return Done::UNKNOWN;
         };
+        if script.too_deep {
+            run.cx.note_limit(TOO_DEEP);
+        }
         let done = self.list(run, &script.items);
         if let Some(trap) = self.at_exit.take() {
             self.nested_text(run, Rc::new(trap));
@@ -622,12 +628,17 @@ impl Shell {
     }
 
     /// Goes one level deeper into the tree; `None` when that is too deep.
-    fn within<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> Option<R> {
+    fn within<'c, R>(
+        &mut self,
+        run: &mut JobRun<'c>,
+        act: impl FnOnce(&mut Self, &mut JobRun<'c>) -> R,
+    ) -> Option<R> {
         if self.nesting >= MAX_NESTING {
+            run.cx.note_limit(TOO_DEEP);
             return None;
         }
         self.nesting += 1;
-        let result = act(self);
+        let result = act(self, run);
         self.nesting -= 1;
         Some(result)
     }

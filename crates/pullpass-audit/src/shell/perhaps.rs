@@ -138,6 +138,10 @@ pub(super) fn mentions_clients(run: &JobRun<'_>, request: &recipes::Call) -> boo
         Runner::Make => &MAKEFILES,
         Runner::Just => &JUSTFILES,
         Runner::Task => return recipes::taskfiles_mention(run, request, &["docker", "podman"]),
+        // A name that no package has is a mistake.
+        Runner::Npm | Runner::Node if !request.targets.iter().all(Text::is_known) => {
+            &["package.json"]
+        }
         Runner::Npm | Runner::Node | Runner::Install | Runner::Nx => return false,
         // It was asked where the name is not known.
         Runner::Table(_) => return !request.targets.iter().all(Text::is_known),

@@ -14,6 +14,9 @@ use crate::yaml::Node;
 /// Charts, hooks and the like of one project that are looked at.
 const MAX_ITEMS: usize = 256;
 
+/// What is said where there are more.
+const MORE: &str = "more charts and hooks than are looked at";
+
 /// Files of code that are searched for assets, and how deep their folders may stand.
 const MAX_CODE: usize = 400;
 const MAX_DEPTH: usize = 4;
@@ -82,7 +85,7 @@ impl Shell {
         if folders.is_empty() && name == "helm" {
             folders.push(".".into());
         }
-        for folder in folders.iter().take(MAX_ITEMS) {
+        for folder in run.cx.first(&folders, MAX_ITEMS, MORE) {
             let file = self
                 .locate(run, folder)
                 .and_then(|folder| folder.join("Chart.yaml"));
@@ -90,8 +93,9 @@ impl Shell {
                 continue;
             };
             let list = document.root().and_then(|root| root.get("dependencies"));
-            let charts = list.into_iter().flat_map(Node::items).take(MAX_ITEMS);
-            for chart in charts.take_while(|_| run.cx.spend()).collect::<Vec<_>>() {
+            let charts = list.into_iter().flat_map(Node::items);
+            let charts = run.cx.first(charts, MAX_ITEMS, MORE);
+            for chart in charts.into_iter().take_while(|_| run.cx.spend()) {
                 dependency(run, chart);
             }
         }
@@ -108,15 +112,13 @@ impl Shell {
         let skipped = run.env.get("SKIP").cloned().unwrap_or_default();
         let stage = parsed.texts(&["--hook-stage"]).pop();
         let repositories = document.root().and_then(|root| root.get("repos"));
-        for repository in repositories
-            .into_iter()
-            .flat_map(Node::items)
-            .take(MAX_ITEMS)
-        {
+        let repositories = repositories.into_iter().flat_map(Node::items);
+        for repository in run.cx.first(repositories, MAX_ITEMS, MORE) {
             let text = |key: &str| repository.get(key).and_then(Node::as_str).unwrap_or("");
             let (from, revision) = (text("repo"), text("rev"));
             let hooks = repository.get("hooks").into_iter().flat_map(Node::items);
-            for hook in hooks.take(MAX_ITEMS).take_while(|_| run.cx.spend()) {
+            let hooks = run.cx.first(hooks, MAX_ITEMS, MORE);
+            for hook in hooks.into_iter().take_while(|_| run.cx.spend()) {
                 let text = |key: &str| hook.get(key).and_then(Node::as_str).unwrap_or("");
                 let id = text("id");
                 let asked = only.as_ref().is_none_or(|only| {

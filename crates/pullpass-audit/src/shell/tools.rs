@@ -178,6 +178,9 @@ struct Deed {
     /// Flags that carry `user:password`.
     #[serde(default)]
     credential: String,
+    /// The flag with the password, where `credential` is the one with the name alone.
+    #[serde(default)]
+    password: String,
     /// The project chooses the images: read in code, in place of `pull`.
     #[serde(default)]
     own_images: Option<OwnImages>,
@@ -695,13 +698,19 @@ impl Line<'_> {
     }
 
     fn declared(&self) -> Declared {
-        let names: Vec<&str> = self.deed.credential.split_whitespace().collect();
-        let Some(given) = self.parsed.value(&names) else {
+        let flag = |names: &str| {
+            let names: Vec<&str> = names.split_whitespace().collect();
+            self.parsed.value(&names)
+        };
+        let apart = flag(&self.deed.password);
+        let Some(given) = flag(&self.deed.credential) else {
             return Declared::None;
         };
-        let (username, password) = match given.as_str().split_once(':') {
-            Some((user, password)) => (Text::from(user), Text::from(password)),
-            None => (given.text.clone(), given.text.clone()),
+        let (username, password) = match (apart, given.as_str().split_once(':')) {
+            (Some(password), _) => (given.text.clone(), password.text.clone()),
+            (None, _) if !self.deed.password.is_empty() => return Declared::None,
+            (None, Some((user, password))) => (Text::from(user), Text::from(password)),
+            (None, None) => (given.text.clone(), given.text.clone()),
         };
         Declared::Credential {
             username,

@@ -118,6 +118,8 @@ impl Shell {
         let mut out = Vec::with_capacity(words.len());
         for word in words {
             if out.len() >= MAX_ARGUMENTS {
+                run.cx
+                    .note_limit("commands with more words than are looked at");
                 break;
             }
             if self.plain(word, &mut out) {
@@ -345,7 +347,7 @@ impl Shell {
             match &part.kind {
                 PartKind::DoubleQuoted(inner) => {
                     let inner = self
-                        .within(|shell| shell.mapped_parts(run, inner, printed))
+                        .within(run, |shell, run| shell.mapped_parts(run, inner, printed))
                         .unwrap_or_else(|| Mapped::empty(self.text.file()));
                     out.append(&inner);
                 }
@@ -418,7 +420,7 @@ impl Shell {
                 let mut out = Text::default();
                 for part in inner {
                     let piece = self
-                        .within(|shell| shell.part_text(run, part))
+                        .within(run, |shell, run| shell.part_text(run, part))
                         .unwrap_or_default();
                     out.push(piece.as_str());
                     if out.as_str().len() > super::MAX_VALUE {
@@ -429,7 +431,7 @@ impl Shell {
             }
             PartKind::Param(param) => {
                 return self
-                    .within(|shell| shell.parameter(run, param, part.span))
+                    .within(run, |shell, run| shell.parameter(run, param, part.span))
                     .unwrap_or_else(|| Value::One(Text::default()));
             }
             PartKind::Command { list, .. } => self.substitution(run, list, part.span),
@@ -444,7 +446,7 @@ impl Shell {
                 let (_, printed) = self.capture(run, |shell, run| {
                     shell.apart(run, |shell, run| {
                         shell
-                            .within(|shell| shell.items(run, list))
+                            .within(run, |shell, run| shell.items(run, list))
                             .unwrap_or(Done::UNKNOWN)
                     })
                 });
@@ -475,7 +477,7 @@ impl Shell {
         let (_, printed) = self.capture_as(run, true, |shell, run| {
             shell.apart(run, |shell, run| {
                 shell
-                    .within(|shell| shell.items(run, list))
+                    .within(run, |shell, run| shell.items(run, list))
                     .unwrap_or(Done::UNKNOWN)
             })
         });

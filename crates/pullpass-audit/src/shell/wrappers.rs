@@ -14,6 +14,9 @@ use crate::text::{HoleKind, MAX_VALUE, Mapped, Text};
 /// Commands that `xargs` and `find` are followed for.
 pub(super) const MAX_CALLS: usize = 64;
 
+/// What is said where it does more often.
+const MORE: &str = "a command that runs others more often than is followed";
+
 impl Shell {
     /// Executes a command that runs another; `None` when it is none.
     pub(super) fn wrapper(
@@ -310,7 +313,8 @@ impl Shell {
         );
         let parsed = flags::parse(run, call.rest(), &flags, Order::Mixed);
         let teardown = parsed.all(&["--teardown"]);
-        for arg in parsed.rest.iter().chain(teardown).take(MAX_CALLS) {
+        let all = parsed.rest.iter().chain(teardown);
+        for arg in run.cx.first(all, MAX_CALLS, MORE) {
             let written = arg.as_str().split_once(':');
             let short = written.and_then(|(manager, rest)| match manager {
                 "npm" | "yarn" | "pnpm" | "bun" => Some((vec![manager, "run"], rest)),
@@ -337,7 +341,7 @@ impl Shell {
     fn each_as_script(&mut self, run: &mut JobRun<'_>, args: &[Arg]) -> Done {
         let flags = flags::Spec::values("-n --names -p --prefix -c -j --jobs -P --retries --delay");
         let parsed = flags::parse(run, args, &flags, Order::Mixed);
-        for arg in parsed.rest.iter().take(MAX_CALLS) {
+        for arg in run.cx.first(&parsed.rest, MAX_CALLS, MORE) {
             if arg.as_str().contains(' ') {
                 self.process(run, arg.script().into(), |_| {});
             }
@@ -390,8 +394,15 @@ impl Shell {
             };
             sources.push(self.read_items(run, &input, true, call));
         }
+        let before = run.effects().len();
         for chosen in combinations(&sources) {
             self.one_of_parallel(run, &command, &chosen, call);
+        }
+        let all = sources.iter().fold(1, |all: usize, source| {
+            all.saturating_mul(source.len().max(1))
+        });
+        if all > MAX_CALLS && run.effects().len() > before {
+            run.cx.note_limit(MORE);
         }
         Done::UNKNOWN
     }
@@ -508,7 +519,9 @@ impl Shell {
             .value(&["-n", "--max-args", "-L"])
             .and_then(|arg| arg.as_str().parse().ok())
             .unwrap_or(if placeholder.is_some() { 1 } else { 1024 });
-        for chunk in items.chunks(count.max(1)).take(MAX_CALLS) {
+        let before = run.effects().len();
+        let mut chunks = items.chunks(count.max(1));
+        for chunk in chunks.by_ref().take(MAX_CALLS) {
             let args: Vec<Arg> = match (&placeholder, chunk) {
                 (Some(placeholder), [item]) => parsed
                     .rest
@@ -518,6 +531,10 @@ impl Shell {
                 _ => parsed.rest.iter().chain(chunk).cloned().collect(),
             };
             self.recall(run, &args, call.span);
+        }
+        // Of most commands nothing is to be said, however often they run.
+        if chunks.next().is_some() && run.effects().len() > before {
+            run.cx.note_limit(MORE);
         }
         if input.known().is_none() {
             self.print_unknown();

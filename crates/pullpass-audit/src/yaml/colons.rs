@@ -76,7 +76,10 @@ impl Document {
             .duplicates
             .iter_mut()
             .map(|duplicate| &mut duplicate.span);
-        for span in spans.chain(self.strange_key.as_mut()) {
+        for span in spans
+            .chain(self.strange_key.as_mut())
+            .chain(self.unseen.as_mut())
+        {
             back(&mut span.start);
             back(&mut span.end);
         }

@@ -7,8 +7,10 @@
 //! is pulled under one `when`, or in a command that sets up its own docker, the login goes there; so it does when
 //! several jobs call the command that pulls, and none of them is signed in by then.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
 use pullpass_audit::circleci;
 use pullpass_audit::effect::{By, Effect, Job, Kind, Provider};
 use pullpass_audit::reference::{DOCKER_HUB, canonical_registry, other_name_of_hub};
@@ -95,6 +97,7 @@ pub(super) fn propose(
             wishes,
             files,
             jobs: &jobs,
+            ways: RefCell::default(),
         };
         writer.propose(out);
     }
@@ -102,6 +105,9 @@ pub(super) fn propose(
 
 /// The pulls that a job makes itself and that are to be mended, with their effects.
 type Wanted<'j> = Vec<(&'j Effect, usize)>;
+
+/// A new step, and what it needs elsewhere in the file.
+type Way = (Yaml, Part);
 
 struct Writer<'a, 't> {
     repo: &'a Repo<'a, 't>,
@@ -112,6 +118,9 @@ struct Writer<'a, 't> {
     wishes: &'a FixOptions,
     files: &'a Files,
     jobs: &'a [&'a Job],
+    /// The new steps so far, with what they need elsewhere in the file, by their scope and names: jobs of one file
+    /// mostly get the same.
+    ways: RefCell<HashMap<(usize, String, String), Option<Way>>>,
 }
 
 impl<'a> Writer<'a, '_> {
@@ -533,8 +542,18 @@ impl<'a> Writer<'a, '_> {
         } else {
             review = review.or(guess);
             let step = if !need.powershell.contains(&true) {
-                self.own_way(number, need, &names)
-                    .or_else(|| self.new_way(scope, number, all, &names, &mut part))
+                self.own_way(number, need, &names).or_else(|| {
+                    let key = (number, names.user.clone(), names.token.clone());
+                    let mut ways = self.ways.borrow_mut();
+                    let way = ways.entry(key).or_insert_with(|| {
+                        let mut more = part.clone();
+                        let step = self.new_way(scope, number, all, &names, &mut more)?;
+                        Some((step, more))
+                    });
+                    let (step, more) = way.clone()?;
+                    part = more;
+                    Some(Step::New(step))
+                })
             } else if need.powershell.len() == 1 {
                 Some(Step::New(self.plain_step(&names, Some("bash.exe"))))
             } else {
@@ -772,10 +791,10 @@ impl<'a> Writer<'a, '_> {
         all: &[Need<'a>],
         names: &Names,
         part: &mut Part,
-    ) -> Option<Step<'a>> {
+    ) -> Option<Yaml> {
         // A command is for the names that the file uses most.
         if (&names.user, &names.token) != (&self.names.user, &self.names.token) {
-            return Some(Step::New(self.plain_step(names, None)));
+            return Some(self.plain_step(names, None));
         }
         let root = self.outline.scopes.first()?;
         let orbs = root.root.get("version").and_then(Node::as_str) == Some("2.1");
@@ -805,7 +824,7 @@ impl<'a> Writer<'a, '_> {
             let mut more = part.clone();
             if let Some(name) = self.declare(scope, number, all, &mut more) {
                 *part = more;
-                return Some(Step::New(Yaml::text(name)));
+                return Some(Yaml::text(name));
             }
         }
         let here = all
@@ -815,10 +834,10 @@ impl<'a> Writer<'a, '_> {
             let mut more = part.clone();
             if let Some(name) = self.declare_plain(scope, &mut more) {
                 *part = more;
-                return Some(Step::New(Yaml::text(name)));
+                return Some(Yaml::text(name));
             }
         }
-        Some(Step::New(self.plain_step(names, None)))
+        Some(self.plain_step(names, None))
     }
 
     /// A step that runs `docker login`, in another shell than the job's where one is given. It asks whether there is

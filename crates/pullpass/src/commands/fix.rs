@@ -322,7 +322,7 @@ fn plan(
     let root = target.root.as_deref();
     let checkout =
         root.map(|root| Checkout::among(root, neighbours).with_root(target.names.as_ref()));
-    match (&target.scope, &checkout) {
+    let mut plan = match (&target.scope, &checkout) {
         (Scope::Whole, Some(tree)) => pullpass_fix::fix(
             tree,
             pullpass_fix::Scope::Repository,
@@ -353,7 +353,13 @@ fn plan(
             )
         }
         (Scope::Whole | Scope::File(_), None) => Plan::default(),
-    }
+    };
+    plan.unread
+        .extend(checkout.iter().flat_map(Checkout::take_unlisted));
+    // The edited repository is read, too.
+    plan.unread.sort();
+    plan.unread.dedup();
+    plan
 }
 
 /// The edited text of what came from standard input; as it was, where nothing is to be edited.

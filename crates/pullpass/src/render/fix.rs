@@ -17,6 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Lines around an edit in a diff.
 const CONTEXT: usize = 3;
 
+/// Bytes of a file with thousands of lines.
+const LARGE: usize = 64 * 1024;
+
 /// One repository's plan.
 pub(crate) struct Planned<'p> {
     /// Its name.
@@ -83,7 +86,12 @@ pub(crate) fn diff(planned: &[Planned<'_>]) -> String {
 }
 
 fn unified(path: &str, before: &str, after: &str, context: usize) -> String {
-    let diff = similar::TextDiff::from_lines(before, after);
+    let mut config = similar::TextDiff::configure();
+    if before.len() > LARGE {
+        // Myers' takes as long as there are lines times changes.
+        config.algorithm(similar::Algorithm::Patience);
+    }
+    let diff = config.diff_lines(before, after);
     let (from, to) = (quoted("a", path), quoted("b", path));
     let text = diff
         .unified_diff()

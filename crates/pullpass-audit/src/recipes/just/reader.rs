@@ -216,8 +216,10 @@ impl Reader<'_, '_> {
             let (body, after) = body(source, at);
             at = after;
             let span = Span::new(source.id, start, start + raw.trim_end().len());
-            let full = self.module.recipes.len() >= MAX_ITEMS;
-            if let Some(mut recipe) = header(line, span).filter(|_| !full) {
+            if self.module.recipes.len() >= MAX_ITEMS {
+                return self.run.cx.note_limit_of(&source.path, super::super::MANY);
+            }
+            if let Some(mut recipe) = header(line, span) {
                 recipe.body = body;
                 recipe.attributes = attributes;
                 recipe.imported = imported;
@@ -297,14 +299,23 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// Whether files that a file brings in are still read; that they are not is said.
+    fn goes_on(&mut self, from: &Source, depth: usize) -> bool {
+        let goes_on = depth < MAX_DEPTH && *self.files > 0;
+        if !goes_on {
+            self.module.incomplete = true;
+            self.run.cx.note_limit_of(&from.path, super::super::FILES);
+        }
+        goes_on
+    }
+
     fn import(&mut self, from: &Source, written: &str, depth: usize) {
         let path = literal(written).and_then(|name| from.path.parent().join(&name));
-        let source = path.filter(|_| depth < MAX_DEPTH && *self.files > 0);
-        let Some(path) = source else {
+        let Some(path) = path else {
             self.module.incomplete = true;
             return;
         };
-        if self.opened.contains(&path) {
+        if self.opened.contains(&path) || !self.goes_on(from, depth) {
             return;
         }
         match self.run.cx.sources.load(&path) {
@@ -334,8 +345,8 @@ impl Reader<'_, '_> {
         let sources = &self.run.cx.sources;
         let paths = names.iter().filter_map(|name| folder.join(name));
         let found = paths.into_iter().find_map(|path| sources.load(&path).ok());
-        let circle = |path: &RepoPath| self.opened.first() == Some(path);
-        match found.filter(|s| depth < MAX_DEPTH && *self.files > 0 && !circle(&s.path)) {
+        let found = found.filter(|found| self.opened.first() != Some(&found.path));
+        match found.filter(|_| self.goes_on(source, depth)) {
             Some(source) => {
                 *self.files -= 1;
                 let module = Module::load(self.run, &source, depth + 1, self.files);

@@ -488,12 +488,7 @@ impl<'r, 'c> Scope<'r, 'c> {
             Parsed::Pieces(pieces) => pieces,
         };
         let out = if let [Piece::Reference(reference)] = &**pieces {
-            let value = self.stands_for(template, reference, depth);
-            if value.len() <= MAX_VALUE {
-                value
-            } else {
-                EcoString::new()
-            }
+            self.stands_for(template, reference, depth)
         } else {
             let mut out = EcoString::new();
             for piece in pieces {
@@ -509,7 +504,23 @@ impl<'r, 'c> Scope<'r, 'c> {
         if !self.work(out.len()) {
             return self.output(template.text()).into();
         }
-        out
+        self.cut(out)
+    }
+
+    /// As much of a value as is looked at.
+    fn cut(&self, value: EcoString) -> EcoString {
+        if value.len() <= MAX_VALUE {
+            return value;
+        }
+        if let Some(file) = self.file {
+            let path = &self.run.cx.sources.get(file).path;
+            self.run.cx.note_limit_of(path, super::super::LONG);
+        }
+        let kept = (0..=MAX_VALUE).rev().find_map(|end| value.get(..end));
+        let kept = kept.unwrap_or("");
+        // The last word may have lost its end.
+        let end = kept.rfind(char::is_whitespace).unwrap_or(0);
+        kept.get(..end).unwrap_or("").into()
     }
 
     fn stands_for(&self, template: &Template, reference: &Reference, depth: usize) -> EcoString {
@@ -690,8 +701,9 @@ fn layer(bound: &[(&str, &str)]) -> Vec<(EcoString, EcoString)> {
         .collect()
 }
 
+/// Adds to a value, until it is longer than is looked at: `Scope::cut` then says so.
 pub(super) fn push(out: &mut EcoString, piece: &str) {
-    if out.len() + piece.len() <= MAX_VALUE {
+    if out.len() <= MAX_VALUE {
         out.push_str(piece);
     }
 }

@@ -317,7 +317,7 @@ fn listed<'w>(words: impl IntoIterator<Item = &'w str>) -> EcoString {
 
 /// Writes both as one word, or none of it where there is no room for it.
 fn joined(out: &mut EcoString, before: &str, after: &str) {
-    if out.len() + before.len() + after.len() <= MAX_VALUE {
+    if out.len() <= MAX_VALUE {
         out.push_str(before);
         out.push_str(after);
     }
@@ -341,7 +341,7 @@ pub(super) fn stem<'w>(pattern: &str, word: &'w str) -> Option<&'w str> {
 pub(super) fn substituted(out: &mut EcoString, from: &str, to: &str, word: &str) {
     match (stem(from, word), to.split_once('%')) {
         (Some(stem), Some((before, after))) => {
-            if out.len() + before.len() + stem.len() + after.len() <= MAX_VALUE {
+            if out.len() <= MAX_VALUE {
                 for part in [before, stem, after] {
                     out.push_str(part);
                 }

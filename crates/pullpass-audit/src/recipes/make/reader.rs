@@ -24,6 +24,9 @@ const MAX_RULES: usize = 20_000;
 /// Files that may be included, in all.
 const MAX_INCLUDES: usize = 200;
 
+/// How deep files may include each other.
+const MAX_DEPTH: usize = 16;
+
 /// How deep `$(eval …)` may make text that has `$(eval …)` in it.
 const MAX_EVALS: usize = 16;
 
@@ -70,6 +73,10 @@ pub(super) struct Makefile {
     pub(super) unseen: Option<&'static str>,
     /// It includes rules that a program on the machine brings along, which pull nothing.
     pub(super) brings_rules: bool,
+    /// There are more rules than are read.
+    pub(super) has_more: bool,
+    /// They include more files, or deeper, than are read.
+    pub(super) includes_more: bool,
     included: usize,
     /// Files that are being read: an include in a circle ends here.
     reading: Vec<FileId>,
@@ -401,14 +408,16 @@ impl Makefile {
         };
         let (pattern, needs, recipe) = match &rule.what {
             RuleKind::Variable(assignment, exported) => {
-                for target in targets.iter().take(1000) {
-                    if self.target_variables.len() < MAX_RULES {
-                        self.target_variables.push(TargetVariable {
-                            target: target.clone(),
-                            assignment: assignment.clone(),
-                            exported: *exported,
-                        });
+                for target in targets.iter() {
+                    if self.target_variables.len() >= MAX_RULES {
+                        self.has_more = true;
+                        return;
                     }
+                    self.target_variables.push(TargetVariable {
+                        target: target.clone(),
+                        assignment: assignment.clone(),
+                        exported: *exported,
+                    });
                 }
                 return;
             }
@@ -428,6 +437,7 @@ impl Makefile {
         self.one_shell |= targets.iter().any(|t| t == ".ONESHELL");
         self.exports_all |= targets.iter().any(|t| t == ".EXPORT_ALL_VARIABLES");
         if self.rules.len() >= MAX_RULES {
+            self.has_more = true;
             return;
         }
         let guards = self.guards();
@@ -453,7 +463,12 @@ impl Makefile {
                 self.brings_rules = true;
                 continue;
             }
-            if name.contains(is_hole) || depth >= 16 {
+            if depth >= MAX_DEPTH {
+                self.includes_more = true;
+                self.unseen = Some("its files include each other deeper than is followed");
+                continue;
+            }
+            if name.contains(is_hole) {
                 self.unseen = Some("it includes files that only the build run knows");
                 continue;
             }
@@ -464,6 +479,7 @@ impl Makefile {
             for file in files {
                 self.included += 1;
                 if self.included > MAX_INCLUDES {
+                    self.includes_more = true;
                     return;
                 }
                 let path: Option<RepoPath> = scope.cwd.join(&file);

@@ -106,7 +106,11 @@ impl Files {
         if let Some(&number) = numbers.get(path) {
             return Some(number);
         }
-        if depth > MAX_DEPTH || self.all.len() >= MAX_FILES || !run.cx.spend() {
+        if depth > MAX_DEPTH || self.all.len() >= MAX_FILES {
+            run.cx.note_limit_of(path, super::super::FILES);
+            return None;
+        }
+        if !run.cx.spend() {
             return None;
         }
         let document = run.cx.yaml(path)?;
@@ -131,7 +135,11 @@ impl Files {
             ..Place::default()
         };
         let mut includes = Vec::new();
-        for entry in listed.entries().iter().take(MAX_INCLUDES) {
+        let listed = listed.entries();
+        if listed.len() > MAX_INCLUDES {
+            run.cx.note_limit_of(path, super::super::FILES);
+        }
+        for entry in listed.iter().take(MAX_INCLUDES) {
             let Some(namespace) = entry.key.as_str() else {
                 continue;
             };
@@ -210,6 +218,7 @@ impl Files {
                 continue;
             };
             if *left == 0 {
+                model.has_more = true;
                 break;
             }
             *left -= 1;
@@ -232,10 +241,12 @@ impl Files {
             match &include.target {
                 Target::File(other) if !open.contains(other) && *left > 0 => {
                     let inner = self.merge(*other, open, left);
+                    model.has_more |= inner.has_more;
                     let node = root.get("includes").and_then(|i| i.get(&include.namespace));
                     model.take_in(inner, include, node);
                 }
-                Target::File(_) | Target::Nothing => {}
+                Target::File(_) => model.has_more |= *left == 0,
+                Target::Nothing => {}
                 Target::Unseen(why) => {
                     let names = if include.flatten {
                         vec![String::new()]
@@ -347,6 +358,8 @@ pub(super) struct Model<'f> {
     pub(super) dotenv: Option<Node<'f>>,
     /// Namespaces whose Taskfile is not seen (empty: any name may be there), and why.
     unseen: Vec<(String, Rc<str>)>,
+    /// There are more tasks than are read.
+    pub(super) has_more: bool,
 }
 
 impl<'f> Model<'f> {

@@ -103,6 +103,8 @@ pub(super) struct Scope<'s, 'f, 'c> {
     pub(super) required: Vec<String>,
     /// `ITEM` and `KEY` of a loop, stronger than all others.
     pub(super) of_loop: Vec<(String, Value)>,
+    /// A loop has more rounds than are followed.
+    pub(super) has_more: bool,
     /// Values by layer and place in it.
     pub(super) known: RefCell<HashMap<(usize, usize), Value>>,
     /// The commands that were met in variables.
@@ -126,6 +128,7 @@ impl<'s, 'f, 'c> Scope<'s, 'f, 'c> {
             layers,
             required: Vec::new(),
             of_loop: Vec::new(),
+            has_more: false,
             known: RefCell::default(),
             asked: RefCell::default(),
         }

@@ -43,6 +43,8 @@ pub struct Script {
     pub items: Vec<AndOr>,
     /// What was stepped over; only the first few hundred are kept.
     pub errors: Vec<ParseError>,
+    /// Something in it is nested too deep to be read.
+    pub too_deep: bool,
 }
 
 /// Commands in sequence: the inside of a group, body, or substitution.

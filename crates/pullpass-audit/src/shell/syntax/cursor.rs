@@ -30,6 +30,7 @@ pub(super) struct Shared {
     pub docs: Vec<Slot>,
     pub fuel: usize,
     pub depth: u32,
+    pub too_deep: bool,
 }
 
 pub(super) struct Parser<'t> {
@@ -254,6 +255,7 @@ impl<'t> Parser<'t> {
     /// Runs `inner` one level deeper, or not at all at the limit.
     pub(crate) fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.shared.depth >= MAX_DEPTH {
+            self.shared.too_deep = true;
             return None;
         }
         self.shared.depth += 1;

@@ -48,6 +48,7 @@ pub fn parse(text: &str) -> Script {
                 span: super::ast::Span::default(),
                 message: "text too large",
             }],
+            too_deep: false,
         };
     }
     let shared = Shared {
@@ -61,6 +62,7 @@ pub fn parse(text: &str) -> Script {
     Script {
         items,
         errors: parser.shared.errors,
+        too_deep: parser.shared.too_deep,
     }
 }
 

@@ -114,6 +114,18 @@ fn images_are_found_however_the_command_is_written() {
             &["alpine always as podman with its own credential"],
         ),
         ("crane copy alpine ghcr.io/me/alpine", &["alpine always"]),
+        (
+            "oras pull -u $A -p $B docker.io/me/app:1",
+            &["docker.io/me/app:1 always with its own credential"],
+        ),
+        (
+            "oras copy --from-username $A --from-password $B docker.io/me/app:1 ghcr.io/me/app:1",
+            &["docker.io/me/app:1 always with its own credential"],
+        ),
+        (
+            "oras pull -u $A docker.io/me/app:1",
+            &["docker.io/me/app:1 always"],
+        ),
         ("buildah from --name x debian", &["debian as podman"]),
         (
             "kind create cluster --image kindest/node:v1.30.0",
