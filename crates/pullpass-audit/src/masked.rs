@@ -151,7 +151,7 @@ pub(crate) fn in_usual_places(text: &str) -> Cow<'_, str> {
 /// begin, or the end of `curl `. Most texts have none of it.
 fn may_have_one(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let pairs = bytes.iter().zip(bytes.iter().skip(1));
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
     // Without an early end, which the compiler turns into comparisons of many bytes at once.
     pairs.fold(false, |found, (&one, &next)| {
         let alone = (one == b'=') | (one == b'@') | (one == b'"');
