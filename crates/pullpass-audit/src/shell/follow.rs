@@ -541,6 +541,9 @@ impl Shell {
             rest.remove(0)
         } else {
             match (name, first.as_str()) {
+                // Its own runner of tests and its own bundler; a script of that name runs by `bun run`
+                // (<https://bun.sh/docs/cli/run>).
+                ("bun", "test" | "build") => return,
                 ("npm", "t" | "tst") => Arg::new(Text::from("test"), first.span),
                 (_, "test" | "start" | "stop" | "restart") => first.clone(),
                 ("npm", "ci" | "clean-install" | "install" | "i" | "add")
@@ -842,7 +845,7 @@ impl Shell {
                 }
                 if makes_images_elsewhere(run, request) {
                     run.opaque(request.span, shown, why.to_string(), By::Run);
-                    let image = run.cx.holes.of("?", HoleKind::Output);
+                    let image = run.cx.holes.of("?", HoleKind::Folder);
                     run.emit(request.span, Kind::Provide { image });
                 } else if matches!(why, Failure::Elsewhere(_))
                     || mentions_clients(run, request)

@@ -101,4 +101,8 @@ fn images_that_a_fetched_repository_makes_are_doubted() {
         );
     }
     assert_eq!(effects(&format!("{fetch}make -C tool install")), [""; 0]);
+    assert_eq!(
+        effects(&format!("{fetch}make -C tool -f x.mk docker")),
+        [""; 0]
+    );
 }

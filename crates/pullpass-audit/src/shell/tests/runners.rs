@@ -113,6 +113,9 @@ fn a_script_is_found_wherever_the_flags_for_its_package_stand() {
         ("pnpm recursive run up", &["a", "b"]),
         ("pnpm -r --filter a run up", &["a"]),
         ("pnpm -w run up", &["root"]),
+        ("bun run test", &["root/test"]),
+        // That is bun's own runner of tests.
+        ("bun test ./a.test.ts", &[]),
         // What stands behind the name is the script's own.
         ("pnpm run up --filter=a", &["root"]),
         ("yarn run --cwd pkg/a up", &["a"]),
