@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::circleci::is_of_an_orb;
 use crate::context::Context;
@@ -13,7 +12,7 @@ use crate::effect::{Effect, Guard, Job, Provider, Runner, is_of_a_library};
 use crate::finding::Fixable;
 use crate::reference::DOCKER_HUB;
 use crate::report::is_yaml;
-use crate::source::{FileId, RepoPath, Source, Tree};
+use crate::source::{FileId, RepoPath, Tree};
 use crate::verdict::{Auth, Credential, Login, Pull};
 use crate::yaml::{Document, Node};
 
@@ -93,41 +92,102 @@ pub(crate) fn judge(cx: &Context<'_>, jobs: &[Job], pulls: &mut [Pull], logins: 
     {
         return;
     }
-    let looker = Looker::new(cx, jobs, pulls, logins);
-    let mut of_job: HashMap<(Rc<str>, FileId), Says> = HashMap::new();
-    let mut names: HashMap<&str, Vec<&Job>> = HashMap::new();
-    for job in jobs {
-        names.entry(&job.name).or_default().push(job);
-    }
-    // A login stands where a pull of the job is surely made, or asks a person.
-    let mut certain: HashSet<(Arc<str>, Arc<str>)> = HashSet::new();
+    let mut looker = Looker::new(cx, jobs, pulls, logins);
+    let jobs = Jobs::new(cx, jobs);
+    // What each job says; and a login stands where a pull of the job is surely made, or asks a person.
+    let mut says: Vec<Option<Says>> = vec![None; jobs.all.len()];
+    let mut certain = vec![false; jobs.all.len()];
     let by_client = |pull: &&Pull| !pull.image.as_deref().is_some_and(is_of_a_library);
     let surely = pulls.iter().filter(|p| is_bad(p.auth) && p.certain);
     for pull in surely.filter(by_client) {
-        certain.insert((Arc::clone(&pull.job_file), Arc::clone(&pull.job)));
+        if let Some(certain) = jobs.of(pull).and_then(|at| certain.get_mut(at)) {
+            *certain = true;
+        }
     }
     for pull in pulls {
         if !is_bad(pull.auth) || pull.edit != Fixable::Safe {
             continue;
         }
-        let same = names.get(&*pull.job).and_then(|jobs| {
-            let file = |job: &&&Job| *cx.sources.get(job.file).path.as_str() == *pull.job_file;
-            jobs.iter().find(file)
-        });
-        let Some(job) = same else {
+        let at = jobs.of(pull);
+        let Some((at, job)) = at.and_then(|at| Some((at, *jobs.all.get(at)?))) else {
             continue;
         };
-        let key = (Rc::clone(&job.name), job.file);
-        let says = *of_job.entry(key).or_insert_with(|| looker.says(job));
+        let Some(says) = says.get_mut(at) else {
+            continue;
+        };
+        let says = *says.get_or_insert_with(|| looker.says(job));
         pull.edit = pull.edit.and(says.edit);
-        let certain = || certain.contains(&(Arc::clone(&pull.job_file), Arc::clone(&pull.job)));
         let asks = match pull.by_host {
             true => says.dependabot,
-            false => !says.docker && !certain(),
+            false => !says.docker && certain.get(at) != Some(&true),
         };
         let of_an_orb = job.provider == Provider::CircleCi && is_of_an_orb(&pull.place.file);
         if asks || of_an_orb {
             pull.edit = pull.edit.and(Fixable::Review);
+        }
+    }
+}
+
+/// Jobs by what pulls say of theirs.
+struct Jobs<'j> {
+    /// The first job of each name in each file.
+    all: Vec<&'j Job>,
+    files: HashMap<RepoPath, FileId>,
+    names: HashMap<(FileId, &'j str), usize>,
+}
+
+impl<'j> Jobs<'j> {
+    fn new(cx: &Context<'_>, jobs: &'j [Job]) -> Self {
+        let (mut all, mut files, mut names) = (Vec::new(), HashMap::new(), HashMap::new());
+        let mut last = None;
+        for job in jobs {
+            let file = match last {
+                Some((of, file)) if of == job.file => file,
+                _ => {
+                    let path = cx.sources.get(job.file).path.clone();
+                    *files.entry(path).or_insert(job.file)
+                }
+            };
+            last = Some((job.file, file));
+            names.entry((file, &*job.name)).or_insert_with(|| {
+                all.push(job);
+                all.len() - 1
+            });
+        }
+        Self { all, files, names }
+    }
+
+    /// The number of the job that makes a pull.
+    fn of(&self, pull: &Pull) -> Option<usize> {
+        let file = *self.files.get(&*pull.job_file)?;
+        self.names.get(&(file, &*pull.job)).copied()
+    }
+}
+
+/// What a workflow says to those that look at its jobs.
+struct Workflow {
+    document: Option<Rc<Document>>,
+    is_made: bool,
+    takes_secrets: bool,
+    is_for_callers_only: bool,
+    is_for_dependabot: bool,
+}
+
+impl Workflow {
+    fn of(cx: &Context<'_>, job: &Job) -> Self {
+        let source = cx.sources.get(job.file);
+        let is_made = is_made(&source.text).is_some();
+        let document = match job.provider {
+            Provider::GitHub => cx.yaml(&source.path),
+            Provider::CircleCi => None,
+        };
+        let says = |what: fn(&Document) -> bool| document.as_deref().is_some_and(what);
+        Self {
+            is_made,
+            takes_secrets: says(takes_secrets),
+            is_for_callers_only: says(is_for_callers_only),
+            is_for_dependabot: says(|document| on(document).is_some_and(is_for_dependabot)),
+            document,
         }
     }
 }
@@ -156,6 +216,8 @@ struct Looker<'c, 't> {
     at_a_version: BTreeSet<RepoPath>,
     /// The repository has Dependabot update it.
     dependabot: bool,
+    /// What the files of jobs say.
+    workflows: HashMap<FileId, Rc<Workflow>>,
 }
 
 impl<'c, 't> Looker<'c, 't> {
@@ -195,6 +257,7 @@ impl<'c, 't> Looker<'c, 't> {
                 .into_iter()
                 .filter_map(RepoPath::new)
                 .any(|path| cx.sources.exists(&path)),
+            workflows: HashMap::new(),
         };
         for (_, file, job, ..) in by_jobs(Provider::GitHub) {
             let document = RepoPath::new(file).and_then(|path| cx.yaml(&path));
@@ -242,12 +305,9 @@ impl<'c, 't> Looker<'c, 't> {
         let mut seen: BTreeSet<FileId> = BTreeSet::new();
         for job in jobs.iter().filter(|job| job.provider == Provider::GitHub) {
             // A called workflow's jobs are its own; the file that calls is where the story begins.
-            let story = job
-                .effects
-                .first()
-                .map(|e| e.trace.steps())
-                .unwrap_or_default();
-            let files = story.iter().map(|(span, _)| span.file).chain([job.file]);
+            let first = job.effects.first();
+            let story = first.into_iter().flat_map(|e| e.trace.back());
+            let files = story.map(|(span, _)| span.file).chain([job.file]);
             for file in files {
                 let path = cx.sources.get(file).path.clone();
                 // Scripts and makefiles are parts of a story, too.
@@ -266,35 +326,25 @@ impl<'c, 't> Looker<'c, 't> {
     }
 
     /// What a job tells.
-    fn says(&self, job: &Job) -> Says {
-        let source = self.cx.sources.get(job.file);
-        let (document, node) = match job.provider {
-            Provider::GitHub => {
-                let document = self.cx.yaml(&source.path);
-                (document, &*job.name)
-            }
-            Provider::CircleCi => (None, ""),
-        };
-        let document = document.as_deref();
-        let node = document.and_then(|d| job_node(d, node));
+    fn says(&mut self, job: &Job) -> Says {
+        let cx = self.cx;
+        let known = self.workflows.entry(job.file);
+        let workflow = Rc::clone(known.or_insert_with(|| Rc::new(Workflow::of(cx, job))));
+        let document = workflow.document.as_deref();
+        let node = document.and_then(|d| job_node(d, &job.name));
         Says {
-            edit: self.edit(job, &source, document, node),
-            dependabot: self.dependabot && document.and_then(on).is_some_and(is_for_dependabot),
+            edit: self.edit(job, &workflow, node),
+            dependabot: self.dependabot && workflow.is_for_dependabot,
             docker: node.is_some_and(has_docker),
         }
     }
 
-    /// How far an edit of a job, which is `node` of `document` at GitHub, can help it.
-    fn edit(
-        &self,
-        job: &Job,
-        source: &Source,
-        document: Option<&Document>,
-        node: Option<Node<'_>>,
-    ) -> Fixable {
+    /// How far an edit of a job, which is `node` of its workflow at GitHub, can help it.
+    fn edit(&self, job: &Job, workflow: &Workflow, node: Option<Node<'_>>) -> Fixable {
+        let source = self.cx.sources.get(job.file);
         let path = &source.path;
         let mut found = Fixable::Safe;
-        if is_made(&source.text).is_some() {
+        if workflow.is_made {
             found = Fixable::Review;
         }
         match job.provider {
@@ -313,14 +363,13 @@ impl<'c, 't> Looker<'c, 't> {
                     found = found.and(Fixable::Review);
                 }
                 if self.at_a_version.contains(path) {
-                    let takes = document.is_some_and(takes_secrets);
-                    found = found.and(if takes {
+                    found = found.and(if workflow.takes_secrets {
                         Fixable::Review
                     } else {
                         Fixable::None
                     });
                 }
-                if !job.name.contains(" / ") && document.is_some_and(is_for_callers_only) {
+                if !job.name.contains(" / ") && workflow.is_for_callers_only {
                     found = found.and(Fixable::Review);
                 }
             }

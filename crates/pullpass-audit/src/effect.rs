@@ -109,14 +109,16 @@ impl Trace {
     /// The steps, oldest first.
     #[must_use]
     pub fn steps(&self) -> Vec<(Span, Rc<str>)> {
-        let mut out = Vec::new();
-        let mut at = &self.0;
-        while let Some(node) = at {
-            out.push((node.span, Rc::clone(&node.note)));
-            at = &node.before.0;
-        }
+        let back = self.back().map(|(span, note)| (span, Rc::clone(note)));
+        let mut out: Vec<_> = back.collect();
         out.reverse();
         out
+    }
+
+    /// The steps, newest first.
+    pub fn back(&self) -> impl Iterator<Item = (Span, &Rc<str>)> {
+        let nodes = std::iter::successors(self.0.as_deref(), |node| node.before.0.as_deref());
+        nodes.map(|node| (node.span, &node.note))
     }
 }
 

@@ -8,18 +8,19 @@ use hashbrown::HashMap;
 /// Longer texts, in bytes, are seldom the same in two repositories.
 const LONGEST: usize = 1024;
 
-/// Bytes of texts that are kept. A tree takes some thirty times the memory of its text, and is worth keeping
+/// Bytes of texts of which trees are kept. A tree takes some thirty times the memory of its text, and is worth keeping
 /// while it is near: with eight times the room an audit takes longer.
-const ROOM: usize = 12 * 1024;
+const OF_TREES: usize = 12 * 1024;
 
-/// Texts, and what was made of them. Each thread has its own, so nothing waits for another.
-pub(crate) struct Memory<T> {
+/// Texts, and what was made of them, with room for so many bytes of texts. Each thread has its own, so nothing waits
+/// for another.
+pub(crate) struct Memory<T, const ROOM: usize = OF_TREES> {
     known: HashMap<Box<str>, Rc<T>>,
     /// Bytes of texts that still fit.
     left: usize,
 }
 
-impl<T> Default for Memory<T> {
+impl<T, const ROOM: usize> Default for Memory<T, ROOM> {
     fn default() -> Self {
         Self {
             known: HashMap::new(),
@@ -28,7 +29,7 @@ impl<T> Default for Memory<T> {
     }
 }
 
-impl<T> Memory<T> {
+impl<T, const ROOM: usize> Memory<T, ROOM> {
     /// What `make` makes of a text, or made of it before. When there is no room left all of it is
     /// forgotten: what is common is soon known again.
     pub(crate) fn get(&mut self, text: &str, make: impl FnOnce(&str) -> T) -> Rc<T> {
@@ -57,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_text_is_worked_on_once_while_there_is_room() {
-        let mut memory = Memory::default();
+        let mut memory: Memory<usize> = Memory::default();
         let mut made = 0;
         let mut ask = |text: &str| {
             memory.get(text, |text| {
@@ -69,11 +70,11 @@ mod tests {
         assert_eq!(ask("a"), (1, 1));
         assert_eq!(ask("a"), (1, 1));
         assert_eq!(ask(&"b".repeat(LONGEST + 1)), (2, 1));
-        for number in 0..ROOM / LONGEST {
+        for number in 0..OF_TREES / LONGEST {
             ask(&format!("{number:0LONGEST$}"));
         }
         let (before, kept) = ask("a");
-        assert!(kept <= ROOM / LONGEST, "{kept}");
+        assert!(kept <= OF_TREES / LONGEST, "{kept}");
         assert_eq!(ask("a"), (before, kept));
     }
 }

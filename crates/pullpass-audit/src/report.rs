@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -10,7 +11,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use crate::archive::Archives;
 use crate::context::Context;
 use crate::editable;
-use crate::effect::{Effect, Job, Kind};
+use crate::effect::{Effect, Job, Kind, Trace};
 use crate::finding::{Audit, Finding, Fixable, Literal, Policy};
 use crate::interpret::{Judged, RawCredential, interpret};
 use crate::masked;
@@ -39,6 +40,7 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
             cx,
             names: HashMap::new(),
             known: HashMap::with_capacity(room),
+            notes: HashMap::new(),
         },
         pulls: Vec::with_capacity(room),
         origins: Vec::with_capacity(room),
@@ -54,27 +56,44 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
     let Build {
         mut places,
         mut pulls,
-        logins,
+        mut logins,
         literals,
         ..
     } = build;
     editable::judge(cx, jobs, &mut pulls, &logins);
-    let unused = cx
-        .take_unused()
-        .into_iter()
-        .map(|(span, name)| (places.of(span), name))
-        .collect();
+    let unused = cx.take_unused().into_iter();
+    let mut unused: Vec<_> = unused.map(|(span, name)| (places.of(span), name)).collect();
+    // No literal secret leaves the crate: not in an excerpt, not in the name of a step. What rules say is made of
+    // these. Names of images are left to them as they are, since a password may be part of one by chance.
+    let mut mask = Mask::new(&literals, places.known.len() + places.notes.len());
+    for pull in &mut pulls {
+        mask.story(pull);
+    }
+    let of_logins = logins.iter_mut().map(|login| &mut login.place);
+    for place in of_logins.chain(unused.iter_mut().map(|(place, _)| place)) {
+        mask.arc(&mut place.text);
+    }
     let seen = Seen {
         pulls: &pulls,
         logins: &logins,
         unused,
         policy,
     };
-    let mut found = rules::check(&seen);
+    let mut found = rules::check(&seen, |image| mask.hidden(image));
     let latent: Vec<Finding> = found.extract_if(.., |f| !f.reached).collect();
-    let (findings, silenced) = silence::apply(cx, found, policy);
-    let (latent, _) = silence::apply(cx, latent, policy);
-    let (unread, unlisted) = cx.take_notes();
+    let (mut findings, silenced) = silence::apply(cx, found, policy);
+    let (mut latent, _) = silence::apply(cx, latent, policy);
+    let (mut unread, unlisted) = cx.take_notes();
+    for finding in findings.iter_mut().chain(&mut latent) {
+        mask.finding(finding);
+    }
+    for pull in &mut pulls {
+        let names = [&mut pull.image, &mut pull.reference].into_iter().flatten();
+        names.for_each(|name| mask.string(name));
+    }
+    for unread in &mut unread {
+        mask.string(&mut unread.message);
+    }
     let mut audit = Audit {
         files,
         pulls,
@@ -84,10 +103,8 @@ pub fn report(cx: &Context<'_>, jobs: &[Job], files: usize, policy: &Policy) -> 
         silenced,
         unread,
         unlisted,
-        literals: Vec::new(),
+        literals,
     };
-    mask(&mut audit, &literals);
-    audit.literals = literals;
     // After masking: half of a secret would not be recognised.
     shorten(&mut audit);
     audit
@@ -98,6 +115,8 @@ struct Places<'c> {
     names: HashMap<FileId, Arc<str>>,
     /// The places so far: the pulls of a job have most of their stories in common.
     known: HashMap<Span, Place>,
+    /// What is said of their steps, by where that is in memory, which the jobs keep.
+    notes: HashMap<usize, Arc<str>>,
 }
 
 impl Places<'_> {
@@ -119,11 +138,27 @@ impl Places<'_> {
         place
     }
 
+    /// What is said of a step.
+    fn note(&mut self, note: &Rc<str>) -> Arc<str> {
+        let cx = self.cx;
+        let known = self.notes.entry(Rc::as_ptr(note).addr());
+        Arc::clone(known.or_insert_with(|| cx.holes.shown(note).into()))
+    }
+
+    /// A story, oldest step first.
+    fn story(&mut self, trace: &Trace) -> Vec<TraceStep> {
+        let mut steps = Vec::with_capacity(trace.back().count());
+        for (span, note) in trace.back() {
+            let (place, note) = (self.of(span), self.note(note));
+            steps.push(TraceStep { place, note });
+        }
+        steps.reverse();
+        steps
+    }
+
     fn find(&mut self, span: Span) -> Place {
         let source = self.cx.sources.get(span.file);
-        let from = source.position(span.start);
-        let to = source.position(span.end.max(span.start));
-        let line = source.line_at(span.start);
+        let (from, to, line) = source.seen(span);
         // A line of fewer bytes has fewer characters.
         let cut = (line.len() > EXCERPT)
             .then(|| line.char_indices().nth(EXCERPT))
@@ -289,14 +324,13 @@ impl Places<'_> {
     ) -> Pull {
         let cx = self.cx;
         let effect = job.effects.get(judged.effect);
-        let trace = effect.map(|e| e.trace.steps()).unwrap_or_default();
         let show = |text: &str| cx.holes.show(text);
         Pull {
             place: self.of(judged.span),
             provider: job.provider,
             job_file: Arc::clone(job_file),
             job: Arc::clone(name),
-            step: effect.map_or_else(Default::default, |e| cx.holes.shown(&e.step).into()),
+            step: effect.map_or_else(Default::default, |e| self.note(&e.step)),
             by: judged.by,
             image,
             reference: judged
@@ -311,13 +345,7 @@ impl Places<'_> {
                 .credential
                 .map(|raw| credential(cx, &raw, literals).0),
             reason: judged.reason,
-            trace: trace
-                .into_iter()
-                .map(|(span, note)| TraceStep {
-                    place: self.of(span),
-                    note: cx.holes.shown(&note).into(),
-                })
-                .collect(),
+            trace: effect.map_or_else(Vec::new, |e| self.story(&e.trace)),
             runner: job.runner,
             by_host: judged.by_host,
             has_slot: effect.is_some_and(|e| e.slot.is_some()),
@@ -417,61 +445,77 @@ fn worse(auth: Auth) -> u8 {
     }
 }
 
-/// No literal secret leaves the crate: not in an excerpt, not in the name of a step.
-fn mask(audit: &mut Audit, literals: &[Literal]) {
-    let hide = |text: &str| {
-        let hidden = Literal::hidden(literals, text);
+/// Leaves secrets out of texts. Lines and notes belong to many pulls, and each is looked through once.
+struct Mask<'l> {
+    literals: &'l [Literal],
+    /// Texts by where they are in memory, which is theirs while they are kept here, with what is shown of them.
+    known: HashMap<usize, (Arc<str>, Arc<str>)>,
+}
+
+impl<'l> Mask<'l> {
+    fn new(literals: &'l [Literal], room: usize) -> Self {
+        Self {
+            literals,
+            known: HashMap::with_capacity(room),
+        }
+    }
+
+    fn hidden(&self, text: &str) -> Option<String> {
+        let hidden = Literal::hidden(self.literals, text);
         match masked::in_usual_places(hidden.as_deref().unwrap_or(text)) {
             Cow::Owned(text) => Some(text),
             Cow::Borrowed(_) => hidden,
         }
-    };
-    let arc = |text: &mut Arc<str>| {
-        if let Some(hidden) = hide(text) {
-            *text = hidden.into();
-        }
-    };
-    let string = |text: &mut String| {
-        if let Some(hidden) = hide(text) {
+    }
+
+    fn string(&self, text: &mut String) {
+        if let Some(hidden) = self.hidden(text) {
             *text = hidden;
         }
-    };
-    for pull in &mut audit.pulls {
-        arc(&mut pull.place.text);
-        arc(&mut pull.step);
-        string(&mut pull.reason);
-        pull.decided_by.iter_mut().for_each(|p| arc(&mut p.text));
+    }
+
+    fn arc(&mut self, text: &mut Arc<str>) {
+        let at = Arc::as_ptr(text).addr();
+        if !self.known.contains_key(&at) {
+            let hidden = self.hidden(text);
+            let shown = hidden.map_or_else(|| Arc::clone(text), Arc::from);
+            self.known.insert(at, (Arc::clone(text), shown));
+        }
+        if let Some((_, shown)) = self.known.get(&at)
+            && !Arc::ptr_eq(shown, text)
+        {
+            *text = Arc::clone(shown);
+        }
+    }
+
+    /// The story of a pull.
+    fn story(&mut self, pull: &mut Pull) {
+        self.arc(&mut pull.place.text);
+        self.arc(&mut pull.step);
+        self.string(&mut pull.reason);
+        if let Some(place) = &mut pull.decided_by {
+            self.arc(&mut place.text);
+        }
         for step in &mut pull.trace {
-            arc(&mut step.place.text);
-            arc(&mut step.note);
-        }
-        for part in [&mut pull.image, &mut pull.reference].into_iter().flatten() {
-            string(part);
+            self.arc(&mut step.place.text);
+            self.arc(&mut step.note);
         }
     }
-    for login in &mut audit.logins {
-        arc(&mut login.place.text);
-    }
-    for Finding {
-        place,
-        message,
-        help,
-        related,
-        ..
-    } in audit.findings.iter_mut().chain(&mut audit.latent)
-    {
-        arc(&mut place.text);
-        string(message);
-        if let Some(hidden) = hide(help) {
-            *help = hidden.into();
+
+    /// What a rule says; the places that it names were looked through before.
+    fn finding(&mut self, finding: &mut Finding) {
+        self.string(&mut finding.message);
+        finding
+            .image
+            .iter_mut()
+            .for_each(|image| self.string(image));
+        // The others are the same in every repository.
+        if let Cow::Owned(help) = &mut finding.help {
+            self.string(help);
         }
-        for (place, note) in related {
-            arc(&mut place.text);
-            arc(note);
+        for (_, note) in &mut finding.related {
+            self.arc(note);
         }
-    }
-    for unread in &mut audit.unread {
-        string(&mut unread.message);
     }
 }
 

@@ -21,7 +21,8 @@ const LINES_ABOVE: u32 = 5;
 #[must_use]
 pub fn apply(cx: &Context<'_>, found: Vec<Finding>, policy: &Policy) -> (Vec<Finding>, usize) {
     let before = found.len();
-    let mut files = HashMap::new();
+    // By where their names are in memory, which places share.
+    let mut files: HashMap<usize, Option<Rc<Source>>> = HashMap::new();
     let kept: Vec<Finding> = found
         .into_iter()
         .filter(|finding| {
@@ -30,7 +31,7 @@ pub fn apply(cx: &Context<'_>, found: Vec<Finding>, policy: &Policy) -> (Vec<Fin
             !policy.ignores.iter().any(|ignore| matches(ignore, finding))
                 && !places.into_iter().any(|place| {
                     files
-                        .entry(Arc::clone(&place.file))
+                        .entry(Arc::as_ptr(&place.file).addr())
                         .or_insert_with(|| with_comments(cx, &place.file))
                         .as_deref()
                         .is_some_and(|source| commented(source, place.line, finding.rule))

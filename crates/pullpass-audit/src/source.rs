@@ -4,6 +4,7 @@
 //! a table in a test can all be audited. Everything that it later says about a file is said with a
 //! [`Span`] of bytes; lines and columns are computed only when something is shown.
 
+use std::borrow::Borrow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -25,6 +26,13 @@ const USUAL_LINE: usize = 20;
 /// A path inside the repository: `/`-separated, no `.`, no `..`, no leading slash. The root is `""`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct RepoPath(Arc<str>);
+
+/// It compares and hashes as its text does.
+impl Borrow<str> for RepoPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl RepoPath {
     /// The repository's root folder.
@@ -369,13 +377,7 @@ impl Source {
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len());
         let (line, start) = self.line_of(offset);
-        let before = self.text.as_bytes().get(start..offset).unwrap_or_default();
-        // Characters, not bytes: continuation bytes do not begin one.
-        let column = before.iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
-        Position {
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: u32::try_from(column).unwrap_or(u32::MAX),
-        }
+        self.in_line(line, start, offset)
     }
 
     /// The text of a 1-based line, without its line ending.
@@ -393,15 +395,33 @@ impl Source {
             .trim_end_matches(['\n', '\r'])
     }
 
-    /// The text of the line that a byte is in, without its line ending.
+    /// Where a span begins and ends, and the text of the line that it begins in, without its line ending.
     #[must_use]
-    pub(crate) fn line_at(&self, offset: u32) -> &str {
-        let offset = (offset as usize).min(self.text.len());
-        let (_, start) = self.line_of(offset);
+    pub(crate) fn seen(&self, span: Span) -> (Position, Position, &str) {
+        let offset = (span.start as usize).min(self.text.len());
+        let (line, start) = self.line_of(offset);
         let rest = self.text.as_bytes().get(offset..).unwrap_or_default();
         let end = memchr::memchr(b'\n', rest).map_or(self.text.len(), |at| offset + at);
-        let line = self.text.get(start..end).unwrap_or("");
-        line.trim_end_matches('\r')
+        let from = self.in_line(line, start, offset);
+        let last = span.end.max(span.start) as usize;
+        let to = if last <= end {
+            self.in_line(line, start, last)
+        } else {
+            self.position(span.end)
+        };
+        let text = self.text.get(start..end).unwrap_or("");
+        (from, to, text.trim_end_matches('\r'))
+    }
+
+    /// Line and column of a byte in the line that begins with the byte `start`.
+    fn in_line(&self, line: usize, start: usize, offset: usize) -> Position {
+        let before = self.text.as_bytes().get(start..offset).unwrap_or_default();
+        // Characters, not bytes: continuation bytes do not begin one.
+        let column = before.iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
+        Position {
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+        }
     }
 
     /// The bytes of a span as text; empty when the span is not of this text.

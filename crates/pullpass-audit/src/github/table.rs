@@ -337,8 +337,13 @@ pub(super) fn in_lower_case(name: &str) -> Cow<'_, str> {
 /// Whether no letter of a name is a capital.
 pub(super) fn is_lower_case(name: &str) -> bool {
     // Without an early end, which the compiler turns into comparisons of many bytes at once.
-    let capital = |found: bool, b: u8| found | b.is_ascii_uppercase();
-    !name.bytes().fold(false, capital)
+    let capital = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(false, |found, b| found | b.is_ascii_uppercase())
+    };
+    let (chunks, rest) = name.as_bytes().as_chunks::<8>();
+    !chunks.iter().any(|chunk| capital(chunk)) && !capital(rest)
 }
 
 /// What the table says of an action.
@@ -356,11 +361,11 @@ pub(super) fn look_up(name: &str) -> Known {
     let name = in_lower_case(name);
     let table: &'static Table = &TABLE;
     let below = || {
-        let mut ends = name.bytes().enumerate().filter(|(_, b)| *b == b'/');
-        let owner = ends.next().map_or(name.len(), |(at, _)| at);
-        let repository = ends.next().map_or(name.len(), |(at, _)| at);
+        let mut ends = memchr::memchr_iter(b'/', name.as_bytes());
+        let owner = ends.next().unwrap_or(name.len());
+        let repository = ends.next().unwrap_or(name.len());
         let folder = match ends.next_back() {
-            Some((at, _)) => at,
+            Some(at) => at,
             None if repository < name.len() => repository,
             None if owner < name.len() => owner,
             None => 0,

@@ -245,8 +245,9 @@ fn login_help(pull: &Pull) -> &'static str {
 }
 
 /// Runs every rule, puts the jobs of one place together, applies the policy's severities.
+/// Fingerprints are made of images as they are `shown`, where that is not as they are.
 #[must_use]
-pub fn check(seen: &Seen<'_>) -> Vec<Finding> {
+pub fn check(seen: &Seen<'_>, shown: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::new();
     for rule in ALL {
         let chosen = seen
@@ -264,7 +265,7 @@ pub fn check(seen: &Seen<'_>) -> Vec<Finding> {
         collect(rule, chosen.flatten(), drafts, &mut out);
     }
     out.sort_by(|a, b| (&a.place, a.rule, &a.message).cmp(&(&b.place, b.rule, &b.message)));
-    number(&mut out);
+    number(&mut out, shown);
     out
 }
 
@@ -336,23 +337,25 @@ fn put_in(text: &mut String, mark: &str, names: &[String]) {
 fn jobs(names: &[String]) -> String {
     match names {
         [] => "no job".to_owned(),
-        [one] => format!("job `{one}`"),
+        // Nearly all: in one piece, without the machinery of formats.
+        [one] => ["job `", one, "`"].concat(),
         [a, b] => format!("jobs `{a}` and `{b}`"),
         [a, b, rest @ ..] => format!("jobs `{a}`, `{b}` and {} more", rest.len()),
     }
 }
 
 /// Fingerprints are made of what an unrelated edit does not change: the rule, the file, the image
-/// and the text of the line, and a count where all of these are the same.
-fn number(findings: &mut [Finding]) {
+/// and the text of the line, without what is secret in them, and a count where all of these are the same.
+fn number(findings: &mut [Finding], shown: impl Fn(&str) -> Option<String>) {
     let mut seen: HashMap<u64, u64> = HashMap::new();
     for finding in findings {
         let mut hash = Fnv::default();
         let image = finding.image.as_deref().unwrap_or("");
+        let hidden = shown(image);
         for part in [
             finding.rule,
             &finding.place.file,
-            image,
+            hidden.as_deref().unwrap_or(image),
             finding.place.text.trim(),
         ] {
             hash.write(part);
@@ -369,8 +372,7 @@ fn number(findings: &mut [Finding]) {
 
 /// Sixteen digits.
 fn in_hex(number: u64) -> String {
-    let digit = |place: u32| char::from_digit((number >> (4 * place)) as u32 & 0xF, 16);
-    (0..16).rev().filter_map(digit).collect()
+    format!("{number:016x}")
 }
 
 /// FNV-1a, 64 bits: the standard library's hasher may change between versions of Rust, and a
@@ -654,6 +656,24 @@ mod tests {
                 .collect()
         };
         assert_eq!(print(&before), print(&moved));
+    }
+
+    #[test]
+    fn no_part_of_a_finding_tells_a_password() {
+        let of = |password: &str| {
+            let workflow = format!(
+                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: docker login -u me -p {password}\n      - run: docker pull alpine:{password}\n      - run: docker run -e X={password} $X/{password}\n"
+            );
+            let tree = MemoryTree::new().with(".github/workflows/a.yml", workflow);
+            let audit = crate::audit(&tree, &Options::default(), &Policy::default());
+            let all = format!("{:?} {:?}", audit.pulls, audit.findings);
+            assert!(!all.contains(password), "{all}");
+            assert!(audit.findings.len() > 2, "{all}");
+            let prints = audit.findings.into_iter().map(|f| f.fingerprint);
+            prints.collect::<Vec<_>>()
+        };
+        // Whoever has the report could try passwords until one gives its fingerprint.
+        assert_eq!(of("not-a-Real_one"), of("nor-is-This"));
     }
 
     #[test]

@@ -94,6 +94,10 @@ pub(super) fn is_idle(name: &str) -> bool {
 
 /// The name of a tool whose file carries its version or its system: `kind` of `kind-v0.31.0`, `ko` of `ko-linux-amd64`.
 pub(super) fn without_version(name: &str) -> &str {
+    // Most names are one word.
+    if memchr::memchr3(b'-', b'_', b'@', name.as_bytes()).is_none() {
+        return name;
+    }
     let mut joints = name.match_indices(['-', '_', '@']);
     let joint = joints.find(|(at, _)| is_version(name.get(at + 1..).unwrap_or("")));
     let tool = joint.and_then(|(at, _)| name.get(..at));

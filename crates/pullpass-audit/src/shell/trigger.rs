@@ -14,8 +14,11 @@ use crate::text::{HoleKind, Holes, has_hole, is_hole};
 
 thread_local! {
     /// What is known of scripts that other repositories run too.
-    static KNOWN: RefCell<Memory<bool>> = RefCell::default();
+    static KNOWN: RefCell<Memory<bool, ROOM>> = RefCell::default();
 }
+
+/// Bytes of scripts of which it is known: they take no more memory than their texts.
+const ROOM: usize = 64 * 1024;
 
 /// What may lead to a pull wherever it stands: clients, other scripts, and what hands values on to later
 /// steps. Variables in capitals hold the names of clients: `$DOCKER`.
@@ -88,19 +91,33 @@ struct Name {
     joins: bool,
 }
 
+/// Words with the same first letter.
+#[derive(Default)]
+struct Names {
+    all: Vec<Name>,
+    /// How long their beginnings are, a bit for each length: next to no word of a script is as long as one of them.
+    lengths: u64,
+}
+
 /// All of them by their first letter.
-static NAMES: LazyLock<[Vec<Name>; 26]> = LazyLock::new(|| {
-    let mut all: [Vec<Name>; 26] = Default::default();
+static NAMES: LazyLock<[Names; 26]> = LazyLock::new(|| {
+    let mut all: [Names; 26] = Default::default();
     let words = WORDS.into_iter().chain(tools::names());
     let words = words.map(|text| (text, true));
     for (text, joins) in COMMANDS.map(|text| (text, false)).into_iter().chain(words) {
         if let Some(of) = letter(text.as_bytes()).and_then(|letter| all.get_mut(letter)) {
             let first = text.bytes().take_while(u8::is_ascii_alphanumeric).count();
-            of.push(Name { text, first, joins });
+            of.all.push(Name { text, first, joins });
+            of.lengths |= bit(first);
         }
     }
     all
 });
+
+/// The bit of a length. All that are too long for one have the last.
+fn bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
 
 /// The number of the letter that a word begins with.
 fn letter(word: &[u8]) -> Option<usize> {
@@ -167,14 +184,17 @@ fn names_a_tool(text: &str) -> bool {
 }
 
 /// Whether one of the names stands at `start`, where letters and digits go on until `end`.
-fn is_name(names: &[Vec<Name>; 26], text: &str, start: usize, end: usize) -> bool {
+fn is_name(names: &[Names; 26], text: &str, start: usize, end: usize) -> bool {
     let bytes = text.as_bytes();
     let rest = bytes.get(start..).unwrap_or_default();
     let Some(names) = letter(rest).and_then(|letter| names.get(letter)) else {
         return false;
     };
+    if names.lengths & bit(end - start) == 0 {
+        return false;
+    }
     let is_joined = |byte: Option<&u8>| byte.is_some_and(|b| matches!(b, b'_' | b'-'));
-    names.iter().any(|name| {
+    names.all.iter().any(|name| {
         let (length, after) = (name.text.len(), rest.get(name.text.len()));
         name.first == end - start
             && rest
@@ -266,8 +286,8 @@ fn is_idle_command(holes: &Holes, command: &str) -> bool {
             is_idle(name) && !interprets(name) && !matches!(name, "function" | "coproc")
                 || is_silent(name)
                 || HARMLESS.contains(&name)
-                || is_no_client(holes, name)
-                    && is_variable(name)
+                || is_variable(name)
+                    && is_no_client(holes, name)
                     && words.next().is_none_or(|next| is_no_client(holes, next))
         }
     }
