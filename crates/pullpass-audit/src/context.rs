@@ -533,3 +533,113 @@ impl<'t> Context<'t> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Policy;
+    use crate::source::MemoryTree;
+
+    fn said(tree: &MemoryTree, options: &Options) -> String {
+        let audit = crate::audit(tree, options, &Policy::default());
+        let messages = audit.unread.into_iter().map(|unread| unread.message);
+        messages.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_comes_to_more_than_is_looked_at_is_said() {
+        let many = |count: usize, line: &dyn Fn(usize) -> String| -> String {
+            (0..count).map(line).collect()
+        };
+        let workflow = |lines: &str| {
+            format!(
+                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: |\n{lines}          docker compose up\n"
+            )
+        };
+        let compose = |tags: usize| {
+            let tags = many(tags, &|i| format!("a:{i}, "));
+            format!("services: {{a: {{build: {{context: ., tags: [{tags}]}}}}}}\n")
+        };
+        let task = |items: usize| {
+            let items = many(items, &|i| format!("{i}, "));
+            format!(
+                "version: '3'\nvars: {{L: [{items}]}}\ntasks: {{a: 'docker pull x:{{{{index .L 0}}}}'}}\n"
+            )
+        };
+        let files = "more files that they make than are looked at";
+        let words = "more words that are replaced than are looked at";
+        let lists = "longer lists in Compose files than are looked at";
+        for (lines, compose, taskfile, expected) in [
+            (String::new(), compose(10), task(10), None),
+            (
+                many(256, &|i| format!("          cp a b{i}\n")),
+                compose(1),
+                task(1),
+                None,
+            ),
+            (
+                many(257, &|i| format!("          cp a b{i}\n")),
+                compose(1),
+                task(1),
+                Some(files),
+            ),
+            (
+                many(257, &|i| {
+                    format!("          echo FROM a > b{i}.Dockerfile\n")
+                }),
+                compose(1),
+                task(1),
+                Some(files),
+            ),
+            (
+                many(257, &|i| format!("          sed -i s/A{i}_/b/ a\n")),
+                compose(1),
+                task(1),
+                Some(words),
+            ),
+            (String::new(), compose(2_001), task(1), Some(lists)),
+            (
+                "          task a\n".to_owned(),
+                compose(1),
+                task(2_001),
+                Some("longer lists in Taskfiles than are looked at"),
+            ),
+        ] {
+            let tree = MemoryTree::new()
+                .with(".github/workflows/a.yml", workflow(&lines))
+                .with("compose.yml", compose)
+                .with("Taskfile.yml", taskfile)
+                .with("Dockerfile", "FROM scratch\n")
+                .with("a", "x\n");
+            let said = said(&tree, &Options::default());
+            match expected {
+                Some(expected) => assert!(said.contains(expected), "{expected}: {said}"),
+                None => assert_eq!(said, ""),
+            }
+        }
+        let orbs = |count: usize| {
+            let sources = (0..count).map(|i| {
+                let source = "commands: {c: {steps: [{run: 'true'}]}}\n".to_owned();
+                (format!("me/o{i}"), (format!("o{i}.yml"), source))
+            });
+            let options = Options {
+                orbs: sources.collect(),
+            };
+            let imports = many(count, &|i| format!("  o{i}: me/o{i}@1.0.0\n"));
+            let calls = many(count, &|i| format!("      - o{i}/c\n"));
+            let config = format!(
+                "version: 2.1\norbs:\n{imports}jobs:\n  a:\n    machine: true\n    steps:\n{calls}workflows: {{w: {{jobs: [a]}}}}\n"
+            );
+            said(
+                &MemoryTree::new().with(".circleci/config.yml", config),
+                &options,
+            )
+        };
+        assert_eq!(orbs(200), "");
+        assert!(
+            orbs(201).contains("more orbs than are read"),
+            "{}",
+            orbs(201)
+        );
+    }
+}

@@ -36,6 +36,9 @@ const MAX_WORD: usize = 512;
 /// Files that one job may write; only hostile input writes more.
 const MAX_MADE: usize = 256;
 
+/// What is said of a job that makes more of them.
+const MORE_FILES: &str = "more files that they make than are looked at";
+
 /// Texts of one file that are kept.
 const MAX_TEXTS: usize = 8;
 
@@ -620,9 +623,13 @@ impl<'c> JobRun<'c> {
 
     /// A file of the repository is copied to another place of it.
     pub fn copy(&mut self, from: &RepoPath, to: RepoPath) {
-        if self.copies.len() < MAX_COPIES && *from != to {
-            self.copies.insert(to, self.original(from));
+        if *from == to {
+            return;
         }
+        if self.copies.len() >= MAX_COPIES {
+            return self.cx.note_limit(MORE_FILES);
+        }
+        self.copies.insert(to, self.original(from));
     }
 
     /// A file is put together of several of the repository, or these are put behind what it is made of.
@@ -636,6 +643,9 @@ impl<'c> JobRun<'c> {
             false => Vec::new(),
         };
         all.extend(files);
+        if self.parts.len() >= MAX_COPIES || all.len() > MAX_COPIES {
+            self.cx.note_limit(MORE_FILES);
+        }
         all.truncate(MAX_COPIES);
         if self.parts.len() < MAX_COPIES {
             self.parts.insert(to, all);
@@ -655,11 +665,16 @@ impl<'c> JobRun<'c> {
 
     /// A word of a file is replaced.
     pub fn replace(&mut self, file: RepoPath, word: &str, by: Text) {
-        let short = !word.is_empty() && by.as_str().len() <= MAX_WORD;
-        if short && self.replaced.len() < MAX_COPIES {
-            let word = word.to_owned();
-            self.replaced.push(Replaced { file, word, by });
+        if word.is_empty() {
+            return;
         }
+        if by.as_str().len() > MAX_WORD || self.replaced.len() >= MAX_COPIES {
+            return self
+                .cx
+                .note_limit("more words that are replaced than are looked at");
+        }
+        let word = word.to_owned();
+        self.replaced.push(Replaced { file, word, by });
     }
 
     /// A text of a file with the words that were replaced in it.
@@ -705,8 +720,11 @@ impl<'c> JobRun<'c> {
             let mut words = lines.filter_map(|line| line.split_whitespace().next());
             words.any(|word| word.eq_ignore_ascii_case("FROM"))
         };
-        if !is_known && (self.made.len() >= MAX_MADE || !is_dockerfile()) {
+        if !is_known && !is_dockerfile() {
             return;
+        }
+        if !is_known && self.made.len() >= MAX_MADE {
+            return self.cx.note_limit(MORE_FILES);
         }
         if append
             && !is_known

@@ -109,7 +109,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             let (Some(ending), Some(path)) = (ending, folder.join(name)) else {
                 continue;
             };
-            let document = self.cx.yaml(&path).and_then(|d| self.shelf.put(d));
+            let document = self.cx.yaml(&path).and_then(|d| self.shelf.put(self.cx, d));
             let Some(root) = document.and_then(Document::root).filter(|r| r.is_mapping()) else {
                 continue;
             };

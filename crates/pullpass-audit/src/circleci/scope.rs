@@ -22,7 +22,7 @@ const MAX_ORBS: usize = 200;
 pub(super) struct Shelf(OnceCell<Box<(Rc<Document>, Shelf)>>);
 
 impl Shelf {
-    pub(super) fn put(&self, document: Rc<Document>) -> Option<&Document> {
+    pub(super) fn put(&self, cx: &Context<'_>, document: Rc<Document>) -> Option<&Document> {
         let mut at = self;
         for _ in 0..MAX_ORBS {
             match at.0.get() {
@@ -33,6 +33,7 @@ impl Shelf {
                 }
             }
         }
+        cx.note_limit("more orbs than are read");
         None
     }
 }
@@ -155,7 +156,7 @@ impl<'d> Scope<'d> {
         let part = [".yml", ".yaml"].iter().find_map(|ending| {
             let path = folder.join(&[&*key, ending].concat())?;
             let path = cx.sources.exists(&path).then_some(path)?;
-            shelf.put(cx.yaml(&path)?)?.root()
+            shelf.put(cx, cx.yaml(&path)?)?.root()
         });
         let part = part.or_else(|| {
             // A file of several: `jobs/@jobs.yml`, `jobs.yml`.
@@ -166,7 +167,7 @@ impl<'d> Scope<'d> {
                 cx.sources.exists(&path).then_some(path)
             }));
             files.into_iter().find_map(|path| {
-                let root = shelf.put(cx.yaml(&path)?)?.root()?;
+                let root = shelf.put(cx, cx.yaml(&path)?)?.root()?;
                 root.get(name)
             })
         });
@@ -305,7 +306,7 @@ fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, name: &str, node: Node<'d>) -
     {
         let root = cx
             .yaml(&whole)
-            .and_then(|document| shelf.put(document)?.root());
+            .and_then(|document| shelf.put(cx, document)?.root());
         return root.map_or_else(unknown, |root| {
             Orb::Known(Scope::of(root, Origin::Written, Some(folder), Vec::new()))
         });
@@ -317,7 +318,7 @@ fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, name: &str, node: Node<'d>) -
         let source = cx.sources.add(path, text.clone());
         let root = cx
             .parse(&source)
-            .and_then(|document| shelf.put(document))
+            .and_then(|document| shelf.put(cx, document))
             .and_then(Document::root);
         return match root {
             Some(root) => Orb::Known(Scope::new(root, Origin::Written)),
@@ -325,7 +326,7 @@ fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, name: &str, node: Node<'d>) -
         };
     }
     let known = table::find(name, version).and_then(|row| {
-        let root = shelf.put(row.document()?)?.root()?;
+        let root = shelf.put(cx, row.document()?)?.root()?;
         Some(Orb::Known(Scope::new(root, Origin::Table(row))))
     });
     known.unwrap_or_else(unknown)

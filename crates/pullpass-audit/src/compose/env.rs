@@ -52,6 +52,12 @@ impl<'r, 'c> Environment<'r, 'c> {
         }
     }
 
+    /// The first ones of what only hostile input has many of.
+    pub(super) fn first<T>(&self, all: impl IntoIterator<Item = T>, most: usize) -> Vec<T> {
+        let more = "longer lists in Compose files than are looked at";
+        self.run.cx.first(all, most, more)
+    }
+
     /// Adds a `.env` file of the repository; what is known already stays.
     pub(super) fn add(&mut self, path: &RepoPath) {
         let before = self.files.clone();

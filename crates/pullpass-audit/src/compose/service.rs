@@ -98,11 +98,11 @@ impl Reader<'_, '_, '_, '_> {
             recipe.dockerfile = dockerfile.and_then(|n| self.text(n));
         }
         if let Some(profiles) = profiles {
-            let items = profiles.one_or_many().into_iter().take(MAX_ITEMS);
+            let items = self.first(profiles.one_or_many());
             service.profiles = items.filter_map(|n| self.text(n)).collect();
         }
         self.needs(node, &mut service.needs);
-        for volume in volumes.into_iter().flat_map(Node::items).take(MAX_ITEMS) {
+        for volume in self.first(volumes.into_iter().flat_map(Node::items)) {
             if volume.get("type").and_then(Node::as_str) == Some("image") {
                 let source = volume.get("source").and_then(|n| self.value(n));
                 service.mounts.extend(source);
@@ -117,7 +117,7 @@ impl Reader<'_, '_, '_, '_> {
     fn models(&self, node: Node<'_>, out: &mut Vec<Value>) {
         let [used, provider] = node.get_all(["models", "provider"]);
         if let (Some(used), Some(declared)) = (used, self.models) {
-            for name in self.names(used).iter().take(MAX_ITEMS) {
+            for name in &self.names(used) {
                 let model = declared.get(name).and_then(|model| model.get("model"));
                 out.extend(model.and_then(|model| self.value(model)));
             }
@@ -166,14 +166,18 @@ impl Reader<'_, '_, '_, '_> {
     }
 
     /// The items of a list, or the keys of a mapping.
+    /// As many as are looked at.
+    fn first<T>(&self, all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+        self.env.first(all, MAX_ITEMS).into_iter()
+    }
+
     fn names(&self, node: Node<'_>) -> Vec<String> {
         if node.is_mapping() {
             let entries = node.entries();
             let keys = entries.iter().filter_map(|e| e.key.as_str());
-            keys.take(MAX_ITEMS).map(str::to_owned).collect()
+            self.first(keys).map(str::to_owned).collect()
         } else {
-            let items = node.one_or_many().into_iter().take(MAX_ITEMS);
-            items
+            self.first(node.one_or_many())
                 .filter_map(|n| Some(self.text(n)?.as_str().to_owned()))
                 .collect()
         }
@@ -182,13 +186,12 @@ impl Reader<'_, '_, '_, '_> {
     /// `KEY: value`, `KEY:`, `- KEY=value` and `- KEY`.
     fn pairs(&self, node: Node<'_>) -> Vec<(String, Option<Text>)> {
         if node.is_mapping() {
-            let entries = node.entries().into_iter().take(MAX_ITEMS);
-            return entries
+            return self
+                .first(node.entries())
                 .filter_map(|e| Some((e.key.as_str()?.to_owned(), self.text(e.value))))
                 .collect();
         }
-        let items = node.items().take(MAX_ITEMS);
-        items
+        self.first(node.items())
             .filter_map(|item| {
                 let text = self.text(item)?;
                 Some(match text.as_str().split_once('=') {
@@ -249,11 +252,8 @@ impl Reader<'_, '_, '_, '_> {
             recipe.contexts = pairs.filter_map(|(n, v)| Some((n, v?))).collect();
         }
         if let Some(tags) = node.get("tags") {
-            recipe.tags = tags
-                .items()
-                .take(MAX_ITEMS)
-                .filter_map(|n| self.text(n))
-                .collect();
+            let tags = self.first(tags.items());
+            recipe.tags = tags.filter_map(|n| self.text(n)).collect();
         }
         Some(recipe)
     }

@@ -267,7 +267,7 @@ impl<'m, 'f, 'c> Order<'m, 'f, 'c> {
         }
         let mut special = Layer::default();
         let words: Vec<String> = call.arguments.iter().map(quoted).collect();
-        let list = Value::texts(call.arguments.iter().map(Text::as_str));
+        let list = order.list(call.arguments.iter().map(Text::as_str));
         for (name, value) in [
             ("CLI_ARGS", Value::text(words.join(" "))),
             ("CLI_ARGS_LIST", list),
@@ -377,7 +377,7 @@ impl<'m, 'f, 'c> Order<'m, 'f, 'c> {
         if !self.run.cx.spend() || !reader::is_for(task.field("platforms"), system(self.run)) {
             return;
         }
-        let stars = Value::texts(stars.into_iter());
+        let stars = self.list(stars.into_iter());
         given.variables.set("MATCH", Variable::Known(stars));
         let key = (number, given.variables.known());
         // A task that calls itself with what it was called with never ends.
@@ -499,6 +499,14 @@ impl<'m, 'f, 'c> Order<'m, 'f, 'c> {
 
     fn limit(&self, more: &str) {
         self.run.cx.note_limit_of(&self.path, more);
+    }
+
+    /// Texts as a list, and nothing where they are too many.
+    fn list(&self, texts: impl Iterator<Item = impl Into<Rc<str>>>) -> Value {
+        Value::texts(texts).unwrap_or_else(|| {
+            self.limit(super::MANY);
+            Value::Nil
+        })
     }
 
     fn step(&mut self, planned: Planned<'_, 'f>, place: &Place, about: &About<'_, 'f>) {
@@ -707,8 +715,8 @@ fn rounds(scope: &Scope<'_, '_, '_>, over: Node<'_>, name: &str) -> Vec<(Option<
                 by => Value::texts(text.split(by)),
             };
             match items {
-                Value::List(items) => plain(&items),
-                _ => Vec::new(),
+                Some(Value::List(items)) => plain(&items),
+                _ => unknown(),
             }
         }
         _ => Vec::new(),

@@ -20,10 +20,8 @@ pub(super) fn call(over: &dyn Lookup, name: &str, arguments: &[Value]) -> Option
         }
         ("IsSH", []) => return Some(Value::Bool(true)),
         ("env", [name]) => return Some(over.environment(&name.printed())),
-        ("list", items) => {
-            return Some(Value::List(items.iter().take(MAX_ITEMS).cloned().collect()));
-        }
-        ("dict", pairs) => return Some(dict(pairs)),
+        ("list", items) if items.len() <= MAX_ITEMS => return Some(Value::List(items.into())),
+        ("dict", pairs) if pairs.len() <= MAX_ITEMS => return Some(dict(pairs)),
         ("index", [of, keys @ ..]) => return index(over, of, keys),
         ("get", [Value::Map(entries), key]) => {
             return Some(entry(entries, &key.printed()).unwrap_or_else(|| Value::text("")));
@@ -32,7 +30,7 @@ pub(super) fn call(over: &dyn Lookup, name: &str, arguments: &[Value]) -> Option
             return Some(Value::Bool(entry(entries, &key.printed()).is_some()));
         }
         ("keys", [Value::Map(entries)]) => {
-            return Some(Value::texts(entries.iter().map(|(key, _)| key.as_str())));
+            return Value::texts(entries.iter().map(|(key, _)| key.as_str()));
         }
         ("values", [Value::Map(entries)]) => {
             return Some(Value::List(
@@ -74,7 +72,7 @@ pub(super) fn call(over: &dyn Lookup, name: &str, arguments: &[Value]) -> Option
         ("sortAlpha", [Value::List(items)]) if !arguments.iter().any(Value::is_unknown) => {
             let mut texts: Vec<Rc<str>> = items.iter().map(Value::printed).collect();
             texts.sort();
-            return Some(Value::texts(texts.into_iter()));
+            return Value::texts(texts.into_iter());
         }
         ("join", [by, Value::List(items)]) => return joined(items, &by.printed()),
         ("join", [_, one]) => return Some(Value::Text(one.printed())),
@@ -201,7 +199,7 @@ fn dict(pairs: &[Value]) -> Value {
         let value = pair.get(1).cloned().unwrap_or_else(|| Value::text(""));
         (key.to_string(), value)
     });
-    Value::Map(pairs.take(MAX_ITEMS).collect())
+    Value::Map(pairs.collect())
 }
 
 fn merged(base: &[(String, Value)], more: &[Value]) -> Option<Value> {
@@ -413,7 +411,9 @@ fn letters(name: &str, arguments: &[Value]) -> Option<Value> {
         }
         ("nospace", [text]) => Value::text(text.split_whitespace().collect::<String>()),
         ("catLines", [text]) => Value::text(text.replace("\r\n", " ").replace('\n', " ")),
-        ("splitLines", [text]) => Value::texts(text.split('\n').map(|l| l.trim_end_matches('\r'))),
+        ("splitLines", [text]) => {
+            return Value::texts(text.split('\n').map(|l| l.trim_end_matches('\r')));
+        }
         ("toSlash" | "ToSlash" | "fromSlash" | "FromSlash", [text]) => Value::text(*text),
         ("replace", [old, new, text]) if !old.is_empty() => {
             let longer = text.len() / old.len() * new.len() + text.len();
@@ -430,17 +430,16 @@ fn letters(name: &str, arguments: &[Value]) -> Option<Value> {
         ("contains", [part, text]) => Value::Bool(text.contains(part)),
         ("hasPrefix", [part, text]) => Value::Bool(text.starts_with(part)),
         ("hasSuffix", [part, text]) => Value::Bool(text.ends_with(part)),
-        ("splitList", [by, text]) if !by.is_empty() => Value::texts(text.split(by)),
+        ("splitList", [by, text]) if !by.is_empty() => return Value::texts(text.split(by)),
         ("split", [by, text]) if !by.is_empty() => {
-            let parts = text.split(by).take(MAX_ITEMS).enumerate();
-            Value::Map(
-                parts
-                    .map(|(i, part)| (format!("_{i}"), Value::text(part)))
-                    .collect(),
-            )
+            let Value::List(parts) = Value::texts(text.split(by))? else {
+                return None;
+            };
+            let parts = parts.iter().cloned().enumerate();
+            Value::Map(parts.map(|(i, part)| (format!("_{i}"), part)).collect())
         }
         ("splitArgs", [text]) if !text.contains(['"', '\'', '\\', '$', '`']) => {
-            Value::texts(text.split_whitespace())
+            return Value::texts(text.split_whitespace());
         }
         ("trunc", [count, text]) => {
             let count: usize = count.parse().ok()?;

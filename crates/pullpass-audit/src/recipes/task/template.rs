@@ -43,9 +43,10 @@ impl Value {
         Self::Text(text.into())
     }
 
-    /// Texts as a list.
-    pub(super) fn texts(texts: impl Iterator<Item = impl Into<Rc<str>>>) -> Self {
-        Self::List(texts.take(MAX_ITEMS).map(Self::text).collect())
+    /// Texts as a list; `None` of more than a list may have.
+    pub(super) fn texts(mut texts: impl Iterator<Item = impl Into<Rc<str>>>) -> Option<Self> {
+        let list = texts.by_ref().take(MAX_ITEMS).map(Self::text).collect();
+        texts.next().is_none().then_some(Self::List(list))
     }
 
     /// Whether a part of it is known only when the build runs.

@@ -177,6 +177,12 @@ impl<'s, 'f, 'c> Scope<'s, 'f, 'c> {
         self.data(node)
     }
 
+    /// As many as are looked at.
+    fn first<T>(&self, all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+        let more = "longer lists in Taskfiles than are looked at";
+        self.run.cx.first(all, MAX_ITEMS, more).into_iter()
+    }
+
     /// Data of YAML with the templates in its texts evaluated.
     fn data(&self, node: Node<'_>) -> Value {
         let evaluate = || {
@@ -188,13 +194,11 @@ impl<'s, 'f, 'c> Scope<'s, 'f, 'c> {
                 };
             }
             if node.is_sequence() {
-                let items = node.items().take(MAX_ITEMS);
+                let items = self.first(node.items());
                 return Value::List(items.map(|item| self.data(item)).collect());
             }
-            let entries = node.entries();
-            let entries = entries
-                .iter()
-                .take(MAX_ITEMS)
+            let entries = self
+                .first(node.entries())
                 .filter_map(|entry| Some((entry.key.as_str()?.to_owned(), self.data(entry.value))));
             Value::Map(entries.collect())
         };
