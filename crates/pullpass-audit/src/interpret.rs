@@ -227,6 +227,7 @@ pub fn interpret(cx: &Context<'_>, job: &Job, archives: &Archives) -> Judgement 
         loaded: false,
         unnamed: false,
         unnamed_word: false,
+        logins_left: job.effects.iter().filter(|effect| is_login(effect)).count(),
         out: Judgement::default(),
     };
     let is_pull = |effect: &&Effect| matches!(effect.kind, Kind::Pull { .. } | Kind::Opaque { .. });
@@ -251,7 +252,13 @@ struct Walk<'a, 'j> {
     unnamed: bool,
     /// The same, and it is a word alone: no namespace, no tag.
     unnamed_word: bool,
+    /// Logins that are still to come.
+    logins_left: usize,
     out: Judgement,
+}
+
+fn is_login(effect: &Effect) -> bool {
+    matches!(effect.kind, Kind::Login { .. })
 }
 
 /// What a login says about its registry: none means "cannot be known".
@@ -320,6 +327,7 @@ fn exhaustive(mut cases: Vec<Vec<Guard>>) -> bool {
 
 impl<'j> Walk<'_, 'j> {
     fn step(&mut self, index: usize, effect: &'j Effect) {
+        self.logins_left -= usize::from(is_login(effect));
         match &effect.kind {
             Kind::Login {
                 registry,
@@ -1035,6 +1043,9 @@ impl<'j> Walk<'_, 'j> {
         effect: &Effect,
         stores: &[Store],
     ) -> Option<(Cause, String, Option<Span>)> {
+        if self.logins_left == 0 {
+            return None;
+        }
         let here = self
             .job
             .effects

@@ -319,8 +319,21 @@ pub struct Source {
     /// Its text, byte for byte as stored. It is never changed, and no box, which would be a copy.
     pub text: String,
     lines: OnceCell<Vec<u32>>,
-    /// The byte that was asked for last, and its line.
-    asked: Cell<(usize, usize)>,
+    /// The line that was asked for last.
+    asked: Cell<Option<Line>>,
+    /// The byte that was asked for last, and its column.
+    column: Cell<(usize, usize)>,
+}
+
+/// A line of a text.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    /// From 1.
+    number: usize,
+    /// Its first byte.
+    start: usize,
+    /// Where it ends: its line break, or the end of the text.
+    end: usize,
 }
 
 impl Source {
@@ -331,7 +344,8 @@ impl Source {
             path: self.path.clone(),
             text,
             lines: OnceCell::new(),
-            asked: Cell::new((0, 1)),
+            asked: Cell::new(None),
+            column: Cell::new((0, 1)),
         }
     }
 
@@ -347,37 +361,66 @@ impl Source {
         })
     }
 
-    /// The line that a byte is in, from 1, and the byte that it begins with.
-    fn line_of(&self, offset: usize) -> (usize, usize) {
-        if self.lines.get().is_none() {
-            let bytes = self.text.as_bytes();
-            let (asked, line) = self.asked.get();
-            let between = asked.min(offset)..asked.max(offset);
-            if between.len() <= MAX_COUNTED {
-                let between = bytes.get(between).unwrap_or_default();
-                let breaks = memchr::memchr_iter(b'\n', between).count();
-                let line = if asked <= offset {
-                    line + breaks
-                } else {
-                    line - breaks
-                };
-                self.asked.set((offset, line));
-                let before = bytes.get(..offset).unwrap_or_default();
-                let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-                return (line, start);
-            }
+    /// The line that a byte is in.
+    fn line_of(&self, offset: usize) -> Line {
+        let offset = offset.min(self.text.len());
+        let asked = self.asked.get();
+        if let Some(line) = asked.filter(|line| (line.start..=line.end).contains(&offset)) {
+            return line;
         }
-        let starts = self.line_starts();
-        let line = starts.partition_point(|&s| s as usize <= offset).max(1);
-        (line, starts.get(line - 1).map_or(0, |&s| s as usize))
+        let bytes = self.text.as_bytes();
+        let (before, number) = asked.map_or((0, 1), |line| (line.start, line.number));
+        let between = before.min(offset)..before.max(offset);
+        let (number, start) = if self.lines.get().is_none() && between.len() <= MAX_COUNTED {
+            let breaks = memchr::memchr_iter(b'\n', bytes.get(between).unwrap_or_default()).count();
+            let number = if before <= offset {
+                number + breaks
+            } else {
+                number - breaks
+            };
+            let before = bytes.get(..offset).unwrap_or_default();
+            let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+            (number, start)
+        } else {
+            let starts = self.line_starts();
+            let number = starts.partition_point(|&s| s as usize <= offset).max(1);
+            (number, starts.get(number - 1).map_or(0, |&s| s as usize))
+        };
+        let rest = bytes.get(offset..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', rest).map_or(bytes.len(), |at| offset + at);
+        let line = Line { number, start, end };
+        self.asked.set(Some(line));
+        line
     }
 
     /// Line and column of a byte offset; an offset past the end is the end.
     #[must_use]
     pub fn position(&self, offset: u32) -> Position {
-        let offset = (offset as usize).min(self.text.len());
-        let (line, start) = self.line_of(offset);
-        self.in_line(line, start, offset)
+        self.in_line(self.line_of(offset as usize), offset as usize)
+    }
+
+    /// Line and column of a byte of a line.
+    fn in_line(&self, line: Line, offset: usize) -> Position {
+        let offset = offset.min(self.text.len());
+        // Characters, not bytes: continuation bytes do not begin one.
+        let count = |from: usize, to: usize| {
+            let bytes = self.text.as_bytes().get(from..to).unwrap_or_default();
+            bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count()
+        };
+        // Whoever asks for many places of one line asks for them one after the other.
+        let (at, column) = self.column.get();
+        let column = if at < line.start || at > line.end {
+            count(line.start, offset) + 1
+        } else if at <= offset {
+            column + count(at, offset)
+        } else {
+            column - count(offset, at)
+        };
+        self.column.set((offset, column));
+        Position {
+            line: u32::try_from(line.number).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+        }
     }
 
     /// The text of a 1-based line, without its line ending.
@@ -398,30 +441,11 @@ impl Source {
     /// Where a span begins and ends, and the text of the line that it begins in, without its line ending.
     #[must_use]
     pub(crate) fn seen(&self, span: Span) -> (Position, Position, &str) {
-        let offset = (span.start as usize).min(self.text.len());
-        let (line, start) = self.line_of(offset);
-        let rest = self.text.as_bytes().get(offset..).unwrap_or_default();
-        let end = memchr::memchr(b'\n', rest).map_or(self.text.len(), |at| offset + at);
-        let from = self.in_line(line, start, offset);
-        let last = span.end.max(span.start) as usize;
-        let to = if last <= end {
-            self.in_line(line, start, last)
-        } else {
-            self.position(span.end)
-        };
-        let text = self.text.get(start..end).unwrap_or("");
+        let line = self.line_of(span.start as usize);
+        let from = self.in_line(line, span.start as usize);
+        let to = self.position(span.end.max(span.start));
+        let text = self.text.get(line.start..line.end).unwrap_or("");
         (from, to, text.trim_end_matches('\r'))
-    }
-
-    /// Line and column of a byte in the line that begins with the byte `start`.
-    fn in_line(&self, line: usize, start: usize, offset: usize) -> Position {
-        let before = self.text.as_bytes().get(start..offset).unwrap_or_default();
-        // Characters, not bytes: continuation bytes do not begin one.
-        let column = before.iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
-        Position {
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: u32::try_from(column).unwrap_or(u32::MAX),
-        }
     }
 
     /// The bytes of a span as text; empty when the span is not of this text.
@@ -521,7 +545,8 @@ impl<'t> Sources<'t> {
             path,
             text,
             lines: OnceCell::new(),
-            asked: Cell::new((0, 1)),
+            asked: Cell::new(None),
+            column: Cell::new((0, 1)),
         });
         loaded.push(Rc::clone(&source));
         source
@@ -599,6 +624,32 @@ mod tests {
         assert_eq!(source.position(8), Position { line: 2, column: 2 });
         assert_eq!(source.line(1), "é: x");
         assert_eq!(source.position(900).line, 3);
+    }
+
+    #[test]
+    fn places_are_the_same_in_whatever_order_they_are_asked_for() {
+        let long = "é, x; ".repeat(2 * MAX_COUNTED / 6);
+        for text in [format!("a\n\n{long}\r\nüb\n{long}\nc"), String::new()] {
+            let tree = MemoryTree::new().with("f", &*text);
+            let sources = Sources::new(&tree);
+            let source = sources.load(&RepoPath::new("f").unwrap()).unwrap();
+            // Places near and far, forwards and backwards.
+            let mut offset = 0;
+            for step in (1..400).map(|n| n * n * 31) {
+                offset = (offset + step) % (text.len() + 3);
+                for offset in [offset, offset + 7, offset.saturating_sub(3)] {
+                    let before = &text.as_bytes()[..offset.min(text.len())];
+                    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+                    let start = before.iter().rposition(|&b| b == b'\n');
+                    let start = start.map_or(0, |at| at + 1);
+                    let begins = |b: &&u8| **b & 0xC0 != 0x80;
+                    let column = before[start..].iter().filter(begins).count() + 1;
+                    let position = source.position(u32::try_from(offset).unwrap());
+                    let (line, column) = (line as u32, column as u32);
+                    assert_eq!(position, Position { line, column }, "{offset}");
+                }
+            }
+        }
     }
 
     #[test]

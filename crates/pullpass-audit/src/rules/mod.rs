@@ -662,18 +662,18 @@ mod tests {
     fn no_part_of_a_finding_tells_a_password() {
         let of = |password: &str| {
             let workflow = format!(
-                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: docker login -u me -p {password}\n      - run: docker pull alpine:{password}\n      - run: docker run -e X={password} $X/{password}\n"
+                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    services: {{x: {{image: 'me/{password}'}}}}\n    steps:\n      - run: docker login -u me -p {password}\n      - run: docker pull alpine:{password}\n      - run: docker run -e X={password} $X/{password}\n"
             );
             let tree = MemoryTree::new().with(".github/workflows/a.yml", workflow);
             let audit = crate::audit(&tree, &Options::default(), &Policy::default());
             let all = format!("{:?} {:?}", audit.pulls, audit.findings);
             assert!(!all.contains(password), "{all}");
-            assert!(audit.findings.len() > 2, "{all}");
+            assert!(audit.findings.iter().any(|f| f.image.is_some()), "{all}");
             let prints = audit.findings.into_iter().map(|f| f.fingerprint);
             prints.collect::<Vec<_>>()
         };
         // Whoever has the report could try passwords until one gives its fingerprint.
-        assert_eq!(of("not-a-Real_one"), of("nor-is-This"));
+        assert_eq!(of("not-a-real_one"), of("nor-is-this"));
     }
 
     #[test]
