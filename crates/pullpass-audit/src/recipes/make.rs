@@ -23,7 +23,8 @@ use crate::text::{HoleKind, Mapped, Text, is_hole, may_be};
 use expand::{Asked, Bounds, Layer, Scope, Variables};
 use functions::stem;
 pub(crate) use lines::Texts;
-use reader::{Makefile, Rule, TargetVariable, assigned};
+use lines::split_assignment;
+use reader::{Makefile, Rule, TargetVariable, assigned, either};
 pub(crate) use template::Templates;
 use template::reference;
 
@@ -725,6 +726,7 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
         let together = self.makefile.one_shell || rule.lines.len() > MANY_LINES;
         for line in &rule.lines {
             let text = self.expanded(&line.text);
+            self.evaluate(!under.is_empty() || !line.guards.is_empty());
             self.bytes += text.text.len();
             if self.bytes > MAX_BYTES {
                 self.limit(super::MANY);
@@ -767,6 +769,34 @@ impl<'m, 'r, 'c> Order<'m, 'r, 'c> {
                 span: rule.span,
                 note: Rc::clone(&note),
             });
+        }
+    }
+
+    /// Sets what the line that was just expanded sets by `$(eval NAME := …)`: make expands all lines of a recipe in
+    /// order before it runs the first. On one of several paths it is perhaps what it was.
+    fn evaluate(&self, perhaps: bool) {
+        let scope = self.scope;
+        let made = scope.evaluated.take();
+        for line in made.iter().flat_map(|text| text.lines()) {
+            let line = line.trim();
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            let Some(assignment) = split_assignment(line) else {
+                continue;
+            };
+            let name = &assignment.name;
+            // The command line is stronger.
+            if scope.given(name).is_some() || !scope.run.cx.spend() {
+                continue;
+            }
+            let old = scope.inner(name);
+            let old = old.or_else(|| scope.variables().get(name).cloned());
+            let Some(mut new) = assigned(scope, name, old.as_ref(), &assignment) else {
+                continue;
+            };
+            if let Some(old) = old.filter(|old| perhaps && old.value != new.value) {
+                new = either(scope, name, &old, new, None);
+            }
+            scope.set_in_recipe(name.clone(), new);
         }
     }
 

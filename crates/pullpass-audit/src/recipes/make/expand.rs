@@ -57,6 +57,8 @@ pub(super) enum Layer {
     Few(Vec<(EcoString, EcoString)>),
     /// Variables of a target.
     Own(Variables),
+    /// What `$(eval …)` in recipes has set by now.
+    Made(Variables),
 }
 
 impl Layer {
@@ -69,7 +71,7 @@ impl Layer {
                     recursive: false,
                 })
             }
-            Self::Own(variables) => variables.get(name).cloned(),
+            Self::Own(variables) | Self::Made(variables) => variables.get(name).cloned(),
         }
     }
 
@@ -78,7 +80,7 @@ impl Layer {
             Self::Automatic(values) | Self::Few(values) => {
                 values.iter().any(|(own, _)| own == name)
             }
-            Self::Own(variables) => variables.contains_key(name),
+            Self::Own(variables) | Self::Made(variables) => variables.contains_key(name),
         }
     }
 }
@@ -663,6 +665,17 @@ impl<'r, 'c> Scope<'r, 'c> {
             }
             "." => self.cwd.name().to_owned(),
             name => name.to_owned(),
+        }
+    }
+
+    /// Sets a variable from here on. Those of targets are stronger.
+    pub(super) fn set_in_recipe(&self, name: EcoString, value: Variable) {
+        let mut inner = self.inner.borrow_mut();
+        if !matches!(inner.first(), Some(Layer::Made(_))) {
+            inner.insert(0, Layer::Made(Variables::new()));
+        }
+        if let Some(Layer::Made(variables)) = inner.first_mut() {
+            variables.insert(name, value);
         }
     }
 

@@ -270,7 +270,7 @@ impl Scope<'_, '_> {
 
     fn of_shell(&self, command: &str, written: &str) -> EcoString {
         match command {
-            "pwd" => ".".into(),
+            "pwd" | "pwd -P" | "pwd -L" => ".".into(),
             // The shell knows it as the root of the repository.
             "git rev-parse --show-toplevel" => {
                 self.run.cx.holes.of("$PWD", HoleKind::Variable).into()

@@ -529,7 +529,7 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
 }
 
 /// One of two values; `likely`: whether it is the new one where what nobody sets is empty.
-fn either(
+pub(super) fn either(
     scope: &Scope<'_, '_>,
     name: &str,
     old: &Variable,

@@ -564,6 +564,45 @@ last:
 }
 
 #[test]
+fn a_recipe_sets_variables_by_eval() {
+    let text = "\
+X = old
+V = v1
+all: first.api second
+first.%:
+\t$(eval NAME := $(word 1,$(subst ., ,$*)))
+\t$(eval ARGS := -t acme/$(NAME):$(V) -f docker/$(NAME)/Dockerfile bin)
+\t$(eval export X = $$(V))
+\tdocker build $(ARGS)
+second: V = v2
+second:
+\tdocker push $(NAME):$(X)
+third:
+\tdocker push $(NAME):$(X)
+either:
+ifdef Z
+\t$(eval X := new)
+endif
+\tdocker pull $(X)
+";
+    assert_eq!(
+        make(text, "all"),
+        "docker build -t acme/api:v1 -f docker/api/Dockerfile bin\ndocker push api:v2"
+    );
+    // The command line and the variables of targets are stronger, and what no recipe has set is not set.
+    assert_eq!(
+        make(text, "all X=a NAME=b"),
+        "docker build -t acme/b:v1 -f docker/b/Dockerfile bin\ndocker push b:a"
+    );
+    assert_eq!(make(text, "third"), "docker push $NAME:old");
+    assert_eq!(make(text, "either"), "docker pull $(X)");
+    assert_eq!(
+        after("R := $(abspath $(shell pwd -P))", "x $(R)/a"),
+        "x ./a"
+    );
+}
+
+#[test]
 fn the_makefile_is_the_one_make_would_take() {
     let files = [
         ("Makefile", "r:\n\tlast\n"),
