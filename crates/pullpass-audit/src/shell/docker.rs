@@ -13,7 +13,7 @@ use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::reference::{DOCKER_HUB, canonical_registry};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{Mapped, Text, is_hole};
+use crate::text::{Mapped, Text, has_hole, is_hole};
 
 /// The builder image of the driver `docker-container` (buildx's documentation of `create`).
 const BUILDKIT: &str = "moby/buildkit:buildx-stable-1";
@@ -503,7 +503,17 @@ impl Shell {
             let text = o.as_str();
             text.contains("type=docker") && !text.contains("dest=")
         });
-        build.load = !build.container_builder || parsed.has(&["--load"]) || to_docker;
+        // BuildKit leaves no image where something else is asked for: a folder, an archive, the cache.
+        let elsewhere = |o: &Text| {
+            let text = o.as_str();
+            !has_hole(text) && !text.contains("type=image") && !text.contains("type=docker")
+        };
+        let leaves_none = program == Program::Docker
+            && !build.classic
+            && !output.is_empty()
+            && output.iter().all(elsewhere);
+        build.load =
+            !build.container_builder && !leaves_none || parsed.has(&["--load"]) || to_docker;
         build.tags.extend(dockerfile::names_of_outputs(&output));
         build.archive = output.iter().any(|o| dockerfile::is_archive(o.as_str()));
         if parsed.has(&["--push"]) || output.iter().any(|o| o.as_str().contains("push=true")) {

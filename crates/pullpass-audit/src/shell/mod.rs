@@ -14,6 +14,7 @@
 pub mod syntax;
 mod tables;
 
+mod builders;
 mod builtins;
 mod commands;
 mod compose;

@@ -88,6 +88,7 @@ enum OwnImages {
     Atlas,
     Assets,
     Qodana,
+    Builds,
 }
 
 /// A tool that pulls, pushes or signs in on its own.
@@ -357,6 +358,7 @@ impl Shell {
                 OwnImages::Atlas => self.dev_database(run, &parsed, call.span),
                 OwnImages::Assets => self.assets(run, call.span, "cdk"),
                 OwnImages::Qodana => self.qodana(run, &parsed, call.span),
+                OwnImages::Builds => self.builds(run, name, call),
             }
             // An installed chart may itself stand in a registry.
             if !matches!(whose, OwnImages::Charts) || words != 1 || name != "helm" {

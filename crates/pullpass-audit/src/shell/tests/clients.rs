@@ -377,6 +377,89 @@ fn a_builder_of_its_own_does_not_leave_images_behind() {
 }
 
 #[test]
+fn what_goes_elsewhere_is_no_image_here() {
+    let files = [("Dockerfile", "FROM debian:12\n")];
+    for (output, is_here) in [
+        ("-o out", false),
+        ("-o type=local,dest=out", false),
+        ("--output=type=cacheonly", false),
+        ("-o type=image,push=false", true),
+        ("-o type=docker", true),
+        ("-o $OUTPUT", true),
+        ("", true),
+    ] {
+        let script = format!("docker build -t app {output} .");
+        let found = effects_in(&files, &script);
+        assert_eq!(
+            found.contains(&"provide app".to_owned()),
+            is_here,
+            "{output}"
+        );
+    }
+    let found = effects_in(&files, "podman build -t app -o out .");
+    assert!(found.contains(&"provide app".to_owned()), "{found:?}");
+}
+
+#[test]
+fn builders_that_are_no_docker_build_dockerfiles_too() {
+    let files = [
+        ("Dockerfile", "FROM me/root:1\n"),
+        ("a/Dockerfile", "FROM me/a:1\n"),
+        (
+            "docker/x.Dockerfile",
+            "ARG V=1\nFROM me/x:$V AS one\nFROM one\nFROM me/unused:1\n",
+        ),
+    ];
+    for (script, expected) in [
+        (
+            "buildctl build --frontend dockerfile.v0 --local context=. --local dockerfile=docker --opt filename=x.Dockerfile --opt build-arg:V=2 --opt target=one --output type=image,name=me/app,push=true",
+            vec!["pull me/x:2"],
+        ),
+        (
+            "buildctl-daemonless.sh build --frontend=dockerfile.v0 --local context=a --local dockerfile=a",
+            vec!["pull me/a:1"],
+        ),
+        (
+            "buildctl build --frontend gateway.v0 --opt source=me/frontend:1 --local context=. --local dockerfile=a",
+            vec!["pull me/frontend:1", "pull me/a:1"],
+        ),
+        ("buildctl du", vec![]),
+        ("buildctl build --help", vec![]),
+        (
+            "/kaniko/executor --context dir://a --dockerfile Dockerfile --destination me/app",
+            vec!["pull me/root:1"],
+        ),
+        (
+            "/kaniko/executor -c a --dockerfile=a/Dockerfile --no-push",
+            vec!["pull me/a:1"],
+        ),
+        (
+            "/kaniko/executor -c docker -f x.Dockerfile --target one --no-push",
+            vec!["pull me/x:1"],
+        ),
+        (
+            "depot build --project x --save -t me/app a",
+            vec!["pull me/a:1"],
+        ),
+        (
+            "img build -t me/app a",
+            vec!["pull me/a:1", "provide me/app"],
+        ),
+        ("img pull me/b:1", vec!["pull me/b:1 always"]),
+        (
+            "imgpkg pull -b me/bundle:1 -o out",
+            vec!["pull me/bundle:1 always"],
+        ),
+    ] {
+        let found = effects_in(&files, script);
+        let found: Vec<&str> = found.iter().map(String::as_str).collect();
+        let pulls = |effect: &&&str| !effect.starts_with("push");
+        let found: Vec<&str> = found.iter().filter(pulls).copied().collect();
+        assert_eq!(found, expected, "{script}");
+    }
+}
+
+#[test]
 fn builds_find_their_dockerfile() {
     let files = [
         ("a/Dockerfile", "FROM a/a\n"),
