@@ -33,6 +33,7 @@ impl Shell {
         let (mut not, mut small, mut only) = (false, false, false);
         let (mut extended, mut fixed, mut whole) =
             (call.name() == "egrep", call.name() == "fgrep", false);
+        let mut perl = false;
         let mut most = usize::MAX;
         let mut patterns: Vec<&Arg> = Vec::new();
         let mut files: Vec<&Arg> = Vec::new();
@@ -44,6 +45,7 @@ impl Shell {
                 "--invert-match" => not = true,
                 "--ignore-case" => small = true,
                 "--extended-regexp" => extended = true,
+                "--perl-regexp" => perl = true,
                 "--fixed-strings" => fixed = true,
                 "--only-matching" => only = true,
                 "--line-regexp" => whole = true,
@@ -58,7 +60,8 @@ impl Shell {
                             'q' => return Some(None),
                             'v' => not = true,
                             'i' => small = true,
-                            'E' | 'P' => extended = true,
+                            'E' => extended = true,
+                            'P' => perl = true,
                             'F' => fixed = true,
                             'o' => only = true,
                             'x' => whole = true,
@@ -83,6 +86,7 @@ impl Shell {
         }
         let dialect = match (fixed, extended) {
             (true, _) => Dialect::Fixed,
+            _ if perl => Dialect::Perl,
             (false, true) => Dialect::Extended,
             (false, false) => Dialect::Basic,
         };

@@ -18,6 +18,9 @@ const MAX_COMPILED: usize = 1 << 16;
 /// Longer lines, in bytes, are not compared.
 const MAX_LENGTH: usize = 2048;
 
+/// The group of what a match keeps, where more than that is compared.
+const KEPT: &str = "kept";
+
 #[derive(Clone, Debug)]
 pub(super) struct Regex {
     compiled: regex_lite::Regex,
@@ -34,6 +37,8 @@ pub(super) enum Dialect {
     Basic,
     /// `grep -E`, `sed -E`, `awk`
     Extended,
+    /// `grep -P`
+    Perl,
     /// `grep -F`
     Fixed,
 }
@@ -46,8 +51,7 @@ impl Regex {
         }
         let written = match dialect {
             Dialect::Fixed => Written::fixed(text),
-            Dialect::Basic => Written::of(text, false)?,
-            Dialect::Extended => Written::of(text, true)?,
+            dialect => Written::of(text, dialect)?,
         };
         let mut builder = RegexBuilder::new(&written.text);
         builder
@@ -70,7 +74,7 @@ impl Regex {
     pub(super) fn pieces<'l>(&self, line: &'l str) -> Option<impl Iterator<Item = &'l str>> {
         let all = self.all(line)?;
         let pieces = all
-            .filter_map(|found| found.get(0))
+            .filter_map(|found| found.name(KEPT).or_else(|| found.get(0)))
             .map(|piece| piece.as_str());
         Some(pieces.filter(|piece| !piece.is_empty()))
     }
@@ -120,12 +124,21 @@ impl Written {
         }
     }
 
-    fn of(text: &str, extended: bool) -> Option<Self> {
+    fn of(text: &str, dialect: Dialect) -> Option<Self> {
+        let perl = dialect == Dialect::Perl;
+        let extended = dialect != Dialect::Basic;
         let mut out = Self {
             text: String::new(),
             head: None,
             looks_on: false,
         };
+        if perl && let Some((before, kept, after)) = around(text)? {
+            let [before, kept, after] = [before, kept, after].map(|part| Self::of(part, dialect));
+            let (before, kept, after) = (before?.text, kept?.text, after?.text);
+            out.text = format!("(?:{before})(?P<{KEPT}>{kept})(?:{after})");
+            out.looks_on = true;
+            return Some(out);
+        }
         let mut chars = text.chars().peekable();
         // Nothing stands before it that could be repeated.
         let mut begins = true;
@@ -145,7 +158,12 @@ impl Written {
             };
             // `a+?` means something else to the crate.
             if repeats && repeated {
-                return None;
+                if !(perl && c == '?') {
+                    return None;
+                }
+                out.text.push(c);
+                repeated = false;
+                continue;
             }
             repeated = repeats;
             match c {
@@ -165,7 +183,7 @@ impl Written {
                     out.looks_on = true;
                 }
                 '.' if !escaped => out.text.push(c),
-                '[' if !escaped => out.set(&mut chars)?,
+                '[' if !escaped => out.set(&mut chars, perl)?,
                 'b' | 'B' if escaped => {
                     out.text.extend(['\\', c]);
                     out.looks_on = true;
@@ -202,8 +220,9 @@ impl Written {
         Some(())
     }
 
-    /// The rest of a `[…]`, in which `\` is a letter, or one for a letter that has no other sign.
-    fn set(&mut self, chars: &mut Peekable<Chars<'_>>) -> Option<()> {
+    /// The rest of a `[…]`, in which `\` is a letter, or one for a letter that has no other sign; in Perl's a letter
+    /// behind it stands for itself.
+    fn set(&mut self, chars: &mut Peekable<Chars<'_>>, perl: bool) -> Option<()> {
         self.text.push('[');
         self.text.extend(chars.next_if_eq(&'^'));
         let mut is_first = true;
@@ -222,6 +241,9 @@ impl Written {
                 '\\' if matches!(chars.peek(), Some('n' | 't' | 's' | 'w' | 'd')) => {
                     self.text.push('\\');
                     self.text.extend(chars.next());
+                }
+                '\\' if perl && chars.peek().is_some_and(char::is_ascii_punctuation) => {
+                    self.letter_of_set(chars.next()?);
                 }
                 c => self.letter_of_set(c),
             }
@@ -244,6 +266,60 @@ impl Written {
         }
         self.text.push(c);
     }
+}
+
+/// What must stand before, what is kept of a match, and what must stand behind it: `(?<=before)kept(?=behind)` or
+/// `before\Kkept`, as they are written to print a part of a line. `None`: neither is understood.
+#[expect(
+    clippy::option_option,
+    reason = "not understood, nothing around it, this around it"
+)]
+fn around(text: &str) -> Option<Option<(&str, &str, &str)>> {
+    let (before, rest) = match text.strip_prefix("(?<=") {
+        Some(rest) => {
+            let end = closing(rest)?;
+            (rest.get(..end)?, rest.get(end + 1..)?)
+        }
+        None => text.split_once("\\K").unwrap_or(("", text)),
+    };
+    let (kept, after) = match rest.rfind("(?=") {
+        Some(at) => {
+            let inner = rest.get(at + 3..)?;
+            let is_last = closing(inner)? + 1 == inner.len();
+            (rest.get(..at)?, is_last.then(|| inner.strip_suffix(')'))??)
+        }
+        None => (rest, ""),
+    };
+    let looks = |part: &str| {
+        ["(?<", "(?=", "(?!", "\\K"]
+            .iter()
+            .any(|sign| part.contains(sign))
+    };
+    if [before, kept, after].into_iter().any(looks) {
+        return None;
+    }
+    Some((kept.len() < text.len()).then_some((before, kept, after)))
+}
+
+/// Where the group ends that a text is the rest of.
+fn closing(text: &str) -> Option<usize> {
+    let (mut depth, mut in_set, mut escaped) = (0, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => {
+                escaped = false;
+                continue;
+            }
+            '\\' => escaped = true,
+            '[' => in_set = true,
+            ']' => in_set = false,
+            '(' if !in_set => depth += 1,
+            ')' if !in_set && depth == 0 => return Some(at),
+            ')' if !in_set => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Whether nothing of a group or of an alternative follows.
@@ -287,6 +363,7 @@ mod tests {
 
     const B: Dialect = Dialect::Basic;
     const E: Dialect = Dialect::Extended;
+    const P: Dialect = Dialect::Perl;
 
     #[test]
     fn expressions_match_what_the_tools_match() {
@@ -313,6 +390,23 @@ mod tests {
             ("x{2}", B, "xx{2}", Some("x{2}")),
             ("[]]", B, "a]", Some("]")),
             ("a.b", Dialect::Fixed, "acb a.b", Some("a.b")),
+            ("a+?", P, "aa", Some("a")),
+            (
+                "(?<=^FROM )\\S*web\\S*",
+                P,
+                "FROM me/web:1 AS x",
+                Some("me/web:1"),
+            ),
+            ("FROM \\K[^ ]+", P, "FROM me/web:1 AS x", Some("me/web:1")),
+            (
+                "(?<=version = \")[^\"]+(?=\")",
+                P,
+                "version = \"1.2\"",
+                Some("1.2"),
+            ),
+            ("\\d+(?=-alpine)", P, "18-slim 20-alpine", Some("20")),
+            ("(?<=[(]v)[\\d\\.]+", P, "x (v1.2)", Some("1.2")),
+            ("(?:a|b)c", P, "abc", Some("bc")),
         ] {
             let regex = Regex::parse(pattern, dialect, false).unwrap();
             let found = regex.pieces(line).unwrap().next();
@@ -332,6 +426,10 @@ mod tests {
             ("a{2", E),
             ("+a", E),
             ("a+?", E),
+            ("a++", P),
+            ("(?<!a)b", P),
+            ("a(?=b)c", P),
+            ("(?<=a", P),
             ("a**", B),
             ("((((a{99}){99}){99}){99})", E),
         ] {

@@ -184,6 +184,8 @@ fn what_filters_print_of_files_is_known() {
         "grep BASE build.env | cut -d '=' -f 2-",
         "cat build.env | grep BASE= | awk -F= '{print $2}'",
         "grep -oE 'debian:[0-9]+' build.env",
+        "grep -oP '(?<=^FROM )\\S+' Dockerfile",
+        "grep -Po 'FROM \\K[^ ]+(?= AS)' Dockerfile",
         "sed -n 's/^BASE=//p' build.env",
         "sed -n -e 's/^BASE=\\(.*\\)$/\\1/p' build.env",
         "sed -nE 's/^FROM ([^ ]+).*/\\1/p' Dockerfile",
