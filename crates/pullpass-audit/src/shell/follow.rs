@@ -203,7 +203,7 @@ impl Shell {
             program_in_another_language(run, &path, span);
             return Some(Done::UNKNOWN);
         }
-        let by_variable = || text.text.contains('$') && engine::is_in_environment(run);
+        let by_variable = || engine::is_in_variable(run, &text.text);
         let handed_on = match text.text.strip_prefix("#!") {
             Some(rest)
                 if !rest

@@ -92,10 +92,7 @@ thread_local! {
 /// Follows a script in the job's state. Variables that it sets stay set in `run.env` for the caller
 /// to keep or to drop; the working folder likewise.
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
-    let by_variable = || {
-        script.text.contains('$')
-            && (engine::is_in_environment(run) || engine::is_line_in_environment(run, &script.text))
-    };
+    let by_variable = || engine::is_in_variable(run, &script.text);
     let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
     let calls = |(name, _): &(String, Function)| script.text.contains(name.as_str());
     // What it writes may be the configuration that the pipeline goes on with.

@@ -268,11 +268,30 @@ fn a_step_may_run_the_line_that_a_variable_holds() {
             "$COMMAND",
             "${COMMAND} --more",
             "|\n    set -e\n    $COMMAND",
+            "if ! $COMMAND; then exit 1; fi",
+            "bash -ec \"$COMMAND\"",
+            "|\n    for i in $(seq 3); do\n      if bash -c \"${COMMAND}\"; then exit 0; fi\n    done",
         ] {
             let steps = format!("- env: {{COMMAND: '{line}'}}\n  run: {command}");
             assert_eq!(pulled_with(&files, &steps), expected, "{line}: {command}");
         }
     }
+}
+
+#[test]
+fn a_line_that_a_variable_holds_may_be_run_in_a_script_of_the_repository() {
+    let files = [
+        ("Makefile", "up:\n\tdocker pull alpine:3\n"),
+        ("ci/again", "#!/bin/bash\n$TIMES bash -c \"$RUN\"\n"),
+        (
+            ".github/actions/again/action.yml",
+            "inputs: {run: {}}\nruns:\n  using: composite\n  steps:\n    - shell: bash\n      env: {RUN: '${{ inputs.run }}', TIMES: ''}\n      run: ci/again\n",
+        ),
+    ];
+    let steps = "- uses: ./.github/actions/again\n  with: {run: X=1 make up}";
+    assert_eq!(pulled_with(&files, steps), ["alpine:3 anonymous"]);
+    let steps = "- uses: ./.github/actions/again\n  with: {run: echo up}";
+    assert_eq!(pulled_with(&files, steps), [""; 0]);
 }
 
 #[test]
