@@ -389,3 +389,24 @@ fn values_that_double_are_not_known_in_the_end() {
     let steps = format!("- run: v={}; {squares} docker pull a:$v", "x".repeat(64));
     assert_eq!(pulled_with(&[], &steps).len(), 1);
 }
+
+#[test]
+fn what_a_build_has_pulled_the_engine_pulls_again() {
+    let files = [
+        ("Dockerfile", "FROM alpine:1\n"),
+        ("compose.yml", "services: {a: {image: 'alpine:1'}}\n"),
+    ];
+    let pull = "alpine:1 anonymous";
+    for (script, expected) in [
+        ("docker build .\ndocker run alpine:1", &[pull, pull][..]),
+        ("docker build .\ndocker compose up", &[pull, pull]),
+        ("docker build .\ndocker build .", &[pull]),
+        ("docker run alpine:1\ndocker build .", &[pull]),
+        ("docker run alpine:1\ndocker compose up", &[pull]),
+        ("podman build .\npodman run alpine:1", &[pull]),
+        ("docker build -t alpine:1 .\ndocker run alpine:1", &[pull]),
+    ] {
+        let steps = format!("- run: |\n    {}", script.replace('\n', "\n    "));
+        assert_eq!(pulled_with(&files, &steps), expected, "{script}");
+    }
+}
