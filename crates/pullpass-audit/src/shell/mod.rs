@@ -30,6 +30,7 @@ mod follow;
 mod functions;
 mod getopt;
 mod glob;
+mod goreleaser;
 mod ifs;
 mod kamal;
 mod lines;
