@@ -56,6 +56,8 @@ pub struct Build {
     pub archive: bool,
     /// The files are those that were committed, and not what the job has made of them.
     pub committed: bool,
+    /// What scans the result for its bill of materials, if anything does.
+    pub scanner: Option<Text>,
     /// By the builder that was Docker's before BuildKit: it builds every stage up to the target, and reads the
     /// Dockerfile itself.
     pub classic: bool,
@@ -79,6 +81,7 @@ impl Build {
             container_builder: false,
             archive: false,
             committed: false,
+            scanner: None,
             classic: false,
         }
     }
@@ -141,6 +144,17 @@ pub fn build(run: &mut JobRun<'_>, build: &Build) {
             By::Dockerfile,
         );
     }
+    if let Some(scanner) = &build.scanner {
+        let note = "scans what it builds for a bill of materials";
+        run.traced(build.span, note, |run| {
+            run.docker_pull(
+                build.span,
+                scanner.clone(),
+                By::Dockerfile,
+                Freshness::Missing,
+            );
+        });
+    }
     for tag in build.tags.iter().filter(|tag| !tag.is_empty()) {
         if build.load {
             run.emit(build.span, Kind::Provide { image: tag.clone() });
@@ -149,6 +163,30 @@ pub fn build(run: &mut JobRun<'_>, build: &Build) {
             run.emit(build.span, Kind::Save { image: tag.clone() });
         }
     }
+}
+
+/// BuildKit's own scanner (<https://docs.docker.com/build/metadata/attestations/sbom/>).
+const SCANNER: &str = "docker/buildkit-syft-scanner:stable-1";
+
+/// The image that makes the bill of materials which a build is asked for: by `--sbom` (`true`, `generator=image`), or by
+/// `--attest` (`type=sbom,generator=image`). The last that says something counts.
+pub(crate) fn scanner<'t>(
+    sbom: Option<&'t Text>,
+    attests: impl DoubleEndedIterator<Item = &'t Text>,
+) -> Option<Text> {
+    let asked = match sbom {
+        Some(sbom) => sbom,
+        None => attests
+            .rev()
+            .find(|attest| attest.as_str().split(',').any(|part| part == "type=sbom"))?,
+    };
+    let mut parts = asked.as_str().split(',').map(str::trim);
+    let off = |part: &str| matches!(part, "" | "false" | "disabled" | "disabled=true");
+    if !asked.is_known() && asked.is_one_hole() || parts.clone().any(off) {
+        return None;
+    }
+    let named = parts.find_map(|part| part.strip_prefix("generator="));
+    Some(Text::from(named.unwrap_or(SCANNER)))
 }
 
 /// What a Dockerfile pulls that is written in place.

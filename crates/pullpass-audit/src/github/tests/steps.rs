@@ -391,6 +391,66 @@ fn values_that_double_are_not_known_in_the_end() {
 }
 
 #[test]
+fn a_bill_of_materials_that_an_action_is_asked_for_is_made_by_an_image() {
+    let files = [
+        ("Dockerfile", "FROM alpine:1\n"),
+        (
+            "docker-bake.hcl",
+            "target \"default\" {\n dockerfile = \"Dockerfile\"\n}\n",
+        ),
+    ];
+    let scanned = "docker/buildkit-syft-scanner:stable-1 anonymous";
+    for (with, expected) in [
+        ("sbom: true", Some(scanned)),
+        ("sbom: false", None),
+        ("attests: 'type=provenance'", None),
+        ("attests: 'type=sbom'", Some(scanned)),
+        (
+            "attests: |\n      type=provenance\n      type=sbom,generator=docker.io/a/scanner:1",
+            Some("docker.io/a/scanner:1 anonymous"),
+        ),
+    ] {
+        let steps =
+            format!("- uses: docker/build-push-action@v6\n  with:\n    context: .\n    {with}");
+        let mut all = vec!["alpine:1 anonymous"];
+        all.extend(expected);
+        assert_eq!(pulled_with(&files, &steps), all, "{with}");
+    }
+    let steps = "- uses: docker/bake-action@v6\n  with: {sbom: true}";
+    assert_eq!(pulled_with(&files, steps), ["alpine:1 anonymous", scanned]);
+}
+
+#[test]
+fn a_bake_may_be_defined_somewhere_else() {
+    let files = [
+        (
+            "docker-bake.hcl",
+            "target \"default\" {\n context = \"a\"\n}\n",
+        ),
+        (
+            "sub/docker-bake.hcl",
+            "target \"default\" {\n context = \"a\"\n dockerfile = \"D\"\n}\n",
+        ),
+        ("a/Dockerfile", "FROM alpine:1\n"),
+        ("sub/a/D", "FROM alpine:2\n"),
+    ];
+    for (source, expected) in [
+        (".", "alpine:1 anonymous"),
+        ("'{{defaultContext}}'", "alpine:1 anonymous"),
+        ("'{{defaultContext}}:sub'", "alpine:2 anonymous"),
+        (
+            "'https://github.com/${{ github.repository }}.git#${{ github.ref }}'",
+            "alpine:1 anonymous",
+        ),
+        ("'https://github.com/a/b.git#v1'", "? unknown"),
+        ("'github.com/a/b'", "? unknown"),
+    ] {
+        let steps = format!("- uses: docker/bake-action@v6\n  with:\n    source: {source}");
+        assert_eq!(pulled_with(&files, &steps), [expected], "{source}");
+    }
+}
+
+#[test]
 fn what_a_build_has_pulled_the_engine_pulls_again() {
     let files = [
         ("Dockerfile", "FROM alpine:1\n"),

@@ -1077,3 +1077,27 @@ fn a_word_that_is_a_flag_or_nothing_is_no_image() {
     // One that is an image where it is set.
     assert_eq!(pulls("docker pull ${X:+a}").len(), 1);
 }
+
+#[test]
+fn a_bill_of_materials_is_made_by_an_image() {
+    let files = [("Dockerfile", "FROM a\n")];
+    let scanned = "pull docker/buildkit-syft-scanner:stable-1";
+    for (flags, expected) in [
+        ("--sbom=true", Some(scanned)),
+        ("--sbom true", Some(scanned)),
+        ("--sbom=generator=b/scanner", Some("pull b/scanner")),
+        ("--attest type=sbom", Some(scanned)),
+        ("--attest=type=provenance,mode=max", None),
+        (
+            "--attest=type=provenance --attest type=sbom,generator=b/scanner:1",
+            Some("pull b/scanner:1"),
+        ),
+        ("--sbom=false --attest=type=sbom", None),
+        ("--sbom=$SBOM", None),
+    ] {
+        let script = format!("docker buildx build {flags} .");
+        let mut all = vec!["pull a"];
+        all.extend(expected);
+        assert_eq!(effects_in(&files, &script), all, "{flags}");
+    }
+}
