@@ -32,10 +32,6 @@ const MAX_CONFIGURATION: usize = 512 * 1024;
 const MAX_IMAGES: usize = 64;
 const MAX_WORDS: usize = 256;
 
-/// What is said where the configuration does not say all.
-const NOT_READ: &str =
-    "it builds the Dockerfiles that its configuration file names, which is not read";
-
 /// What `ko` builds on where nothing else is named.
 const BASE_OF_KO: &str = "cgr.dev/chainguard/static:latest";
 
@@ -46,6 +42,10 @@ impl Shell {
             return;
         }
         let Some(source) = self.configuration_of_goreleaser(run, parsed) else {
+            // It is given one that the job has made.
+            if parsed.value(&["-f", "--config"]).is_some() {
+                not_read(run, span);
+            }
             return;
         };
         // Most make no images.
@@ -54,7 +54,7 @@ impl Shell {
         }
         let document = Document::parse(&source).ok();
         let Some(root) = document.as_ref().and_then(Document::root) else {
-            return run.opaque(span, "goreleaser", NOT_READ, By::Run);
+            return not_read(run, span);
         };
         let skipped: Vec<&str> = parsed
             .all(&["--skip"])
@@ -90,7 +90,7 @@ impl Shell {
                 }
             }
             if root.get("includes").is_some() {
-                run.opaque(span, "goreleaser", NOT_READ, By::Run);
+                not_read(run, span);
             }
         });
     }
@@ -198,6 +198,14 @@ struct Release {
     span: Span,
     snapshot: bool,
     pushes: bool,
+}
+
+/// What is said where the configuration is not known, or not all of it.
+fn not_read(run: &mut JobRun<'_>, span: Span) {
+    let why = "it builds the Dockerfiles that its configuration file names, which is not read";
+    run.opaque(span, "goreleaser", why, By::Run);
+    let image = run.cx.holes.of("?", HoleKind::Expression);
+    run.emit(span, Kind::Provide { image });
 }
 
 /// <https://goreleaser.com/customization/ko/>

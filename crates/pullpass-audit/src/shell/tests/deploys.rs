@@ -215,6 +215,7 @@ fn goreleaser_builds_as_each_of_its_versions_says() {
         "pull cgr.dev/chainguard/static:latest always",
         "push me/ko",
         "opaque goreleaser: it builds the Dockerfiles that its configuration file names, which is not read",
+        "provide ?",
     ];
     assert_eq!(effects_in(&files, "goreleaser release"), expected);
     assert_eq!(
@@ -229,6 +230,11 @@ fn goreleaser_builds_as_each_of_its_versions_says() {
     assert_eq!(pulled(&configured, script), ["pull d"]);
     let broken = [("goreleaser.yml", "dockers: [\n")];
     assert_eq!(pulled(&broken, "goreleaser"), ["opaque goreleaser"]);
+    // One that the job has made.
+    assert_eq!(
+        pulled(&files, "goreleaser release -f .tmp/r.yml"),
+        ["opaque goreleaser"]
+    );
 }
 
 #[test]
