@@ -56,6 +56,8 @@ pub struct Build {
     pub archive: bool,
     /// The files are those that were committed, and not what the job has made of them.
     pub committed: bool,
+    /// Images that hold what earlier builds made (`--cache-from`).
+    pub caches: Vec<Text>,
     /// What scans the result for its bill of materials, if anything does.
     pub scanner: Option<Text>,
     /// By the builder that was Docker's before BuildKit: it builds every stage up to the target, and reads the
@@ -81,6 +83,7 @@ impl Build {
             container_builder: false,
             archive: false,
             committed: false,
+            caches: Vec::new(),
             scanner: None,
             classic: false,
         }
@@ -104,6 +107,16 @@ impl Place<'_> {
 
 /// Adds what the build pulls and provides.
 pub fn build(run: &mut JobRun<'_>, build: &Build) {
+    for cache in build.caches.iter().filter(|_| !build.classic) {
+        // The engine's own builder looks at the images that are there first.
+        let freshness = match build.container_builder {
+            true => Freshness::Always,
+            false => Freshness::Missing,
+        };
+        run.traced(build.span, "looks for what earlier builds made", |run| {
+            run.docker_pull(build.span, cache.clone(), By::Dockerfile, freshness);
+        });
+    }
     let done = run.deeper(|run| match &build.inline {
         Some(inline) => written_here(run, build, inline),
         None => {
@@ -187,6 +200,28 @@ pub(crate) fn scanner<'t>(
     }
     let named = parts.find_map(|part| part.strip_prefix("generator="));
     Some(Text::from(named.unwrap_or(SCANNER)))
+}
+
+/// The images among the places that builds look for what earlier ones made: `me/app:cache`, `type=registry,ref=me/app:cache`
+/// (<https://docs.docker.com/build/cache/backends/registry/>).
+pub(crate) fn caches<'t>(from: impl IntoIterator<Item = &'t Text>) -> Vec<Text> {
+    let image = |text: &Text| {
+        let mut parts = text
+            .as_str()
+            .split(',')
+            .map(|part| part.trim().trim_matches('"'));
+        let named = match text.as_str().contains("type=") {
+            true if parts.clone().any(|part| part == "type=registry") => {
+                parts.find_map(|part| part.strip_prefix("ref="))
+            }
+            true => None,
+            false => Some(text.as_str().trim()),
+        };
+        let named = named.map(Text::from).filter(|named| !named.is_empty());
+        // It may be of any kind.
+        named.filter(|named| !named.is_one_hole() && !named.as_str().contains('='))
+    };
+    from.into_iter().filter_map(image).collect()
 }
 
 /// What a Dockerfile pulls that is written in place.

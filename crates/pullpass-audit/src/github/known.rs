@@ -129,8 +129,11 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
             run.cwd = inputs.steps.folder(&folder);
         }
         let node = inputs.node(&script.input);
-        if let Some(script) = node.and_then(|node| inputs.steps.script(run, node)) {
-            shell::run_script(run, script);
+        if let Some(text) = node.and_then(|node| inputs.steps.script(run, node)) {
+            match script.other_language {
+                true => _ = shell::client_here(run, &text, text.whole()),
+                false => shell::run_script(run, text),
+            }
         }
     }
     if let Some(command) = &deed.command {
@@ -647,6 +650,7 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
     }
     let sbom = Some(inputs.render(run, &spec.sbom)).filter(|sbom| !sbom.is_empty());
     let attests = inputs.lines(run, &spec.attests);
+    build.caches = dockerfile::caches(&inputs.lines(run, &spec.caches));
     build.scanner = dockerfile::scanner(sbom.as_ref(), attests.iter());
     let mut files = files.into_iter();
     build.dockerfile = files.next();

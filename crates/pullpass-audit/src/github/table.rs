@@ -198,6 +198,8 @@ pub(super) struct Build {
     pub(super) sbom: String,
     /// Attestations, one in a line.
     pub(super) attests: String,
+    /// Where earlier builds are looked for, one in a line.
+    pub(super) caches: String,
     /// It uses the plain `docker build`, whatever builder there is.
     pub(super) plain: bool,
 }
@@ -246,6 +248,8 @@ pub(super) struct Compose {
 pub(super) struct Script {
     /// The input.
     pub(super) input: String,
+    /// It is written in another language.
+    pub(super) other_language: bool,
     /// Folder.
     pub(super) workdir: String,
 }

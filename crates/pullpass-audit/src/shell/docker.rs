@@ -509,6 +509,8 @@ impl Shell {
         if program == Program::Docker {
             let sbom = parsed.value(&["--sbom"]).map(|arg| &arg.text);
             let attests = parsed.all(&["--attest"]);
+            let caches = parsed.all(&["--cache-from"]);
+            build.caches = dockerfile::caches(caches.iter().map(|arg| &arg.text));
             build.scanner = dockerfile::scanner(sbom, attests.iter().map(|arg| &arg.text));
         }
         if parsed.has(&["--push"]) || output.iter().any(|o| o.as_str().contains("push=true")) {

@@ -257,11 +257,24 @@ impl Shell {
     /// `python scripts/sign.py`, `node release.js`: a program of the repository that is not followed.
     pub(super) fn interpreted(&self, run: &mut JobRun<'_>, call: &Call<'_>) {
         let mut args = call.rest().iter();
+        // What is read from a pipe or a here-document.
+        if call.rest().first().is_none_or(|arg| arg.as_str() == "-")
+            && let Input::Known(text) = &self.input
+        {
+            client_here(run, text, call.span);
+            return;
+        }
         while let Some(arg) = args.next() {
             let text = arg.as_str();
             let path = match text {
                 "-m" => args.next().map(|module| module.as_str().replace('.', "/")),
-                "-c" | "-e" | "-" | "--eval" | "--version" | "--run" => return,
+                "-c" | "-e" | "--eval" => {
+                    if let Some(program) = args.next() {
+                        client_here(run, &program.script(), call.span);
+                    }
+                    return;
+                }
+                "-" | "--version" | "--run" => return,
                 "-W" | "-X" | "-r" | "--require" | "--import" | "--loader" | "-I" => {
                     args.next();
                     continue;
@@ -1198,11 +1211,17 @@ pub(crate) fn is_of_another_language(script: &str) -> bool {
 /// A program in another language that stands in a CI file itself.
 pub(crate) fn program_here(run: &mut JobRun<'_>, program: &Mapped) {
     let span = program.whole();
-    match other_languages::client_in(&program.text) {
-        Some(how) => {
-            let why = format!("its code {how}, and is not read further");
-            run.opaque(span, "the program that stands here", why, By::Run);
-        }
-        None => unread_program(run, span),
+    if !client_here(run, program, span) {
+        unread_program(run, span);
     }
+}
+
+/// Whether such a program runs a container client, which is said.
+pub(crate) fn client_here(run: &mut JobRun<'_>, program: &Mapped, span: Span) -> bool {
+    let found = other_languages::client_in(&program.text);
+    if let Some(how) = &found {
+        let why = format!("its code {how}, and is not read further");
+        run.opaque(span, "the program that stands here", why, By::Run);
+    }
+    found.is_some()
 }

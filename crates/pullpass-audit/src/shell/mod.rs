@@ -59,7 +59,7 @@ mod tests;
 
 pub(crate) use commands::UNKNOWN_INPUT;
 pub(crate) use find::printed;
-pub(crate) use follow::{is_of_another_language, program_here};
+pub(crate) use follow::{client_here, is_of_another_language, program_here};
 pub(crate) use glob::paths;
 pub(crate) use param::is_set_by_ci;
 pub(crate) use redirect::is_name;

@@ -470,3 +470,44 @@ fn what_a_build_has_pulled_the_engine_pulls_again() {
         assert_eq!(pulled_with(&files, &steps), expected, "{script}");
     }
 }
+
+#[test]
+fn a_build_of_an_action_asks_a_registry_for_what_earlier_ones_made() {
+    let files = [("Dockerfile", "FROM alpine:1\n")];
+    for (from, expected) in [
+        ("type=gha", &["alpine:1 anonymous"][..]),
+        (
+            "type=registry,ref=me/app:cache",
+            &["me/app:cache anonymous", "alpine:1 anonymous"],
+        ),
+        (
+            "type=registry,ref=ghcr.io/me/app:${{ github.ref_name }}",
+            &[
+                "ghcr.io/me/app:${{ github.ref_name }} not-applicable",
+                "alpine:1 anonymous",
+            ],
+        ),
+    ] {
+        let steps = format!(
+            "- uses: docker/build-push-action@v6\n  with:\n    context: .\n    cache-from: {from}"
+        );
+        assert_eq!(pulled_with(&files, &steps), expected, "{from}");
+    }
+}
+
+#[test]
+fn the_script_of_an_action_may_run_a_client() {
+    for (script, found) in [
+        ("await exec.exec('docker', ['pull', 'alpine:1'])", true),
+        (
+            "require('child_process').execSync('docker run alpine:1')",
+            true,
+        ),
+        ("core.info('docker pull alpine:1')", false),
+        ("await github.rest.issues.get()", false),
+    ] {
+        let steps =
+            format!("- uses: actions/github-script@v7\n  with:\n    script: |\n      {script}");
+        assert_eq!(!pulled_with(&[], &steps).is_empty(), found, "{script}");
+    }
+}
