@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::exec::Call;
 use super::flags::{self, Order, Spec};
-use super::perhaps::{makes_images_elsewhere, mentions_clients};
+use super::perhaps::{is_script_of_images_elsewhere, makes_images_elsewhere, mentions_clients};
 use super::redirect::is_name;
 use super::suites::go;
 use super::{Arg, Done, Input, Shell, engine, other_languages, suites, trigger};
@@ -186,13 +186,19 @@ impl Shell {
         let Some(text) = self.read_at(run, &path) else {
             // What installs Docker pulls nothing yet.
             let installer = path.name().starts_with("get-") || path.name().starts_with("install");
-            if path.name().ends_with(".sh") && path.name().contains("docker") && !installer {
+            let elsewhere = is_script_of_images_elsewhere(run, &path);
+            let named = path.name().ends_with(".sh") && path.name().contains("docker");
+            if (named || elsewhere) && !installer {
                 run.opaque(
                     span,
                     format!("the script `{path}`"),
                     "it is not in this repository; it may be made while the job runs",
                     By::Run,
                 );
+                if !named {
+                    let image = run.cx.holes.of("?", HoleKind::Folder);
+                    run.emit(span, Kind::Provide { image });
+                }
             } else {
                 unread_path(run, file, span);
             }
