@@ -142,6 +142,8 @@ struct Present {
     guards: Rc<[Guard]>,
     /// The job makes it, and does not only pull it.
     made: bool,
+    /// A build has pulled it: BuildKit keeps it to itself, and the engine asks for it again.
+    of_build: bool,
     /// `image` is only the end of the name: it begins with the name of the checkout's folder.
     end_only: bool,
 }
@@ -238,6 +240,17 @@ pub fn interpret(cx: &Context<'_>, job: &Job, archives: &Archives) -> Judgement 
         walk.step(index, effect);
     }
     walk.out
+}
+
+/// How an image comes to be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// The job makes it.
+    Made,
+    /// An engine pulls it.
+    Pulled,
+    /// A builder pulls it.
+    Built,
 }
 
 struct Walk<'a, 'j> {
@@ -373,7 +386,7 @@ impl<'j> Walk<'_, 'j> {
                 Named {
                     image: Image::Named(_),
                     canonical,
-                } => self.make_present(canonical.clone(), &effect.guards, true),
+                } => self.make_present(canonical.clone(), &effect.guards, How::Made),
                 Named {
                     image: Image::Unknown,
                     ..
@@ -388,10 +401,11 @@ impl<'j> Walk<'_, 'j> {
                             image,
                             guards: Rc::clone(&effect.guards),
                             made: true,
+                            of_build: false,
                             end_only: true,
                         });
                     }
-                    self.make_present(image.as_str().into(), &effect.guards, true);
+                    self.make_present(image.as_str().into(), &effect.guards, How::Made);
                 }
                 _ => {}
             },
@@ -436,11 +450,12 @@ impl<'j> Walk<'_, 'j> {
         }
     }
 
-    fn make_present(&mut self, image: EcoString, guards: &Rc<[Guard]>, made: bool) {
+    fn make_present(&mut self, image: EcoString, guards: &Rc<[Guard]>, how: How) {
         self.present.push(Present {
             image,
             guards: Rc::clone(guards),
-            made,
+            made: how == How::Made,
+            of_build: how == How::Built,
             end_only: false,
         });
     }
@@ -459,14 +474,16 @@ impl<'j> Walk<'_, 'j> {
         made.find_map(|p| may_be_one(&p.image, image))
     }
 
-    fn is_present(&self, image: &str, guards: &[Guard]) -> bool {
+    /// Whether an image is there for whoever asks for it now.
+    fn is_present(&self, image: &str, guards: &[Guard], asks: How) -> bool {
+        let is_there = |p: &&Present| p.is(image) && (!p.of_build || asks == How::Built);
         self.present
             .iter()
-            .any(|p| p.is(image) && includes(guards, &p.guards))
+            .any(|p| is_there(&p) && includes(guards, &p.guards))
             || exhaustive(
                 self.present
                     .iter()
-                    .filter(|p| p.is(image))
+                    .filter(is_there)
                     .map(|p| p.guards.to_vec())
                     .collect(),
             )
@@ -506,6 +523,11 @@ impl<'j> Walk<'_, 'j> {
         freshness: Freshness,
     ) {
         let by_host = *puller == Puller::Host;
+        let how = match puller {
+            // podman has one store for both.
+            Puller::Client(stores) if by == By::Dockerfile && stores.len() == 1 => How::Built,
+            _ => How::Pulled,
+        };
         let mut judged = Judged {
             span: effect.span,
             effect: index,
@@ -529,7 +551,7 @@ impl<'j> Walk<'_, 'j> {
                 )
             }
             Image::Unknown => {
-                if !by_host && self.is_present(image.as_str(), &effect.guards) {
+                if !by_host && self.is_present(image.as_str(), &effect.guards, how) {
                     return;
                 }
                 self.use_all_logins(Use::Pull);
@@ -546,7 +568,7 @@ impl<'j> Walk<'_, 'j> {
                     judged.decided_by = Some(*span);
                 }
                 if !by_host {
-                    self.make_present(image.as_str().into(), &effect.guards, false);
+                    self.make_present(image.as_str().into(), &effect.guards, how);
                 }
             }
             Image::Named(reference) => {
@@ -554,7 +576,7 @@ impl<'j> Walk<'_, 'j> {
                 let mut doubt = None;
                 if !by_host {
                     if freshness == Freshness::Missing {
-                        if self.is_present(name, &effect.guards) {
+                        if self.is_present(name, &effect.guards, how) {
                             return;
                         }
                         let word =
@@ -584,7 +606,7 @@ impl<'j> Walk<'_, 'j> {
                             }
                         }
                     }
-                    self.make_present(name.clone(), &effect.guards, false);
+                    self.make_present(name.clone(), &effect.guards, how);
                 }
                 if !reference.is_hub() {
                     self.use_logins(&reference.registry, Use::Pull);

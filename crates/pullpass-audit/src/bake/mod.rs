@@ -55,6 +55,8 @@ pub struct Bake {
     pub container_builder: bool,
     /// `--push`.
     pub push: bool,
+    /// `--sbom`.
+    pub sbom: Option<Text>,
 }
 
 /// Adds what the bake pulls and provides.
@@ -72,8 +74,11 @@ fn cannot(run: &mut JobRun<'_>, span: Span, why: impl Into<std::rc::Rc<str>>) {
     run.opaque(span, "docker buildx bake", why, By::Dockerfile);
 }
 
-fn is_remote(text: &str) -> bool {
-    text.contains("://") && !text.starts_with("cwd://") || text.starts_with("git@")
+/// Whether a definition is in another place.
+pub(crate) fn is_remote(text: &str) -> bool {
+    text.contains("://") && !text.starts_with("cwd://")
+        || text.starts_with("git@")
+        || text.starts_with("github.com/")
 }
 
 /// What the files of a bake say.

@@ -30,6 +30,8 @@ pub(super) struct Target {
     tags: Vec<Text>,
     contexts: Vec<(String, Text)>,
     output: Option<Vec<Text>>,
+    attests: Vec<Text>,
+    caches: Vec<Text>,
     pull: Option<bool>,
     /// Parents that cannot be known.
     unknown: Option<String>,
@@ -271,6 +273,8 @@ impl<'a, 'c> Catalog<'a, 'c> {
                 "target" => own.target = value().text(),
                 "tags" => own.tags = value().texts(),
                 "output" | "outputs" => own.output = Some(outputs(&value())),
+                "cache-from" => own.caches = outputs(&value()),
+                "attest" => own.attests = outputs(&value()),
                 "pull" => own.pull = Some(value() == Value::Bool(true)),
                 "args" => own.args = pairs(&value()),
                 "contexts" => {
@@ -336,6 +340,8 @@ impl<'a, 'c> Catalog<'a, 'c> {
         build.pull = bake.pull || target.pull == Some(true);
         build.load = load;
         build.container_builder = bake.container_builder;
+        build.caches = dockerfile::caches(&target.caches);
+        build.scanner = dockerfile::scanner(bake.sbom.as_ref(), target.attests.iter());
         Ok((build, needs))
     }
 }
@@ -371,7 +377,7 @@ fn pairs(value: &Value) -> Vec<(String, Option<Text>)> {
     }
 }
 
-/// Outputs as `key=value,…`, however they are written.
+/// Outputs, caches or attestations as `key=value,…`, however they are written.
 fn outputs(value: &Value) -> Vec<Text> {
     let one = |value: &Value| match value {
         Value::Map(entries) => {
@@ -398,6 +404,12 @@ impl Target {
         take!(context, dockerfile, inline, target, output, pull, unknown);
         if !other.tags.is_empty() {
             self.tags = other.tags;
+        }
+        if !other.attests.is_empty() {
+            self.attests = other.attests;
+        }
+        if !other.caches.is_empty() {
+            self.caches = other.caches;
         }
         for (key, value) in other.args {
             put(&mut self.args, key, value);
@@ -434,6 +446,9 @@ impl Target {
             ("pull", _) => self.pull = Some(value.as_str() == "true"),
             ("tags", _) if more => self.tags.push(value),
             ("tags", _) => self.tags = vec![value],
+            ("attest", _) => self.attests.push(value),
+            ("cache-from", _) if more => self.caches.push(value),
+            ("cache-from", _) => self.caches = vec![value],
             ("output", _) if more => self.output.get_or_insert_default().push(value),
             ("output", _) => self.output = Some(vec![value]),
             _ => {}

@@ -13,6 +13,7 @@ fn of(span: Span) -> Bake {
         load: false,
         container_builder: false,
         push: false,
+        sbom: None,
     }
 }
 
@@ -486,4 +487,42 @@ fn an_output_names_what_is_made() {
         bake.container_builder = true;
     });
     assert_eq!(lines, ["pull always alpine:3", "provide mine"]);
+}
+
+#[test]
+fn a_bill_of_materials_is_made_by_an_image() {
+    let hcl = |attest: &str| {
+        format!("target \"default\" {{\n dockerfile-inline = \"FROM alpine:3\"\n {attest}\n}}\n")
+    };
+    let scanned = "pull docker/buildkit-syft-scanner:stable-1";
+    for (attest, expected) in [
+        ("", None),
+        ("attest = [\"type=provenance,mode=max\"]", None),
+        ("attest = [\"type=sbom\"]", Some(scanned)),
+        (
+            "attest = [{type = \"provenance\"}, {type = \"sbom\"}]",
+            Some(scanned),
+        ),
+        ("attest = [\"type=sbom,disabled=true\"]", None),
+        (
+            "attest = [{type = \"sbom\", generator = \"a/scanner:1\"}]",
+            Some("pull a/scanner:1"),
+        ),
+    ] {
+        let text = hcl(attest);
+        let files = [("docker-bake.hcl", &*text)];
+        let mut all = vec!["pull alpine:3"];
+        all.extend(expected);
+        assert_eq!(baked(&files, |_| {}), all, "{attest}");
+    }
+    let text = hcl("attest = [\"type=sbom\"]");
+    let files = [("docker-bake.hcl", &*text)];
+    let without = |bake: &mut Bake| bake.sbom = Some("false".into());
+    assert_eq!(baked(&files, without), ["pull alpine:3"]);
+    let text = hcl("");
+    let files = [("docker-bake.hcl", &*text)];
+    let by_flag = |bake: &mut Bake| bake.sbom = Some("true".into());
+    assert_eq!(baked(&files, by_flag), ["pull alpine:3", scanned]);
+    let by_set = |bake: &mut Bake| bake.set = vec!["*.attest=type=sbom".into()];
+    assert_eq!(baked(&files, by_set), ["pull alpine:3", scanned]);
 }

@@ -354,6 +354,7 @@ fn build_image(
     asked.target.clone_from(&recipe.target);
     asked.pull = recipe.pull || command.verb == Verb::Build && command.pull;
     asked.tags = image.iter().chain(&recipe.tags).cloned().collect();
+    asked.caches = dockerfile::caches(&recipe.caches);
     asked.contexts = recipe
         .contexts
         .iter()

@@ -32,6 +32,8 @@ pub(super) struct Recipe {
     pub(super) args: Vec<(String, Option<Text>)>,
     pub(super) target: Option<Text>,
     pub(super) contexts: Vec<(String, Text)>,
+    /// `cache_from`
+    pub(super) caches: Vec<Text>,
     pub(super) tags: Vec<Text>,
     pub(super) pull: bool,
 }
@@ -215,6 +217,7 @@ impl Reader<'_, '_, '_, '_> {
             args: Vec::new(),
             target: None,
             contexts: Vec::new(),
+            caches: Vec::new(),
             tags: Vec::new(),
             pull: false,
         };
@@ -251,10 +254,12 @@ impl Reader<'_, '_, '_, '_> {
             let pairs = self.pairs(contexts).into_iter();
             recipe.contexts = pairs.filter_map(|(n, v)| Some((n, v?))).collect();
         }
-        if let Some(tags) = node.get("tags") {
-            let tags = self.first(tags.items());
-            recipe.tags = tags.filter_map(|n| self.text(n)).collect();
-        }
+        let texts = |key: &str| -> Vec<Text> {
+            let items = node.get(key).into_iter().flat_map(Node::items);
+            self.first(items).filter_map(|n| self.text(n)).collect()
+        };
+        recipe.tags = texts("tags");
+        recipe.caches = texts("cache_from");
         Some(recipe)
     }
 }
@@ -323,6 +328,7 @@ impl Recipe {
         self.pull |= over.pull;
         self.args = merged(self.args, over.args);
         self.contexts = merged(self.contexts, over.contexts);
+        append_new(&mut self.caches, over.caches);
         append_new(&mut self.tags, over.tags);
         self
     }

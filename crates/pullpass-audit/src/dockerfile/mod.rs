@@ -56,6 +56,10 @@ pub struct Build {
     pub archive: bool,
     /// The files are those that were committed, and not what the job has made of them.
     pub committed: bool,
+    /// Images that hold what earlier builds made (`--cache-from`).
+    pub caches: Vec<Text>,
+    /// What scans the result for its bill of materials, if anything does.
+    pub scanner: Option<Text>,
     /// By the builder that was Docker's before BuildKit: it builds every stage up to the target, and reads the
     /// Dockerfile itself.
     pub classic: bool,
@@ -79,6 +83,8 @@ impl Build {
             container_builder: false,
             archive: false,
             committed: false,
+            caches: Vec::new(),
+            scanner: None,
             classic: false,
         }
     }
@@ -101,6 +107,16 @@ impl Place<'_> {
 
 /// Adds what the build pulls and provides.
 pub fn build(run: &mut JobRun<'_>, build: &Build) {
+    for cache in build.caches.iter().filter(|_| !build.classic) {
+        // The engine's own builder looks at the images that are there first.
+        let freshness = match build.container_builder {
+            true => Freshness::Always,
+            false => Freshness::Missing,
+        };
+        run.traced(build.span, "looks for what earlier builds made", |run| {
+            run.docker_pull(build.span, cache.clone(), By::Dockerfile, freshness);
+        });
+    }
     let done = run.deeper(|run| match &build.inline {
         Some(inline) => written_here(run, build, inline),
         None => {
@@ -141,6 +157,17 @@ pub fn build(run: &mut JobRun<'_>, build: &Build) {
             By::Dockerfile,
         );
     }
+    if let Some(scanner) = &build.scanner {
+        let note = "scans what it builds for a bill of materials";
+        run.traced(build.span, note, |run| {
+            run.docker_pull(
+                build.span,
+                scanner.clone(),
+                By::Dockerfile,
+                Freshness::Missing,
+            );
+        });
+    }
     for tag in build.tags.iter().filter(|tag| !tag.is_empty()) {
         if build.load {
             run.emit(build.span, Kind::Provide { image: tag.clone() });
@@ -149,6 +176,52 @@ pub fn build(run: &mut JobRun<'_>, build: &Build) {
             run.emit(build.span, Kind::Save { image: tag.clone() });
         }
     }
+}
+
+/// BuildKit's own scanner (<https://docs.docker.com/build/metadata/attestations/sbom/>).
+const SCANNER: &str = "docker/buildkit-syft-scanner:stable-1";
+
+/// The image that makes the bill of materials which a build is asked for: by `--sbom` (`true`, `generator=image`), or by
+/// `--attest` (`type=sbom,generator=image`). The last that says something counts.
+pub(crate) fn scanner<'t>(
+    sbom: Option<&'t Text>,
+    attests: impl DoubleEndedIterator<Item = &'t Text>,
+) -> Option<Text> {
+    let asked = match sbom {
+        Some(sbom) => sbom,
+        None => attests
+            .rev()
+            .find(|attest| attest.as_str().split(',').any(|part| part == "type=sbom"))?,
+    };
+    let mut parts = asked.as_str().split(',').map(str::trim);
+    let off = |part: &str| matches!(part, "" | "false" | "disabled" | "disabled=true");
+    if !asked.is_known() && asked.is_one_hole() || parts.clone().any(off) {
+        return None;
+    }
+    let named = parts.find_map(|part| part.strip_prefix("generator="));
+    Some(Text::from(named.unwrap_or(SCANNER)))
+}
+
+/// The images among the places that builds look for what earlier ones made: `me/app:cache`, `type=registry,ref=me/app:cache`
+/// (<https://docs.docker.com/build/cache/backends/registry/>).
+pub(crate) fn caches<'t>(from: impl IntoIterator<Item = &'t Text>) -> Vec<Text> {
+    let image = |text: &Text| {
+        let mut parts = text
+            .as_str()
+            .split(',')
+            .map(|part| part.trim().trim_matches('"'));
+        let named = match text.as_str().contains("type=") {
+            true if parts.clone().any(|part| part == "type=registry") => {
+                parts.find_map(|part| part.strip_prefix("ref="))
+            }
+            true => None,
+            false => Some(text.as_str().trim()),
+        };
+        let named = named.map(Text::from).filter(|named| !named.is_empty());
+        // It may be of any kind.
+        named.filter(|named| !named.is_one_hole() && !named.as_str().contains('='))
+    };
+    from.into_iter().filter_map(image).collect()
 }
 
 /// What a Dockerfile pulls that is written in place.

@@ -129,8 +129,11 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
             run.cwd = inputs.steps.folder(&folder);
         }
         let node = inputs.node(&script.input);
-        if let Some(script) = node.and_then(|node| inputs.steps.script(run, node)) {
-            shell::run_script(run, script);
+        if let Some(text) = node.and_then(|node| inputs.steps.script(run, node)) {
+            match script.other_language {
+                true => _ = shell::client_here(run, &text, text.whole()),
+                false => shell::run_script(run, text),
+            }
         }
     }
     if let Some(command) = &deed.command {
@@ -645,6 +648,10 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
         let image = image.clone();
         run.emit(span, Kind::Push { image });
     }
+    let sbom = Some(inputs.render(run, &spec.sbom)).filter(|sbom| !sbom.is_empty());
+    let attests = inputs.lines(run, &spec.attests);
+    build.caches = dockerfile::caches(&inputs.lines(run, &spec.caches));
+    build.scanner = dockerfile::scanner(sbom.as_ref(), attests.iter());
     let mut files = files.into_iter();
     build.dockerfile = files.next();
     in_its_container(run, inputs, |run| {
@@ -707,17 +714,37 @@ fn build_bake(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bake) {
     if !folder.is_empty() {
         run.cwd = inputs.steps.folder(&folder);
     }
+    let mut targets = inputs.list(run, &spec.targets);
+    let source = inputs.render(run, &spec.source);
+    match source.as_str().strip_prefix("{{defaultContext}}") {
+        Some(sub) => {
+            let sub = sub.trim_start_matches(':').trim_matches('/');
+            run.cwd = inputs.steps.folder(&Text::from(sub));
+        }
+        // Another commit of this repository says about the same.
+        None if bake::is_remote(source.as_str()) && !is_own(run, &source) => {
+            targets.insert(0, source);
+        }
+        None => {}
+    }
     let bake = Bake {
         span: inputs.used.span,
         files: inputs.list(run, &spec.files),
-        targets: inputs.list(run, &spec.targets),
+        targets,
         set: inputs.lines(run, &spec.set),
         pull: inputs.flag(run, &spec.pull),
         load: inputs.flag(run, &spec.load) || !run.container_builder,
         container_builder: run.container_builder,
         push: inputs.may_be(run, &spec.push),
+        sbom: Some(inputs.render(run, &spec.sbom)).filter(|sbom| !sbom.is_empty()),
     };
     bake::bake(run, &bake);
+}
+
+/// Whether an address is put together out of the repository's own name.
+fn is_own(run: &JobRun<'_>, address: &Text) -> bool {
+    let mut holes = address.holes(&run.cx.holes);
+    holes.any(|hole| hole.written.contains("github.repository"))
 }
 
 fn bring_up(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Compose) {

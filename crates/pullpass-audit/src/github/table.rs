@@ -194,6 +194,12 @@ pub(super) struct Build {
     pub(super) outputs: String,
     /// Whether the result is pushed.
     pub(super) push: String,
+    /// Its bill of materials.
+    pub(super) sbom: String,
+    /// Attestations, one in a line.
+    pub(super) attests: String,
+    /// Where earlier builds are looked for, one in a line.
+    pub(super) caches: String,
     /// It uses the plain `docker build`, whatever builder there is.
     pub(super) plain: bool,
 }
@@ -216,6 +222,10 @@ pub(super) struct Bake {
     pub(super) load: String,
     /// Whether the result is pushed.
     pub(super) push: String,
+    /// Its bill of materials.
+    pub(super) sbom: String,
+    /// Where the definition is, when it is not the repository's own.
+    pub(super) source: String,
 }
 
 /// How an action brings up Compose services.
@@ -238,6 +248,8 @@ pub(super) struct Compose {
 pub(super) struct Script {
     /// The input.
     pub(super) input: String,
+    /// It is written in another language.
+    pub(super) other_language: bool,
     /// Folder.
     pub(super) workdir: String,
 }

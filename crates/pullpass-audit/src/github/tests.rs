@@ -1233,10 +1233,19 @@ fn goreleasers_action_takes_the_configuration_that_its_arguments_name() {
         let files = [
             (".goreleaser.yml", "builds: []\n"),
             ("ci/r.yml", "dockers:\n  - dockerfile: x\n"),
+            ("x", "FROM a\n"),
         ];
         with(&repository(&text, &files), |_, jobs| {
-            let opaque = |e: &&Effect| matches!(&e.kind, Kind::Opaque { by: By::Action, .. });
-            jobs[0].effects.iter().filter(opaque).count()
+            let pull = |e: &&Effect| {
+                matches!(
+                    &e.kind,
+                    Kind::Pull {
+                        by: By::Dockerfile,
+                        ..
+                    }
+                )
+            };
+            jobs[0].effects.iter().filter(pull).count()
         })
     };
     assert_eq!(run("args: release --config ci/r.yml"), 1);

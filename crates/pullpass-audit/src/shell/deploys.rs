@@ -1,4 +1,4 @@
-//! Tools that build or pull on the machine where they are called, as files of the project say: AWS Copilot, Fly.io's, Packer,
+//! Tools that build or pull on the machine where they are called, as files of the project say: AWS Copilot, GoReleaser, Fly.io's, Packer,
 //! Terraform and Ansible where they are told of containers, and .NET's publishing of a project as an image.
 
 use super::exec::Call;
@@ -30,6 +30,7 @@ impl Shell {
         let values = match name {
             "kamal" | "mrsk" => return self.kamal(run, call),
             "copilot" => VALUES_OF_COPILOT,
+            "goreleaser" => super::goreleaser::VALUES,
             "fly" | "flyctl" => VALUES_OF_FLY,
             "packer" => VALUES_OF_PACKER,
             "terraform" | "tofu" | "terragrunt" => VALUES_OF_TERRAFORM,
@@ -43,6 +44,7 @@ impl Shell {
         }
         match name {
             "copilot" => self.copilot(run, &parsed, call.span),
+            "goreleaser" => self.goreleaser(run, &parsed, call.span),
             "fly" | "flyctl" => self.fly(run, &parsed, call.span),
             "packer" => self.packer(run, &parsed, call.span),
             "ansible-playbook" => self.ansible(run, &parsed, call.span),

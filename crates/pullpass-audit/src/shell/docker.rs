@@ -516,6 +516,13 @@ impl Shell {
             !build.container_builder && !leaves_none || parsed.has(&["--load"]) || to_docker;
         build.tags.extend(dockerfile::names_of_outputs(&output));
         build.archive = output.iter().any(|o| dockerfile::is_archive(o.as_str()));
+        if program == Program::Docker {
+            let sbom = parsed.value(&["--sbom"]).map(|arg| &arg.text);
+            let attests = parsed.all(&["--attest"]);
+            let caches = parsed.all(&["--cache-from"]);
+            build.caches = dockerfile::caches(caches.iter().map(|arg| &arg.text));
+            build.scanner = dockerfile::scanner(sbom, attests.iter().map(|arg| &arg.text));
+        }
         if parsed.has(&["--push"]) || output.iter().any(|o| o.as_str().contains("push=true")) {
             for tag in parsed.all(&["-t", "--tag"]) {
                 run.emit(
@@ -570,6 +577,7 @@ impl Shell {
             load: parsed.has(&["--load"]) || !run.container_builder,
             container_builder: run.container_builder,
             push: parsed.has(&["--push"]),
+            sbom: parsed.value(&["--sbom"]).map(|arg| arg.text.clone()),
         };
         bake::bake(run, &bake);
     }

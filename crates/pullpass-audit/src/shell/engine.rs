@@ -5,7 +5,7 @@
 use ecow::EcoString;
 
 use super::syntax::{AndOr, Command, CommandKind, Fd, Part, PartKind, RedirectOp, Word};
-use super::{commands, docker, suites};
+use super::{commands, docker, suites, trigger};
 use crate::effect::{Kind, Store};
 use crate::run::JobRun;
 use crate::text::{HoleKind, Text, is_hole};
@@ -260,9 +260,14 @@ impl<'t> Runner<'t> {
     }
 }
 
+/// Whether a script may run what a variable holds: a container client, a tool that pulls, or a line.
+pub(super) fn is_in_variable(run: &JobRun<'_>, script: &str) -> bool {
+    script.contains('$') && (is_in_environment(run) || is_line_in_environment(run, script))
+}
+
 /// Whether a variable holds a container client or a tool that pulls, which a script may run without a word
 /// of it.
-pub(super) fn is_in_environment(run: &JobRun<'_>) -> bool {
+fn is_in_environment(run: &JobRun<'_>) -> bool {
     let words = |text: &Text| {
         let mut words = text.as_str().split(' ').filter(|word| *word != "sudo");
         words.next().is_some_and(commands::pulls)
@@ -270,25 +275,45 @@ pub(super) fn is_in_environment(run: &JobRun<'_>) -> bool {
     run.env.values().any(words)
 }
 
-/// Whether a command of a script is a variable that holds a line to run: `$COMMAND`, with `ci/test.sh --all`, or
-/// `make up`.
-pub(super) fn is_line_in_environment(run: &JobRun<'_>, script: &str) -> bool {
-    script.lines().any(|line| {
-        let word = line.trim_start().trim_start_matches('"');
-        let Some(name) = word.strip_prefix('$') else {
-            return false;
-        };
+/// What a command may follow.
+const BEFORE_COMMANDS: [&str; 12] = [
+    ";", "&", "|", "(", "{", "!", "then", "else", "do", "if", "while", "until",
+];
+
+/// Whether a script names a variable that holds a line to run: `$COMMAND`, with `ci/test.sh`, or `bash -c "$RUN"`, with
+/// `make up`. Where it is no command of the script itself, it is a line if it has several words.
+fn is_line_in_environment(run: &JobRun<'_>, script: &str) -> bool {
+    memchr::memchr_iter(b'$', script.as_bytes()).any(|at| {
+        let (before, after) = script.split_at(at);
+        let name = after.get(1..).unwrap_or("");
         let name = name.strip_prefix('{').unwrap_or(name);
         let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         let name = name.get(..end.unwrap_or(name.len())).unwrap_or("");
-        run.env.get(name).is_some_and(|value| {
-            let first = value.as_str().split(' ').next().unwrap_or("");
+        let Some(value) = run.env.get(name).map(|value| value.as_str().trim()) else {
+            return false;
+        };
+        if value.contains(char::is_whitespace) && trigger::may_matter(&run.cx.holes, value) {
+            return true;
+        }
+        let before = before.trim_end_matches(['"', ' ', '\t']);
+        let is_command = before.is_empty()
+            || before.ends_with('\n')
+            || is_flag_c(before)
+            || BEFORE_COMMANDS.iter().any(|word| before.ends_with(word));
+        is_command && {
+            let first = value.split_whitespace().next().unwrap_or("");
             commands::runs_tasks(first)
                 || commands::interprets(first)
                 || first.ends_with("sh")
                 || first.contains('/') && !first.contains("://")
-        })
+        }
     })
+}
+
+/// Whether a text ends with the flag behind which shells take a script: `-c`, `-ec`.
+fn is_flag_c(before: &str) -> bool {
+    let word = before.split_whitespace().next_back().unwrap_or("");
+    word.starts_with('-') && word.ends_with('c')
 }
 
 /// What a variable is of which two paths leave two values, or one and none.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::exec::Call;
 use super::flags::{self, Order, Spec};
-use super::perhaps::{makes_images_elsewhere, mentions_clients};
+use super::perhaps::{is_script_of_images_elsewhere, makes_images_elsewhere, mentions_clients};
 use super::redirect::is_name;
 use super::suites::go;
 use super::{Arg, Done, Input, Shell, engine, other_languages, suites, trigger};
@@ -186,13 +186,19 @@ impl Shell {
         let Some(text) = self.read_at(run, &path) else {
             // What installs Docker pulls nothing yet.
             let installer = path.name().starts_with("get-") || path.name().starts_with("install");
-            if path.name().ends_with(".sh") && path.name().contains("docker") && !installer {
+            let elsewhere = is_script_of_images_elsewhere(run, &path);
+            let named = path.name().ends_with(".sh") && path.name().contains("docker");
+            if (named || elsewhere) && !installer {
                 run.opaque(
                     span,
                     format!("the script `{path}`"),
                     "it is not in this repository; it may be made while the job runs",
                     By::Run,
                 );
+                if !named {
+                    let image = run.cx.holes.of("?", HoleKind::Folder);
+                    run.emit(span, Kind::Provide { image });
+                }
             } else {
                 unread_path(run, file, span);
             }
@@ -203,7 +209,7 @@ impl Shell {
             program_in_another_language(run, &path, span);
             return Some(Done::UNKNOWN);
         }
-        let by_variable = || text.text.contains('$') && engine::is_in_environment(run);
+        let by_variable = || engine::is_in_variable(run, &text.text);
         let handed_on = match text.text.strip_prefix("#!") {
             Some(rest)
                 if !rest
@@ -257,11 +263,24 @@ impl Shell {
     /// `python scripts/sign.py`, `node release.js`: a program of the repository that is not followed.
     pub(super) fn interpreted(&self, run: &mut JobRun<'_>, call: &Call<'_>) {
         let mut args = call.rest().iter();
+        // What is read from a pipe or a here-document.
+        if call.rest().first().is_none_or(|arg| arg.as_str() == "-")
+            && let Input::Known(text) = &self.input
+        {
+            client_here(run, text, call.span);
+            return;
+        }
         while let Some(arg) = args.next() {
             let text = arg.as_str();
             let path = match text {
                 "-m" => args.next().map(|module| module.as_str().replace('.', "/")),
-                "-c" | "-e" | "-" | "--eval" | "--version" | "--run" => return,
+                "-c" | "-e" | "--eval" => {
+                    if let Some(program) = args.next() {
+                        client_here(run, &program.script(), call.span);
+                    }
+                    return;
+                }
+                "-" | "--version" | "--run" => return,
                 "-W" | "-X" | "-r" | "--require" | "--import" | "--loader" | "-I" => {
                     args.next();
                     continue;
@@ -1198,11 +1217,17 @@ pub(crate) fn is_of_another_language(script: &str) -> bool {
 /// A program in another language that stands in a CI file itself.
 pub(crate) fn program_here(run: &mut JobRun<'_>, program: &Mapped) {
     let span = program.whole();
-    match other_languages::client_in(&program.text) {
-        Some(how) => {
-            let why = format!("its code {how}, and is not read further");
-            run.opaque(span, "the program that stands here", why, By::Run);
-        }
-        None => unread_program(run, span),
+    if !client_here(run, program, span) {
+        unread_program(run, span);
     }
+}
+
+/// Whether such a program runs a container client, which is said.
+pub(crate) fn client_here(run: &mut JobRun<'_>, program: &Mapped, span: Span) -> bool {
+    let found = other_languages::client_in(&program.text);
+    if let Some(how) = &found {
+        let why = format!("its code {how}, and is not read further");
+        run.opaque(span, "the program that stands here", why, By::Run);
+    }
+    found.is_some()
 }

@@ -31,6 +31,7 @@ mod follow;
 mod functions;
 mod getopt;
 mod glob;
+mod goreleaser;
 mod ifs;
 mod kamal;
 mod lines;
@@ -59,7 +60,7 @@ mod tests;
 
 pub(crate) use commands::UNKNOWN_INPUT;
 pub(crate) use find::printed;
-pub(crate) use follow::{is_of_another_language, program_here};
+pub(crate) use follow::{client_here, is_of_another_language, program_here};
 pub(crate) use glob::paths;
 pub(crate) use param::is_set_by_ci;
 pub(crate) use redirect::is_name;
@@ -93,10 +94,7 @@ thread_local! {
 /// Follows a script in the job's state. Variables that it sets stay set in `run.env` for the caller
 /// to keep or to drop; the working folder likewise.
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
-    let by_variable = || {
-        script.text.contains('$')
-            && (engine::is_in_environment(run) || engine::is_line_in_environment(run, &script.text))
-    };
+    let by_variable = || engine::is_in_variable(run, &script.text);
     let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
     let calls = |(name, _): &(String, Function)| script.text.contains(name.as_str());
     // What it writes may be the configuration that the pipeline goes on with.

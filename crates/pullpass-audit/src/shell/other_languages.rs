@@ -29,8 +29,9 @@ const VERBS: [&str; 12] = [
 ];
 
 /// Words by which a line only says what it holds.
-const SAYS: [&str; 18] = [
+const SAYS: [&str; 19] = [
     "print",
+    "info(",
     "log",
     "echo",
     "puts",

@@ -170,6 +170,14 @@ pub(super) fn makes_images_elsewhere(run: &JobRun<'_>, request: &recipes::Call) 
         })
 }
 
+/// Whether a script that is named after images stands in such a folder.
+pub(super) fn is_script_of_images_elsewhere(run: &JobRun<'_>, path: &RepoPath) -> bool {
+    let folder = path.parent();
+    IMAGES.iter().any(|word| path.as_str().contains(word))
+        && !folder.is_root()
+        && run.cx.sources.tree().list(&folder).is_empty()
+}
+
 fn mentions_clients_in(
     run: &JobRun<'_>,
     request: &recipes::Call,

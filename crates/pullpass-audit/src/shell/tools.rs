@@ -189,9 +189,6 @@ struct Deed {
     push: Vec<String>,
     #[serde(default)]
     provide: Vec<String>,
-    /// Keys of these files under which the images stand that are made, in place of `provide`.
-    #[serde(default)]
-    provide_in: Vec<String>,
     #[serde(default)]
     login: Option<LoginSpec>,
     #[serde(default)]
@@ -220,6 +217,8 @@ struct Deed {
 #[serde(deny_unknown_fields, default)]
 struct LoginSpec {
     registry: String,
+    /// Stands behind a name of a registry that has no dot in it.
+    suffix: String,
     username: String,
     password: String,
     stdin: String,
@@ -229,6 +228,7 @@ impl Default for LoginSpec {
     fn default() -> Self {
         Self {
             registry: "{1}".to_owned(),
+            suffix: String::new(),
             username: "-u --username".to_owned(),
             password: "-p --password".to_owned(),
             stdin: "--password-stdin".to_owned(),
@@ -529,12 +529,15 @@ impl Line<'_> {
             Where::Containers | Where::None => Store::Containers,
         };
         if let Some(login) = &self.deed.login {
-            let registry = self
+            let mut registry = self
                 .values(run, &login.registry)
                 .into_iter()
                 .next()
                 .map(|(text, _)| text)
                 .unwrap_or_default();
+            if !registry.as_str().contains('.') {
+                registry.push(&login.suffix);
+            }
             let flag = |names: &str| {
                 let names: Vec<&str> = names.split_whitespace().collect();
                 self.parsed.value(&names).map(|arg| arg.text.clone())
@@ -600,13 +603,7 @@ impl Line<'_> {
                 },
             );
         }
-        let made = self.made(run);
-        let patterns = self.deed.provide.iter().filter(|_| made.is_empty());
-        for image in &made {
-            let image = image.clone();
-            run.emit(self.span, Kind::Provide { image });
-        }
-        for pattern in patterns {
+        for pattern in &self.deed.provide {
             for (image, span) in self.images(run, pattern) {
                 run.emit(span, Kind::Provide { image });
             }
@@ -665,38 +662,6 @@ impl Line<'_> {
         }
         let mut span = self.span;
         self.render(run, &self.deed.channel, &mut span, 0)
-    }
-
-    /// The images that a configuration file says are made: `- "me/app:{{ .Tag }}"` under one of the keys.
-    fn made(&self, run: &JobRun<'_>) -> Vec<Text> {
-        let mut out: Vec<Text> = Vec::new();
-        if self.deed.provide_in.is_empty() {
-            return out;
-        }
-        let files = self.deed.paths(run, self.parsed).into_iter();
-        let sources = files.filter_map(|path| run.cx.sources.load(&path).ok());
-        let Some(source) = sources.into_iter().next() else {
-            return out;
-        };
-        let mut under = false;
-        for line in source.text.lines() {
-            let line = line.trim();
-            match line.strip_prefix("- ") {
-                Some(item) if under && !item.contains(": ") && out.len() < 256 => {
-                    let item = item.split(" #").next().unwrap_or_default().trim();
-                    let image = without_templates(run, item.trim_matches(['"', '\'']));
-                    if !image.is_empty() && !out.contains(&image) {
-                        out.push(image);
-                    }
-                }
-                _ if line.is_empty() || line.starts_with('#') => {}
-                _ => {
-                    let line = line.trim_start_matches("- ");
-                    under = self.deed.provide_in.iter().any(|key| line == key);
-                }
-            }
-        }
-        out
     }
 
     fn declared(&self) -> Declared {
@@ -898,21 +863,6 @@ fn images_in_yaml(run: &JobRun<'_>, text: &Mapped) -> Option<Vec<(Text, Span)>> 
 fn is_of_a_registry(image: &Text) -> bool {
     let name = image.as_str().rsplit('/').next().unwrap_or_default();
     name.starts_with("registry")
-}
-
-/// A name with a hole for each `{{ … }}` in it.
-fn without_templates(run: &JobRun<'_>, text: &str) -> Text {
-    let mut out = Text::default();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let (inner, tail) = after.split_once("}}").unwrap_or((after, ""));
-        out.push(before);
-        let written = format!("{{{{{inner}}}}}");
-        out.push(run.cx.holes.of(&written, HoleKind::Expression).as_str());
-        rest = tail;
-    }
-    out.push(rest);
-    out
 }
 
 /// Where the brace closes that was opened before `text`.

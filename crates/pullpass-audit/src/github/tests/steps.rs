@@ -268,11 +268,30 @@ fn a_step_may_run_the_line_that_a_variable_holds() {
             "$COMMAND",
             "${COMMAND} --more",
             "|\n    set -e\n    $COMMAND",
+            "if ! $COMMAND; then exit 1; fi",
+            "bash -ec \"$COMMAND\"",
+            "|\n    for i in $(seq 3); do\n      if bash -c \"${COMMAND}\"; then exit 0; fi\n    done",
         ] {
             let steps = format!("- env: {{COMMAND: '{line}'}}\n  run: {command}");
             assert_eq!(pulled_with(&files, &steps), expected, "{line}: {command}");
         }
     }
+}
+
+#[test]
+fn a_line_that_a_variable_holds_may_be_run_in_a_script_of_the_repository() {
+    let files = [
+        ("Makefile", "up:\n\tdocker pull alpine:3\n"),
+        ("ci/again", "#!/bin/bash\n$TIMES bash -c \"$RUN\"\n"),
+        (
+            ".github/actions/again/action.yml",
+            "inputs: {run: {}}\nruns:\n  using: composite\n  steps:\n    - shell: bash\n      env: {RUN: '${{ inputs.run }}', TIMES: ''}\n      run: ci/again\n",
+        ),
+    ];
+    let steps = "- uses: ./.github/actions/again\n  with: {run: X=1 make up}";
+    assert_eq!(pulled_with(&files, steps), ["alpine:3 anonymous"]);
+    let steps = "- uses: ./.github/actions/again\n  with: {run: echo up}";
+    assert_eq!(pulled_with(&files, steps), [""; 0]);
 }
 
 #[test]
@@ -369,4 +388,126 @@ fn values_that_double_are_not_known_in_the_end() {
     let squares = "v=${v//x/$v}; ".repeat(8);
     let steps = format!("- run: v={}; {squares} docker pull a:$v", "x".repeat(64));
     assert_eq!(pulled_with(&[], &steps).len(), 1);
+}
+
+#[test]
+fn a_bill_of_materials_that_an_action_is_asked_for_is_made_by_an_image() {
+    let files = [
+        ("Dockerfile", "FROM alpine:1\n"),
+        (
+            "docker-bake.hcl",
+            "target \"default\" {\n dockerfile = \"Dockerfile\"\n}\n",
+        ),
+    ];
+    let scanned = "docker/buildkit-syft-scanner:stable-1 anonymous";
+    for (with, expected) in [
+        ("sbom: true", Some(scanned)),
+        ("sbom: false", None),
+        ("attests: 'type=provenance'", None),
+        ("attests: 'type=sbom'", Some(scanned)),
+        (
+            "attests: |\n      type=provenance\n      type=sbom,generator=docker.io/a/scanner:1",
+            Some("docker.io/a/scanner:1 anonymous"),
+        ),
+    ] {
+        let steps =
+            format!("- uses: docker/build-push-action@v6\n  with:\n    context: .\n    {with}");
+        let mut all = vec!["alpine:1 anonymous"];
+        all.extend(expected);
+        assert_eq!(pulled_with(&files, &steps), all, "{with}");
+    }
+    let steps = "- uses: docker/bake-action@v6\n  with: {sbom: true}";
+    assert_eq!(pulled_with(&files, steps), ["alpine:1 anonymous", scanned]);
+}
+
+#[test]
+fn a_bake_may_be_defined_somewhere_else() {
+    let files = [
+        (
+            "docker-bake.hcl",
+            "target \"default\" {\n context = \"a\"\n}\n",
+        ),
+        (
+            "sub/docker-bake.hcl",
+            "target \"default\" {\n context = \"a\"\n dockerfile = \"D\"\n}\n",
+        ),
+        ("a/Dockerfile", "FROM alpine:1\n"),
+        ("sub/a/D", "FROM alpine:2\n"),
+    ];
+    for (source, expected) in [
+        (".", "alpine:1 anonymous"),
+        ("'{{defaultContext}}'", "alpine:1 anonymous"),
+        ("'{{defaultContext}}:sub'", "alpine:2 anonymous"),
+        (
+            "'https://github.com/${{ github.repository }}.git#${{ github.ref }}'",
+            "alpine:1 anonymous",
+        ),
+        ("'https://github.com/a/b.git#v1'", "? unknown"),
+        ("'github.com/a/b'", "? unknown"),
+    ] {
+        let steps = format!("- uses: docker/bake-action@v6\n  with:\n    source: {source}");
+        assert_eq!(pulled_with(&files, &steps), [expected], "{source}");
+    }
+}
+
+#[test]
+fn what_a_build_has_pulled_the_engine_pulls_again() {
+    let files = [
+        ("Dockerfile", "FROM alpine:1\n"),
+        ("compose.yml", "services: {a: {image: 'alpine:1'}}\n"),
+    ];
+    let pull = "alpine:1 anonymous";
+    for (script, expected) in [
+        ("docker build .\ndocker run alpine:1", &[pull, pull][..]),
+        ("docker build .\ndocker compose up", &[pull, pull]),
+        ("docker build .\ndocker build .", &[pull]),
+        ("docker run alpine:1\ndocker build .", &[pull]),
+        ("docker run alpine:1\ndocker compose up", &[pull]),
+        ("podman build .\npodman run alpine:1", &[pull]),
+        ("docker build -t alpine:1 .\ndocker run alpine:1", &[pull]),
+    ] {
+        let steps = format!("- run: |\n    {}", script.replace('\n', "\n    "));
+        assert_eq!(pulled_with(&files, &steps), expected, "{script}");
+    }
+}
+
+#[test]
+fn a_build_of_an_action_asks_a_registry_for_what_earlier_ones_made() {
+    let files = [("Dockerfile", "FROM alpine:1\n")];
+    for (from, expected) in [
+        ("type=gha", &["alpine:1 anonymous"][..]),
+        (
+            "type=registry,ref=me/app:cache",
+            &["me/app:cache anonymous", "alpine:1 anonymous"],
+        ),
+        (
+            "type=registry,ref=ghcr.io/me/app:${{ github.ref_name }}",
+            &[
+                "ghcr.io/me/app:${{ github.ref_name }} not-applicable",
+                "alpine:1 anonymous",
+            ],
+        ),
+    ] {
+        let steps = format!(
+            "- uses: docker/build-push-action@v6\n  with:\n    context: .\n    cache-from: {from}"
+        );
+        assert_eq!(pulled_with(&files, &steps), expected, "{from}");
+    }
+}
+
+#[test]
+fn the_script_of_an_action_may_run_a_client() {
+    for (script, found) in [
+        ("await exec.exec('docker', ['pull', 'alpine:1'])", true),
+        (
+            "require('child_process').execSync('docker run alpine:1')",
+            true,
+        ),
+        ("core.info('docker pull alpine:1')", false),
+        ("await github.rest.issues.get()", false),
+    ] {
+        let steps =
+            format!("- uses: actions/github-script@v7\n  with:\n    script: |\n      {script}");
+        assert_eq!(!pulled_with(&[], &steps).is_empty(), found, "{script}");
+    }
 }

@@ -22,10 +22,12 @@ use crate::text::is_hole;
 const LIBRARY: &str = "github.com/testcontainers/testcontainers-go";
 
 /// Libraries that tests start containers by, in the order of the bits of [`File::libraries`].
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 8] = [
     LIBRARY,
     "github.com/ory/dockertest",
     "github.com/orlangure/gnomock",
+    "github.com/efficientgo/e2e",
+    "github.com/grafana/e2e",
     "github.com/docker/docker/client",
     "github.com/moby/moby/client",
     "github.com/fsouza/go-dockerclient",
@@ -33,7 +35,7 @@ const LIBRARIES: [&str; 6] = [
 
 /// How many of them do nothing else. The others are clients of an engine, which much code has for other ends: of these a
 /// test counts that asks for an image itself.
-const OF_TESTS: usize = 3;
+const OF_TESTS: usize = 5;
 
 /// How a test asks a client of an engine for an image or a container.
 const ASKS: [&str; 4] = [

@@ -1160,3 +1160,93 @@ fn a_word_that_is_a_flag_or_nothing_is_no_image() {
     // One that is an image where it is set.
     assert_eq!(pulls("docker pull ${X:+a}").len(), 1);
 }
+
+#[test]
+fn a_bill_of_materials_is_made_by_an_image() {
+    let files = [("Dockerfile", "FROM a\n")];
+    let scanned = "pull docker/buildkit-syft-scanner:stable-1";
+    for (flags, expected) in [
+        ("--sbom=true", Some(scanned)),
+        ("--sbom true", Some(scanned)),
+        ("--sbom=generator=b/scanner", Some("pull b/scanner")),
+        ("--attest type=sbom", Some(scanned)),
+        ("--attest=type=provenance,mode=max", None),
+        (
+            "--attest=type=provenance --attest type=sbom,generator=b/scanner:1",
+            Some("pull b/scanner:1"),
+        ),
+        ("--sbom=false --attest=type=sbom", None),
+        ("--sbom=$SBOM", None),
+    ] {
+        let script = format!("docker buildx build {flags} .");
+        let mut all = vec!["pull a"];
+        all.extend(expected);
+        assert_eq!(effects_in(&files, &script), all, "{flags}");
+    }
+}
+
+#[test]
+fn a_build_asks_a_registry_for_what_earlier_ones_made() {
+    let files = [
+        ("Dockerfile", "FROM a\n"),
+        (
+            "compose.yml",
+            "services: {s: {build: {context: ., cache_from: ['b/c:1', 'type=local,src=x']}}}\n",
+        ),
+        (
+            "docker-bake.hcl",
+            "target \"default\" {\n cache-from = [\"type=registry,ref=b/c:1\", \"type=gha\"]\n}\n",
+        ),
+    ];
+    let cached = ["pull b/c:1", "pull a"];
+    for script in [
+        "docker build --cache-from b/c:1 .",
+        "docker build --cache-from=type=registry,ref=b/c:1 --cache-from type=gha .",
+        "docker compose build",
+        "docker buildx bake -f docker-bake.hcl",
+    ] {
+        let lines = effects_in(&files, script).into_iter();
+        let pulls: Vec<String> = lines.filter(|line| line.starts_with("pull")).collect();
+        assert_eq!(pulls, cached, "{script}");
+    }
+    for script in [
+        "docker build --cache-from $CACHE .",
+        "docker build --cache-from type=local,src=b .",
+        "DOCKER_BUILDKIT=0 docker build --cache-from b/c:1 .",
+        "docker buildx bake -f docker-bake.hcl --set '*.cache-from=type=gha'",
+    ] {
+        assert_eq!(effects_in(&files, script), ["pull a"], "{script}");
+    }
+    // The engine looks at its own images first, a builder in a container has none.
+    let script = "docker pull b/c:1; docker build --cache-from b/c:1 .";
+    assert_eq!(
+        effects_in(&files, script),
+        ["pull b/c:1 always", "pull b/c:1", "pull a"]
+    );
+    let script =
+        "docker buildx create --use; docker pull b/c:1; docker buildx build --cache-from b/c:1 .";
+    let lines = effects_in(&files, script);
+    assert!(lines.contains(&"pull b/c:1 always".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn a_program_that_a_command_is_given_may_run_a_client() {
+    let found = [
+        "opaque the program that stands here: its code runs `docker pull`, and is not read further",
+    ];
+    for script in [
+        "python3 -c 'import os; os.system(\"docker pull a\")'",
+        "node -e 'require(\"child_process\").execSync(\"docker pull a\")'",
+        "python - <<'END'\nsubprocess.run([\"docker\", \"pull\", \"a\"])\nEND",
+        "ruby <<END\nsystem 'docker pull a'\nEND",
+    ] {
+        assert_eq!(effects(script), found, "{script}");
+    }
+    for script in [
+        "python3 -c 'print(\"docker pull a\")'",
+        "python3 x.py <<END\nsubprocess.run([\"docker\", \"pull\", \"a\"])\nEND",
+        "echo \"docker pull a\" | python3 x.py",
+    ] {
+        assert_eq!(effects(script), [""; 0], "{script}");
+    }
+}

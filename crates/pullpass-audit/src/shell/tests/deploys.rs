@@ -150,6 +150,94 @@ fn copilot_builds_the_services_it_deploys() {
 }
 
 #[test]
+fn goreleaser_builds_what_its_configuration_names() {
+    let config = "dockers:\n  - image_templates: ['me/app:{{ .Tag }}', 'ghcr.io/me/app:x'] # one\n    dockerfile: D\n    build_flag_templates: ['--build-arg=V={{.Env.V}}', --pull]\n  - {image_templates: ['me/b'], use: buildx, skip_push: true, dockerfile: 'D.{{ .Tag }}'}\n";
+    let files = [
+        ("r.yml", config),
+        (".goreleaser.yml", "builds: []\n# no dockers here\n"),
+        ("D", "ARG V\nFROM a:$V\n"),
+    ];
+    let all = [
+        "pull a:2 always",
+        "provide me/app:{{ .Tag }}",
+        "provide ghcr.io/me/app:x",
+        "push me/app:{{ .Tag }}",
+        "push ghcr.io/me/app:x",
+        "opaque build of `.`: its Dockerfile, `D.{{ .Tag }}`, is known only when the build runs",
+        "provide me/b",
+    ];
+    for script in [
+        "export V=2; goreleaser release --clean --config r.yml",
+        "export V=2; go tool goreleaser -f r.yml",
+    ] {
+        assert_eq!(effects_in(&files, script), all, "{script}");
+    }
+    let kept: Vec<&str> = all.into_iter().filter(|e| !e.starts_with("push")).collect();
+    for script in [
+        "export V=2; goreleaser release -f r.yml --snapshot",
+        "export V=2; goreleaser release -f r.yml --skip=sign,publish",
+    ] {
+        assert_eq!(effects_in(&files, script), kept, "{script}");
+    }
+    for script in [
+        "goreleaser release",
+        "goreleaser --clean",
+        "goreleaser --version",
+        "goreleaser build --config r.yml",
+        "goreleaser check r.yml",
+        "goreleaser release -f r.yml --skip docker",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}
+
+#[test]
+fn goreleaser_builds_as_each_of_its_versions_says() {
+    let config = "includes: [from_file: {path: x}]\ndockers_v2:\n  - images: [me/app, ghcr.io/me/app]\n    tags: ['{{ .Tag }}']\n    build_args: {V: 3}\n  - {images: [b], tags: [c], disable: true}\n  - {images: [b], tags: [c], sbom: false, dockerfile: D}\nkos:\n  - {base_image: k, repositories: [me/ko]}\n  - {repositories: [me/ko]}\n";
+    let files = [
+        (".config/goreleaser.yaml", config),
+        (".goreleaser.yml", "dockers: [{}]\n"),
+        ("Dockerfile", "ARG V\nFROM a:$V\n"),
+        ("D", "FROM d\n"),
+    ];
+    let expected = [
+        "push me/app:{{ .Tag }}",
+        "push ghcr.io/me/app:{{ .Tag }}",
+        "pull a:3",
+        "pull docker/buildkit-syft-scanner:stable-1",
+        "provide me/app:{{ .Tag }}",
+        "provide ghcr.io/me/app:{{ .Tag }}",
+        "push b:c",
+        "pull d",
+        "provide b:c",
+        "pull k always",
+        "push me/ko",
+        "pull cgr.dev/chainguard/static:latest always",
+        "push me/ko",
+        "opaque goreleaser: it builds the Dockerfiles that its configuration file names, which is not read",
+        "provide ?",
+    ];
+    assert_eq!(effects_in(&files, "goreleaser release"), expected);
+    assert_eq!(
+        pulled(&files, "goreleaser --snapshot --skip=ko"),
+        ["pull a:3", "pull d", "opaque goreleaser"]
+    );
+    let configured = [
+        ("release/images.yml", "dockers: [{dockerfile: D}]\n"),
+        ("release/D", "FROM d\n"),
+    ];
+    let script = "cd release && goreleaser -f images.yml";
+    assert_eq!(pulled(&configured, script), ["pull d"]);
+    let broken = [("goreleaser.yml", "dockers: [\n")];
+    assert_eq!(pulled(&broken, "goreleaser"), ["opaque goreleaser"]);
+    // One that the job has made.
+    assert_eq!(
+        pulled(&files, "goreleaser release -f .tmp/r.yml"),
+        ["opaque goreleaser"]
+    );
+}
+
+#[test]
 fn fly_builds_here_where_it_is_told_to() {
     let files = [
         (
@@ -272,5 +360,39 @@ fn dotnet_pulls_what_it_publishes_an_image_on() {
         ("dotnet build app -p:PublishProfile=Folder", &[]),
     ] {
         assert_eq!(pulled(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn azure_takes_the_name_of_a_registry_or_its_address() {
+    for name in ["shop", "shop.azurecr.io"] {
+        let lines = effects_in(&[], &format!("az acr login --name {name}"));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("[shop.azurecr.io]"), "{lines:?}");
+    }
+}
+
+#[test]
+fn tests_of_features_build_on_the_image_that_they_are_given() {
+    for (script, expected) in [
+        (
+            "devcontainer features test --skip-scenarios -f node -i debian:12 .",
+            &["pull debian:12"][..],
+        ),
+        (
+            "devcontainer features test --skip-scenarios .",
+            &["pull ubuntu:focal"],
+        ),
+        (
+            "devcontainer features test --base-image debian:12 .",
+            &["pull debian:12", "opaque devcontainer"],
+        ),
+        (
+            "devcontainer features test --global-scenarios-only .",
+            &["opaque devcontainer"],
+        ),
+        ("devcontainer features publish .", &[]),
+    ] {
+        assert_eq!(pulled(&[], script), expected, "{script}");
     }
 }

@@ -96,31 +96,6 @@ fn a_program_of_the_repository_may_be_what_a_login_is_for() {
     }
 }
 
-#[test]
-fn goreleaser_makes_what_its_configuration_names() {
-    let config = "dockers:\n  - image_templates:\n      - \"me/app:{{ .Tag }}\" # one\n      - ghcr.io/me/app:x\n    dockerfile: Dockerfile\n";
-    let files = [("r.yml", config), (".goreleaser.yml", "builds: []\n")];
-    let opaque = "opaque goreleaser: it builds the Dockerfiles that its configuration file names, which is not read";
-    let made = [
-        "provide me/app:{{ .Tag }}",
-        "provide ghcr.io/me/app:x",
-        opaque,
-    ];
-    for script in [
-        "goreleaser release --config r.yml",
-        "go tool goreleaser -f r.yml",
-    ] {
-        assert_eq!(effects_in(&files, script), made, "{script}");
-    }
-    for script in [
-        "goreleaser release",
-        "goreleaser build --config r.yml",
-        "goreleaser check r.yml",
-    ] {
-        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
-    }
-}
-
 /// Its own documentation: `docs/config_file.md`.
 #[test]
 fn cross_builds_in_the_images_that_a_project_names() {
@@ -416,29 +391,6 @@ fn a_test_of_an_images_structure_pulls_when_it_is_told_to() {
 fn a_development_container_is_there_under_the_name_it_is_built_by() {
     let build = "devcontainer build --workspace-folder . --image-name smoke:test";
     assert!(effects(build).contains(&"provide smoke:test".to_owned()));
-}
-
-#[test]
-fn a_release_is_what_goreleaser_does_unless_it_is_told_otherwise() {
-    let files = [
-        (".goreleaser.yml", "dockers: []\n"),
-        ("other.yml", "builds: []\n"),
-        ("images.yml", "dockers: []\n"),
-    ];
-    for (command, opaque) in [
-        ("goreleaser", true),
-        ("goreleaser --clean", true),
-        ("goreleaser release -f images.yml", true),
-        ("goreleaser release --config other.yml --clean", false),
-        ("goreleaser check", false),
-        ("goreleaser --version", false),
-    ] {
-        assert_eq!(!effects_in(&files, command).is_empty(), opaque, "{command}");
-    }
-    let none = [(".goreleaser.yml", "builds: []\n# no dockers here\n")];
-    assert!(effects_in(&none, "goreleaser --clean").is_empty());
-    let configured = [("release/images.yml", "dockers: []\n")];
-    assert!(!effects_in(&configured, "cd release && goreleaser -f images.yml").is_empty());
 }
 
 #[test]

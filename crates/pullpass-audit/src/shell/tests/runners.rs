@@ -241,6 +241,7 @@ fn runners_of_tasks_that_are_not_read_are_unknown_when_these_speak_of_docker() {
         "oci.pull(name = 'base', image = 'alpine')\n",
     )];
     assert!(!effects_in(&bazel, "bazel run //oci:load").is_empty());
+    assert!(!effects_in(&bazel, "bazel test //...").is_empty());
     assert!(effects_in(&bazel, "bazel query //...").is_empty());
 }
 

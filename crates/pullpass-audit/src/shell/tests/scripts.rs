@@ -522,3 +522,38 @@ fn a_function_that_calls_itself_and_pulls_nothing_is_not_spoken_of() {
         assert_eq!(unread(&script), said, "{script}");
     }
 }
+
+#[test]
+fn a_script_of_images_may_stand_in_a_folder_that_the_job_fetched() {
+    let opaque = |path: &str| {
+        format!(
+            "opaque the script `{path}`: it is not in this repository; it may be made while the job runs"
+        )
+    };
+    let files = [("ci/x.sh", "echo\n")];
+    for (script, path) in [
+        (
+            "git clone https://example.org/tool.git\n./tool/build-images.sh",
+            "tool/build-images.sh",
+        ),
+        (
+            "git clone https://example.org/tool.git\ncd tool && ./containers/up",
+            "tool/containers/up",
+        ),
+    ] {
+        let provided = "provide ?".to_owned();
+        assert_eq!(
+            effects_in(&files, script),
+            [opaque(path), provided],
+            "{script}"
+        );
+    }
+    for script in [
+        "git clone https://example.org/tool.git\n./tool/setup.sh",
+        "./tool/install-docker.sh",
+        "./ci/images.sh",
+        "./images.sh",
+    ] {
+        assert_eq!(effects_in(&files, script), [""; 0], "{script}");
+    }
+}

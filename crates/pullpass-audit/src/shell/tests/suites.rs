@@ -1073,14 +1073,18 @@ fn go_tests_start_containers_by_other_libraries_too() {
     let module = |name: &str| format!("module example.com/m\n\nrequire {name} v1.0.0\n");
     let dockertest = with("github.com/ory/dockertest/v3");
     let gnomock = with("github.com/orlangure/gnomock");
+    let framework = with("github.com/efficientgo/e2e");
     let client = with("github.com/docker/docker/client");
     let asks = format!("{client}\nfunc TestX(t *testing.T) {{ c.ImagePull(ctx, \"a\", o) }}\n");
     let needs = [
         module("github.com/ory/dockertest/v3"),
         module("github.com/orlangure/gnomock"),
         module("github.com/docker/docker"),
+        module("github.com/efficientgo/e2e"),
     ];
     let files = [
+        ("e/go.mod", needs[3].as_str()),
+        ("e/test/e2e/x_test.go", framework.as_str()),
         ("d/go.mod", needs[0].as_str()),
         ("d/db/db.go", dockertest.as_str()),
         (
@@ -1104,6 +1108,11 @@ fn go_tests_start_containers_by_other_libraries_too() {
         ("cd d && go vet ./...", &[]),
         ("cd g && go test ./...", &["opaque gnomock"]),
         ("cd c && go test ./...", &["opaque Docker's client"]),
+        ("cd e && go test ./test/e2e/...", &["opaque e2e"]),
+        (
+            "cd e && gotesplit -total 4 -index 1 ./test/e2e/... -- -v",
+            &["opaque e2e"],
+        ),
         ("cd c && go test ./y ./z", &[]),
     ] {
         assert_eq!(short(&files, script), expected, "{script}");
