@@ -267,7 +267,7 @@ fn key_edit(
         };
         return Some(Edit::insert(end, format!(", {flow}")));
     }
-    let indent = style::column(text, first.use_span().start as usize);
+    let indent = style::column_of_key(text, first);
     // The step of a mapping beside it counts more than the file's.
     let step = pairs.iter().find_map(|(key, value)| {
         let below = value

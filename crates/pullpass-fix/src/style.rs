@@ -418,6 +418,24 @@ pub fn column(text: &str, at: usize) -> usize {
         .map_or(0, |t| t.chars().count())
 }
 
+/// The column of a key of a block mapping, from 0. A tag or an anchor that stands before it is part of it.
+#[must_use]
+pub fn column_of_key(text: &str, key: Node<'_>) -> usize {
+    let at = key.use_span().start as usize;
+    let line = text.get(line_start(text, at)..at).unwrap_or("");
+    let mut own = line;
+    loop {
+        let rest = own.trim_start_matches(' ');
+        match rest.strip_prefix("- ") {
+            Some(inside) => own = inside,
+            None if rest.starts_with(['!', '&']) => {
+                return column(text, at) - rest.chars().count();
+            }
+            None => return column(text, at),
+        }
+    }
+}
+
 /// Where a node's own text ends; the blanks and line endings after a block scalar are not counted.
 #[must_use]
 pub fn value_end(text: &str, node: Node<'_>) -> usize {

@@ -334,7 +334,7 @@ impl Writer<'_, '_> {
                 Edit::insert(end, format!(", {flow}{pad}}}")),
             ]);
         }
-        let indent = style::column(text, key.use_span().start as usize);
+        let indent = style::column_of_key(text, key);
         // The step of a mapping beside it counts more than the file's.
         let step = pairs.iter().find_map(|(key, value)| {
             let first = value

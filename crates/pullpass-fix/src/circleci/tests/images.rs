@@ -167,3 +167,14 @@ fn images_that_name_their_credential_say_which_pair_pulls() {
     let auth = "        auth:\n          username: $PULL_USER\n          password: $PULL_PASS\n";
     edited(&file(""), &file(auth), &wishes());
 }
+
+#[test]
+fn a_key_with_a_tag_before_it_begins_with_the_tag() {
+    let config = |auth: &str| {
+        format!(
+            "version: 2.1\njobs:\n  j:\n    docker:\n      - !!str image: cimg/go:1.22\n{auth}    steps: [checkout]\nworkflows: {{w: {{jobs: [j]}}}}\n"
+        )
+    };
+    let auth = "        auth:\n          username: $DOCKER_USER\n          password: $DOCKER_ACCESS_TOKEN\n";
+    edited(&config(""), &config(auth), &wishes());
+}
