@@ -406,15 +406,16 @@ fn pulls(run: &mut JobRun<'_>, build: &Build, file: &Dockerfile, place: &Place<'
             run.trace = run.trace.then(span, note);
         }
         let add = |run: &mut JobRun<'_>| {
-            match pull.template {
-            true => run.opaque(
-                pull.span,
-                run.show(&pull.image),
-                "the Dockerfile looks like a template: what it renders to is not in this repository",
-                By::Dockerfile,
-            ),
-            false => run.docker_pull(pull.span, pull.image, By::Dockerfile, freshness),
-        }
+            if pull.template {
+                let why = "the Dockerfile looks like a template: what it renders to is not in this repository";
+                return run.opaque(pull.span, run.show(&pull.image), why, By::Dockerfile);
+            }
+            run.docker_pull(pull.span, pull.image.clone(), By::Dockerfile, freshness);
+            // The builder before BuildKit keeps it where the engine keeps its own.
+            if build.classic {
+                let image = pull.image;
+                run.emit(pull.span, Kind::Provide { image });
+            }
         };
         match pull.guard {
             Some(guard) => run.guarded(Guard::when(guard), add),

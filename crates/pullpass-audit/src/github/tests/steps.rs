@@ -464,6 +464,10 @@ fn what_a_build_has_pulled_the_engine_pulls_again() {
         ("docker run alpine:1\ndocker build .", &[pull]),
         ("docker run alpine:1\ndocker compose up", &[pull]),
         ("podman build .\npodman run alpine:1", &[pull]),
+        (
+            "DOCKER_BUILDKIT=0 docker build .\ndocker run alpine:1",
+            &[pull],
+        ),
         ("docker build -t alpine:1 .\ndocker run alpine:1", &[pull]),
     ] {
         let steps = format!("- run: |\n    {}", script.replace('\n', "\n    "));

@@ -221,7 +221,9 @@ fn a_frontend_is_pulled_by_buildkit_only() {
             &["pull me/a", "pull me/b"],
         ),
     ] {
-        assert_eq!(effects_in(&files, script), expected, "{script}");
+        let lines = effects_in(&files, script).into_iter();
+        let pulls: Vec<String> = lines.filter(|line| line.starts_with("pull")).collect();
+        assert_eq!(pulls, expected, "{script}");
     }
 }
 
@@ -1215,7 +1217,9 @@ fn a_build_asks_a_registry_for_what_earlier_ones_made() {
         "DOCKER_BUILDKIT=0 docker build --cache-from b/c:1 .",
         "docker buildx bake -f docker-bake.hcl --set '*.cache-from=type=gha'",
     ] {
-        assert_eq!(effects_in(&files, script), ["pull a"], "{script}");
+        let lines = effects_in(&files, script).into_iter();
+        let pulls: Vec<String> = lines.filter(|line| line.starts_with("pull")).collect();
+        assert_eq!(pulls, ["pull a"], "{script}");
     }
     // The engine looks at its own images first, a builder in a container has none.
     let script = "docker pull b/c:1; docker build --cache-from b/c:1 .";
