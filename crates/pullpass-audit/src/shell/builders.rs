@@ -14,8 +14,8 @@ const OF_DEPOT: [&str; 3] = ["--save", "--lint", "--no-load"];
 /// Where kaniko looks for credentials, as its image has it.
 const KANIKOS: &str = "DOCKER_CONFIG=/kaniko/.docker";
 
-/// Nothing that these build is one of docker's images.
-const NOT_HERE: &str = "--output=type=cacheonly";
+/// These have images of their own: they neither find docker's nor leave theirs there.
+const OF_ITS_OWN: &str = "--builder=own";
 
 /// What is built, in docker's words.
 #[derive(Default)]
@@ -51,7 +51,7 @@ impl Build {
     /// The words of the command.
     fn words(self, span: Span) -> Vec<Arg> {
         let word = |text: &str| Arg::new(Text::from(text), span);
-        let mut words: Vec<Arg> = ["docker", "buildx", "build", NOT_HERE].map(word).into();
+        let mut words: Vec<Arg> = ["docker", "buildx", "build", OF_ITS_OWN].map(word).into();
         words.extend(self.flags);
         let file = match (self.folder, self.file) {
             (Some(folder), file) => {
@@ -180,12 +180,7 @@ impl Shell {
                         .filter(|arg| !OF_DEPOT.contains(&arg.as_str()))
                         .cloned(),
                 );
-                // It builds on machines of its own.
-                let loads = words.iter().any(|arg| arg.as_str() == "--load");
-                if name == "depot" && !loads && words.get(2).is_some_and(|w| w.as_str() == "build")
-                {
-                    words.insert(3, word(NOT_HERE));
-                }
+                words.insert(3.min(words.len()), word(OF_ITS_OWN));
                 Some(words)
             }
         };

@@ -415,38 +415,35 @@ fn builders_that_are_no_docker_build_dockerfiles_too() {
     for (script, expected) in [
         (
             "buildctl build --frontend dockerfile.v0 --local context=. --local dockerfile=docker --opt filename=x.Dockerfile --opt build-arg:V=2 --opt target=one --output type=image,name=me/app,push=true",
-            vec!["pull me/x:2"],
+            vec!["pull me/x:2 always"],
         ),
         (
             "buildctl-daemonless.sh build --frontend=dockerfile.v0 --local context=a --local dockerfile=a",
-            vec!["pull me/a:1"],
+            vec!["pull me/a:1 always"],
         ),
         (
             "buildctl build --frontend gateway.v0 --opt source=me/frontend:1 --local context=. --local dockerfile=a",
-            vec!["pull me/frontend:1", "pull me/a:1"],
+            vec!["pull me/frontend:1 always", "pull me/a:1 always"],
         ),
         ("buildctl du", vec![]),
         ("buildctl build --help", vec![]),
         (
             "/kaniko/executor --context dir://a --dockerfile Dockerfile --destination me/app",
-            vec!["pull me/root:1"],
+            vec!["pull me/root:1 always"],
         ),
         (
             "/kaniko/executor -c a --dockerfile=a/Dockerfile --no-push",
-            vec!["pull me/a:1"],
+            vec!["pull me/a:1 always"],
         ),
         (
             "/kaniko/executor -c docker -f x.Dockerfile --target one --no-push",
-            vec!["pull me/x:1"],
+            vec!["pull me/x:1 always"],
         ),
         (
             "depot build --project x --save -t me/app a",
-            vec!["pull me/a:1"],
+            vec!["pull me/a:1 always"],
         ),
-        (
-            "img build -t me/app a",
-            vec!["pull me/a:1", "provide me/app"],
-        ),
+        ("img build -t me/app a", vec!["pull me/a:1 always"]),
         ("img pull me/b:1", vec!["pull me/b:1 always"]),
         (
             "imgpkg pull -b me/bundle:1 -o out",
