@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use pullpass_connect::hub::{Invited, Owner, Pull, SignIn};
 use pullpass_connect::registry::Proof;
-use pullpass_fleet::decide;
+use pullpass_fleet::decide::{self, Standing};
 use pullpass_fleet::desired::{Desired, Identity, Target};
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{self, Delivery, Fleet, HubSettings, Project};
@@ -71,13 +71,20 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether every target has the current version.
+    /// How the current token stands.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let observed = &self.picture.observed;
+        decide::standing(&self.desired, observed, self.outside.now())
+    }
+
+    /// Whether every target has the current version, and that one works and is not to be replaced.
     pub(crate) fn is_served(&self) -> bool {
         let observed = &self.picture.observed;
         let (Some(current), None) = (observed.stored.current, observed.stored.pending) else {
             return false;
         };
-        self.desired.targets.iter().all(|target| {
+        let is_good = self.standing() == Some(Standing::Good);
+        is_good && self.desired.targets.iter().all(|target| {
             let held = observed.targets.get(target);
             matches!(held, Some(Holding::Version { attempt, .. }) if *attempt == current.attempt)
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use pullpass_fleet::decide::decide;
+use pullpass_fleet::decide::{Standing, decide};
 use pullpass_fleet::desired::Identity;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::{Fleet, IdentityKind, Project, StoreKind, Wish};
@@ -653,8 +653,9 @@ impl<'a> Run<'a> {
                 continue;
             }
             if step == Step::Blocked(Blocked::NoSlot)
-                && let Some(detail) = case.room_is_to_come(self.fleet).await.map_err(fail)?
+                && let Some(mut detail) = case.room_is_to_come(self.fleet).await.map_err(fail)?
             {
+                detail += meanwhile(case.standing());
                 if told.as_ref() != Some(&step) {
                     self.tell(case.project, "wait", Status::Skipped, detail);
                 }
@@ -672,6 +673,9 @@ impl<'a> Run<'a> {
             }
             if step.ends_a_run() {
                 drop(next_in_room.take());
+                if matches!(step, Step::Wait(..)) {
+                    detail += meanwhile(case.standing());
+                }
                 case.older_are_due(&step);
                 let is_new = told.as_ref() != Some(&step);
                 let end = match &step {
@@ -814,6 +818,14 @@ impl<'a> Run<'a> {
             let piece = left.clamp(Duration::from_millis(10), Duration::from_secs(1));
             self.outside.clock.sleep(piece).await;
         }
+    }
+}
+
+/// What builds do while it is waited for something.
+fn meanwhile(standing: Option<Standing>) -> &'static str {
+    match standing {
+        Some(Standing::Dead) => ". Until then its builds fail: its token does not work any more",
+        Some(Standing::Due | Standing::Good) | None => "",
     }
 }
 

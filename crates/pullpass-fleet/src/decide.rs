@@ -83,6 +83,32 @@ pub fn older_are_due(desired: &Desired, observed: &Observed) -> Option<Timestamp
     (!is_first).then(|| later(since, desired.grace))
 }
 
+/// How the current token stands, where what is to be done for it has to wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It works, and is not to be replaced yet; or nobody has looked.
+    Good,
+    /// It works, and another is to take its place.
+    Due,
+    /// It is deactivated, has ended or is gone: no build pulls with it.
+    Dead,
+}
+
+/// How the current token stands; `None` where there is none.
+pub fn standing(desired: &Desired, observed: &Observed, now: Timestamp) -> Option<Standing> {
+    let current = observed.stored.current?;
+    let case = Case {
+        desired,
+        observed,
+        now,
+    };
+    Some(match case.life(current) {
+        Life::Dead => Standing::Dead,
+        _ if desired.suspects(current.minted_at) || case.is_due(current) => Standing::Due,
+        Life::Alive | Life::Ask => Standing::Good,
+    })
+}
+
 /// Whether a version's token works.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Life {

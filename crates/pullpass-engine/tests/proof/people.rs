@@ -672,6 +672,53 @@ async fn a_full_set_of_slots_is_told_of() {
     assert_eq!(failed.count(), 1);
 }
 
+/// Its builds fail until there is room: no run says that all is well meanwhile.
+#[tokio::test]
+async fn a_dead_token_that_waits_for_room_is_told_of() {
+    let options = pullpass_sandbox::Options::default();
+    let bench = Bench::built(2, As::OrganizationToken, CIRCLECI, options, 3).await;
+    assert_eq!(bench.apply().await.summary.converged, 2);
+    bench.advance(3600).await;
+    // One of both has its turn, and its old token takes the room of another.
+    let rotated = bench.rotate().await;
+    let lucky = rotated.events.iter().find(|event| event.step == "promote");
+    let lucky = lucky.and_then(|event| event.project.clone()).unwrap();
+    for project in &bench.fleet.projects {
+        let state = bench.sandbox.state();
+        let tokens = tokens_of(&state, project.name.as_str());
+        let newest = tokens.last().unwrap();
+        let path = format!(
+            "/v2/orgs/acme/access-tokens/{}",
+            newest["id"].as_str().unwrap()
+        );
+        let session = as_owner(&bench).await;
+        at_hub(
+            &bench,
+            &session,
+            "PATCH",
+            &path,
+            json!({"is_active": false}),
+        )
+        .await;
+        let ran = bench.apply().await;
+        let of_it = |event: &&Event| event.project.as_ref() == Some(&project.name);
+        let last = ran.events.iter().rfind(of_it).unwrap();
+        assert_eq!(last.step, "wait", "{ran:#?}");
+        let is_told = last.detail.contains("its builds fail");
+        assert!(is_told, "{last:?}");
+        // Whoever waits for its own old token says so as well.
+        let own = last.detail.contains("builds that began with the old token");
+        assert_eq!(own, project.name == lucky, "{last:?}");
+    }
+    let ran = bench.apply().await;
+    assert_eq!(ran.summary.converged, 0, "{ran:#?}");
+    assert_eq!(ran.summary.pending, 2);
+    // With room both are whole again.
+    let last = bench.settle().await;
+    assert_eq!(last.summary.converged, 2, "{last:#?}");
+    bench.holds().await.unwrap();
+}
+
 /// What old tokens hold comes free by itself: nobody is asked for anything, and all get their turn.
 #[tokio::test]
 async fn more_renewals_than_there_is_room_for_go_on_in_waves() {
