@@ -15,7 +15,9 @@ use pullpass_fleet::file::{self, Delivery, Fleet, HubSettings, Project};
 use pullpass_fleet::foresee::NONE_LEFT;
 use pullpass_fleet::label::{Attempt, Generation, Label};
 use pullpass_fleet::name::{DockerId, Team};
-use pullpass_fleet::observed::{Account, Holding, Kept, Membership, Slots, Token, TokenId};
+use pullpass_fleet::observed::{
+    Account, Holding, Kept, Membership, Observed, Slots, Token, TokenId,
+};
 use pullpass_fleet::step::Step;
 use pullpass_fleet::store::{self, Receipt, Store as _, Update, Written};
 use secrecy::SecretString;
@@ -282,6 +284,8 @@ impl<'a> Case<'a> {
             slots.used = slots.used.saturating_sub(1);
             self.outside.slot_is_free();
         }
+        let Observed { learnt, stored, .. } = &mut self.picture.observed;
+        learnt.is_deleted(id, stored);
         self.outside.forget_tokens();
     }
 

@@ -99,6 +99,8 @@ pub struct Run<'a> {
     next_in_room: Mutex<()>,
     /// Until when it stays for what is waited for.
     until: Cell<Option<Timestamp>>,
+    /// Projects that found no room, and that this run does not wait with.
+    without_room: RefCell<Vec<&'a Project>>,
 }
 
 /// A project, and what lies ahead for it.
@@ -168,6 +170,8 @@ enum End {
     Waiting,
     /// There is more to do: the run was stopped, or was to come no further.
     Unfinished,
+    /// The organisation has no room for its next token, and is to have some.
+    WithoutRoom,
     /// The run was stopped before it.
     NotBegun,
     ForAPerson,
@@ -198,6 +202,7 @@ impl<'a> Run<'a> {
             places: Semaphore::new(AT_ONCE),
             next_in_room: Mutex::new(()),
             until: Cell::new(None),
+            without_room: RefCell::default(),
         }
     }
 
@@ -477,6 +482,7 @@ impl<'a> Run<'a> {
                 self.leaves_its_place();
             })
             .await;
+        self.in_room_that_was_made(&summary).await;
         self.summed(summary)
     }
 
@@ -518,6 +524,7 @@ impl<'a> Run<'a> {
                 self.leaves_its_place();
             })
             .await;
+        self.in_room_that_was_made(&summary).await;
         Ok(self.summed(summary))
     }
 
@@ -552,8 +559,34 @@ impl<'a> Run<'a> {
             Ok(picture) => self.project(ahead.project, picture).await,
             Err(kind) => End::Failed(kind),
         };
+        match end {
+            End::WithoutRoom => self.without_room.borrow_mut().push(ahead.project),
+            end => self.ends(&end, ended),
+        }
+    }
+
+    fn ends(&self, end: &End, ended: &RefCell<Summary>) {
         self.ended.set(self.ended.get() + 1);
-        count(&mut ended.borrow_mut(), &end);
+        count(&mut ended.borrow_mut(), end);
+    }
+
+    /// Goes on with those that found no room, one after the other, as far as others have made some since: an answer
+    /// to a leak deletes what it has replaced. Where none was made, nothing is asked.
+    async fn in_room_that_was_made(&self, ended: &RefCell<Summary>) {
+        for project in self.without_room.take() {
+            let has_room = self.outside.slots_used() < self.fleet.hub.token_slots;
+            let end = match has_room && !self.is_stopped() {
+                false => End::Unfinished,
+                true => match picture::take(self.outside, &self.fleet.hub, project, None).await {
+                    Ok(picture) => Box::pin(self.project(project, picture)).await,
+                    Err(failure) => {
+                        self.tell(project, "look", Status::Failed, failure.to_string());
+                        End::Failed(failure.kind)
+                    }
+                },
+            };
+            self.ends(&end, ended);
+        }
     }
 
     fn summed(&self, summary: RefCell<Summary>) -> Summary {
@@ -662,7 +695,7 @@ impl<'a> Run<'a> {
                 told = Some(step.clone());
                 drop(next_in_room.take());
                 let Some(until) = until else {
-                    return Ok(End::Unfinished);
+                    return Ok(End::WithoutRoom);
                 };
                 next_in_room = self.away(self.room(case, until)).await.map_err(fail)?;
                 if next_in_room.is_none() {
@@ -825,6 +858,7 @@ impl<'a> Run<'a> {
 fn meanwhile(standing: Option<Standing>) -> &'static str {
     match standing {
         Some(Standing::Dead) => ". Until then its builds fail: its token does not work any more",
+        Some(Standing::Leaked) => ". Until then the token works that others may have",
         Some(Standing::Due | Standing::Good) | None => "",
     }
 }
@@ -845,7 +879,7 @@ fn count(summary: &mut Summary, end: &End) {
             summary.converged += 1;
             summary.waiting += 1;
         }
-        End::Unfinished => summary.pending += 1,
+        End::Unfinished | End::WithoutRoom => summary.pending += 1,
         End::NotBegun => {
             summary.pending += 1;
             summary.not_begun += 1;

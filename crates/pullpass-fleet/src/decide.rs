@@ -90,6 +90,8 @@ pub enum Standing {
     Good,
     /// It works, and another is to take its place.
     Due,
+    /// It works, and others may have it.
+    Leaked,
     /// It is deactivated, has ended or is gone: no build pulls with it.
     Dead,
 }
@@ -104,7 +106,8 @@ pub fn standing(desired: &Desired, observed: &Observed, now: Timestamp) -> Optio
     };
     Some(match case.life(current) {
         Life::Dead => Standing::Dead,
-        _ if desired.suspects(current.minted_at) || case.is_due(current) => Standing::Due,
+        _ if desired.suspects(current.minted_at) => Standing::Leaked,
+        _ if case.is_due(current) => Standing::Due,
         Life::Alive | Life::Ask => Standing::Good,
     })
 }
@@ -292,7 +295,7 @@ impl Case<'_> {
             // One slot is kept, since a renewal needs two tokens for a while.
             let spare = u32::from(stored.current.is_none());
             if slots.used.saturating_add(spare) >= slots.limit {
-                return self.clean_up().unwrap_or(Step::Blocked(Blocked::NoSlot));
+                return self.make_room();
             }
         }
         // Above every generation that was ever seen, so that a token that is older than the
@@ -304,6 +307,28 @@ impl Case<'_> {
             .chain(stored.current.map(|kept| kept.generation))
             .max();
         Step::Mint(newest.unwrap_or(Generation(0)).next())
+    }
+
+    /// What is done where the organisation has no room for another token: what is due anyway; or else the
+    /// current one goes, if it is dead, since no build pulls with it and its slot is all that is left of it.
+    fn make_room(&self) -> Step {
+        let due = self.clean_up();
+        let current = self.observed.stored.current;
+        let dead = current.filter(|kept| {
+            let listed = self.token(kept.token);
+            listed.is_some_and(|token| !token.is_alive(self.now))
+        });
+        match (due, dead) {
+            (Some(step), _) if !matches!(step, Step::Wait(..)) => step,
+            (_, Some(dead)) => Step::Delete(dead.token),
+            (Some(wait), None) => wait,
+            (None, None) => Step::Blocked(Blocked::NoSlot),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let slots = self.observed.slots;
+        slots.is_some_and(|slots| slots.used >= slots.limit)
     }
 
     /// What the registry has refused, though it is listed as alive. One that is about to end may have
@@ -381,6 +406,10 @@ impl Case<'_> {
             };
             match token.is_alive(self.now) {
                 true => (unused, Step::Deactivate(token.id), why),
+                // Nobody wants one back that others may have, and others may wait for its room.
+                false if self.is_full() && self.desired.suspects(token.created_at) => {
+                    (unused, Step::Delete(token.id), Why::Settling)
+                }
                 false => (
                     later(unused, self.desired.settle),
                     Step::Delete(token.id),

@@ -146,6 +146,7 @@ fn imagine(step: &Step, picture: &mut Observed, desired: &Desired, now: Timestam
             if let Some(slots) = &mut picture.slots {
                 slots.used = slots.used.saturating_sub(1);
             }
+            picture.learnt.is_deleted(*id, &picture.stored);
         }
         Step::Wait(..) | Step::Blocked(_) | Step::Converged => {}
     }

@@ -201,3 +201,13 @@ pub struct Learnt {
     /// succeeded, so every write that was decided on before is refused.
     pub fenced: BTreeSet<TokenId>,
 }
+
+impl Learnt {
+    /// Takes note that a token is gone: a version that the store still names works no more, which
+    /// nobody has to ask the registry.
+    pub fn is_deleted(&mut self, id: TokenId, stored: &Stored) {
+        let named = [stored.current, stored.pending];
+        let gone = named.into_iter().flatten().filter(|kept| kept.token == id);
+        self.refuted.extend(gone.map(|kept| kept.attempt));
+    }
+}

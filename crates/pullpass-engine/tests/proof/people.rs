@@ -617,6 +617,13 @@ async fn a_password_that_was_changed_is_told_of_and_builds_go_on() {
     );
 }
 
+/// Where at Docker Hub the newest token of a project is.
+fn newest_token(bench: &Bench, project: &Project) -> String {
+    let tokens = tokens_of(&bench.sandbox.state(), project.name.as_str());
+    let id = tokens.last().unwrap()["id"].as_str().unwrap().to_owned();
+    format!("/v2/orgs/acme/access-tokens/{id}")
+}
+
 async fn put(store: &FileStore, project: &Project, update: Update) {
     let record = store.look(&project.name).await.unwrap();
     let written = store.change(&project.name, &record, &update).await.unwrap();
@@ -672,6 +679,27 @@ async fn a_full_set_of_slots_is_told_of() {
     assert_eq!(failed.count(), 1);
 }
 
+/// Deactivated by a person, where every slot is taken: what is dead makes room for what takes its place.
+#[tokio::test]
+async fn a_dead_token_makes_room_for_the_next() {
+    let options = pullpass_sandbox::Options::default();
+    let bench = Bench::built(2, As::OrganizationToken, CIRCLECI, options, 3).await;
+    assert_eq!(bench.apply().await.summary.converged, 2);
+    bench.advance(3600).await;
+    // One of both has its turn, and its old token takes the last slot for a while.
+    bench.rotate().await;
+    for project in &bench.fleet.projects {
+        let path = newest_token(&bench, project);
+        let body = json!({"is_active": false});
+        at_hub(&bench, &as_owner(&bench).await, "PATCH", &path, body).await;
+        let ran = bench.apply().await;
+        assert_eq!(ran.summary.converged, 2, "{ran:#?}");
+        bench.builds_pull(project).await.unwrap();
+    }
+    bench.settle().await;
+    bench.holds().await.unwrap();
+}
+
 /// Its builds fail until there is room: no run says that all is well meanwhile.
 #[tokio::test]
 async fn a_dead_token_that_waits_for_room_is_told_of() {
@@ -679,44 +707,51 @@ async fn a_dead_token_that_waits_for_room_is_told_of() {
     let bench = Bench::built(2, As::OrganizationToken, CIRCLECI, options, 3).await;
     assert_eq!(bench.apply().await.summary.converged, 2);
     bench.advance(3600).await;
-    // One of both has its turn, and its old token takes the room of another.
     let rotated = bench.rotate().await;
-    let lucky = rotated.events.iter().find(|event| event.step == "promote");
-    let lucky = lucky.and_then(|event| event.project.clone()).unwrap();
-    for project in &bench.fleet.projects {
-        let state = bench.sandbox.state();
-        let tokens = tokens_of(&state, project.name.as_str());
-        let newest = tokens.last().unwrap();
-        let path = format!(
-            "/v2/orgs/acme/access-tokens/{}",
-            newest["id"].as_str().unwrap()
-        );
-        let session = as_owner(&bench).await;
-        at_hub(
-            &bench,
-            &session,
-            "PATCH",
-            &path,
-            json!({"is_active": false}),
-        )
-        .await;
-        let ran = bench.apply().await;
-        let of_it = |event: &&Event| event.project.as_ref() == Some(&project.name);
-        let last = ran.events.iter().rfind(of_it).unwrap();
-        assert_eq!(last.step, "wait", "{ran:#?}");
-        let is_told = last.detail.contains("its builds fail");
-        assert!(is_told, "{last:?}");
-        // Whoever waits for its own old token says so as well.
-        let own = last.detail.contains("builds that began with the old token");
-        assert_eq!(own, project.name == lucky, "{last:?}");
-    }
+    let unlucky = bench.fleet.projects.iter().find(|project| {
+        let promoted = rotated.events.iter().find(|event| event.step == "promote");
+        promoted.and_then(|event| event.project.as_ref()) != Some(&project.name)
+    });
+    let unlucky = unlucky.unwrap();
+    // Somebody deletes it, and uses the room for another one.
+    let session = as_owner(&bench).await;
+    let path = newest_token(&bench, unlucky);
+    at_hub(&bench, &session, "DELETE", &path, json!({})).await;
+    let body = json!({
+        "label": "somebody's",
+        "resources": [{"type": "TYPE_REPO", "path": "*/*/public", "scopes": ["scope-image-pull"]}],
+    });
+    let path = "/v2/orgs/acme/access-tokens";
+    at_hub(&bench, &session, "POST", path, body).await;
     let ran = bench.apply().await;
-    assert_eq!(ran.summary.converged, 0, "{ran:#?}");
-    assert_eq!(ran.summary.pending, 2);
-    // With room both are whole again.
+    let waits = ran.said("wait").join("\n");
+    assert!(waits.contains("wait for room"), "{ran:#?}");
+    assert!(waits.contains("its builds fail"), "{ran:#?}");
+    assert_eq!(ran.summary.converged, 1, "{ran:#?}");
+    assert_eq!(ran.summary.pending, 1);
+    // With room it is whole again.
     let last = bench.settle().await;
     assert_eq!(last.summary.converged, 2, "{last:#?}");
-    bench.holds().await.unwrap();
+    bench.builds_pull(unlucky).await.unwrap();
+}
+
+/// Where one slot is spare, a leak of all is answered by one run: what it has replaced makes room for the next.
+#[tokio::test]
+async fn a_leak_of_all_is_answered_where_there_is_little_room() {
+    for keep_builds_running in [false, true] {
+        let options = pullpass_sandbox::Options::default();
+        let bench = Bench::built(5, As::OrganizationToken, CIRCLECI, options, 6).await;
+        assert_eq!(bench.apply().await.summary.converged, 5);
+        bench.advance(3600).await;
+        let ran = bench.run(bench.revoked(keep_builds_running)).await;
+        assert_eq!(ran.summary.converged, 5, "{ran:#?}");
+        bench.holds().await.unwrap();
+        let state = bench.sandbox.state();
+        for project in &bench.fleet.projects {
+            let left = tokens_of(&state, project.name.as_str());
+            assert_eq!(left.len(), 1, "{left:#?}");
+        }
+    }
 }
 
 /// What old tokens hold comes free by itself: nobody is asked for anything, and all get their turn.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use pullpass_fleet::decide::{decide, overtaken as overtaken_by};
+use pullpass_fleet::decide::{Standing, decide, overtaken as overtaken_by, standing};
 use pullpass_fleet::desired::{Desired, Identity, Leak, Target};
 use pullpass_fleet::label::{Attempt, Generation, Label};
 use pullpass_fleet::name::{DockerId, ProjectName, Team};
@@ -668,6 +668,111 @@ fn with_no_slot_left_a_lost_token_makes_room_unless_a_target_may_hold_it() {
     for unsafe_ in [Holding::Other, holds(1, 0)] {
         assert_eq!(step(unsafe_), Step::Blocked(Blocked::NoSlot));
     }
+}
+
+#[test]
+fn with_no_slot_left_a_dead_token_makes_room_for_the_next() {
+    let minted = NOW - 10 * DAY;
+    let dead = |used, older: Option<Token>| {
+        with(|o| {
+            let dead = Token {
+                active: false,
+                ..token(3, minted)
+            };
+            o.tokens = Some(older.into_iter().chain([dead]).collect());
+            o.slots = Some(Slots { limit: 3, used });
+        })
+    };
+    let step = |observed: &Observed| step(Identity::OrganizationToken, observed);
+    assert_eq!(step(&dead(2, None)), Step::Mint(Generation(4)));
+    let mut full = dead(3, None);
+    assert_eq!(step(&full), Step::Delete(TokenId(3)));
+    // Nobody has to ask the registry about what was deleted.
+    full.learnt.is_deleted(TokenId(3), &full.stored);
+    assert_eq!(full.learnt.refuted, BTreeSet::from([Attempt(3)]));
+    full.tokens = Some(vec![]);
+    full.slots = Some(Slots { limit: 3, used: 2 });
+    assert_eq!(step(&full), Step::Mint(Generation(4)));
+    // What is due anyway goes first, and nobody waits for what is not.
+    let old = |minted| dead(3, Some(token(2, minted)));
+    assert_eq!(step(&old(minted - DAY)), Step::Deactivate(TokenId(2)));
+    let mut in_grace = old(minted);
+    in_grace.targets = BTreeMap::from([
+        (Target::CircleCi, holds(3, NOW - HOUR)),
+        (Target::GitHub, holds(3, NOW - HOUR)),
+    ]);
+    assert_eq!(step(&in_grace), Step::Delete(TokenId(3)));
+    // One that works is never taken away for that, whatever it is replaced for.
+    let mut alive = in_grace;
+    alive.tokens = Some(vec![token(2, minted - 100 * DAY), token(3, minted)]);
+    alive.stored.current = Some(kept(3, minted - 100 * DAY));
+    assert_eq!(
+        step(&alive),
+        Step::Wait(at(NOW + 5 * HOUR), Why::BuildsInFlight)
+    );
+}
+
+#[test]
+fn an_old_token_that_others_may_have_is_kept_no_longer_where_there_is_no_room() {
+    let answer = |used, leaked| {
+        let observed = with(|o| {
+            let old = Token {
+                active: false,
+                ..token(2, NOW - 100 * DAY)
+            };
+            o.tokens = Some(vec![old, token(3, NOW)]);
+            o.stored.current = Some(kept(3, NOW));
+            o.targets = BTreeMap::from([
+                (Target::CircleCi, holds(3, NOW)),
+                (Target::GitHub, holds(3, NOW)),
+            ]);
+            o.slots = Some(Slots { limit: 3, used });
+        });
+        let leak = Leak {
+            minted_before: at(NOW),
+            keep_builds_running: true,
+        };
+        let desired = Desired {
+            leak: Some(leak).filter(|_| leaked),
+            ..desired(Identity::OrganizationToken)
+        };
+        decide(&desired, &observed, at(NOW))
+    };
+    assert_eq!(answer(3, true), Step::Delete(TokenId(2)));
+    let settles = |hours| Step::Wait(at(NOW + hours * HOUR), Why::Settling);
+    assert_eq!(answer(2, true), settles(24));
+    assert_eq!(answer(3, false), settles(6 + 24));
+}
+
+#[test]
+fn how_a_token_stands_that_waits_for_its_successor() {
+    let minted = NOW - 10 * DAY;
+    let stands = |desired: &Desired, observed: &Observed| standing(desired, observed, at(NOW));
+    let usual = desired(Identity::OrganizationToken);
+    assert_eq!(stands(&usual, &nothing_yet()), None);
+    assert_eq!(stands(&usual, &settled()), Some(Standing::Good));
+    let unseen = with(|o| o.tokens = None);
+    assert_eq!(stands(&usual, &unseen), Some(Standing::Good));
+    let due = Desired {
+        renew_minted_before: at(minted + 1),
+        ..usual.clone()
+    };
+    assert_eq!(stands(&due, &settled()), Some(Standing::Due));
+    let leak = Leak {
+        minted_before: at(minted + 1),
+        keep_builds_running: true,
+    };
+    let leaked = Desired {
+        leak: Some(leak),
+        ..due
+    };
+    assert_eq!(stands(&leaked, &settled()), Some(Standing::Leaked));
+    let dead = with(|o| {
+        let mut token = token(3, minted);
+        token.active = false;
+        o.tokens = Some(vec![token]);
+    });
+    assert_eq!(stands(&leaked, &dead), Some(Standing::Dead));
 }
 
 #[test]

@@ -121,6 +121,43 @@ fn a_leak_with_a_single_spare_slot() {
     holds(&scenario::leak(true).with_slots(2));
 }
 
+/// The dead token's own slot is all that there is for the next one.
+#[test]
+fn a_leak_without_a_spare_slot() {
+    holds(&scenario::leak(false).with_slots(1));
+}
+
+#[test]
+fn a_leak_without_a_spare_slot_with_two_operators() {
+    holds(
+        &scenario::leak(false)
+            .with_slots(1)
+            .with_two_operators()
+            .minting_at_most(4),
+    );
+}
+
+#[test]
+fn a_leak_with_a_single_spare_slot_and_two_operators() {
+    holds(
+        &scenario::leak(true)
+            .with_slots(2)
+            .with_two_operators()
+            .minting_at_most(4),
+    );
+}
+
+/// Also one that is not known to be leaked makes room when it is dead.
+#[test]
+fn a_dead_token_without_a_spare_slot() {
+    holds(&scenario::rotation().with_an_end(-1).with_slots(1));
+}
+
+#[test]
+fn a_rotation_with_a_single_spare_slot_that_people_meddle_with() {
+    holds(&scenario::rotation().with_slots(2).with_people());
+}
+
 #[test]
 fn a_leak_with_two_operators() {
     holds(&scenario::leak(true).with_two_operators());

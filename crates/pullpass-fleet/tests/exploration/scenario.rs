@@ -227,6 +227,12 @@ impl Scenario {
         self
     }
 
+    /// Mints no more than so many: where there is little room, each is deleted for the next, for ever.
+    pub(crate) fn minting_at_most(mut self, attempts: u64) -> Self {
+        self.most_attempts = attempts;
+        self
+    }
+
     pub(crate) fn with_people(mut self) -> Self {
         self.name += ", people meddle";
         self.people = true;

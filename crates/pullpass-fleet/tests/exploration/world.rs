@@ -516,6 +516,9 @@ impl World {
                     Rc::make_mut(&mut operator.learnt).fenced.insert(kept.token);
                 }
             }
+            (Step::Delete(id), Some(Answer::Done)) => {
+                Rc::make_mut(&mut operator.learnt).is_deleted(*id, &named);
+            }
             (Step::Prove(attempt), Some(Answer::Done)) => {
                 Rc::make_mut(&mut operator.learnt).proven.insert(*attempt);
             }
