@@ -472,13 +472,19 @@ impl<'a> Case<'a> {
             .and_then(|life| self.outside.now().saturating_add(life).ok());
         // Decided on this record; a token is kept on no other, or a fence would not hold.
         let renews = self.picture.observed.stored.current.is_some();
-        self.outside.mint_begins(renews);
+        // A Docker ID's own tokens take no slot of the organisation's.
+        let takes_a_slot = matches!(owner, Owner::Organization);
+        if takes_a_slot {
+            self.outside.mint_begins(renews);
+        }
         let minted = self
             .outside
             .hub
             .mint(&owner, &label, &pull, expires_at)
             .await;
-        self.outside.mint_ends(renews);
+        if takes_a_slot {
+            self.outside.mint_ends(renews);
+        }
         let minted = match minted {
             Ok(minted) => minted,
             Err(failure) if failure.kind == FailureKind::Unknown => {

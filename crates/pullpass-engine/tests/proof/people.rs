@@ -21,7 +21,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::support::{
-    As, BOTH, Bench, CIRCLECI, GITHUB, LONG, PASSWORD, Ran, applied, member, tokens_of, user,
+    As, BOTH, Bench, CIRCLECI, GITHUB, LONG, PASSWORD, Ran, applied, member, population, tokens_of,
+    user,
 };
 
 /// One project that has its pass, a while ago.
@@ -677,6 +678,36 @@ async fn a_full_set_of_slots_is_told_of() {
     says(&ran, &["mint a token", "token_slots"]);
     let failed = ran.events.iter().filter(|e| e.status == Status::Failed);
     assert_eq!(failed.count(), 1);
+}
+
+/// What Docker IDs mint for themselves takes no slot of the organisation's.
+#[tokio::test]
+async fn only_the_organisations_own_tokens_take_its_slots() {
+    let mut text = "[hub]\norganization = \"acme\"\nteam = \"ci-pullers\"\ntoken_slots = 10\n\
+         docker_id = \"acme{project}\"\nemail = \"ci+{docker_id}@acme.example\"\n\
+         [defaults]\nstore = \"file\"\ntargets = [\"circleci\"]\n"
+        .to_owned();
+    for number in 1..=40 {
+        let identity = match number % 5 {
+            0 => "organization-token",
+            _ => "service-id",
+        };
+        text += &format!(
+            "[[project]]\nname = \"p{number}\"\nrepository = \"github.com/acme/p{number}\"\n\
+             identity = \"{identity}\"\n"
+        );
+    }
+    let options = pullpass_sandbox::Options {
+        limits: pullpass_sandbox::Limits::None,
+        population: population(40, CIRCLECI),
+        ..pullpass_sandbox::Options::default()
+    };
+    let bench = Bench::of(&text, options).await;
+    bench.everybody_is_here().await;
+    let ran = bench.apply().await;
+    assert_eq!(ran.summary.converged, 40, "{ran:#?}");
+    assert_eq!(ran.failures(), Vec::<String>::new());
+    assert_eq!(ran.said("wait"), Vec::<&str>::new());
 }
 
 /// Deactivated by a person, where every slot is taken: what is dead makes room for what takes its place.
