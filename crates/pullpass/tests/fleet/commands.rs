@@ -94,6 +94,49 @@ fn the_doctor_speaks_of_checks_and_not_of_projects() {
 }
 
 #[test]
+fn the_doctor_counts_the_slots_that_the_fleet_will_need() {
+    let options = Options {
+        population: population(2),
+        limits: Limits::None,
+        ..Options::default()
+    };
+    let settings = "identity = \"organization-token\"\ntargets = [\"github\"]\n";
+    let fleet = Fleet::new(2, settings, options);
+    let file = fleet.path("pullpass.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let with = |slots: u32, other: &str| {
+        let text = text.replace("token_slots = 100", &format!("token_slots = {slots}"));
+        let name = format!("name = \"{other}\"\n");
+        let text = text.replace(&name, &format!("{name}identity = \"service-id\"\n"));
+        std::fs::write(&file, text).unwrap();
+        let (code, said) = fleet.run(&["doctor"]);
+        let line = said
+            .lines()
+            .find(|line| line.contains("organization-tokens"));
+        (code, line.unwrap_or_default().to_owned())
+    };
+    let (code, said) = with(3, "nobody");
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = with(2, "nobody");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("2 projects and a rotation need 3"), "{said}");
+    assert!(said.contains("`token_slots`"), "{said}");
+    // What has a token of the organisation, and is to have one no more, holds its slot until somebody ends it.
+    with(2, "p1");
+    let (code, said) = fleet.run(&["apply", "p2", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = with(2, "p2");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("1 of 2 slots are used: 1 project and a rotation need 2, and 1 of them is not of this fleet"),
+        "{said}"
+    );
+    let (code, said) = with(1, "p2");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("none is left"), "{said}");
+}
+
+#[test]
 fn quiet_says_findings_and_errors_only() {
     let fleet = fleet("identity = \"organization-token\"\ntargets = [\"circleci\"]\n");
     let (code, said) = fleet.run(&["plan", "-q"]);

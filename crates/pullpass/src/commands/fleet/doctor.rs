@@ -11,6 +11,8 @@ use pullpass_engine::event::{Event, Status};
 use pullpass_fleet::desired::Target;
 use pullpass_fleet::failure::{Failure, FailureKind};
 use pullpass_fleet::file::IdentityKind;
+use pullpass_fleet::name::ProjectName;
+use pullpass_fleet::observed::Token;
 use pullpass_fleet::store::Store as _;
 
 use super::needs::{cure, hub_lacks};
@@ -216,18 +218,51 @@ async fn hub(whole: &Fleetwide, findings: &mut Vec<Finding>) {
         {
             Err(failure) => findings.push(failed("organization-tokens", &failure)),
             Ok(tokens) => {
-                let limit = whole.fleet.hub.token_slots as usize;
-                let detail = format!("{} of {limit} slots are used", tokens.len());
-                findings.push(match tokens.len() < limit {
-                    true => good("organization-tokens", detail),
-                    false => lacking(
-                        "organization-tokens",
-                        format!("{detail}: none is left, and a rotation needs one"),
-                    ),
-                });
+                findings.push(slots(whole, &tokens));
             }
         }
     }
+}
+
+/// Whether the organisation's slots are enough: one for each project, one more to rotate with, and what others
+/// have taken.
+fn slots(whole: &Fleetwide, tokens: &[Token]) -> Finding {
+    const WHAT: &str = "organization-tokens";
+    let limit = whole.fleet.hub.token_slots as usize;
+    let projects = whole.fleet.projects.iter();
+    let ours: BTreeSet<&ProjectName> = projects
+        .filter(|project| project.identity_kind() == IdentityKind::OrganizationToken)
+        .map(|project| &project.name)
+        .collect();
+    let of_others = tokens.iter().filter(|token| {
+        let label = token.label.as_ref();
+        label.is_none_or(|label| !ours.contains(&label.project))
+    });
+    let of_others = of_others.count();
+    let used = format!("{} of {limit} slots are used", tokens.len());
+    let cure = "raise `token_slots` in `[hub]` if the plan allows more, or give projects `identity = \"service-id\"`";
+    if tokens.len() >= limit {
+        return lacking(
+            WHAT,
+            format!("{used}: none is left, and a rotation needs one"),
+        );
+    }
+    let wanted = ours.len() + 1 + of_others;
+    if wanted > limit {
+        let others = match of_others {
+            0 => String::new(),
+            1 => ", and 1 of them is not of this fleet".to_owned(),
+            count => format!(", and {count} of them are not of this fleet"),
+        };
+        let projects = match ours.len() {
+            1 => "1 project".to_owned(),
+            count => format!("{count} projects"),
+        };
+        let needed = ours.len() + 1;
+        let said = format!("{used}: {projects} and a rotation need {needed}{others}: {cure}");
+        return lacking(WHAT, said);
+    }
+    good(WHAT, used)
 }
 
 /// Graces are counted by this machine's clock, from moments that the systems' own clocks gave.
