@@ -85,7 +85,7 @@ async fn session(bench: &Bench, name: &str, secret: &str) -> String {
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 
-async fn as_owner(bench: &Bench) -> String {
+pub(crate) async fn as_owner(bench: &Bench) -> String {
     let operator = bench.sandbox.operator();
     session(
         bench,
@@ -95,7 +95,7 @@ async fn as_owner(bench: &Bench) -> String {
     .await
 }
 
-async fn at_hub(bench: &Bench, token: &str, method: &str, path: &str, body: Value) {
+pub(crate) async fn at_hub(bench: &Bench, token: &str, method: &str, path: &str, body: Value) {
     let url = &bench.sandbox.urls().hub;
     bench.meddle(url, method, path, token, body).await;
 }
