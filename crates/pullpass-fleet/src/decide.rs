@@ -247,8 +247,12 @@ impl Case<'_> {
         let Some(current) = self.observed.stored.current else {
             return Some(self.mint());
         };
-        if self.desired.suspects(current.minted_at) {
-            return Some(self.mint());
+        // Where the next one has to wait for room, what builds lack of this one is brought meanwhile.
+        let suspect = self.desired.suspects(current.minted_at);
+        let next = suspect.then(|| self.mint());
+        let waits = |step: &Step| matches!(step, Step::Wait(..) | Step::Blocked(Blocked::NoSlot));
+        if let Some(step) = next.clone().filter(|step| !waits(step)) {
+            return Some(step);
         }
         match self.life(current) {
             Life::Dead => return Some(self.mint()),
@@ -266,7 +270,7 @@ impl Case<'_> {
                 false => Step::Prove(current.attempt),
             });
         }
-        self.is_due(current).then(|| self.mint())
+        next.or_else(|| self.is_due(current).then(|| self.mint()))
     }
 
     fn deliver(&self, version: Kept) -> Option<Step> {

@@ -1,5 +1,6 @@
 //! A fleet over months: rotations as they fall due, one request in twenty gone wrong, runs killed in
-//! the middle, two operators at once, and people who meddle. No build fails but by what a person
+//! the middle, two operators at once, people who meddle, and now and then a leak of everything, where the
+//! organisation has few slots to spare. No build fails but by what a person
 //! broke, and not beyond the next run; at the end everything is as it should be (I1 to I6, I8).
 //!
 //! A month of it runs with the other tests. For more, and for the messages that were met:
@@ -124,7 +125,7 @@ fn asked(calls: Calls) -> u64 {
 
 /// A fleet of every kind: two of three have a Docker ID, one in five a token that ends by itself.
 fn fleet_text(projects: usize) -> String {
-    let mut text = "[hub]\norganization = \"acme\"\nteam = \"ci-pullers\"\ntoken_slots = 100\n\
+    let mut text = "[hub]\norganization = \"acme\"\nteam = \"ci-pullers\"\ntoken_slots = 75\n\
          docker_id = \"acme{project}\"\nemail = \"ci+{docker_id}@acme.example\"\n\
          [defaults]\nstore = \"file\"\n"
         .to_owned();
@@ -304,6 +305,11 @@ impl Soak {
             1..=2 => 1 + self.below(asked(self.last.get()).max(40)),
             _ => u64::MAX,
         };
+        // Now and then all that there is may be in the wrong hands.
+        let wish = match run % 8 {
+            6 => self.bench.revoked(true),
+            _ => applied(),
+        };
         let late = self.below(4);
         let meddles_at = match self.below(3) {
             0 => 1 + self.below(asked(self.last.get()).max(40)),
@@ -312,16 +318,11 @@ impl Soak {
         let over = Cell::new(false);
         let so_far = || asked(outside.calls());
         let work = async {
-            let first = until(
-                self.bench.run_as(&outside, applied()),
-                so_far,
-                killed_at,
-                late,
-            );
+            let first = until(self.bench.run_as(&outside, wish), so_far, killed_at, late);
             let ran = match how {
                 3 | 4 => {
                     self.tally.borrow_mut().pairs += 1;
-                    let second = self.bench.run_as(&other, applied());
+                    let second = self.bench.run_as(&other, wish);
                     let (first, second) = tokio::join!(first, second);
                     vec![first, Some(second)]
                 }

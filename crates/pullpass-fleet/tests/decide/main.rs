@@ -745,6 +745,43 @@ fn an_old_token_that_others_may_have_is_kept_no_longer_where_there_is_no_room() 
 }
 
 #[test]
+fn what_waits_for_room_brings_what_builds_lack_meanwhile() {
+    let leak = Leak {
+        minted_before: at(NOW),
+        keep_builds_running: true,
+    };
+    let leaked = Desired {
+        leak: Some(leak),
+        ..desired(Identity::OrganizationToken)
+    };
+    let lacks = |used, holding| {
+        with(|o| {
+            o.slots = Some(Slots { limit: 3, used });
+            o.targets.insert(Target::GitHub, holding);
+        })
+    };
+    let step = |observed: &Observed| decide(&leaked, observed, at(NOW));
+    let mint = Step::Mint(Generation(4));
+    assert_eq!(step(&lacks(2, Holding::Other)), mint);
+    let mut without_room = lacks(3, Holding::Other);
+    assert_eq!(step(&without_room), Step::Prove(Attempt(3)));
+    without_room.learnt.proven.insert(Attempt(3));
+    let deliver = Step::Deliver(Target::GitHub, Attempt(3));
+    assert_eq!(step(&without_room), deliver);
+    let whole = lacks(3, holds(3, NOW));
+    assert_eq!(step(&whole), Step::Blocked(Blocked::NoSlot));
+    // A wait for an older token's builds is one for room as well.
+    let in_grace = |holding| {
+        let mut observed = lacks(3, holding);
+        observed.tokens = Some(vec![token(4, NOW), token(3, NOW - 10 * DAY)]);
+        observed
+    };
+    let patience = Step::Wait(at(NOW + 60), Why::AnotherOperator);
+    assert_eq!(step(&in_grace(holds(3, NOW - DAY))), patience);
+    assert_eq!(step(&in_grace(Holding::Missing)), Step::Prove(Attempt(3)));
+}
+
+#[test]
 fn how_a_token_stands_that_waits_for_its_successor() {
     let minted = NOW - 10 * DAY;
     let stands = |desired: &Desired, observed: &Observed| standing(desired, observed, at(NOW));
