@@ -1705,6 +1705,78 @@ fn files_that_are_merged_know_each_others_names() {
 }
 
 #[test]
+fn files_that_are_put_behind_the_name_of_a_section_are_what_stands_in_it() {
+    let step = "cd .circleci; cat base.yml > next.yml; echo 'commands:' >> next.yml; cat up/commands.yml >> next.yml; echo 'jobs:' >> next.yml; cat a/jobs.yml >> next.yml; cat b/jobs.yml >> next.yml; echo 'workflows:' >> next.yml; cat a/w.yml >> next.yml";
+    let tree = MemoryTree::new()
+        .with(".circleci/config.yml", going_on_after(step).as_str())
+        .with(
+            ".circleci/base.yml",
+            "version: 2.1\nexecutors:\n  vm:\n    machine: true\n  py:\n    docker: [{image: acme/py:1}]\n",
+        )
+        .with(
+            ".circleci/up/commands.yml",
+            "  up:\n    steps: [{run: docker pull acme/up:1}]\n",
+        )
+        .with(
+            ".circleci/a/jobs.yml",
+            "  t:\n    executor: vm\n    steps: [checkout, up]\n  py:\n    executor: py\n    steps: [checkout]\n",
+        )
+        .with(
+            ".circleci/b/jobs.yml",
+            "  own:\n    docker: [{image: acme/own:1}]\n    steps: [checkout]\n",
+        )
+        .with(
+            ".circleci/a/w.yml",
+            "  w:\n    jobs: [t, py, own]\n",
+        );
+    let mut found = pulls_of(&tree);
+    found.retain(|line| !line.starts_with(".circleci/config.yml"));
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ".circleci/b/jobs.yml:2 own acme/own:1",
+            ".circleci/base.yml:6 py acme/py:1",
+            ".circleci/up/commands.yml:2 t acme/up:1",
+        ]
+    );
+    let policy = crate::finding::Policy::default();
+    let audit = crate::audit(&tree, &Options::default(), &policy);
+    assert!(audit.unread.is_empty(), "{:?}", audit.unread);
+    assert!(audit.pulls.iter().all(|pull| pull.reached));
+}
+
+/// A file is looked through for each job that is not in one before it, and is one file all the same.
+#[test]
+fn many_jobs_in_the_files_of_a_folder_that_is_packed_are_all_found() {
+    let mut tree = MemoryTree::new()
+        .with(
+            ".circleci/config.yml",
+            going_on_after("circleci config pack .circleci/src > .circleci/next.yml").as_str(),
+        )
+        .with(".circleci/src/@config.yml", "version: 2.1\n");
+    let mut workflow = String::from("jobs:\n");
+    for file in 0..16 {
+        let mut jobs = String::new();
+        for job in 0..8 {
+            let name = format!("job-{file}-{job}");
+            jobs += &format!(
+                "{name}:\n  docker: [{{image: \"acme/{name}:1\"}}]\n  steps: [checkout]\n"
+            );
+            workflow += &format!("  - {name}\n");
+        }
+        tree = tree.with(
+            &format!(".circleci/src/jobs/@jobs-{file:02}.yml"),
+            jobs.as_str(),
+        );
+    }
+    let tree = tree.with(".circleci/src/workflows/w.yml", workflow.as_str());
+    let found = pulls_of(&tree);
+    let found = found.iter().filter(|line| line.contains("acme/job-"));
+    assert_eq!(found.count(), 128);
+}
+
+#[test]
 fn files_that_are_packed_are_one_configuration() {
     for command in [
         "circleci config pack .circleci/src > .circleci/next.yml",
