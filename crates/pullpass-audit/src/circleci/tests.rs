@@ -889,6 +889,11 @@ fn what_a_step_writes_to_bash_env_later_steps_have() {
             "a/b:1-2",
         ),
         (
+            "export I=a/b:1\necho \"I=$I\" >> $BASH_ENV",
+            "docker pull $I",
+            "a/b:1",
+        ),
+        (
             "cat >> $BASH_ENV <<'END'\nexport T=1\nexport I=a/b:$T\nEND",
             "docker pull $I",
             "a/b:1",
@@ -925,6 +930,43 @@ fn what_a_step_writes_to_bash_env_later_steps_have() {
             .collect();
         assert_eq!(images, [expected], "{config}");
     }
+}
+
+/// What is run where a job asks for an engine, and is in no file of the repository, may be what that is for.
+#[test]
+fn a_program_from_elsewhere_may_use_the_engine_that_a_job_asks_for() {
+    let steps = |first: &str| {
+        format!(
+            "version: 2.1
+jobs:
+  j:
+    docker: [{{image: cimg/go:1.24}}]
+    steps:
+      - {first}
+      - run: git clone git@example.com:me/deploy.git deploy
+      - run: ./deploy/bin/build
+      - run: /tmp/build/hive --sim smoke
+      - run: .venv/bin/python -m flake8 && ~/cli/bin/tool && ./codecov && ./install-cli && /usr/bin/env true
+workflows: {{w: {{jobs: [j]}}}}
+"
+        )
+    };
+    let unknown = |config: &str| -> Vec<(u32, String)> {
+        let pulls = audit(config).pulls;
+        let of_runs = pulls.into_iter().filter(|pull| pull.image.is_none());
+        of_runs
+            .map(|pull| (pull.place.line, pull.reason.to_string()))
+            .collect()
+    };
+    let found = unknown(&steps("setup_remote_docker: {docker_layer_caching: true}"));
+    let lines: Vec<u32> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [8, 9], "{found:?}");
+    assert!(
+        found[0]
+            .1
+            .starts_with("the program `./deploy/bin/build`: it is not in this repository")
+    );
+    assert_eq!(unknown(&steps("checkout")), []);
 }
 
 #[test]
