@@ -148,6 +148,14 @@ fn is_a_configuration(path: &RepoPath, root: Node<'_>) -> bool {
             .any(|entry| has(entry.value, &PART_KEYS))
 }
 
+/// Whether whoever starts a pipeline may choose an image of another registry: it begins with a parameter of the pipeline.
+/// What stands before a tag's parameter says which registry it is.
+#[must_use]
+pub fn may_be_of_another_registry(image: &str) -> bool {
+    let before = image.split("<<").next().unwrap_or("");
+    image.contains("pipeline.parameters") && !before.contains(['/', ':', '@'])
+}
+
 /// The jobs of one configuration file.
 #[must_use]
 pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {

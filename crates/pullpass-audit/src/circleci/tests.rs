@@ -970,6 +970,42 @@ workflows: {{w: {{jobs: [j]}}}}
 }
 
 #[test]
+fn an_image_that_is_only_looked_at_is_still_pulled() {
+    let lines = |step: &str| -> Vec<u32> {
+        let config = format!(
+            "version: 2.1
+jobs:
+  j:
+    machine: true
+    steps:
+      - run: {step}
+      - run: docker run acme/app:1
+workflows: {{w: {{jobs: [j]}}}}
+"
+        );
+        let pulls = audit(&config).pulls;
+        pulls.iter().map(|pull| pull.place.line).collect()
+    };
+    for step in [
+        "docker manifest inspect acme/app:1",
+        "docker buildx imagetools inspect acme/app:1",
+        "docker scout cves registry://acme/app:1",
+        "skopeo inspect docker://acme/app:1",
+        "crane digest acme/app:1",
+        "crane copy acme/app:1 ghcr.io/acme/app:1",
+        "regctl image digest acme/app:1",
+        "trivy image acme/app:1",
+        "grype acme/app:1",
+        "cosign verify acme/app:1",
+    ] {
+        assert_eq!(lines(step), [6, 7], "{step}");
+    }
+    for step in ["docker pull acme/app:1", "docker create acme/app:1"] {
+        assert_eq!(lines(step), [6], "{step}");
+    }
+}
+
+#[test]
 fn a_login_does_not_help_who_pulls_as_root() {
     let login = "docker login -u \"$U\" -p \"$T\"";
     let audit = audit(&format!(

@@ -959,16 +959,23 @@ fn unread_path(run: &mut JobRun<'_>, file: &Arg, span: Span) {
 
 /// Whether a path is of a tool that was installed, and that is known where it matters.
 fn is_installed(path: &str) -> bool {
-    const REPORTERS: [&str; 3] = ["codecov", "cc-test-reporter", "test-reporter"];
+    const OTHERS: [&str; 4] = [
+        "codecov",
+        "cc-test-reporter",
+        "test-reporter",
+        "manifest-tool",
+    ];
     let name = path.rsplit('/').next().unwrap_or(path);
     let folders = ["venv/", "node_modules/", "vendor/", ".local/", ".cargo/"];
     let is_home = path.starts_with('~') || path.starts_with(is_hole);
-    let is_installer = name.starts_with("get-") || name.starts_with("install");
+    let is_installer = ["get-", "get_", "install"]
+        .iter()
+        .any(|word| name.starts_with(word));
     let name = commands::without_version(name);
     is_installer
         || is_home
         || folders.iter().any(|folder| path.contains(folder))
-        || REPORTERS.contains(&name)
+        || OTHERS.iter().any(|other| name.starts_with(other))
         || commands::interprets(name)
         || commands::is_tool(name)
 }
