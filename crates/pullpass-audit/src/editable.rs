@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use crate::circleci::is_of_an_orb;
+use crate::circleci::{is_of_an_orb, may_be_of_another_registry};
 use crate::context::Context;
 use crate::effect::{Effect, Guard, Job, Provider, Runner, is_of_a_library};
 use crate::finding::Fixable;
@@ -52,6 +52,20 @@ pub(crate) fn of_effect(cx: &Context<'_>, job: &Job, effect: &Effect) -> Fixable
         return Fixable::Review;
     }
     Fixable::Safe
+}
+
+/// The same where the CI system makes it.
+pub(crate) fn of_host(cx: &Context<'_>, effect: &Effect) -> Fixable {
+    let source = cx.sources.get(effect.span.file);
+    let range = effect.span.start as usize..effect.span.end as usize;
+    match source
+        .text
+        .get(range)
+        .is_some_and(may_be_of_another_registry)
+    {
+        true => Fixable::Review,
+        false => Fixable::Safe,
+    }
 }
 
 /// Whether something is always there for a login to be used by: it happens under no condition.

@@ -235,6 +235,24 @@ pub enum Freshness {
     Always,
     /// Only when it is not there (`docker run`).
     Missing,
+    /// Always, and what is asked for stays with nobody (`docker manifest inspect`).
+    Read,
+    /// Only when it is not there, and otherwise the same (`trivy image`).
+    ReadIfMissing,
+}
+
+impl Freshness {
+    /// Whether it does without the registry where the image is there.
+    #[must_use]
+    pub fn takes_what_is_there(self) -> bool {
+        matches!(self, Self::Missing | Self::ReadIfMissing)
+    }
+
+    /// Whether the image is there afterwards.
+    #[must_use]
+    pub fn leaves_it(self) -> bool {
+        matches!(self, Self::Always | Self::Missing)
+    }
 }
 
 /// What a step does.

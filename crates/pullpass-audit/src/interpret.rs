@@ -567,7 +567,7 @@ impl<'j> Walk<'_, 'j> {
                     "`aws_auth` takes it from Amazon ECR".clone_into(&mut judged.reason);
                     judged.decided_by = Some(*span);
                 }
-                if !by_host {
+                if !by_host && freshness.leaves_it() {
                     self.make_present(image.as_str().into(), &effect.guards, how);
                 }
             }
@@ -575,7 +575,7 @@ impl<'j> Walk<'_, 'j> {
                 let name = &named.canonical;
                 let mut doubt = None;
                 if !by_host {
-                    if freshness == Freshness::Missing {
+                    if freshness.takes_what_is_there() {
                         if self.is_present(name, &effect.guards, how) {
                             return;
                         }
@@ -606,7 +606,9 @@ impl<'j> Walk<'_, 'j> {
                             }
                         }
                     }
-                    self.make_present(name.clone(), &effect.guards, how);
+                    if freshness.leaves_it() {
+                        self.make_present(name.clone(), &effect.guards, how);
+                    }
                 }
                 if !reference.is_hub() {
                     self.use_logins(&reference.registry, Use::Pull);

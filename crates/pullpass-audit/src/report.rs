@@ -350,8 +350,9 @@ impl Places<'_> {
             by_host: judged.by_host,
             has_slot: effect.is_some_and(|e| e.slot.is_some()),
             edit: match effect {
-                Some(effect) if !judged.by_host => editable::of_effect(cx, job, effect),
-                _ => Fixable::Safe,
+                Some(effect) if judged.by_host => editable::of_host(cx, effect),
+                Some(effect) => editable::of_effect(cx, job, effect),
+                None => Fixable::Safe,
             },
             certain: effect.is_some_and(editable::is_certain),
             reach: effect.map_or(Reach::Job, Reach::of),

@@ -185,6 +185,8 @@ pub struct JobRun<'c> {
     parts: HashMap<RepoPath, Vec<RepoPath>>,
     /// The job is one of a configuration that another one is made in.
     pub(crate) is_setup: bool,
+    /// The job has asked for a container engine on another machine, which costs it time: something of it uses one.
+    pub(crate) has_asked_for_engine: bool,
     /// Files that builds wrote the ids of their images to, as they are written.
     pub(crate) image_ids: Vec<String>,
     /// Dockerfiles that the job has written itself, by their paths: those of the repository from its root, others as they
@@ -225,6 +227,7 @@ impl<'c> JobRun<'c> {
             replaced: Vec::new(),
             parts: HashMap::new(),
             is_setup: false,
+            has_asked_for_engine: false,
             image_ids: Vec::new(),
             made: HashMap::new(),
             set_by_script: RefCell::default(),

@@ -303,7 +303,11 @@ impl<'c, 'd> Lowering<'c, 'd> {
         for entry in mapping.node.entries() {
             let value = mapping.at(entry.value);
             if let Some(name) = entry.key.as_str() {
-                let text = self.resolver.with_variables(&value);
+                let written = value.node.as_str().unwrap_or("");
+                let text = match value.frame.scope.included(self.cx, written) {
+                    Some(file) => Text::new(&*file.text),
+                    None => self.resolver.with_variables(&value),
+                };
                 let name = self
                     .resolver
                     .text(&mapping.at(entry.key))

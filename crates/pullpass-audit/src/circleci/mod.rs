@@ -40,7 +40,7 @@ use crate::yaml::{Document, Node};
 
 use parameters::{Frame, Resolver};
 pub use scope::is_of_an_orb;
-use scope::{Scope, Shelf};
+use scope::{Part, Scope, Shelf};
 use workflow::Done;
 
 /// One configuration while its jobs are lowered.
@@ -58,11 +58,11 @@ impl<'c, 'd> Lowering<'c, 'd> {
     fn of(
         cx: &'c Context<'c>,
         shelf: &'d Shelf,
-        root: Node<'d>,
-        merged: Vec<Node<'d>>,
+        own: Part<'d>,
+        merged: Vec<Part<'d>>,
         packed: Option<RepoPath>,
     ) -> Self {
-        let scope = Scope::of_files(root, merged, packed);
+        let scope = Scope::of_files(own, merged, packed);
         Self {
             cx,
             shelf,
@@ -148,6 +148,14 @@ fn is_a_configuration(path: &RepoPath, root: Node<'_>) -> bool {
             .any(|entry| has(entry.value, &PART_KEYS))
 }
 
+/// Whether whoever starts a pipeline may choose an image of another registry: it begins with a parameter of the pipeline.
+/// What stands before a tag's parameter says which registry it is.
+#[must_use]
+pub fn may_be_of_another_registry(image: &str) -> bool {
+    let before = image.split("<<").next().unwrap_or("");
+    image.contains("pipeline.parameters") && !before.contains(['/', ':', '@'])
+}
+
 /// The jobs of one configuration file.
 #[must_use]
 pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
@@ -172,7 +180,8 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
         .filter_map(|path| cx.yaml(path))
         .collect();
     let merged = others.iter().filter_map(|document| document.root());
-    let merged: Vec<Node<'_>> = merged.filter(|root| root.is_mapping()).collect();
+    let merged = merged.filter(|root| root.is_mapping());
+    let merged: Vec<Part<'_>> = merged.map(Part::of).collect();
     let note = |node: Node<'_>, message: &str| {
         cx.note_unread(document.source(), node.use_span().start, message);
     };
@@ -224,15 +233,19 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     let shelf = Shelf::default();
     let mut done = Done::default();
     if is_part {
-        Lowering::of(cx, &shelf, root, merged, None).part(&mut done);
+        Lowering::of(cx, &shelf, Part::whole(root), merged, None).part(&mut done);
         return done.into_jobs();
     }
     // Of each file the names mean what is in it, and then what is in the others: which of two stands depends on
     // what is changed.
-    let all: Vec<Node<'_>> = std::iter::once(root).chain(merged).collect();
+    let own = match merged.is_empty() {
+        true => Part::whole(root),
+        false => Part::of(root),
+    };
+    let all: Vec<Part<'_>> = std::iter::once(own).chain(merged).collect();
     let of_file = |at: usize| {
         let others = all.iter().enumerate().filter(|(other, _)| *other != at);
-        let others = others.map(|(_, root)| *root).collect();
+        let others = others.map(|(_, part)| *part).collect();
         Some(Lowering::of(
             cx,
             &shelf,
@@ -246,8 +259,8 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     if let (Some(folder), Some(lowering)) = (&packed, lowerings.first()) {
         has_workflows = lowering.packed_workflows(folder, &mut done);
     }
-    for (lowering, root) in lowerings.iter().zip(&all) {
-        let workflows = root.get("workflows");
+    for (lowering, part) in lowerings.iter().zip(&all) {
+        let workflows = part.get("workflows");
         if let Some(workflows) =
             workflows.filter(|w| w.entries().iter().any(|e| e.value.is_mapping()))
         {
@@ -255,8 +268,8 @@ pub fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
             lowering.workflows(workflows, &mut done);
         }
     }
-    for (lowering, root) in lowerings.iter().zip(&all).filter(|_| !has_workflows) {
-        if let Some(jobs) = root.get("jobs").filter(|j| j.is_mapping()) {
+    for (lowering, part) in lowerings.iter().zip(&all).filter(|_| !has_workflows) {
+        if let Some(jobs) = part.get("jobs").filter(|j| j.is_mapping()) {
             lowering.without_workflows(jobs, &mut done);
         }
     }
@@ -282,6 +295,6 @@ pub fn command<'c>(cx: &'c Context<'c>, path: &RepoPath, definition: Span) -> Ve
     };
     cx.begin(path);
     let shelf = Shelf::default();
-    let lowering = Lowering::of(cx, &shelf, root, Vec::new(), None);
+    let lowering = Lowering::of(cx, &shelf, Part::whole(root), Vec::new(), None);
     lowering.command_at(&lowering.resolver.root.scope, definition, 0)
 }

@@ -26,6 +26,8 @@ impl Shelf {
         let mut at = self;
         for _ in 0..MAX_ORBS {
             match at.0.get() {
+                // One file may hold many definitions, and is looked through for each.
+                Some(full) if Rc::ptr_eq(&full.0, &document) => return Some(&full.0),
                 Some(full) => at = &full.1,
                 None => {
                     let kept = at.0.get_or_init(|| Box::new((document, Self::default())));
@@ -47,16 +49,74 @@ pub(super) enum Origin {
     Table(&'static Row),
 }
 
+/// One of the files that a configuration is put together of.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'d> {
+    pub(super) root: Node<'d>,
+    /// The section that all of the file stands in.
+    section: Option<&'static str>,
+}
+
+impl<'d> Part<'d> {
+    /// A file that has its sections in it.
+    pub(super) fn whole(root: Node<'d>) -> Self {
+        Self {
+            root,
+            section: None,
+        }
+    }
+
+    /// A file that others are put together with. A script may write the name of a section and then the file, so what
+    /// stands at its top tells whether it is jobs, commands, executors or workflows.
+    pub(super) fn of(root: Node<'d>) -> Self {
+        const SECTIONS: [&str; 7] = [
+            "version",
+            "orbs",
+            "parameters",
+            "executors",
+            "commands",
+            "jobs",
+            "workflows",
+        ];
+        if SECTIONS.iter().any(|section| root.get(section).is_some()) {
+            return Self::whole(root);
+        }
+        let entries = root.entries();
+        let has = |keys: &[&str]| {
+            let mut values = entries.iter().map(|entry| entry.value);
+            values.any(|value| keys.iter().any(|key| value.get(key).is_some()))
+        };
+        let is_run = has(&["docker", "machine", "macos", "executor"]);
+        let section = match (has(&["jobs"]), is_run, has(&["steps"])) {
+            (true, ..) => Some("workflows"),
+            (_, true, true) => Some("jobs"),
+            (_, true, false) => Some("executors"),
+            (_, false, true) => Some("commands"),
+            (_, false, false) => None,
+        };
+        Self { root, section }
+    }
+
+    /// A section of the configuration, as far as it stands in this file.
+    pub(super) fn get(self, name: &str) -> Option<Node<'d>> {
+        match self.section {
+            Some(section) => (section == name).then_some(self.root),
+            None => self.root.get(name),
+        }
+    }
+}
+
 /// A place with names of its own.
 pub(super) struct Scope<'d> {
     /// The mapping that holds `commands`, `executors`, `jobs` and `orbs`.
     pub(super) root: Node<'d>,
+    own: Part<'d>,
     /// Where it comes from.
     pub(super) origin: Origin,
     /// The folder that holds the parts of the orb, a file for each of its commands, executors and jobs.
     folder: Option<RepoPath>,
     /// The other files that are merged with the one of `root` before CircleCI reads them.
-    merged: Vec<Node<'d>>,
+    merged: Vec<Part<'d>>,
     orbs: RefCell<HashMap<&'d str, Orb<'d>>>,
     parts: RefCell<HashMap<String, Option<Node<'d>>>>,
 }
@@ -97,26 +157,27 @@ pub(super) enum Found<'d> {
 impl<'d> Scope<'d> {
     /// A scope of the definitions in `root`.
     pub(super) fn new(root: Node<'d>, origin: Origin) -> Rc<Self> {
-        Self::of(root, origin, None, Vec::new())
+        Self::of(Part::whole(root), origin, None, Vec::new())
     }
 
     /// A scope of the definitions in several files that are merged, and in those of a folder that is packed.
     pub(super) fn of_files(
-        root: Node<'d>,
-        merged: Vec<Node<'d>>,
+        own: Part<'d>,
+        merged: Vec<Part<'d>>,
         folder: Option<RepoPath>,
     ) -> Rc<Self> {
-        Self::of(root, Origin::Written, folder, merged)
+        Self::of(own, Origin::Written, folder, merged)
     }
 
     fn of(
-        root: Node<'d>,
+        own: Part<'d>,
         origin: Origin,
         folder: Option<RepoPath>,
-        merged: Vec<Node<'d>>,
+        merged: Vec<Part<'d>>,
     ) -> Rc<Self> {
         Rc::new(Self {
-            root,
+            root: own.root,
+            own,
             origin,
             folder,
             merged,
@@ -127,8 +188,8 @@ impl<'d> Scope<'d> {
 
     /// A section of the scope, in each file that has it.
     pub(super) fn sections(&self, name: &str) -> impl Iterator<Item = Node<'d>> {
-        let roots = std::iter::once(&self.root).chain(&self.merged);
-        roots.filter_map(move |root| root.get(name))
+        let parts = std::iter::once(&self.own).chain(&self.merged);
+        parts.filter_map(move |part| part.get(name))
     }
 
     /// The entry of that name in a section, in the first file that has it.
@@ -308,7 +369,8 @@ fn resolve<'d>(cx: &Context<'_>, shelf: &'d Shelf, name: &str, node: Node<'d>) -
             .yaml(&whole)
             .and_then(|document| shelf.put(cx, document)?.root());
         return root.map_or_else(unknown, |root| {
-            Orb::Known(Scope::of(root, Origin::Written, Some(folder), Vec::new()))
+            let own = Part::whole(root);
+            Orb::Known(Scope::of_files(own, Vec::new(), Some(folder)))
         });
     }
     if let Some((path, text)) = cx.options.orbs.get(name) {

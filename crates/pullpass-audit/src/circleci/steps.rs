@@ -19,8 +19,7 @@ use super::scope::{Found, Origin, Scope};
 use super::unreached::MAX_DEPTH;
 
 /// Steps of CircleCI itself that pull nothing.
-const HARMLESS: [&str; 12] = [
-    "setup_remote_docker",
+const HARMLESS: [&str; 11] = [
     "save_cache",
     "restore_cache",
     "store_artifacts",
@@ -153,6 +152,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 }
             }
             ("checkout", None) => {}
+            ("setup_remote_docker", _) => run.has_asked_for_engine = true,
             ("when", Some(arguments)) => self.when(run, walk, arguments, true),
             ("unless", Some(arguments)) => self.when(run, walk, arguments, false),
             ("steps", Some(arguments)) => self.steps(run, walk, arguments),

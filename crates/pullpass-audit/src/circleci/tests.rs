@@ -889,6 +889,11 @@ fn what_a_step_writes_to_bash_env_later_steps_have() {
             "a/b:1-2",
         ),
         (
+            "export I=a/b:1\necho \"I=$I\" >> $BASH_ENV",
+            "docker pull $I",
+            "a/b:1",
+        ),
+        (
             "cat >> $BASH_ENV <<'END'\nexport T=1\nexport I=a/b:$T\nEND",
             "docker pull $I",
             "a/b:1",
@@ -924,6 +929,79 @@ fn what_a_step_writes_to_bash_env_later_steps_have() {
             .filter_map(|pull| pull.image.clone())
             .collect();
         assert_eq!(images, [expected], "{config}");
+    }
+}
+
+/// What is run where a job asks for an engine, and is in no file of the repository, may be what that is for.
+#[test]
+fn a_program_from_elsewhere_may_use_the_engine_that_a_job_asks_for() {
+    let steps = |first: &str| {
+        format!(
+            "version: 2.1
+jobs:
+  j:
+    docker: [{{image: cimg/go:1.24}}]
+    steps:
+      - {first}
+      - run: git clone git@example.com:me/deploy.git deploy
+      - run: ./deploy/bin/build
+      - run: /tmp/build/hive --sim smoke
+      - run: .venv/bin/python -m flake8 && ~/cli/bin/tool && ./codecov && ./install-cli && /usr/bin/env true
+workflows: {{w: {{jobs: [j]}}}}
+"
+        )
+    };
+    let unknown = |config: &str| -> Vec<(u32, String)> {
+        let pulls = audit(config).pulls;
+        let of_runs = pulls.into_iter().filter(|pull| pull.image.is_none());
+        of_runs
+            .map(|pull| (pull.place.line, pull.reason.to_string()))
+            .collect()
+    };
+    let found = unknown(&steps("setup_remote_docker: {docker_layer_caching: true}"));
+    let lines: Vec<u32> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [8, 9], "{found:?}");
+    assert!(
+        found[0]
+            .1
+            .starts_with("the program `./deploy/bin/build`: it is not in this repository")
+    );
+    assert_eq!(unknown(&steps("checkout")), []);
+}
+
+#[test]
+fn an_image_that_is_only_looked_at_is_still_pulled() {
+    let lines = |step: &str| -> Vec<u32> {
+        let config = format!(
+            "version: 2.1
+jobs:
+  j:
+    machine: true
+    steps:
+      - run: {step}
+      - run: docker run acme/app:1
+workflows: {{w: {{jobs: [j]}}}}
+"
+        );
+        let pulls = audit(&config).pulls;
+        pulls.iter().map(|pull| pull.place.line).collect()
+    };
+    for step in [
+        "docker manifest inspect acme/app:1",
+        "docker buildx imagetools inspect acme/app:1",
+        "docker scout cves registry://acme/app:1",
+        "skopeo inspect docker://acme/app:1",
+        "crane digest acme/app:1",
+        "crane copy acme/app:1 ghcr.io/acme/app:1",
+        "regctl image digest acme/app:1",
+        "trivy image acme/app:1",
+        "grype acme/app:1",
+        "cosign verify acme/app:1",
+    ] {
+        assert_eq!(lines(step), [6, 7], "{step}");
+    }
+    for step in ["docker pull acme/app:1", "docker create acme/app:1"] {
+        assert_eq!(lines(step), [6], "{step}");
     }
 }
 
@@ -1702,6 +1780,78 @@ fn files_that_are_merged_know_each_others_names() {
         let unknown = |pull: &&crate::verdict::Pull| pull.image.is_none();
         assert!(!audit.pulls.iter().any(|pull| unknown(&pull)), "{config}");
     }
+}
+
+#[test]
+fn files_that_are_put_behind_the_name_of_a_section_are_what_stands_in_it() {
+    let step = "cd .circleci; cat base.yml > next.yml; echo 'commands:' >> next.yml; cat up/commands.yml >> next.yml; echo 'jobs:' >> next.yml; cat a/jobs.yml >> next.yml; cat b/jobs.yml >> next.yml; echo 'workflows:' >> next.yml; cat a/w.yml >> next.yml";
+    let tree = MemoryTree::new()
+        .with(".circleci/config.yml", going_on_after(step).as_str())
+        .with(
+            ".circleci/base.yml",
+            "version: 2.1\nexecutors:\n  vm:\n    machine: true\n  py:\n    docker: [{image: acme/py:1}]\n",
+        )
+        .with(
+            ".circleci/up/commands.yml",
+            "  up:\n    steps: [{run: docker pull acme/up:1}]\n",
+        )
+        .with(
+            ".circleci/a/jobs.yml",
+            "  t:\n    executor: vm\n    steps: [checkout, up]\n  py:\n    executor: py\n    steps: [checkout]\n",
+        )
+        .with(
+            ".circleci/b/jobs.yml",
+            "  own:\n    docker: [{image: acme/own:1}]\n    steps: [checkout]\n",
+        )
+        .with(
+            ".circleci/a/w.yml",
+            "  w:\n    jobs: [t, py, own]\n",
+        );
+    let mut found = pulls_of(&tree);
+    found.retain(|line| !line.starts_with(".circleci/config.yml"));
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ".circleci/b/jobs.yml:2 own acme/own:1",
+            ".circleci/base.yml:6 py acme/py:1",
+            ".circleci/up/commands.yml:2 t acme/up:1",
+        ]
+    );
+    let policy = crate::finding::Policy::default();
+    let audit = crate::audit(&tree, &Options::default(), &policy);
+    assert!(audit.unread.is_empty(), "{:?}", audit.unread);
+    assert!(audit.pulls.iter().all(|pull| pull.reached));
+}
+
+/// A file is looked through for each job that is not in one before it, and is one file all the same.
+#[test]
+fn many_jobs_in_the_files_of_a_folder_that_is_packed_are_all_found() {
+    let mut tree = MemoryTree::new()
+        .with(
+            ".circleci/config.yml",
+            going_on_after("circleci config pack .circleci/src > .circleci/next.yml").as_str(),
+        )
+        .with(".circleci/src/@config.yml", "version: 2.1\n");
+    let mut workflow = String::from("jobs:\n");
+    for file in 0..16 {
+        let mut jobs = String::new();
+        for job in 0..8 {
+            let name = format!("job-{file}-{job}");
+            jobs += &format!(
+                "{name}:\n  docker: [{{image: \"acme/{name}:1\"}}]\n  steps: [checkout]\n"
+            );
+            workflow += &format!("  - {name}\n");
+        }
+        tree = tree.with(
+            &format!(".circleci/src/jobs/@jobs-{file:02}.yml"),
+            jobs.as_str(),
+        );
+    }
+    let tree = tree.with(".circleci/src/workflows/w.yml", workflow.as_str());
+    let found = pulls_of(&tree);
+    let found = found.iter().filter(|line| line.contains("acme/job-"));
+    assert_eq!(found.count(), 128);
 }
 
 #[test]

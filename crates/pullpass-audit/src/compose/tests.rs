@@ -44,7 +44,7 @@ fn effects_in(tree: &MemoryTree, command: &Compose, set: impl FnOnce(&mut JobRun
             Kind::Pull {
                 image, freshness, ..
             } => {
-                let always = if *freshness == Freshness::Always {
+                let always = if !freshness.takes_what_is_there() {
                     "!"
                 } else {
                     ""

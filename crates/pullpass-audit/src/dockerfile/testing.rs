@@ -2,7 +2,7 @@
 //! tests here and in `bake`.
 
 use crate::context::{Context, Options};
-use crate::effect::{Effect, Freshness, Kind};
+use crate::effect::{Effect, Kind};
 use crate::run::JobRun;
 use crate::source::{MemoryTree, RepoPath, Span};
 
@@ -56,7 +56,7 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
         Kind::Pull {
             image, freshness, ..
         } => {
-            let always = if *freshness == Freshness::Always {
+            let always = if !freshness.takes_what_is_there() {
                 " always"
             } else {
                 ""

@@ -375,6 +375,9 @@ impl Steps {
         let Some(password) = given else {
             return;
         };
+        // Where a secret is kept, or what it is to be called, is no secret.
+        let is_name = |text: &str| names_docker_secret(text) || text.contains(char::is_whitespace);
+        let is_secret = !password.known().is_some_and(is_name);
         let registry = format!("the registry of {name}");
         let registry = run.cx.holes.of(&registry, HoleKind::Expression);
         let store = run.docker_store();
@@ -383,7 +386,7 @@ impl Steps {
             Kind::Login {
                 registry,
                 username: None,
-                password: Some(password),
+                password: is_secret.then_some(password),
                 store,
                 how: format!("`{name}` (which is given a credential for Docker)").into(),
                 broken: None,

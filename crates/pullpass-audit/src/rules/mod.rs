@@ -621,6 +621,47 @@ mod tests {
     }
 
     #[test]
+    fn an_image_that_starts_with_a_parameter_of_the_pipeline_asks_for_a_look() {
+        let fix = |image: &str| {
+            let config = format!(
+                "version: 2.1\nparameters:\n  p: {{type: string, default: cimg/go}}\n  v: {{type: string, default: '1'}}\njobs:\n  own:\n    docker:\n      - image: {image}\n    steps: [checkout]\nworkflows: {{w: {{jobs: [own]}}}}\n"
+            );
+            let tree = MemoryTree::new().with(".circleci/config.yml", config.as_str());
+            let audit = crate::audit(&tree, &Options::default(), &Policy::default());
+            let found = audit.findings.iter();
+            let found = found.filter(|f| f.rule == "platform-credential");
+            found.map(|f| f.fix).collect::<Vec<_>>()
+        };
+        assert_eq!(fix("<< pipeline.parameters.p >>"), [Fixable::Review]);
+        assert_eq!(fix("'<<pipeline.parameters.p>>:1'"), [Fixable::Review]);
+        assert_eq!(
+            fix("'cimg/go:<< pipeline.parameters.v >>'"),
+            [Fixable::Safe]
+        );
+        assert_eq!(fix("cimg/go:1"), [Fixable::Safe]);
+    }
+
+    #[test]
+    fn where_a_secret_is_kept_is_no_secret() {
+        let found = |with: &str| {
+            let workflow = format!(
+                "# file: .github/workflows/ci.yml\non: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n    - uses: o/setup@v1\n      with: {{{with}}}\n    - run: docker pull alpine\n"
+            );
+            let audit = crate::audit(&tree(&workflow), &Options::default(), &Policy::default());
+            let mut findings = audit.findings.iter();
+            findings.any(|f| f.rule == "literal-credential")
+        };
+        for with in [
+            "pairs: '/docker/username = DOCKER_USERNAME, /docker/token = DOCKER_TOKEN'",
+            "secrets: DOCKERHUB_TOKEN",
+            "docker_password: '${{ secrets.T }}'",
+        ] {
+            assert!(!found(with), "{with}");
+        }
+        assert!(found("docker_password: not-a-real-one-1"));
+    }
+
+    #[test]
     fn rules_are_sorted_unique_and_explained() {
         assert!(
             ALL.windows(2)

@@ -194,7 +194,7 @@ impl Shell {
             ("manifest", "inspect") => {
                 let parsed = flags::parse(run, after(2), spec("other"), Order::Mixed);
                 // With two words the first one is a list that was made here.
-                self.asks(run, parsed.rest.iter().take(1), Freshness::Always);
+                self.asks(run, parsed.rest.iter().take(1), Freshness::Read);
             }
             ("manifest", "create") => {
                 let parsed = flags::parse(run, after(2), spec("other"), Order::Mixed);
@@ -341,8 +341,8 @@ impl Shell {
             .split_once("://")
             .unwrap_or(("image", image.as_str()));
         let freshness = match kind {
-            "image" => Freshness::Missing,
-            "registry" => Freshness::Always,
+            "image" => Freshness::ReadIfMissing,
+            "registry" => Freshness::Read,
             _ => return,
         };
         let mut named = image.clone();
@@ -623,7 +623,7 @@ impl Shell {
             "imagetools" => {
                 let rest = args.get(1..).unwrap_or_default();
                 let parsed = flags::parse(run, rest, spec("imagetools"), Order::Mixed);
-                self.asks(run, parsed.rest.iter(), Freshness::Always);
+                self.asks(run, parsed.rest.iter(), Freshness::Read);
                 pushes(run, parsed.all(&["-t", "--tag"]).into_iter());
             }
             _ => {}

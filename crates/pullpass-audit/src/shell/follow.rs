@@ -9,12 +9,12 @@ use super::flags::{self, Order, Spec};
 use super::perhaps::{is_script_of_images_elsewhere, makes_images_elsewhere, mentions_clients};
 use super::redirect::is_name;
 use super::suites::go;
-use super::{Arg, Done, Input, Shell, engine, other_languages, suites, trigger};
+use super::{Arg, Done, Input, Shell, commands, engine, other_languages, suites, trigger};
 use crate::effect::{By, Effect, Kind};
 use crate::recipes::{self, Failure, Runner};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Mapped, Text};
+use crate::text::{HoleKind, Mapped, Text, is_hole};
 
 /// Endings of scripts in other languages, which are not read.
 const OTHER_LANGUAGES: [&str; 14] = [
@@ -937,15 +937,47 @@ fn program_in_another_language(run: &mut JobRun<'_>, path: &RepoPath, span: Span
     }
 }
 
-/// The same of a program that is named by its path, and is no part of the system.
+/// The same of a program that is named by its path, and is no part of the system. In a job that has asked for an engine
+/// it is what most likely uses that: out of another repository, or made by another job.
 fn unread_path(run: &mut JobRun<'_>, file: &Arg, span: Span) {
     let path = file.as_str();
     let of_system = ["/bin/", "/sbin/", "/usr/", "/opt/"];
     let is_known = suites::brings_a_build_tool(path)
         || of_system.iter().any(|folder| path.starts_with(folder));
-    if path.contains('/') && !is_known {
-        unread_program(run, span);
+    if !path.contains('/') || is_known {
+        return;
     }
+    if !run.has_asked_for_engine || is_installed(path) || file.text.is_one_hole() {
+        return unread_program(run, span);
+    }
+    let what = format!("the program `{}`", run.show(&file.text));
+    let why = "it is not in this repository, and this job asks for an engine that it may use";
+    run.opaque(span, what, why, By::Run);
+    let image = run.cx.holes.of("?", HoleKind::Folder);
+    run.emit(span, Kind::Provide { image });
+}
+
+/// Whether a path is of a tool that was installed, and that is known where it matters.
+fn is_installed(path: &str) -> bool {
+    const OTHERS: [&str; 4] = [
+        "codecov",
+        "cc-test-reporter",
+        "test-reporter",
+        "manifest-tool",
+    ];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let folders = ["venv/", "node_modules/", "vendor/", ".local/", ".cargo/"];
+    let is_home = path.starts_with('~') || path.starts_with(is_hole);
+    let is_installer = ["get-", "get_", "install"]
+        .iter()
+        .any(|word| name.starts_with(word));
+    let name = commands::without_version(name);
+    is_installer
+        || is_home
+        || folders.iter().any(|folder| path.contains(folder))
+        || OTHERS.iter().any(|other| name.starts_with(other))
+        || commands::interprets(name)
+        || commands::is_tool(name)
 }
 
 /// Whether a script names a program of another language.

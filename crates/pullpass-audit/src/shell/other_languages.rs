@@ -13,13 +13,14 @@ use crate::context::Context;
 use crate::source::RepoPath;
 
 /// Clients that are looked for, the longer names first.
-const CLIENTS: [&str; 6] = [
+const CLIENTS: [&str; 7] = [
     "docker-compose",
     "docker",
     "podman",
     "nerdctl",
     "buildah",
     "skopeo",
+    "kind",
 ];
 
 /// Their sub-commands that ask a registry for images.
@@ -189,6 +190,7 @@ fn is_quote(c: char) -> bool {
 fn command(text: &str, quote: char) -> Option<String> {
     let text = text.trim_start_matches([' ', '\n']);
     let text = text.strip_prefix("sudo ").unwrap_or(text);
+    let text = text.strip_prefix("./").unwrap_or(text);
     let client = CLIENTS
         .into_iter()
         .find(|client| text.strip_prefix(client).is_some_and(ends_a_word))?;
@@ -213,7 +215,8 @@ fn command(text: &str, quote: char) -> Option<String> {
             verb(texts.copied())?
         }
     };
-    Some(format!("{client} {verb}"))
+    // The word stands for much else.
+    (client != "kind" || verb == "create").then(|| format!("{client} {verb}"))
 }
 
 /// The sub-command among the words that come after a client. A flag may have its value in the next word.
@@ -229,6 +232,11 @@ fn verb<'a>(words: impl Iterator<Item = &'a str>) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// The files that one imports, as far as its text tells.
+pub(super) fn imports_of(cx: &Context<'_>, path: &RepoPath, text: &str) -> Vec<RepoPath> {
+    imports(cx, &mut Folders::default(), path, text)
 }
 
 fn ends_a_word(rest: &str) -> bool {

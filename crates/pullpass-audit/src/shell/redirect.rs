@@ -332,7 +332,10 @@ impl Shell {
             .text
             .lines()
             .filter_map(|line| {
-                let name = line.trim().strip_prefix("export ")?.split('=').next()?;
+                let line = line.trim();
+                // A Bash that begins reads what is not exported, too.
+                let line = line.strip_prefix("export ").unwrap_or(line);
+                let name = line.split('=').next()?;
                 Some((name.to_owned(), run.env.get(name)?.clone()))
             })
             .collect();

@@ -57,8 +57,8 @@ fn line(cx: &Context<'_>, effect: &Effect) -> String {
             ..
         } => {
             let always = match freshness {
-                Freshness::Always => " always",
-                Freshness::Missing => "",
+                Freshness::Always | Freshness::Read => " always",
+                Freshness::Missing | Freshness::ReadIfMissing => "",
             };
             let store = match puller {
                 Puller::Client(stores) if stores.first() == Some(&Store::Containers) => {

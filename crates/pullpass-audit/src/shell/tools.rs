@@ -176,6 +176,9 @@ struct Deed {
     /// What is there is not asked for again.
     #[serde(default)]
     missing: bool,
+    /// What is pulled stays with nobody: it is only looked at, or copied to another registry.
+    #[serde(default)]
+    reads: bool,
     /// Flags that carry `user:password`.
     #[serde(default)]
     credential: String,
@@ -578,10 +581,11 @@ impl Line<'_> {
             Where::Containers => vec![Store::Containers, run.docker_store()],
             Where::None => Vec::new(),
         };
-        let freshness = if self.deed.missing {
-            Freshness::Missing
-        } else {
-            Freshness::Always
+        let freshness = match (self.deed.missing, self.deed.reads) {
+            (true, true) => Freshness::ReadIfMissing,
+            (true, false) => Freshness::Missing,
+            (false, true) => Freshness::Read,
+            (false, false) => Freshness::Always,
         };
         let configured = self.configured(shell, run);
         let replaced = configured.iter().any(|(image, _)| !is_of_a_registry(image));

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use pullpass_audit::circleci::is_of_an_orb;
+use pullpass_audit::circleci::{is_of_an_orb, may_be_of_another_registry};
 use pullpass_audit::effect::{Declared, Kind, Provider};
 use pullpass_audit::source::FileId;
 use pullpass_audit::verdict::Auth;
@@ -245,15 +245,10 @@ impl Writer<'_, '_> {
             }],
         }];
         let mut review = guess;
-        // What stands before a tag's parameter says which registry it is.
-        let chosen_outside = |image: &str| {
-            let before = image.split("<<").next().unwrap_or("");
-            image.contains("pipeline.parameters") && !before.contains(['/', ':', '@'])
-        };
         if entry
             .get("image")
             .and_then(Node::as_str)
-            .is_some_and(chosen_outside)
+            .is_some_and(may_be_of_another_registry)
         {
             review.get_or_insert_with(|| {
                 "whoever starts a pipeline can give an image of another registry".to_owned()

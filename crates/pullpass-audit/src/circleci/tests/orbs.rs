@@ -28,19 +28,20 @@ fn an_orb_that_is_developed_here_is_read_where_its_parts_stand() {
         .with("src/@orb.yml", "version: 2.1\ndisplay: {home_url: https://example.com}\n")
         .with("src/jobs/smoke.yml", "executor: default\nsteps: [pull]\n")
         .with("src/executors/default.yml", "docker:\n  - image: cimg/node:22.1\n")
-        .with("src/commands/pull.yml", "steps:\n  - run:\n      command: <<include(scripts/pull.sh)>>\n")
+        .with("src/commands/pull.yml", "steps:\n  - run:\n      command: <<include(scripts/pull.sh)>>\n      environment:\n        HELPERS: <<include(scripts/helpers.sh)>>\n")
+        .with("src/scripts/helpers.sh", "take() {\n  docker pull \"$1\"\n}\n")
         .with(
             "src/commands/again.yaml",
             "parameters: {image: {type: string}}\nsteps:\n  - run: docker pull << parameters.image >>\n",
         )
-        .with("src/scripts/pull.sh", "#!/bin/sh\ndocker pull alpine:3.20\n");
+        .with("src/scripts/pull.sh", "#!/bin/sh\neval \"$HELPERS\"\ntake alpine:3.20\n");
     assert_eq!(
         pulls_of(&tree),
         [
-            "src/scripts/pull.sh:2 t alpine:3.20",
+            "src/scripts/pull.sh:3 t alpine:3.20",
             "src/commands/again.yaml:3 t busybox:1",
             "src/executors/default.yml:2 web/smoke cimg/node:22.1",
-            "src/scripts/pull.sh:2 web/smoke alpine:3.20",
+            "src/scripts/pull.sh:3 web/smoke alpine:3.20",
         ]
     );
 }

@@ -1,7 +1,7 @@
 //! Tests whose own code runs a container client or speaks to an engine: fixtures in `conftest.py`, helpers beside tests of
 //! JavaScript. They are not followed; the step that runs them is unknown.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde::Deserialize;
 
 use super::super::{Arg, other_languages};
@@ -139,15 +139,36 @@ fn look(
             }
         }
     }
-    files.into_iter().find_map(|path| {
-        if !cx.spend() {
-            return None;
+    let given = files.len();
+    let mut seen: HashSet<RepoPath> = files.iter().cloned().collect();
+    let mut at = 0;
+    while let Some(path) = files.get(at).cloned().filter(|_| cx.spend()) {
+        at += 1;
+        let Ok(source) = cx.sources.load(&path) else {
+            continue;
+        };
+        let only_expects = language.only_expects(path.name());
+        if let Some(how) = other_languages::client_in_tests(&source.text, only_expects) {
+            return Some((path, how));
         }
-        let source = cx.sources.load(&path).ok()?;
-        let how =
-            other_languages::client_in_tests(&source.text, language.only_expects(path.name()))?;
-        Some((path, how))
-    })
+        // What they share may stand beside their folder.
+        if language == Language::Javascript && at <= given {
+            for import in other_languages::imports_of(cx, &path, &source.text) {
+                let is_of_tests = is_below_tests(&import) && !seen.contains(&import);
+                if is_of_tests && files.len() < MAX_FILES {
+                    seen.insert(import.clone());
+                    files.push(import);
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Whether a file stands in a folder whose code is for tests.
+fn is_below_tests(path: &RepoPath) -> bool {
+    let mut folders = path.as_str().split_inclusive('/');
+    folders.any(|folder| OF_TESTS.contains(&folder))
 }
 
 impl Language {

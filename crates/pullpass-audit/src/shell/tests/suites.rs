@@ -1148,6 +1148,14 @@ fn frameworks_start_services_for_tests() {
             "plugins {\n  id(\"io.micronaut.test-resources\") version \"4.5.0\"\n}\n",
         ),
         (
+            "r/build.gradle",
+            "dependencies {\n  testImplementation 'com.palantir.docker.compose:docker-compose-rule-core'\n}\n",
+        ),
+        (
+            "rm/pom.xml",
+            "<dependency><groupId>com.palantir.docker.compose</groupId></dependency>\n",
+        ),
+        (
             "a/t.csproj",
             "<PackageReference Include=\"Aspire.Hosting.Testing\" Version=\"9.3.0\" />\n",
         ),
@@ -1155,6 +1163,12 @@ fn frameworks_start_services_for_tests() {
     ];
     let ryuk = &["pull testcontainers/ryuk:?"][..];
     for (script, expected) in [
+        (
+            "cd r && ./gradlew check",
+            &["opaque docker-compose-rule"][..],
+        ),
+        ("cd r && ./gradlew classes", &[]),
+        ("cd rm && mvn verify", &["opaque docker-compose-rule"]),
         ("cd q && mvn verify", ryuk),
         ("cd q && ./mvnw -B test", ryuk),
         (
@@ -1212,6 +1226,22 @@ fn code_of_tests_may_run_a_client() {
             "const D = require(\"dockerode\");\ntest('x', () => new D().pull('a'));\n",
         ),
         ("j/lib/x.js", "require('dockerode')\n"),
+        (
+            "ts/test/system/x.spec.ts",
+            "import * as kind from '../setup/kind';\nimport { app } from '../../src/app';\n",
+        ),
+        (
+            "ts/test/setup/kind.ts",
+            "await exec(`./kind create cluster --image=\"kindest/node:${tag}\"`);\n",
+        ),
+        (
+            "ts/test/unit/x.spec.ts",
+            "import { app } from '../../src/app';\nconst kinds = ['kind', 'image'];\n",
+        ),
+        (
+            "ts/src/app.ts",
+            "exec('docker pull ' + image); exec('docker pull a');\n",
+        ),
         ("lib/x.js", "require('dockerode')\n"),
         (
             "lib/x.test.js",
@@ -1233,6 +1263,8 @@ fn code_of_tests_may_run_a_client() {
         ("cd j && npx jest", unknown),
         ("cd lib && npx vitest run", &[]),
         ("cd j && npx jest --listTests", &[]),
+        ("cd ts && npx jest --ci test/system", unknown),
+        ("cd ts && npx jest --ci test/unit", &[]),
     ] {
         assert_eq!(short(&files, script), expected, "{script}");
     }

@@ -1,5 +1,6 @@
 //! Logins that are there and wrong: after the pull, with a name that calls nothing, or of an orb that is not declared.
 
+use pullpass_audit::effect::Kind;
 use pullpass_audit::yaml::{Node, Style as Written};
 
 use super::{Need, ORB_VERSION, Writer};
@@ -31,8 +32,18 @@ impl<'a> Writer<'a, '_> {
                 let name = name.to_ascii_lowercase();
                 let signs_in = name.contains("login") || name.ends_with("/check");
                 let meant = name.contains("docker") && signs_in;
-                meant && !declared
+                meant && !declared && self.calls_nothing(*item)
             })
+    }
+
+    /// Whether a step of this name was seen to call nothing: what this file does not declare, another one may that it
+    /// is put together with.
+    fn calls_nothing(&self, name: Node<'_>) -> bool {
+        let mut effects = self.jobs.iter().flat_map(|job| &job.effects);
+        effects.any(|effect| {
+            let is_broken = matches!(&effect.kind, Kind::Login { broken, .. } if broken.is_some());
+            is_broken && effect.span == name.use_span()
+        })
     }
 
     /// The orb of a step before the pull that signs in with arguments, as `docker/check` does, where the orb is not
@@ -47,7 +58,11 @@ impl<'a> Writer<'a, '_> {
                 .filter(|_| item.is_mapping())?
                 .split_once('/')?;
             let meant = orb.to_ascii_lowercase().contains("docker") && inner == "check";
-            if !meant || scope.declares_orb(orb) {
+            let named = item.entries().first().map(|entry| entry.key);
+            if !meant
+                || scope.declares_orb(orb)
+                || !named.is_some_and(|named| self.calls_nothing(named))
+            {
                 return None;
             }
             let given = arguments(item).map(Node::entries).unwrap_or_default();

@@ -183,3 +183,26 @@ fn a_call_of_what_is_not_declared_gives_way_to_a_login_with_the_names_that_there
     assert!(found.contains("docker_password: HUB_TOKEN"), "{found}");
     assert!(!found.contains("- common/dockerhub_login"), "{found}");
 }
+
+/// A part names commands that another part declares: it is not the file that says what calls nothing.
+#[test]
+fn a_login_that_another_part_declares_stays() {
+    let config = "version: 2.1\nsetup: true\norbs: {go-on: circleci/continuation@2}\njobs:\n  s:\n    machine: true\n    steps: [checkout, {run: \"cat .circleci/a.yml > next.yml; echo 'jobs:' >> next.yml; cat .circleci/jobs.yml >> next.yml\"}, {go-on/continue: {configuration_path: next.yml}}]\nworkflows: {w: {jobs: [s]}}\n";
+    let shared = "version: 2.1\ncommands:\n  docker-login:\n    steps:\n      - run: echo \"$T\" | docker login registry.example.com -u me --password-stdin\nworkflows:\n  w:\n    jobs: [t]\n";
+    let jobs = "  t:\n    machine: true\n    steps:\n      - checkout\n      - docker-login\n      - run: docker pull alpine\n";
+    let tree = MemoryTree::new()
+        .with(PATH, config)
+        .with(".circleci/a.yml", shared)
+        .with(".circleci/jobs.yml", jobs);
+    let plan = fix(
+        &tree,
+        Scope::Repository,
+        &Options::default(),
+        &Policy::default(),
+        &wishes(),
+    );
+    assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+    let after: Vec<&str> = plan.files.iter().map(|file| &*file.after).collect();
+    let expected = "  t:\n    machine: true\n    steps:\n      - checkout\n      - docker-login\n      - run:\n          name: Sign in to Docker Hub\n          command: printf '%s' \"$DOCKER_ACCESS_TOKEN\" | docker login --username \"$DOCKER_USER\" --password-stdin\n      - run: docker pull alpine\n";
+    assert_eq!(after, [expected]);
+}
