@@ -106,8 +106,12 @@ pub async fn send(
 /// All of 127/8 is this machine's on Linux; other systems have 127.0.0.1 only.
 async fn connect(to: SocketAddr, from: Ipv4Addr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    if socket.bind(SocketAddr::new(from.into(), 0)).is_ok() {
-        return socket.connect(to).await;
-    }
-    TcpStream::connect(to).await
+    let stream = match socket.bind(SocketAddr::new(from.into(), 0)) {
+        Ok(()) => socket.connect(to).await?,
+        Err(_) => TcpStream::connect(to).await?,
+    };
+    // A port whose connection was closed is kept for a minute otherwise, and there are some thirty thousand: as many
+    // builds as that in a minute would leave none to listen on. Nobody misses what is cut off: the answer is read.
+    stream.set_zero_linger()?;
+    Ok(stream)
 }

@@ -52,9 +52,24 @@ impl fmt::Display for HangUp {
 
 impl std::error::Error for HangUp {}
 
-/// A listener on loopback, on a port that the system chooses.
+/// Ports below those that systems choose from by themselves.
+const OTHER_PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A listener on loopback, on a port that the system chooses. For a minute after many connections were closed it may
+/// have none to choose: then on another one that is free.
 pub(crate) async fn bind() -> io::Result<(TcpListener, String)> {
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let at = |port: u16| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let mut bound = at(0).await;
+    // Those who look at the same time begin at different ones.
+    let first = usize::try_from(std::process::id()).unwrap_or_default() * 97;
+    let others = OTHER_PORTS.cycle().skip(first % OTHER_PORTS.len());
+    for port in others.take(OTHER_PORTS.len()) {
+        match &bound {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => bound = at(port).await,
+            _ => break,
+        }
+    }
+    let listener = bound?;
     let url = format!("http://{}", listener.local_addr()?);
     Ok((listener, url))
 }
