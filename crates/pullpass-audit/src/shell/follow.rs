@@ -68,6 +68,10 @@ const INSTALL_VALUES: &str = "--prefix -C --cwd --dir -w --workspace --filter -F
      --network-timeout --network-concurrency --store-dir --omit --include --install-strategy --cpu --os --libc --before --userconfig --modules-dir \
      --virtual-store-dir --child-concurrency --reporter --modules-folder --mutex --mode --inline-builds-of --backend --cache-dir --linker";
 
+/// Where the script is that installs k3s and starts it. <https://docs.k3s.io/installation/configuration>
+const INSTALLER_OF_K3S: &str = "get.k3s.io";
+const STARTS_K3S: &str = "it starts a cluster, whose own images (`rancher/...`) k3s pulls from Docker Hub, with a credential only where `registries.yaml` gives one";
+
 const WHICH_SCRIPT: &str = "which one it is, is known only when the job runs";
 
 impl Shell {
@@ -121,7 +125,18 @@ impl Shell {
 
     /// A script that comes out of a pipe and is not known may be what a login before it is for.
     fn unread_input(&self, run: &mut JobRun<'_>, span: Span) {
-        if matches!(self.input, Input::Unknown) {
+        if !matches!(self.input, Input::Unknown) {
+            return;
+        }
+        let written = self.piped.as_ref();
+        let written = written.map_or("", |(text, range)| range.of(&text.text));
+        let is_started = ["INSTALL_K3S_SKIP_START", "INSTALL_K3S_SKIP_ENABLE"]
+            .iter()
+            .all(|name| run.variable(name).known() != Some("true"));
+        if written.contains(INSTALLER_OF_K3S) && is_started {
+            let what = format!("the script of `{INSTALLER_OF_K3S}`");
+            run.opaque(span, what, STARTS_K3S, By::Run);
+        } else {
             unread_program(run, span);
         }
     }

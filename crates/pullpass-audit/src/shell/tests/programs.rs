@@ -273,6 +273,33 @@ fn a_clusters_configuration_names_its_images() {
     );
 }
 
+/// <https://docs.k3s.io/installation/configuration>
+#[test]
+fn a_cluster_of_k3s_pulls_its_own_images() {
+    let starts = |script: &str| {
+        let lines = effects_in(&[], script);
+        let of_k3s = lines.iter().filter(|line| line.contains("`rancher/...`"));
+        of_k3s.count() == 1
+    };
+    for script in [
+        "curl -sfL https://get.k3s.io | sh -",
+        "curl -sfL https://get.k3s.io | INSTALL_K3S_EXEC='--disable traefik' sudo -E sh -s - --docker",
+        "wget -qO- https://get.k3s.io | bash",
+        "sudo k3s server --disable=traefik &",
+    ] {
+        assert!(starts(script), "{script}");
+    }
+    for script in [
+        "curl -sfL https://get.k3s.io | INSTALL_K3S_SKIP_START=true sh -",
+        "export INSTALL_K3S_SKIP_ENABLE=true\ncurl -sfL https://get.k3s.io | sh -",
+        "curl -sfL https://get.example.com | sh -",
+        "k3s kubectl get nodes",
+        "curl -sfL https://get.k3s.io -o install.sh",
+    ] {
+        assert!(!starts(script), "{script}");
+    }
+}
+
 /// GNU parallel's manual; `parallel -- …` is the one of moreutils.
 #[test]
 fn parallel_runs_a_command_for_each_argument() {
