@@ -315,18 +315,25 @@ impl Case<'_> {
 
     /// What is done where the organisation has no room for another token: what is due anyway; or else the
     /// current one goes, if it is dead, since no build pulls with it and its slot is all that is left of it.
+    ///
+    /// That it has ended is by our clock, which may be ahead: the registry is asked before it goes.
     fn make_room(&self) -> Step {
         let due = self.clean_up();
+        if let Some(step) = due.clone().filter(|step| !matches!(step, Step::Wait(..))) {
+            return step;
+        }
+        let otherwise = due.unwrap_or(Step::Blocked(Blocked::NoSlot));
         let current = self.observed.stored.current;
-        let dead = current.filter(|kept| {
-            let listed = self.token(kept.token);
-            listed.is_some_and(|token| !token.is_alive(self.now))
-        });
-        match (due, dead) {
-            (Some(step), _) if !matches!(step, Step::Wait(..)) => step,
-            (_, Some(dead)) => Step::Delete(dead.token),
-            (Some(wait), None) => wait,
-            (None, None) => Step::Blocked(Blocked::NoSlot),
+        let Some((current, token)) = current.and_then(|c| Some((c, self.token(c.token)?))) else {
+            return otherwise;
+        };
+        let is_refused = self.observed.learnt.refuted.contains(&current.attempt);
+        if !token.active || is_refused {
+            return Step::Delete(current.token);
+        }
+        match token.is_alive(self.now) || self.is_proven(current) {
+            true => otherwise,
+            false => Step::Prove(current.attempt),
         }
     }
 

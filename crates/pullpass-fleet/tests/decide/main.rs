@@ -693,6 +693,18 @@ fn with_no_slot_left_a_dead_token_makes_room_for_the_next() {
     full.tokens = Some(vec![]);
     full.slots = Some(Slots { limit: 3, used: 2 });
     assert_eq!(step(&full), Step::Mint(Generation(4)));
+    // One that has ended by our clock goes when the registry refuses it, which has a clock of its own.
+    let mut ended = dead(3, None);
+    ended.tokens = Some(vec![Token {
+        expires_at: Some(at(NOW)),
+        ..token(3, minted)
+    }]);
+    assert_eq!(step(&ended), Step::Prove(Attempt(3)));
+    let mut works = ended.clone();
+    works.learnt.proven.insert(Attempt(3));
+    assert_eq!(step(&works), Step::Blocked(Blocked::NoSlot));
+    ended.learnt.refuted.insert(Attempt(3));
+    assert_eq!(step(&ended), Step::Delete(TokenId(3)));
     // What is due anyway goes first, and nobody waits for what is not.
     let old = |minted| dead(3, Some(token(2, minted)));
     assert_eq!(step(&old(minted - DAY)), Step::Deactivate(TokenId(2)));
