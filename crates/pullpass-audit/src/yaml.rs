@@ -309,8 +309,8 @@ impl<'s> Builder<'s> {
                 unseen: None,
             },
             source,
-            scratch: Vec::new(),
-            open: Vec::new(),
+            scratch: Vec::with_capacity(64),
+            open: Vec::with_capacity(16),
             anchors: HashMap::new(),
             reaches: HashMap::new(),
         }
@@ -504,6 +504,9 @@ impl<'s> Builder<'s> {
     /// Notes keys that are written twice or are none; whether one is a merge key.
     fn note_keys(&mut self, id: u32) -> bool {
         let mapping = self.doc.node(id);
+        if has_different_keys(mapping) {
+            return false;
+        }
         let mut seen = Names::default();
         let mut found = Vec::new();
         let mut strange = None;
@@ -532,33 +535,61 @@ impl<'s> Builder<'s> {
     }
 }
 
+/// Whether a mapping has few keys, each of them a text that is no merge key and cannot be that of another. Nearly
+/// all are such, and this is asked of every mapping.
+fn has_different_keys(mapping: Node<'_>) -> bool {
+    let mut known = [0; FEW_NAMES];
+    for (number, (key, _)) in mapping.pairs().enumerate() {
+        let Some(name) = key.as_str().map(str::as_bytes) else {
+            return false;
+        };
+        // How long a name is, and what it begins and ends with.
+        let ends = match (name.first_chunk(), name.last_chunk()) {
+            (Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+            }
+            _ => name.iter().fold(0, |all, &byte| all << 8 | u64::from(byte)),
+        };
+        let mark = ends ^ (name.len() as u64).rotate_right(8);
+        let (before, rest) = known.split_at_mut(number.min(FEW_NAMES));
+        let Some(free) = rest.first_mut().filter(|_| name != b"<<") else {
+            return false;
+        };
+        if before.contains(&mark) {
+            return false;
+        }
+        *free = mark;
+    }
+    true
+}
+
 /// Different names, numbered in the order in which they came. Most mappings have a handful of keys,
 /// which are compared faster than hashed.
 #[derive(Default)]
 struct Names<'d> {
-    few: [&'d str; FEW_NAMES],
-    /// How many of `few` there are.
-    count: usize,
-    many: HashMap<&'d str, usize>,
+    few: SmallVec<[&'d str; FEW_NAMES]>,
+    /// All of them, once there are more.
+    many: Option<HashMap<&'d str, usize>>,
 }
 
 impl<'d> Names<'d> {
     /// Adds a name; the number of the one that is there already.
     fn insert(&mut self, name: &'d str) -> Result<(), usize> {
-        if self.many.is_empty() {
-            let few = self.few.get(..self.count).unwrap_or_default();
-            if let Some(known) = few.iter().position(|&n| n == name) {
+        if self.many.is_none() {
+            if let Some(known) = self.few.iter().position(|&n| n == name) {
                 return Err(known);
             }
-            if let Some(free) = self.few.get_mut(self.count) {
-                *free = name;
-                self.count += 1;
+            if self.few.len() < FEW_NAMES {
+                self.few.push(name);
                 return Ok(());
             }
-            self.many.extend(self.few.iter().copied().zip(0..));
         }
-        let next = self.many.len();
-        match *self.many.entry(name).or_insert(next) {
+        let few = &self.few;
+        let many = self
+            .many
+            .get_or_insert_with(|| few.iter().copied().zip(0..).collect());
+        let next = many.len();
+        match *many.entry(name).or_insert(next) {
             number if number == next => Ok(()),
             known => Err(known),
         }

@@ -7,10 +7,13 @@
 //! `-` for `/`, which no tag of an image can have, and `?` what cannot be known from the step.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 use serde::Deserialize;
+
+use crate::memory::Memory;
 
 const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/actions.json"));
 
@@ -359,6 +362,7 @@ pub(super) fn is_lower_case(name: &str) -> bool {
 }
 
 /// What the table says of an action.
+#[derive(Clone, Copy)]
 pub(super) enum Known {
     /// It pulls or signs in.
     Does(&'static Row),
@@ -368,8 +372,17 @@ pub(super) enum Known {
     Unlisted,
 }
 
+thread_local! {
+    /// What was looked up: every repository uses the same few actions, and each step asks more than once.
+    static KNOWN: RefCell<Memory<Known>> = RefCell::default();
+}
+
 /// Looks up `owner/name[/path]`, the most exact form first.
 pub(super) fn look_up(name: &str) -> Known {
+    KNOWN.with_borrow_mut(|known| *known.get(name, look))
+}
+
+fn look(name: &str) -> Known {
     let name = in_lower_case(name);
     let table: &'static Table = &TABLE;
     let below = || {

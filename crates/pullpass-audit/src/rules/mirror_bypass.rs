@@ -62,6 +62,9 @@ fn check(seen: &Seen<'_>, out: &mut Vec<Draft>) {
         .filter(|p| p.cause == Cause::Mirror)
         .filter_map(|p| Some((repository(p.reference.as_deref()?)?, p)))
         .collect();
+    if mirrored.is_empty() {
+        return;
+    }
     for pull in seen.pulls.iter().filter(|p| {
         p.registry.as_deref() == Some(DOCKER_HUB)
             && matches!(p.auth, Auth::Anonymous | Auth::Impossible)

@@ -83,6 +83,11 @@ pub(super) struct Parsed {
 }
 
 impl Parsed {
+    /// Whether there are flags at all.
+    pub(super) fn has_flags(&self) -> bool {
+        !self.flags.is_empty()
+    }
+
     /// Whether a switch is on.
     pub(super) fn has(&self, names: &[&str]) -> bool {
         self.flags

@@ -6,8 +6,10 @@
 //! only said (`print("docker run …")`) does not.
 
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use hashbrown::{HashMap, HashSet};
+use memchr::memmem::Finder;
 
 use crate::context::Context;
 use crate::source::RepoPath;
@@ -136,7 +138,11 @@ pub(super) fn client_in_tests(text: &str, only_libraries: bool) -> Option<String
         "mock(\"child_process\"",
         "mock('execa'",
     ];
-    if text.len() > MAX_BYTES || STANDS_IN.iter().any(|mock| text.contains(mock)) {
+    // Without a client or a library nothing is said, whatever stands in.
+    if text.len() > MAX_BYTES
+        || !names_a_client(text)
+        || STANDS_IN.iter().any(|mock| text.contains(mock))
+    {
         return None;
     }
     match only_libraries {
@@ -146,15 +152,29 @@ pub(super) fn client_in_tests(text: &str, only_libraries: bool) -> Option<String
 }
 
 fn library_in(text: &str) -> Option<String> {
+    if !names_a_client(text) {
+        return None;
+    }
     let (_, name) = LIBRARIES.iter().find(|(used, _)| text.contains(used))?;
     Some(format!("uses the library `{name}`"))
+}
+
+/// Whether one of the clients is named, or a library that is not named for one.
+fn names_a_client(text: &str) -> bool {
+    static NAMES: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
+        let names = CLIENTS.iter().chain(&["python_on_whales"]);
+        names.map(|name| Finder::new(*name)).collect()
+    });
+    NAMES
+        .iter()
+        .any(|name| name.find(text.as_bytes()).is_some())
 }
 
 pub(super) fn client_in(text: &str) -> Option<String> {
     if let Some(how) = library_in(text) {
         return Some(how);
     }
-    if !CLIENTS.iter().any(|client| text.contains(client)) {
+    if !names_a_client(text) {
         return None;
     }
     let mut start = 0;
@@ -256,6 +276,10 @@ fn imports(cx: &Context<'_>, folders: &mut Folders, path: &RepoPath, text: &str)
         names.iter().any(|name| name == path.name())
     };
     let mut out = Vec::new();
+    // `./x` or `../x`
+    let is_relative = text.contains("./");
+    let imports =
+        |line: &str| line.contains("require(") || line.contains("import") || line.contains("from");
     for line in text.lines().map(str::trim_start) {
         let names: Vec<String> = if let Some(rest) = line.strip_prefix("require_relative ") {
             let name = rest.trim_matches(|c: char| is_quote(c) || c.is_whitespace());
@@ -263,7 +287,7 @@ fn imports(cx: &Context<'_>, folders: &mut Folders, path: &RepoPath, text: &str)
         } else if let Some(module) = module_of_python(line) {
             let module = module.replace('.', "/");
             vec![format!("{module}.py"), format!("{module}/__init__.py")]
-        } else if line.contains("require(") || line.contains("import") || line.contains("from") {
+        } else if is_relative && line.contains("./") && imports(line) {
             let mut texts = line.split(['\'', '"']).skip(1).step_by(2);
             match texts.find(|text| text.starts_with("./") || text.starts_with("../")) {
                 Some(name) => ["", ".js", ".ts", ".mjs", "/index.js", "/index.ts"]

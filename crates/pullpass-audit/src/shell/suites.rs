@@ -10,6 +10,7 @@ mod dotnet;
 pub(crate) mod go;
 pub(crate) mod gradle;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use ecow::EcoString;
@@ -248,16 +249,19 @@ impl Shell {
 
 fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, suite: &Suite) {
     let mut args = match suite.commands {
-        true => call.rest().iter().flat_map(commands_in).collect(),
-        false => call.rest().to_vec(),
+        true => Cow::Owned(call.rest().iter().flat_map(commands_in).collect()),
+        false => Cow::Borrowed(call.rest()),
     };
     for name in &suite.words_in {
         let value = run.env.get(name.as_str()).map_or("", Text::as_str);
-        let words = value.split_whitespace();
-        args.extend(words.map(|word| Arg::new(Text::from(word), call.span)));
+        let mut words = value.split_whitespace().peekable();
+        if words.peek().is_some() {
+            let words = words.map(|word| Arg::new(Text::from(word), call.span));
+            args.to_mut().extend(words);
+        }
     }
     let args = joined(args);
-    let args = args.as_slice();
+    let args = &*args;
     if let Cwd::Partly(given) = &run.cwd {
         let given = given.clone();
         return in_one_of(run, name, call.span, args, number, suite, &given);
@@ -484,7 +488,8 @@ impl Suite {
 
     /// The words that may be any, where no other says what is run.
     fn unknown_words<'a>(&self, args: &'a [Arg]) -> Vec<&'a Arg> {
-        if !self.may_be_any {
+        // Most command lines say what is run.
+        if !self.may_be_any || args.iter().all(|arg| arg.text.is_known()) {
             return Vec::new();
         }
         let words = self.words_of(args).into_iter();
@@ -827,13 +832,13 @@ struct Managed {
 }
 
 /// The words of a command line with a property of Java's in one of them: `-D skipTests` is `-DskipTests`.
-fn joined(args: Vec<Arg>) -> Vec<Arg> {
+fn joined(args: Cow<'_, [Arg]>) -> Cow<'_, [Arg]> {
     let is_flag = |arg: &Arg| matches!(arg.as_str(), "-D" | "--define");
     if !args.iter().any(is_flag) {
         return args;
     }
     let mut out = Vec::with_capacity(args.len());
-    let mut args = args.into_iter();
+    let mut args = args.into_owned().into_iter();
     while let Some(arg) = args.next() {
         match args.as_slice().first() {
             Some(next) if is_flag(&arg) => {
@@ -844,7 +849,7 @@ fn joined(args: Vec<Arg>) -> Vec<Arg> {
             _ => out.push(arg),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// The names of sbt's commands in one word. Behind a version, `++2.13`, stands another command

@@ -1,5 +1,9 @@
 //! Calls of runners whose tasks stand in a table: `mise run x`, `composer x`, `deno task x`, `cargo make x`.
 
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+
 use super::exec::Call;
 use super::flags::{self, Order, Spec};
 use super::follow::{request, texts};
@@ -22,7 +26,7 @@ struct Form {
     default: Option<&'static str>,
 }
 
-const FORMS: [Form; 12] = [
+static FORMS: [Form; 12] = [
     Form {
         names: &["mise", "rtx"],
         kind: Tables::Mise,
@@ -121,6 +125,11 @@ const FORMS: [Form; 12] = [
     },
 ];
 
+static BY_NAME: LazyLock<HashMap<&str, &Form>> = LazyLock::new(|| {
+    let names = |form: &'static Form| form.names.iter().map(move |name| (*name, form));
+    FORMS.iter().flat_map(names).collect()
+});
+
 const CARGO_MAKE: &str =
     "--makefile -p --profile -e --env --cwd -l --loglevel -t --task --env-file";
 
@@ -180,7 +189,7 @@ impl Shell {
         name: &str,
         call: &Call<'_>,
     ) -> Option<Done> {
-        let form = FORMS.iter().find(|form| form.names.contains(&name))?;
+        let form = *BY_NAME.get(name)?;
         let spec = Spec::values(form.values);
         let outer = flags::parse(run, call.rest(), &spec, Order::FlagsFirst);
         let first = outer.rest.first().map_or("", Arg::as_str);

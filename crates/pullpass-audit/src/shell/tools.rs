@@ -402,7 +402,7 @@ impl Deed {
             Some((name, value)) => parsed.value(&[name]).is_some_and(|v| v.as_str() == value),
             None => parsed.has(&[flag]),
         };
-        let any = |flags: &Words| flags.0.iter().any(|flag| has(flag));
+        let any = |flags: &Words| parsed.has_flags() && flags.0.iter().any(|flag| has(flag));
         if any(&self.unless) || !self.only.0.is_empty() && !any(&self.only) {
             return None;
         }
@@ -497,12 +497,18 @@ impl Deed {
     }
 }
 
+/// How the artifacts of Maven's plugins end.
+const PLUGIN: &str = "-maven-plugin";
+
 /// A goal of Maven's that is named in full, by the prefix of its plugin: `io.fabric8:docker-maven-plugin:0.45.0:build` is
 /// `docker:build`. <https://maven.apache.org/guides/introduction/introduction-to-plugin-prefix-mapping.html>
 fn goal_in_full(text: &str) -> Option<String> {
+    if !text.bytes().any(|b| b == b':') {
+        return None;
+    }
     let mut parts = text.split(':');
     let (artifact, goal) = (parts.nth(1)?, parts.next_back()?);
-    let prefix = artifact.strip_suffix("-maven-plugin")?;
+    let prefix = artifact.strip_suffix(PLUGIN)?;
     let goal = goal.split('@').next().unwrap_or(goal);
     Some(format!("{prefix}:{goal}"))
 }

@@ -95,7 +95,9 @@ struct Name {
 #[derive(Default)]
 struct Names {
     all: Vec<Name>,
-    /// How long their beginnings are, a bit for each length: next to no word of a script is as long as one of them.
+    /// How their beginnings go on and how long they are, a bit for each second letter or digit and a bit for each length:
+    /// next to no word of a script is like one of them in both.
+    seconds: u64,
     lengths: u64,
 }
 
@@ -108,6 +110,10 @@ static NAMES: LazyLock<[Names; 26]> = LazyLock::new(|| {
         if let Some(of) = letter(text.as_bytes()).and_then(|letter| all.get_mut(letter)) {
             let first = text.bytes().take_while(u8::is_ascii_alphanumeric).count();
             of.all.push(Name { text, first, joins });
+            of.seconds |= match text.len() {
+                0 | 1 => u64::MAX,
+                _ => second(text.as_bytes()),
+            };
             of.lengths |= bit(first);
         }
     }
@@ -117,6 +123,12 @@ static NAMES: LazyLock<[Names; 26]> = LazyLock::new(|| {
 /// The bit of a length. All that are too long for one have the last.
 fn bit(length: usize) -> u64 {
     1 << length.min(63)
+}
+
+/// The bit of the second byte of a word, whatever its case.
+fn second(word: &[u8]) -> u64 {
+    let second = word.get(1).map_or(0, u8::to_ascii_lowercase);
+    1 << (second & 63)
 }
 
 /// The number of the letter that a word begins with.
@@ -190,7 +202,7 @@ fn is_name(names: &[Names; 26], text: &str, start: usize, end: usize) -> bool {
     let Some(names) = letter(rest).and_then(|letter| names.get(letter)) else {
         return false;
     };
-    if names.lengths & bit(end - start) == 0 {
+    if names.lengths & bit(end - start) == 0 || names.seconds & second(rest) == 0 {
         return false;
     }
     let is_joined = |byte: Option<&u8>| byte.is_some_and(|b| matches!(b, b'_' | b'-'));

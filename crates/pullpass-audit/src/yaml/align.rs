@@ -95,9 +95,15 @@ fn usual(span: Span, written: &str, header: usize, value: &str) -> Option<Mapped
     let blank = |text: &str| text.bytes().all(|b| b == b' ');
     let mut out = Mapped::with_room(span.file, value.len());
     let mut indent = None;
-    // Where the line begins in `value` and in `written`, and where what is mapped ends in both.
+    // Where the line begins in `value` and in `written`, and where what is mapped ends in both. The line break that
+    // stands there is mapped with its line, unless it is made of something else.
     let (mut at, mut offset) = (0, header);
     let mut done = (0, header);
+    let mut is_broken = false;
+    let made = |out: &mut Mapped, piece: &str, is_broken: bool, at: usize| match is_broken {
+        true => out.push(piece, span.start + narrow(at), false),
+        false => made(out, piece, span, written, at),
+    };
     while at < value.len() {
         let end = line_from(value, at)?;
         let text = value.get(at..end)?;
@@ -121,9 +127,14 @@ fn usual(span: Span, written: &str, header: usize, value: &str) -> Option<Mapped
             if !same || own == text.len() {
                 return None;
             }
-            made(&mut out, value.get(done.0..at)?, span, written, done.1);
+            made(&mut out, value.get(done.0..at)?, is_broken, done.1);
+            let written_end = offset + body.len();
+            is_broken = written.as_bytes().get(written_end) == Some(&b'\n');
+            let line = value.get(at..end + usize::from(is_broken));
+            is_broken &= line.is_some();
+            let text = line.unwrap_or(text);
             out.push(text, span.start + narrow(offset + indent), true);
-            done = (end, offset + body.len());
+            done = (at + text.len(), written_end);
         }
         at = end + 1;
         offset = next + 1;
@@ -132,7 +143,7 @@ fn usual(span: Span, written: &str, header: usize, value: &str) -> Option<Mapped
     if !rest.trim_start_matches(['\n', '\r', ' ', '\t']).is_empty() {
         return None;
     }
-    made(&mut out, value.get(done.0..)?, span, written, done.1);
+    made(&mut out, value.get(done.0..)?, is_broken, done.1);
     Some(out)
 }
 

@@ -24,8 +24,9 @@ const MAX_KEY: usize = 512;
 pub(super) struct Reader<'b, 's> {
     out: &'b mut Builder<'s>,
     text: &'s [u8],
-    /// Where the next line begins.
+    /// Where the next line begins, or, as long as the line in hand is not `over`, how far that one has been read.
     next: usize,
+    over: bool,
     /// First byte of the content in hand, and its column; `None` at the end of the file.
     here: Option<Place>,
     depth: usize,
@@ -84,6 +85,7 @@ pub(super) fn read<'s>(out: &mut Builder<'s>) -> Option<()> {
         out,
         text,
         next: 0,
+        over: true,
         here: None,
         depth: 0,
         anchors: HashMap::new(),
@@ -130,6 +132,10 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn line_end(&self, from: usize) -> usize {
+        // Where a value has been read, its line mostly ends.
+        if self.byte(from) == b'\n' {
+            return from;
+        }
         memchr::memchr(b'\n', self.text.get(from..).unwrap_or_default())
             .map_or(self.text.len(), |at| from + at)
     }
@@ -142,6 +148,10 @@ impl<'s> Reader<'_, 's> {
     /// Goes to the next line that is neither blank nor a comment.
     fn advance(&mut self) -> Option<()> {
         self.here = None;
+        if !self.over {
+            self.next = self.line_end(self.next) + 1;
+            self.over = true;
+        }
         while self.next < self.text.len() {
             let start = self.next;
             let at = self.skip_spaces(start);
@@ -153,7 +163,8 @@ impl<'s> Reader<'_, 's> {
                     if at == start && (first == b'%' || self.is_marker(at)) {
                         return None;
                     }
-                    self.next = self.line_end(at) + 1;
+                    self.next = at;
+                    self.over = false;
                     self.here = Some(Place {
                         at,
                         column: at - start,
@@ -224,6 +235,14 @@ impl<'s> Reader<'_, 's> {
 
     /// Gives the anchor in hand to the node that it stands before.
     fn keep_anchor(&mut self, id: u32) {
+        // Next to no node has one.
+        if self.anchor.is_some() {
+            self.keep_this_anchor(id);
+        }
+    }
+
+    #[cold]
+    fn keep_this_anchor(&mut self, id: u32) {
         if let Some(Name { name, start, end }) = self.anchor.take() {
             self.anchors.insert(name, id);
             let range = (narrow(start), narrow(end));
@@ -332,6 +351,7 @@ impl<'s> Reader<'_, 's> {
             let colon = key.end;
             self.add(key);
             let inner = self.skip_spaces(colon + 1);
+            self.next = inner;
             let inner = self.take_anchor(inner)?;
             if !self.ends_at(inner) {
                 self.value(inner, column, None)?;
@@ -413,6 +433,7 @@ impl<'s> Reader<'_, 's> {
         if !self.ends_at(self.skip_spaces(scalar.end)) {
             return None;
         }
+        self.next = scalar.end;
         self.add(scalar);
         Some(())
     }
@@ -603,6 +624,7 @@ impl<'s> Reader<'_, 's> {
             return None;
         }
         self.next = line;
+        self.over = true;
         let folded = self.byte(header) == b'>';
         let made = self.out.doc.made.len();
         if folded {
