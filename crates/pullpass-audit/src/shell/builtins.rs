@@ -365,6 +365,7 @@ impl Shell {
         let mut map = false;
         let mut functions = false;
         let mut exports = call.name() == "export";
+        let mut own = matches!(call.name(), "local" | "declare" | "typeset");
         for arg in call.rest() {
             let text = arg.as_str();
             if text.starts_with('-') || text.starts_with('+') {
@@ -372,6 +373,7 @@ impl Shell {
                 map |= sets('A');
                 functions |= sets('f');
                 exports |= sets('x');
+                own &= !sets('g');
                 deletes |= call.name() == "export" && text.contains('n');
                 continue;
             }
@@ -384,12 +386,17 @@ impl Shell {
                 continue;
             }
             let Some((name, value)) = text.split_once('=') else {
-                if map && is_name(text) {
+                if !is_name(text) {
+                    continue;
+                }
+                if own {
+                    self.keep_local(run, text);
+                }
+                if map {
                     self.declare_map(text);
                 } else if call.name() == "local" && text == ifs::NAME {
-                    self.keep_separators(run);
                     run.env.remove(text);
-                } else if call.name() == "local" && is_name(text) {
+                } else if call.name() == "local" {
                     self.set(run, text, Text::default());
                 }
                 continue;
@@ -401,8 +408,8 @@ impl Shell {
             if !is_name(name) || deletes {
                 continue;
             }
-            if name == ifs::NAME && call.name() != "export" {
-                self.keep_separators(run);
+            if own {
+                self.keep_local(run, name);
             }
             if arg.array && (map || self.is_map(name)) {
                 self.arrays.remove(name);

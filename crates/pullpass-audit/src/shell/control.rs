@@ -528,7 +528,7 @@ impl Shell {
         let outer_arguments = self.arguments.replace(arguments);
         let places = super::follow::places(call.rest());
         let outer_places = std::mem::replace(&mut self.argument_places, places);
-        let outer_separators = self.outer_separators.take();
+        let outer_locals = self.locals.replace(Vec::new());
         let note = format!("calls the function `{}`", call.name());
         let done = run.deeper(|run| {
             run.traced(call.span, note, |run| {
@@ -540,8 +540,8 @@ impl Shell {
         self.arguments = outer_arguments;
         self.open = around;
         self.argument_places = outer_places;
-        self.restore_separators(run);
-        self.outer_separators = outer_separators;
+        let locals = std::mem::replace(&mut self.locals, outer_locals);
+        self.restore_locals(run, locals.unwrap_or_default());
         let done = done.flatten().unwrap_or(Done::UNKNOWN);
         Some(match done.flow {
             Flow::Leaves(Leave::Return { ok }) => Done {

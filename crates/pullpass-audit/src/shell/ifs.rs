@@ -85,22 +85,6 @@ impl Shell {
     pub(super) fn separators(&self, run: &JobRun<'_>) -> Separators {
         Separators::new(run.env.get(NAME))
     }
-
-    /// `local IFS=,`: the function that it stands in leaves it as it was.
-    pub(super) fn keep_separators(&mut self, run: &JobRun<'_>) {
-        if self.outer_separators.is_none() {
-            self.outer_separators = Some(run.env.get(NAME).cloned());
-        }
-    }
-
-    /// What it was before the function that ends here.
-    pub(super) fn restore_separators(&mut self, run: &mut JobRun<'_>) {
-        match self.outer_separators.take() {
-            Some(Some(before)) => run.env.insert(NAME.to_owned(), before),
-            Some(None) => run.env.remove(NAME),
-            None => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ const MAX_ENTRIES: usize = 1024;
 
 /// The associative arrays of a shell by their names, each with its keys and values in the order in which
 /// they are written. `None`: not all of them are known.
-pub(super) type Maps = BTreeMap<String, Option<Vec<(Text, Text)>>>;
+pub(super) type Maps = BTreeMap<String, Map>;
+
+/// One of them.
+pub(super) type Map = Option<Vec<(Text, Text)>>;
 
 impl Shell {
     pub(super) fn is_map(&self, name: &str) -> bool {
@@ -77,6 +80,16 @@ impl Shell {
     pub(super) fn forget_map(&mut self, name: &str) {
         if self.is_map(name) {
             Rc::make_mut(&mut self.maps).remove(name);
+        }
+    }
+
+    /// Makes it what it was; `None` where there was none.
+    pub(super) fn restore_map(&mut self, name: &str, before: Option<Map>) {
+        match before {
+            Some(map) => {
+                Rc::make_mut(&mut self.maps).insert(name.to_owned(), map);
+            }
+            None => self.forget_map(name),
         }
     }
 

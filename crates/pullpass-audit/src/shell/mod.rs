@@ -35,6 +35,7 @@ mod goreleaser;
 mod ifs;
 mod kamal;
 mod lines;
+mod locals;
 mod maps;
 mod open;
 pub(crate) mod other_languages;
@@ -153,12 +154,8 @@ struct Shell {
     /// The innermost script that is being followed.
     open: Option<Rc<open::Open>>,
     nesting: usize,
-    /// What `$IFS` was before the function that is being executed took one of its own.
-    #[expect(
-        clippy::option_option,
-        reason = "none of its own, unset before, a value"
-    )]
-    outer_separators: Option<Option<Text>>,
+    /// What the variables were that the function which is being executed has for itself.
+    locals: Option<Vec<locals::Local>>,
     /// The words of a test are being expanded.
     asks: bool,
     /// What is written to a file is perhaps printed on one path only.
@@ -475,7 +472,7 @@ impl Shell {
             folders: Vec::new(),
             open: None,
             nesting: 0,
-            outer_separators: None,
+            locals: None,
             asks: false,
             unsure: false,
             told: false,

@@ -37,6 +37,35 @@ fn associative_arrays_give_what_stands_under_a_key() {
 }
 
 #[test]
+fn what_a_function_has_for_itself_ends_with_it() {
+    for (body, own) in [
+        ("local X=c", "c"),
+        ("local X\nX=c", "c"),
+        ("declare X=c", "c"),
+        ("typeset -r X=$1", "c"),
+        ("local X=d\nlocal X=c", "c"),
+        ("local X=(c d)", "c"),
+        ("local X=d\ng() { local X=e; }\ng\nX=c", "c"),
+    ] {
+        let script = format!("X=b\nf() {{\n{body}\ndocker pull a/$X\n}}\nf c\ndocker pull a/$X");
+        let own = format!("a/{own} always");
+        assert_eq!(pulls(&script), [&own, "a/b always"], "{body}");
+    }
+    // What it sets without that, its caller has.
+    for body in ["X=c", "declare -g X=c", "export X=c", "readonly X=c"] {
+        let script = format!("X=b\nf() {{ {body}; }}\nf\ndocker pull a/$X");
+        assert_eq!(pulls(&script), ["a/c always"], "{body}");
+    }
+    for script in [
+        "A=(b c)\nf() { local A=(d); A+=(e); }\nf\ndocker pull a/${A[1]}",
+        "declare -A M=([x]=c)\nf() { local -A M; M[x]=d; }\nf\ndocker pull a/${M[x]}",
+        "declare -A M=([x]=c)\nf() { local M=d; }\nf\ndocker pull a/${M[x]}",
+    ] {
+        assert_eq!(pulls(script), ["a/c always"], "{script}");
+    }
+}
+
+#[test]
 fn what_a_declaration_gives_is_one_value() {
     for script in [
         "retry() { local cmd=\"$*\"; until $cmd; do sleep 5; done; }\nretry docker pull a/b",
