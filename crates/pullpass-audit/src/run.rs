@@ -328,6 +328,50 @@ impl<'c> JobRun<'c> {
         self.effects.extend(effects);
     }
 
+    /// What happened on several paths, one of which is taken: what happened on all of them is under none of their
+    /// conditions. Of each path, its effects and its conditions.
+    pub(crate) fn put_ways(&mut self, ways: Vec<(Vec<Effect>, Vec<Guard>)>) {
+        let under = |effect: &Effect, of_way: &[Guard]| -> Vec<Guard> {
+            let other = effect.guards.iter().filter(|guard| !of_way.contains(guard));
+            other.cloned().collect()
+        };
+        let mut ways = ways.into_iter();
+        let Some((mut first, of_first)) = ways.next() else {
+            return;
+        };
+        let mut others: Vec<_> = ways.collect();
+        let several = !others.is_empty();
+        for effect in first.iter_mut().filter(|_| several) {
+            let rest = under(effect, &of_first);
+            let same = |other: &Effect, of_way: &[Guard]| {
+                other.span == effect.span
+                    && other.kind == effect.kind
+                    && other.slot == effect.slot
+                    && under(other, of_way) == rest
+            };
+            let places: Option<Vec<usize>> = others
+                .iter()
+                .map(|(effects, of_way)| effects.iter().position(|other| same(other, of_way)))
+                .collect();
+            let Some(places) = places else {
+                continue;
+            };
+            for ((effects, _), place) in others.iter_mut().zip(places) {
+                effects.remove(place);
+            }
+            effect.guards = rest.into();
+        }
+        self.effects.append(&mut first);
+        for (mut effects, _) in others {
+            self.effects.append(&mut effects);
+        }
+    }
+
+    /// The conditions in force.
+    pub(crate) fn guards(&self) -> &[Guard] {
+        &self.guards
+    }
+
     /// A command that an action runs is the action's doing: so are its effects from this one on.
     pub(crate) fn by_action(&mut self, from: usize) {
         for effect in self.effects.iter_mut().skip(from) {

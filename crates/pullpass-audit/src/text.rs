@@ -16,6 +16,7 @@ use ecow::EcoString;
 use hashbrown::{Equivalent, HashMap};
 use smallvec::{SmallVec, smallvec};
 
+use crate::effect::Guard;
 use crate::source::{FileId, Span};
 
 const FIRST_HOLE: u32 = 0xF_0000;
@@ -66,6 +67,19 @@ pub struct Hole {
     pub written: Rc<str>,
     /// Its kind.
     pub kind: HoleKind,
+    /// What it is on the paths that lead to it, where a script sets it on each of them.
+    pub(crate) ways: Option<Rc<[Way]>>,
+}
+
+/// A value that a variable has on one path.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Way {
+    /// The value; the words of an array.
+    pub(crate) words: Vec<Text>,
+    /// They are the words of an array, none of which comes apart.
+    pub(crate) is_list: bool,
+    /// The conditions under which that path is taken.
+    pub(crate) guards: Vec<Guard>,
 }
 
 impl Hole {
@@ -86,6 +100,7 @@ impl Hole {
 pub struct Holes {
     all: RefCell<Vec<Hole>>,
     by_words: RefCell<HashMap<(Rc<str>, HoleKind), u32>>,
+    by_ways: RefCell<HashMap<(Rc<str>, Rc<[Way]>), Text>>,
     /// Where words are put together before they are looked up: most are known already.
     room: RefCell<String>,
 }
@@ -117,6 +132,7 @@ impl Holes {
                 all.push(Hole {
                     written: Rc::clone(&written),
                     kind,
+                    ways: None,
                 });
                 by_words.insert((written, kind), next);
                 next
@@ -126,6 +142,35 @@ impl Holes {
         Text(hole.map_or_else(EcoString::new, |hole| {
             EcoString::from(&*hole.encode_utf8(&mut [0; 4]))
         }))
+    }
+
+    /// The hole that is written so, and has one of these values; the same words and values give the same hole.
+    pub(crate) fn one_of(&self, written: &str, kind: HoleKind, ways: Vec<Way>) -> Text {
+        let key: (Rc<str>, Rc<[Way]>) = (written.into(), ways.into());
+        if let Some(known) = self.by_ways.borrow().get(&key) {
+            return known.clone();
+        }
+        let index = {
+            let mut all = self.all.borrow_mut();
+            let next = u32::try_from(all.len()).unwrap_or(MAX_HOLES);
+            if next >= MAX_HOLES {
+                drop(all);
+                return self.of(written, kind);
+            }
+            all.push(Hole {
+                written: Rc::clone(&key.0),
+                kind,
+                ways: Some(Rc::clone(&key.1)),
+            });
+            next
+        };
+        let hole = Text(
+            char::from_u32(FIRST_HOLE + index).map_or_else(EcoString::new, |hole| {
+                EcoString::from(&*hole.encode_utf8(&mut [0; 4]))
+            }),
+        );
+        self.by_ways.borrow_mut().insert(key, hole.clone());
+        hole
     }
 
     /// The hole that stands for what `write` writes.

@@ -193,6 +193,11 @@ impl Shell {
     }
 
     fn called(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        if let Some((hole, ways)) = self.way_of(run, call)
+            && let Some(done) = self.each_way(run, call, hole, &ways, Self::called)
+        {
+            return done;
+        }
         if let Some(done) = self.function(run, call) {
             return done;
         }

@@ -8,6 +8,7 @@ use super::pattern::{Match, matches};
 use super::syntax::{
     AssignValue, Assignment, CaseArm, Command, CommandKind, IfBranch, List, Part, PartKind, Word,
 };
+use super::ways::Meeting;
 use super::{Arg, Done, Flow, Input, Leave, Shell};
 use crate::effect::Guard;
 use crate::run::JobRun;
@@ -56,7 +57,7 @@ impl Shell {
                 }
                 let before = self.state(run);
                 let done = self.items(run, body);
-                self.merge(run, before);
+                self.merge(run, before, Meeting::default());
                 after_loop(done)
             }
             CommandKind::Case { word, arms } => self.case(run, word, arms),
@@ -145,7 +146,7 @@ impl Shell {
                     (false, true) => self.rewind(run, after_yes),
                     (false, false) => {
                         let default = self.default_set(run, &branch.cond, &after_yes);
-                        self.merge(run, after_yes);
+                        self.merge(run, after_yes, Meeting::when(&guard));
                         if let Some((name, value)) = default {
                             self.set(run, &name, value);
                         }
@@ -175,7 +176,7 @@ impl Shell {
 
     fn case(&mut self, run: &mut JobRun<'_>, word: &Word, arms: &[CaseArm]) -> Done {
         let subject = self.value(run, word);
-        let mut ends: Vec<super::State> = Vec::new();
+        let mut ends: Vec<(Guard, super::State)> = Vec::new();
         let written = self.words_of(run, word.span);
         let mut flow = Flow::Next;
         let (mut decided, mut covered) = (false, false);
@@ -227,7 +228,7 @@ impl Shell {
                 })
             });
             if !done.flow.ends_here() {
-                ends.push(self.state(run));
+                ends.push((guard.clone(), self.state(run)));
             }
             if matches!(flow, Flow::Next) {
                 flow = joined(&guard, done.flow, Flow::Next);
@@ -240,11 +241,18 @@ impl Shell {
         }
         let mut ends = ends.into_iter().filter(|_| !decided);
         // One of the arms is taken, `*)` at the latest: what was before is no path of its own.
-        if covered && let Some(first) = ends.next() {
-            self.rewind(run, first);
+        let mut first = None;
+        if covered && let Some((guard, state)) = ends.next() {
+            self.rewind(run, state);
+            first = Some(guard);
         }
-        for end in ends {
-            self.merge(run, end);
+        for (guard, end) in ends {
+            let meeting = Meeting {
+                first: first.as_ref(),
+                second: Some(&guard),
+            };
+            self.merge(run, end, meeting);
+            first = None;
         }
         Done { flow, ok: None }
     }
@@ -303,7 +311,7 @@ impl Shell {
         let before = self.state(run);
         self.set(run, var, hole);
         let done = run.guarded(guard, |run| self.items(run, body));
-        self.merge(run, before);
+        self.merge(run, before, Meeting::default());
         after_loop(done)
     }
 
@@ -420,7 +428,7 @@ impl Shell {
             }
             let guard = Guard::when(format!("while {written}"));
             let done = run.guarded(guard, |run| self.items(run, body));
-            self.merge(run, before);
+            self.merge(run, before, Meeting::default());
             after_loop(done)
         };
         self.input = outer;

@@ -212,6 +212,18 @@ pub(crate) fn likelier<'t>(run: &JobRun<'_>, a: &'t str, b: &'t str) -> Option<&
     })
 }
 
+/// Whether two values are commands of clients, and not the same one: `docker run a`, `podman run b`.
+pub(super) fn are_different_commands(run: &JobRun<'_>, a: &Text, b: &Text) -> bool {
+    let is_full = |value: &Text| Client::of(run, value.as_str()).is_some_and(|client| client.full);
+    let behind_client = |value: &'_ Text| -> Vec<EcoString> {
+        let words = value.as_str().split_whitespace();
+        let words = words.skip_while(|word| BEFORE.contains(word)).skip(1);
+        let words = words.skip_while(|word| *word == "compose");
+        words.map(EcoString::from).collect()
+    };
+    is_full(a) && is_full(b) && behind_client(a) != behind_client(b)
+}
+
 /// One of two values that run the same program: `mvn`, and the `bin/mvn` of what a script downloads where there
 /// is none.
 fn same_runner<'t>(run: &JobRun<'_>, a: &'t str, b: &'t str) -> Option<&'t str> {

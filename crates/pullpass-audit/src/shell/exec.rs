@@ -10,6 +10,7 @@ use super::syntax::{
     AndOr, AndOrOp, AssignValue, Assignment, Command, CommandKind, List, Pipeline, Redirect,
     Span as Range, Word,
 };
+use super::ways::Meeting;
 use super::{Arg, Done, Flow, Function, Input, Leave, Shell};
 use crate::effect::Guard;
 use crate::run::{Cwd, JobRun};
@@ -191,7 +192,7 @@ impl Shell {
         if done.flow.ends_here() {
             self.rewind(run, before);
         } else {
-            self.merge(run, before);
+            self.merge(run, before, Meeting::when(&guard.not()));
         }
         done
     }

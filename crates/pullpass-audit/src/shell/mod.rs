@@ -52,6 +52,7 @@ mod tools;
 mod tox;
 mod trigger;
 mod unread;
+mod ways;
 mod windows;
 mod words;
 mod wrappers;
@@ -76,6 +77,7 @@ use crate::source::{RepoPath, Span};
 use crate::text::{Hole, HoleKind, MAX_VALUE, Mapped, Text, is_hole};
 use crate::variables::Variables;
 use syntax::{Command, Span as Range};
+use ways::Meeting;
 
 /// How deep commands may stand in commands, over all scripts that call each other. The stack of a
 /// worker thread is 2 MB; a level takes a few kilobytes.
@@ -156,6 +158,8 @@ struct Shell {
     nesting: usize,
     /// What the variables were that the function which is being executed has for itself.
     locals: Option<Vec<locals::Local>>,
+    /// Variables of which what is executed takes one path after the other.
+    ways_in_hand: usize,
     /// The words of a test are being expanded.
     asks: bool,
     /// What is written to a file is perhaps printed on one path only.
@@ -473,6 +477,7 @@ impl Shell {
             open: None,
             nesting: 0,
             locals: None,
+            ways_in_hand: 0,
             asks: false,
             unsure: false,
             told: false,
@@ -562,13 +567,14 @@ impl Shell {
         self.restore(run, state);
     }
 
-    /// The state after either of two branches: what they agree on stays, the rest is not known.
-    fn merge(&mut self, run: &mut JobRun<'_>, other: State) {
+    /// The state after either of two branches: what they agree on stays, the rest is not known. `meeting` says under which
+    /// conditions.
+    fn merge(&mut self, run: &mut JobRun<'_>, other: State, meeting: Meeting<'_>) {
         let mut env = std::mem::take(&mut run.env);
-        agree(run, &mut env, &other.env);
+        agree(run, &mut env, &other.env, &meeting);
         run.env = env;
         let mut exported = std::mem::take(&mut run.exported);
-        agree(run, &mut exported, &other.exported);
+        agree(run, &mut exported, &other.exported, &meeting);
         run.exported = exported;
         let choices = &mut self.choices;
         if !Rc::ptr_eq(choices, &other.choices) {
@@ -593,10 +599,15 @@ impl Shell {
             let (mine, their) = (value.iter().rev(), theirs.iter().rev());
             let ends = mine.zip(their).take(least).take_while(|(a, b)| a == b);
             let ends = ends.count();
-            let hole = any_number_of(run, name);
             let theirs = theirs.get(begins..theirs.len() - ends).unwrap_or_default();
-            add_choices(choices, &hole, theirs);
             let mine: Vec<Text> = value.drain(begins..value.len() - ends).collect();
+            let any = any_number_of(run, name);
+            let ways = meeting.lists(run, &mine, theirs);
+            let ways = ways.filter(|ways| ways::choose_files(ways));
+            let hole = ways
+                .and_then(|ways| ways::hole(run, &any, ways))
+                .unwrap_or(any);
+            add_choices(choices, &hole, theirs);
             add_choices(choices, &hole, &mine);
             let beside = [begins.checked_sub(1), Some(begins)];
             let mut beside = beside.into_iter().flatten().filter_map(|at| value.get(at));
@@ -768,42 +779,17 @@ fn any_number_of(run: &JobRun<'_>, name: &str) -> Text {
 
 /// Keeps what two branches agree on, the name of an image whose tag alone differs, and one of two container clients; the
 /// rest becomes the hole `$NAME`.
-fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables) {
+fn agree(run: &JobRun<'_>, mine: &mut Variables, other: &Variables, meeting: &Meeting<'_>) {
     if mine.is_copy_of(other) {
         return;
     }
     for name in mine.differing(other) {
         run.paths_meet(&name, mine.get(&name), other.get(&name));
-        let value = engine::either(run, &name, mine.get(&name), other.get(&name));
-        let image = match (mine.get(&name), other.get(&name)) {
-            (Some(a), Some(b)) if value.is_one_hole() => same_image(a, b),
+        let either = engine::either(run, &name, mine.get(&name), other.get(&name));
+        let value = match (mine.get(&name), other.get(&name)) {
+            (Some(a), Some(b)) => meeting.value(run, &name, a, b, &either),
             _ => None,
         };
-        let value = match image {
-            Some(image) => {
-                let tag = format!("${{{name}##*:}}");
-                let tag = run.cx.holes.of(&tag, HoleKind::Variable);
-                Text::from(format!("{image}:{}", tag.as_str()))
-            }
-            None => value,
-        };
-        mine.insert(name, value);
+        mine.insert(name, value.unwrap_or(either));
     }
-}
-
-/// The name, with a namespace, that two images have of which only the tags differ.
-fn same_image<'t>(a: &'t Text, b: &Text) -> Option<&'t str> {
-    let name_of = |text: &'t str| {
-        text.split('@')
-            .next()?
-            .rsplit_once(':')
-            .map(|(name, _)| name)
-    };
-    let name = name_of(a.as_str())?;
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-    let is_name =
-        name.contains('/') && !name.starts_with(['/', '.']) && name.chars().all(is_of_name);
-    let rest = b.as_str().strip_prefix(name)?.strip_prefix(':')?;
-    let is_tag = !rest.split('@').next().unwrap_or(rest).contains([':', '/']);
-    (is_name && is_tag).then_some(name)
 }

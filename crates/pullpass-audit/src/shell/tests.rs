@@ -10,6 +10,7 @@ mod projects;
 mod runners;
 mod scripts;
 mod suites;
+mod ways;
 
 use crate::context::{Context, Options};
 use crate::effect::{Effect, Freshness, Kind, Puller, Store};
