@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::commands::is_idle;
 use super::exec::Call;
-use super::{Arg, Done, Flow, Shell, State, builtins, engine, is_list};
+use super::{Arg, Done, Flow, Shell, State, builtins, engine, is_list, names_flags};
 use crate::effect::Guard;
 use crate::run::JobRun;
 use crate::text::{Hole, HoleKind, Text, Way, is_hole};
@@ -192,7 +192,9 @@ impl Shell {
         let unknown = call.args.iter().enumerate();
         let unknown = unknown.filter(|(at, arg)| !arg.text.is_known() && !is_credential(*at));
         let mut holes = unknown.flat_map(|(_, arg)| arg.as_str().chars().filter(|c| is_hole(*c)));
-        let (hole, ways) = holes.find_map(|hole| Some((hole, run.cx.holes.get(hole)?.ways?)))?;
+        let (hole, Hole { written, ways, .. }) = holes
+            .find_map(|c| Some((c, run.cx.holes.get(c).filter(|hole| hole.ways.is_some())?)))?;
+        let ways = ways?;
         let name = call.name();
         let is_ours = self.functions.contains_key(name);
         if self.ways_in_hand >= MAX_VARIABLES
@@ -201,7 +203,15 @@ impl Shell {
         {
             return None;
         }
-        let counts = is_ours || name.contains('/') || !are_flags(&ways) || choose_files(&ways);
+        // `$RUN_ARGS` holds flags also where another variable gives them to it.
+        let hold_flags = || {
+            are_flags(&ways)
+                || names_flags(&written)
+                    && ways
+                        .iter()
+                        .any(|way| way.words.iter().any(Text::is_one_hole))
+        };
+        let counts = choose_files(&ways) || !hold_flags();
         counts.then_some((hole, ways))
     }
 

@@ -126,6 +126,10 @@ fn what_all_paths_do_is_under_no_condition() {
             &["pull alpine"],
         ),
         (
+            "if [ $X ]; then RUN_ARGS='-v a:b'; else RUN_ARGS=$MORE; fi; docker run $RUN_ARGS alpine",
+            &["pull alpine"],
+        ),
+        (
             "V=2; if [ $X ]; then V=3; fi; docker build --build-arg V=$V -t app . && docker run app",
             &[
                 "pull a/b:2 [if not [ $X ]]",
