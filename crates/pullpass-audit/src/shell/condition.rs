@@ -87,20 +87,6 @@ impl Shell {
         }
     }
 
-    /// The variable of `[ -z "$X" ]`, when that is all the condition asks.
-    pub(super) fn asked_for_emptiness(&self, run: &JobRun<'_>, cond: &List) -> Option<String> {
-        let guard = self.guard_of_list(run, cond);
-        let text = guard.text.trim_matches(['[', ']', ' ']);
-        let variable = text.strip_prefix("-n ").filter(|_| !guard.holds)?;
-        let name = variable.trim_matches('"').strip_prefix('$')?;
-        let name = name
-            .strip_prefix('{')
-            .and_then(|name| name.strip_suffix('}'))
-            .unwrap_or(name);
-        let name = name.trim_end_matches(['-', ':']);
-        super::redirect::is_name(name).then(|| name.to_owned())
-    }
-
     fn within_limit(&self) -> bool {
         self.nesting < super::MAX_NESTING
     }
@@ -445,4 +431,17 @@ fn compare(left: &Text, op: &str, right: &Arg, patterns: bool) -> Option<bool> {
         "-le" => numbers().map(|(a, b)| a <= b),
         _ => None,
     }
+}
+
+/// The variable of `[ -z "$X" ]`, when that is all the condition asks.
+pub(super) fn asked_for_emptiness(guard: &Guard) -> Option<String> {
+    let text = guard.text.trim_matches(['[', ']', ' ']);
+    let variable = text.strip_prefix("-n ").filter(|_| !guard.holds)?;
+    let name = variable.trim_matches('"').strip_prefix('$')?;
+    let name = name
+        .strip_prefix('{')
+        .and_then(|name| name.strip_suffix('}'))
+        .unwrap_or(name);
+    let name = name.trim_end_matches(['-', ':']);
+    super::redirect::is_name(name).then(|| name.to_owned())
 }

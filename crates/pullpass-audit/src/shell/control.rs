@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::condition::asked_for_emptiness;
 use super::ifs::{self, Separators};
 use super::pattern::{Match, matches};
 use super::syntax::{
@@ -13,6 +14,7 @@ use super::{Arg, Done, Flow, Input, Leave, Shell};
 use crate::effect::Guard;
 use crate::run::JobRun;
 use crate::text::{Mapped, Text};
+use crate::variables::Variables;
 
 /// How often a loop over known words is unrolled.
 const MAX_TURNS: usize = 64;
@@ -145,7 +147,7 @@ impl Shell {
                     (true, _) => {}
                     (false, true) => self.rewind(run, after_yes),
                     (false, false) => {
-                        let default = self.default_set(run, &branch.cond, &after_yes);
+                        let default = default_set(&guard, &run.env, &after_yes.env);
                         self.merge(run, after_yes, Meeting::when(&guard));
                         if let Some((name, value)) = default {
                             self.set(run, &name, value);
@@ -158,20 +160,6 @@ impl Shell {
                 }
             }
         }
-    }
-
-    /// `if [ -z "$X" ]; then X=value; fi` is `${X:=value}`: where nothing in the repository sets `X`, the
-    /// value is what a reader expects.
-    fn default_set(
-        &self,
-        run: &JobRun<'_>,
-        cond: &List,
-        after: &super::State,
-    ) -> Option<(String, Text)> {
-        let name = self.asked_for_emptiness(run, cond)?;
-        let unset = !run.env.contains_key(&name) && !super::param::is_set_by_ci(&name);
-        let value = after.env.get(&name).filter(|_| unset)?;
-        Some((name, value.clone()))
     }
 
     fn case(&mut self, run: &mut JobRun<'_>, word: &Word, arms: &[CaseArm]) -> Done {
@@ -569,6 +557,19 @@ impl Shell {
         let all: Vec<&str> = args.iter().map(Arg::as_str).collect();
         Some(Mapped::at(first.span, all.join(" ")))
     }
+}
+
+/// `if [ -z "$X" ]; then X=value; fi` is `${X:=value}`: where nothing in the repository sets `X`, the
+/// value is what a reader expects.
+pub(super) fn default_set(
+    guard: &Guard,
+    before: &Variables,
+    after: &Variables,
+) -> Option<(String, Text)> {
+    let name = asked_for_emptiness(guard)?;
+    let unset = !before.contains_key(&name) && !super::param::is_set_by_ci(&name);
+    let value = after.get(&name).filter(|_| unset)?;
+    Some((name, value.clone()))
 }
 
 /// Whether an argument of a loop may be several words, which cannot be known.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::builtins::is_silent;
 use super::commands::{hands_through, is_idle};
+use super::control::default_set;
 use super::syntax::{
     AndOr, AndOrOp, AssignValue, Assignment, Command, CommandKind, List, Pipeline, Redirect,
     Span as Range, Word,
@@ -192,7 +193,12 @@ impl Shell {
         if done.flow.ends_here() {
             self.rewind(run, before);
         } else {
+            // `[ "$X" ] || X=value`
+            let default = default_set(guard, &before.env, &run.env);
             self.merge(run, before, Meeting::when(&guard.not()));
+            if let Some((name, value)) = default {
+                self.set(run, &name, value);
+            }
         }
         done
     }

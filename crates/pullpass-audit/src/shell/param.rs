@@ -8,15 +8,7 @@ use crate::run::{Cwd, JobRun};
 use crate::text::{HoleKind, Text, is_hole};
 
 /// Variables that every CI sets: absent here means only that their value is not written down.
-const SET_BY_CI: [&str; 7] = [
-    "CIRCLE_",
-    "GITHUB_",
-    "RUNNER_",
-    "CI_",
-    "BUILD_",
-    "ACTIONS_",
-    "SEMAPHORE_",
-];
+const SET_BY_CI: [&str; 4] = ["CIRCLE_", "GITHUB_", "RUNNER_", "ACTIONS_"];
 
 /// CircleCI sets it to the job's working directory, which a `checkout` makes the root of the repository.
 const WORKING_DIRECTORY: &str = "CIRCLE_WORKING_DIRECTORY";

@@ -230,6 +230,10 @@ fn what_is_set_only_where_nothing_else_sets_it_is_a_default() {
         "if [ -z \"$FROM\" ]; then FROM=a/b; fi\ndocker pull \"$FROM\"",
         "if [[ -z ${FROM:-} ]]; then\n  FROM=a/b\nfi\ndocker pull $FROM",
         "if test -z \"$FROM\"; then FROM=a/b; else echo $FROM; fi; docker pull \"$FROM\"",
+        "[ -z \"$FROM\" ] && FROM=a/b\ndocker pull $FROM",
+        "[[ -n $FROM ]] || FROM=a/b\ndocker pull $FROM",
+        // Another CI sets it, and not those that are audited.
+        "docker pull ${BUILD_FROM:-a/b}",
     ] {
         assert_eq!(pulls(script), ["a/b always"], "{script}");
     }
