@@ -62,6 +62,9 @@ pub(super) struct Wrapper {
     pub(super) words: Option<String>,
     /// These flags carry a script.
     #[serde(default)]
+    /// The command is a module of Python's, behind `-m`.
+    #[serde(default)]
+    pub(super) module: bool,
     pub(super) script: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use super::flags::{self, Order, tail};
 use super::follow::unread_program;
 use super::redirect::is_name;
 use super::tools::{self, Wrapper};
-use super::{Arg, Done, Input, Shell};
+use super::{Arg, Done, Input, Shell, commands};
 use crate::effect::ROOTS_DOCKER;
 use crate::run::JobRun;
 use crate::source::Span;
@@ -224,6 +224,9 @@ impl Shell {
                 return Some(self.process(run, script.into(), |_| {}));
             }
         }
+        if wrapper.module {
+            return self.module(run, wrapper, call);
+        }
         let args = call.rest();
         if let Some(flags) = &wrapper.behind {
             let is_one = |arg: &Arg| flags.split_whitespace().any(|flag| flag == arg.as_str());
@@ -299,6 +302,41 @@ impl Shell {
                 Some(value) => run.env.insert(name, value),
                 None => run.env.remove(&name),
             };
+    /// `python -m pytest -q`, `coverage run -m pytest`: a module that is the program of that name, and none of the repository's.
+    fn module(&mut self, run: &mut JobRun<'_>, wrapper: &Wrapper, call: &Call<'_>) -> Option<Done> {
+        let mut args = match call.rest() {
+            [verb, rest @ ..] if verb.as_str() == "run" => rest,
+            args => args,
+        };
+        let words = loop {
+            let (first, rest) = args.split_first()?;
+            match first.as_str() {
+                "-c" => return None,
+                // `-m`, `-um`
+                text if text.ends_with('m') && is_short(text) => break rest.to_vec(),
+                text if text.starts_with("-m") => {
+                    let module = tail(first, text.get(2..)?);
+                    break [&[module], rest].concat();
+                }
+                text if wrapper.flags.takes_value(text) => {
+                    args = rest.get(1..).unwrap_or_default();
+                }
+                text if text.starts_with('-') => args = rest,
+                _ => return None,
+            }
+        };
+        let module = words.first()?;
+        let name = module.as_str();
+        let is_program = commands::is_tool(name) || tools::wrappers(name).next().is_some();
+        if !is_program || self.module_here(run, name).is_some() {
+            return None;
+        }
+        let span = call.span;
+        self.within(run, |shell, run| {
+            shell.program(run, &Call { args: &words, span })
+        })
+    }
+
         }
         Some(done)
     }
@@ -504,6 +542,12 @@ impl Shell {
             parsed.rest.push(Arg::new(Text::from("echo"), call.span));
         }
         let input = match parsed.value(&["-a", "--arg-file"]) {
+/// Whether a word is one flag, or several in one: `-um`.
+fn is_short(text: &str) -> bool {
+    let letters = text.strip_prefix('-');
+    letters.is_some_and(|letters| letters.bytes().all(|b| b.is_ascii_alphabetic()))
+}
+
             Some(file) => self.file_input(run, file),
             None => self.input.clone(),
         };

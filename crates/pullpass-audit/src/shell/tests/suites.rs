@@ -1192,6 +1192,48 @@ fn frameworks_start_services_for_tests() {
         assert_eq!(short(&files, script), expected, "{script}");
     }
 }
+#[test]
+fn programs_of_python_run_by_other_names() {
+    let files = [
+        ("requirements.txt", "pytest\ntestcontainers\n"),
+        (
+            "tox.ini",
+            "[tox]\nenvlist = py\n[testenv]\ncommands = docker run a/b\n[testenv:lint]\ncommands = ruff check\n",
+        ),
+        ("own/tox/__main__.py", "print('x')\n"),
+        ("act.py", "print('x')\n"),
+    ];
+    let ryuk = &["pull testcontainers/ryuk:?"][..];
+    let tox = &["pull testcontainers/ryuk:?", "pull a/b"][..];
+    for (script, expected) in [
+        ("python -m pytest -q", ryuk),
+        ("python3.12 -W error -um pytest", ryuk),
+        ("python -mpytest", ryuk),
+        ("python -m unittest discover", ryuk),
+        ("python -m coverage run --source src -m unittest", ryuk),
+        ("coverage run --rcfile x -m pytest", ryuk),
+        ("python -m nox -s tests", ryuk),
+        ("python -m nox -s lint", &[]),
+        ("python3 -m tox -e py", tox),
+        ("python3 -m tox -e lint", &[]),
+        ("pipx run tox", tox),
+        ("pipx run --spec tox==4.2 tox -e py", tox),
+        ("pipx run 'nox[uv]==2024.4.15' -s tests", ryuk),
+        ("uvx nox@latest -s tests", ryuk),
+        ("python -m pipx run pytest", ryuk),
+        ("uv run -m pytest", ryuk),
+        ("pytest() { python -m pytest; }; pytest", ryuk),
+        ("python -m pip install pytest tox", &[]),
+        ("pipx install pytest", &[]),
+        ("python ci.py -m pytest", &[]),
+        ("python -m act", &[]),
+        ("cd own && python -m tox", &[]),
+        ("coverage report -m", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
 
 #[test]
 fn code_of_tests_may_run_a_client() {
