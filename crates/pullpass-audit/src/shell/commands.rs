@@ -147,14 +147,6 @@ pub(super) fn interprets(name: &str) -> bool {
             | "node"
             | "ruby"
             | "perl"
-/// Whether a program of this name runs a task, a script or a command that its other words name.
-pub(super) fn runs_other(name: &str) -> bool {
-    let of_tasks = ["invoke", "inv", "rake", "docker"];
-    runs_tasks(name) && !name.starts_with("python")
-        || hands_through(name)
-        || of_tasks.contains(&name)
-}
-
             | "php"
             | "deno"
             | "bun"
@@ -171,6 +163,14 @@ pub(super) fn hands_through(name: &str) -> bool {
             name,
             "bash"
                 | "sh"
+/// Whether a program of this name runs a task, a script or a command that its other words name.
+pub(super) fn runs_other(name: &str) -> bool {
+    let of_tasks = ["invoke", "inv", "rake", "docker"];
+    runs_tasks(name) && !name.starts_with("python")
+        || hands_through(name)
+        || of_tasks.contains(&name)
+}
+
                 | "dash"
                 | "ash"
                 | "zsh"

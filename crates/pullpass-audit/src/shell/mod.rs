@@ -45,6 +45,7 @@ mod perhaps;
 mod projects;
 mod rake;
 mod redirect;
+mod sessions;
 mod regex;
 pub(crate) mod suites;
 mod tools;

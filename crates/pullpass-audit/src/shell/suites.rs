@@ -20,7 +20,7 @@ use serde::Deserialize;
 use super::exec::Call;
 use super::follow::unread_program;
 use super::perhaps::folders_that_may_be;
-use super::{Arg, Shell, tools};
+use super::{Arg, Shell, sessions, tools};
 use crate::context::Context;
 use crate::effect::{By, Freshness, Kind};
 use crate::run::{Cwd, JobRun};
@@ -276,7 +276,7 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
     if !run.has_engine && !suite.plugin.as_ref().is_some_and(alone) {
         return;
     }
-    if !suite.may_be_run_by(args) || matches!(name, "tox" | "nox") && only_check(args) {
+    if !suite.may_be_run_by(args) || only_check(run, name, folder, args) {
         return;
     }
     if let Some(language) = suite.code {
@@ -297,8 +297,8 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
     suite.emit(run, place, unknown, call.span);
 }
 
-/// Whether environments of tox or sessions of nox are named, and all of them by names of what runs no test.
-fn only_check(args: &[Arg]) -> bool {
+/// Whether environments of tox or sessions of nox are named, and none of them runs tests.
+fn only_check(run: &JobRun<'_>, name: &str, folder: &RepoPath, args: &[Arg]) -> bool {
     const CHECKS: [&str; 12] = [
         "lint",
         "format",
@@ -312,6 +312,11 @@ fn only_check(args: &[Arg]) -> bool {
         "black",
         "ruff",
         "flake8",
+    match name {
+        "nox" => return sessions::only_check(run, folder, args, &CHECKS),
+        "tox" => {}
+        _ => return false,
+    }
     ];
     let named = args.iter().filter(|arg| !arg.as_str().starts_with('-'));
     let mut named = named.flat_map(|arg| arg.as_str().split(',')).peekable();

@@ -11,7 +11,7 @@ use super::condition::emit_login;
 use super::exec::Call;
 use super::flags::{self, Order, Parsed, Spec};
 use super::suites::{self, Suite};
-use super::{Arg, Done, Shell, rake};
+use super::{Arg, Done, Shell, rake, sessions};
 use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
@@ -486,15 +486,8 @@ impl Deed {
             return code.any(|line| line.contains(&self.mentions));
         }
         let of_word = |word: &Text| {
-            // `tests-3.13` is one of the sessions of `tests`.
-            let word = word.as_str();
-            let version = word.find("-3").or_else(|| word.find('('));
-            let word = word.get(..version.unwrap_or(word.len()))?;
-            // A Python function, up to the next one.
-            let start = text.find(&format!("\ndef {}(", word.replace('-', "_")))?;
-            let body = text.get(start + 1..)?;
-            let end = body.find("\ndef ").unwrap_or(body.len());
-            Some(body.get(..end)?.contains(&self.mentions))
+            let body = sessions::function(text, word.as_str())?;
+            Some(body.contains(&self.mentions))
         };
         words.iter().any(|word| of_word(word) == Some(true))
     }

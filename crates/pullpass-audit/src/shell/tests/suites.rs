@@ -1233,6 +1233,31 @@ fn programs_of_python_run_by_other_names() {
         assert_eq!(short(&files, script), expected, "{script}");
     }
 }
+#[test]
+fn sessions_of_nox_run_tests_where_their_code_does() {
+    let noxfile = "import nox\n\n@nox.session\ndef tests(session):\n    session.run(\"pytest\")\n\n@nox.session(name=\"docs-build\")\ndef docs(session):\n    session.run(\"sphinx-build\")\n\n@nox.session\ndef coverage(session):\n    session.run(\"coverage\", *(session.posargs or [\"report\"]))\n\n@nox.session\ndef lint(session):\n    session.run(\"pytest\", \"--flake8\")\n";
+    let files = [
+        ("requirements.txt", "testcontainers\n"),
+        ("noxfile.py", noxfile),
+        ("ci/nox.py", "@session\ndef tests(s):\n    s.run('ruff')\n"),
+    ];
+    let ryuk = &["pull testcontainers/ryuk:?"][..];
+    for (script, expected) in [
+        ("nox", ryuk),
+        ("nox -s tests", ryuk),
+        ("nox -s tests-3.13 docs-build", ryuk),
+        ("nox --session=lint", ryuk),
+        ("nox -s other", ryuk),
+        ("nox -t quick", ryuk),
+        ("nox -s docs-build", &[]),
+        ("nox -rs coverage", &[]),
+        ("nox -p 3.12 -e coverage docs-build -- tests", &[]),
+        ("nox -f ci/nox.py -s tests", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
 
 
 #[test]
