@@ -13,7 +13,7 @@ use crate::memory::Memory;
 use crate::recipes::{Readings, Templates, Texts};
 use crate::reference::{self, Image};
 use crate::shell::other_languages;
-use crate::shell::suites::{Mentions, code, go, gradle};
+use crate::shell::suites::{Mentions, code, go, gradle, maven};
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::{Holes, Text};
@@ -115,6 +115,8 @@ pub struct Context<'t> {
     images: RefCell<HashMap<Text, Rc<Named>>>,
     pub(crate) mentions: RefCell<Mentions>,
     /// What build files of Gradle declare.
+    /// The projects of builds of Maven's.
+    pub(crate) maven_builds: RefCell<maven::Builds>,
     pub(crate) gradle_builds: RefCell<gradle::Builds>,
     /// How programs of Go speak to an engine, for those that were looked at.
     pub(crate) go_programs: RefCell<go::Programs>,
@@ -168,6 +170,7 @@ impl<'t> Context<'t> {
             makefile_work: Cell::new(MAKEFILES),
             shell: Cell::new(SHELL_BYTES),
             scripts: RefCell::default(),
+            maven_builds: RefCell::default(),
             images: RefCell::default(),
             mentions: RefCell::default(),
             gradle_builds: RefCell::default(),

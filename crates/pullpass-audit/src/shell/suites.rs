@@ -8,6 +8,7 @@ pub(crate) mod code;
 mod dev_services;
 mod dotnet;
 pub(crate) mod go;
+pub(crate) mod maven;
 pub(crate) mod gradle;
 
 use std::borrow::Cow;
@@ -573,6 +574,11 @@ impl Suite {
             "dotnet" => {
                 let found = dotnet::mentions(run.cx, folder, args, number, self);
                 self.found(run, folder, args, &found)
+                let is_maven = matches!(name, "mvn" | "mvnw" | "mvnd");
+                let tested = is_maven.then(|| maven::tested(run.cx, folder, args));
+                if let Some(tested) = tested.flatten() {
+                    return self.found(run, folder, args, &maven::mentions(self, &tested));
+                }
             }
             _ => {
                 let project = self.project(run.cx, folder);

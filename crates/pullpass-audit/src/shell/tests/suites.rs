@@ -1257,6 +1257,70 @@ fn sessions_of_nox_run_tests_where_their_code_does() {
         assert_eq!(short(&files, script), expected, "{script}");
     }
 }
+#[test]
+fn tests_of_maven_are_those_of_the_projects_that_are_named() {
+    let pom = |name: &str, rest: &str| {
+        format!(
+            "<project>\n<parent><groupId>a</groupId><artifactId>root</artifactId></parent>\n<artifactId>{name}</artifactId>\n{rest}</project>\n"
+        )
+    };
+    let needs = |name: &str, scope: &str| {
+        format!(
+            "<dependencies><dependency>\n<artifactId>{name}</artifactId>\n{scope}</dependency></dependencies>\n"
+        )
+    };
+    let root = "<project><groupId>a</groupId><artifactId>root</artifactId>\n<modules><module>core</module>\n<!-- <module>none</module> --><module>db</module><module>kit</module><module>uses</module><module>api/v1</module><module>image</module></modules></project>\n";
+    let inherits = "<project><artifactId>root</artifactId><modules><module>a</module></modules>\n<dependencies><dependency><groupId>org.testcontainers</groupId></dependency></dependencies></project>\n";
+    let managed = "<project><artifactId>root</artifactId><modules><module>image</module><module>core</module></modules>\n<build><pluginManagement><plugins><plugin>\n<artifactId>jib-maven-plugin</artifactId>\n<executions><execution><phase>package</phase><goals><goal>dockerBuild</goal></goals></execution></executions></plugin></plugins></pluginManagement></build></project>\n";
+    let db = pom("db", &needs("testcontainers", "<scope>test</scope>"));
+    let kit = pom("test-kit", &needs("testcontainers", ""));
+    let uses = pom("uses", &needs("test-kit", "<scope>test</scope>"));
+    let v1 = pom("api-v1", &needs("db", ""));
+    let core = pom("core", "");
+    let image = pom(
+        "image",
+        "<build><plugins><plugin>\n<artifactId>jib-maven-plugin</artifactId></plugin></plugins></build>\n",
+    );
+    let files = [
+        ("r/pom.xml", root),
+        ("r/core/pom.xml", &*core),
+        ("r/db/pom.xml", &*db),
+        ("r/kit/pom.xml", &*kit),
+        ("r/uses/pom.xml", &*uses),
+        ("r/api/v1/pom.xml", &*v1),
+        ("r/image/pom.xml", &*image),
+        ("i/pom.xml", inherits),
+        ("i/a/pom.xml", &*core),
+        ("m/pom.xml", managed),
+        ("m/core/pom.xml", &*core),
+        ("m/image/pom.xml", &*image),
+    ];
+    let ryuk = &["pull testcontainers/ryuk:?"][..];
+    for (script, expected) in [
+        ("cd r && mvn verify", ryuk),
+        ("cd r && mvn verify -pl core", &[]),
+        ("cd r && mvn verify --projects=:core,api/v1", &[]),
+        ("cd r && mvn verify -pl a:core -pl :image", &[]),
+        ("cd r && mvn verify -pl '!db,!kit,!:uses'", &[]),
+        ("cd r && mvn verify -pl -db,-kit,-:uses", &[]),
+        ("cd r && MAVEN_ARGS='-pl core' ./mvnw verify", &[]),
+        ("cd r && mvn verify -pl '!db'", ryuk),
+        ("cd r && mvn verify -pl core,db", ryuk),
+        ("cd r && mvn verify -pl ./db", ryuk),
+        ("cd r && mvn verify -pl db/pom.xml", ryuk),
+        ("cd r && mvn verify -pl uses", ryuk),
+        ("cd r && mvn verify -pl core -am", ryuk),
+        ("cd r && mvn verify -pl core --also-make-dependents", ryuk),
+        ("cd r && mvn verify -rf core", ryuk),
+        ("cd r && mvn verify -pl none", ryuk),
+        ("cd r && mvn verify -pl $MODULE", ryuk),
+        ("mvn verify -f i/pom.xml -pl a", ryuk),
+        ("cd m && mvn package -pl image", &["opaque Jib"]),
+        ("cd m && mvn package -pl core", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
 
 
 
