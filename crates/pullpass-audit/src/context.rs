@@ -115,9 +115,9 @@ pub struct Context<'t> {
     images: RefCell<HashMap<Text, Rc<Named>>>,
     pub(crate) mentions: RefCell<Mentions>,
     /// What build files of Gradle declare.
+    pub(crate) gradle_builds: RefCell<gradle::Builds>,
     /// The projects of builds of Maven's.
     pub(crate) maven_builds: RefCell<maven::Builds>,
-    pub(crate) gradle_builds: RefCell<gradle::Builds>,
     /// How programs of Go speak to an engine, for those that were looked at.
     pub(crate) go_programs: RefCell<go::Programs>,
     /// The same of programs in other languages.
@@ -170,10 +170,10 @@ impl<'t> Context<'t> {
             makefile_work: Cell::new(MAKEFILES),
             shell: Cell::new(SHELL_BYTES),
             scripts: RefCell::default(),
-            maven_builds: RefCell::default(),
             images: RefCell::default(),
             mentions: RefCell::default(),
             gradle_builds: RefCell::default(),
+            maven_builds: RefCell::default(),
             go_programs: RefCell::default(),
             programs: RefCell::default(),
             test_code: RefCell::default(),

@@ -93,13 +93,13 @@ pub(super) fn is_idle(name: &str) -> bool {
 }
 
 /// The name of a tool whose file carries its version or its system, `kind` of `kind-v0.31.0`, `ko` of `ko-linux-amd64`, or
+/// that is named with the version of its package.
+pub(super) fn without_version(name: &str) -> &str {
     // `nox==2024.4.15`, `tox[uv]`, `jest@latest`
     let package = name.split(['=', '[', '@']).next().unwrap_or(name);
     if package.len() < name.len() && is_tool(package) {
         return package;
     }
-/// that is named with the version of its package.
-pub(super) fn without_version(name: &str) -> &str {
     // Most names are one word.
     if memchr::memchr2(b'-', b'_', name.as_bytes()).is_none() {
         return name;
@@ -156,13 +156,6 @@ pub(super) fn interprets(name: &str) -> bool {
     )
 }
 
-/// Whether a program of this name prints what the command prints that it runs, and nothing else: a script is one, too.
-pub(super) fn hands_through(name: &str) -> bool {
-    name.contains('/')
-        || matches!(
-            name,
-            "bash"
-                | "sh"
 /// Whether a program of this name runs a task, a script or a command that its other words name.
 pub(super) fn runs_other(name: &str) -> bool {
     let of_tasks = ["invoke", "inv", "rake", "docker"];
@@ -171,6 +164,13 @@ pub(super) fn runs_other(name: &str) -> bool {
         || of_tasks.contains(&name)
 }
 
+/// Whether a program of this name prints what the command prints that it runs, and nothing else: a script is one, too.
+pub(super) fn hands_through(name: &str) -> bool {
+    name.contains('/')
+        || matches!(
+            name,
+            "bash"
+                | "sh"
                 | "dash"
                 | "ash"
                 | "zsh"

@@ -318,10 +318,6 @@ impl Shell {
         }
     }
 
-    /// `source file`: in this same process.
-    pub(super) fn source(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
-        let Some((file, rest)) = call.rest().split_first() else {
-            return Done::UNKNOWN;
     /// The file of the repository that is a module of Python's.
     pub(super) fn module_here(&self, run: &JobRun<'_>, name: &str) -> Option<RepoPath> {
         self.file_here(run, &name.replace('.', "/"), &[".py", "/__main__.py"])
@@ -335,6 +331,10 @@ impl Shell {
         })
     }
 
+    /// `source file`: in this same process.
+    pub(super) fn source(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+        let Some((file, rest)) = call.rest().split_first() else {
+            return Done::UNKNOWN;
         };
         if let Some(Input::Known(text)) = self.processes.get(&file.text).cloned() {
             return self.nested_text(run, text);

@@ -8,8 +8,8 @@ pub(crate) mod code;
 mod dev_services;
 mod dotnet;
 pub(crate) mod go;
-pub(crate) mod maven;
 pub(crate) mod gradle;
+pub(crate) mod maven;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -313,12 +313,12 @@ fn only_check(run: &JobRun<'_>, name: &str, folder: &RepoPath, args: &[Arg]) -> 
         "black",
         "ruff",
         "flake8",
+    ];
     match name {
         "nox" => return sessions::only_check(run, folder, args, &CHECKS),
         "tox" => {}
         _ => return false,
     }
-    ];
     let named = args.iter().filter(|arg| !arg.as_str().starts_with('-'));
     let mut named = named.flat_map(|arg| arg.as_str().split(',')).peekable();
     named.peek().is_some() && named.all(|name| CHECKS.contains(&name))
@@ -574,13 +574,13 @@ impl Suite {
             "dotnet" => {
                 let found = dotnet::mentions(run.cx, folder, args, number, self);
                 self.found(run, folder, args, &found)
+            }
+            _ => {
                 let is_maven = matches!(name, "mvn" | "mvnw" | "mvnd");
                 let tested = is_maven.then(|| maven::tested(run.cx, folder, args));
                 if let Some(tested) = tested.flatten() {
                     return self.found(run, folder, args, &maven::mentions(self, &tested));
                 }
-            }
-            _ => {
                 let project = self.project(run.cx, folder);
                 let found = run.cx.mentions_of(&project, number, self);
                 self.found(run, folder, args, &found)

@@ -62,10 +62,10 @@ pub(super) struct Wrapper {
     pub(super) words: Option<String>,
     /// These flags carry a script.
     #[serde(default)]
+    pub(super) script: Option<String>,
     /// The command is a module of Python's, behind `-m`.
     #[serde(default)]
     pub(super) module: bool,
-    pub(super) script: Option<String>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]

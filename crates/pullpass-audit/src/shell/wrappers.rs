@@ -224,10 +224,10 @@ impl Shell {
                 return Some(self.process(run, script.into(), |_| {}));
             }
         }
+        let args = call.rest();
         if wrapper.module {
             return self.module(run, wrapper, call);
         }
-        let args = call.rest();
         if let Some(flags) = &wrapper.behind {
             let is_one = |arg: &Arg| flags.split_whitespace().any(|flag| flag == arg.as_str());
             let at = args.iter().position(is_one)?;
@@ -302,6 +302,10 @@ impl Shell {
                 Some(value) => run.env.insert(name, value),
                 None => run.env.remove(&name),
             };
+        }
+        Some(done)
+    }
+
     /// `python -m pytest -q`, `coverage run -m pytest`: a module that is the program of that name, and none of the repository's.
     fn module(&mut self, run: &mut JobRun<'_>, wrapper: &Wrapper, call: &Call<'_>) -> Option<Done> {
         let mut args = match call.rest() {
@@ -335,10 +339,6 @@ impl Shell {
         self.within(run, |shell, run| {
             shell.program(run, &Call { args: &words, span })
         })
-    }
-
-        }
-        Some(done)
     }
 
     /// `concurrently "npm run a" npm:b "pnpm:c:*"`
@@ -542,12 +542,6 @@ impl Shell {
             parsed.rest.push(Arg::new(Text::from("echo"), call.span));
         }
         let input = match parsed.value(&["-a", "--arg-file"]) {
-/// Whether a word is one flag, or several in one: `-um`.
-fn is_short(text: &str) -> bool {
-    let letters = text.strip_prefix('-');
-    letters.is_some_and(|letters| letters.bytes().all(|b| b.is_ascii_alphabetic()))
-}
-
             Some(file) => self.file_input(run, file),
             None => self.input.clone(),
         };
@@ -585,6 +579,12 @@ fn is_short(text: &str) -> bool {
         }
         Done::UNKNOWN
     }
+}
+
+/// Whether a word is one flag, or several in one: `-um`.
+fn is_short(text: &str) -> bool {
+    let letters = text.strip_prefix('-');
+    letters.is_some_and(|letters| letters.bytes().all(|b| b.is_ascii_alphabetic()))
 }
 
 /// Flags of PowerShell that take a value, and how many of their letters tell them from others.

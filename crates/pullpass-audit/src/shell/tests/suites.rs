@@ -1192,6 +1192,7 @@ fn frameworks_start_services_for_tests() {
         assert_eq!(short(&files, script), expected, "{script}");
     }
 }
+
 #[test]
 fn programs_of_python_run_by_other_names() {
     let files = [
@@ -1233,6 +1234,7 @@ fn programs_of_python_run_by_other_names() {
         assert_eq!(short(&files, script), expected, "{script}");
     }
 }
+
 #[test]
 fn sessions_of_nox_run_tests_where_their_code_does() {
     let noxfile = "import nox\n\n@nox.session\ndef tests(session):\n    session.run(\"pytest\")\n\n@nox.session(name=\"docs-build\")\ndef docs(session):\n    session.run(\"sphinx-build\")\n\n@nox.session\ndef coverage(session):\n    session.run(\"coverage\", *(session.posargs or [\"report\"]))\n\n@nox.session\ndef lint(session):\n    session.run(\"pytest\", \"--flake8\")\n";
@@ -1257,6 +1259,7 @@ fn sessions_of_nox_run_tests_where_their_code_does() {
         assert_eq!(short(&files, script), expected, "{script}");
     }
 }
+
 #[test]
 fn tests_of_maven_are_those_of_the_projects_that_are_named() {
     let pom = |name: &str, rest: &str| {
