@@ -207,7 +207,7 @@ fn is_quote(c: char) -> bool {
 }
 
 /// The client and the sub-command that a text begins with, or that a list begins with whose first text it is.
-fn command(text: &str, quote: char) -> Option<String> {
+pub(super) fn command(text: &str, quote: char) -> Option<String> {
     let text = text.trim_start_matches([' ', '\n']);
     let text = text.strip_prefix("sudo ").unwrap_or(text);
     let text = text.strip_prefix("./").unwrap_or(text);

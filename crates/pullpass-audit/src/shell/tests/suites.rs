@@ -1325,7 +1325,47 @@ fn tests_of_maven_are_those_of_the_projects_that_are_named() {
     }
 }
 
-
+#[test]
+fn code_of_tests_of_go_may_run_a_client() {
+    let e2e = "package e2e\n\nimport (\n\t\"os/exec\"\n\t\"example.com/op/test/utils\"\n)\n";
+    let make = format!(
+        "{e2e}\nfunc TestE2E(t *testing.T) {{\n\tcmd := exec.Command(\"make\", \"docker-build\")\n}}\n"
+    );
+    let docker = "func Load() { exec.Command(\"docker\", \"run\", \"alpine\").Run() }\n";
+    let utils = format!("package utils\n{docker}");
+    let tagged = format!("//go:build e2e\n\npackage e2e\n{docker}");
+    let files = [
+        ("a/go.mod", "module example.com/op\n"),
+        ("a/test/e2e/e2e_test.go", &*make),
+        ("a/internal/x_test.go", "package internal\n"),
+        ("a/main.go", &*utils),
+        ("b/go.mod", "module example.com/op\n"),
+        ("b/test/e2e/e2e_test.go", e2e),
+        ("b/test/utils/utils.go", &*utils),
+        ("b/test/other/other_test.go", "package other\n"),
+        ("c/go.mod", "module example.com/op\n"),
+        ("c/it/it_test.go", &*tagged),
+        ("c/it/other_test.go", "package it\n"),
+    ];
+    let unknown = &["opaque the tests"][..];
+    for (script, expected) in [
+        ("cd a && go test ./test/e2e/ -v -ginkgo.v", unknown),
+        ("cd a && go test ./...", unknown),
+        ("cd a && gotestsum", unknown),
+        ("cd a && ginkgo -r test", unknown),
+        ("cd a && go test ./internal/...", &[]),
+        ("cd a && go test -short ./...", &[]),
+        ("cd a && go vet ./...", &[]),
+        ("cd a && go test $(go list ./... | grep -v e2e)", &[]),
+        ("cd b && go test ./test/e2e", unknown),
+        ("cd b && go test example.com/op/test/...", unknown),
+        ("cd b && go test ./test/other", &[]),
+        ("cd c && go test ./...", &[]),
+        ("cd c && go test -tags e2e ./it", unknown),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
 
 #[test]
 fn code_of_tests_may_run_a_client() {
