@@ -1780,6 +1780,79 @@ fn a_checkout_of_this_repository_by_its_name_is_a_checkout() {
 }
 
 #[test]
+fn a_local_action_of_javascript_may_run_a_client() {
+    let docker = "const { execFileSync } = require('child_process');\nexecFileSync('docker', ['run', '--rm', 'alpine:3']);\n";
+    let large = format!("{}{docker}", "// bundle\n".repeat(40_000));
+    let built = "{\"main\": \"lib/main.js\", \"scripts\": {\"build\": \"tsc\", \"package\": \"ncc build -o dist\"}}";
+    let named = "{\"scripts\": {\"package\": \"npx ncc build source/start.ts -o dist\"}}";
+    let unknown = |path: &str| {
+        format!("the action's code runs `docker run` in `{path}`, and is not read further")
+    };
+    for (files, expected) in [
+        (
+            vec![("a/dist/index.js", docker)],
+            Some(unknown("a/dist/index.js")),
+        ),
+        (
+            vec![("a/dist/index.js", "console.log('docker run x')\n")],
+            None,
+        ),
+        (
+            vec![
+                ("a/dist/index.js", "require('./lib')\n"),
+                ("a/dist/lib.js", docker),
+            ],
+            Some(unknown("a/dist/lib.js")),
+        ),
+        (
+            vec![
+                ("a/dist/index.js", large.as_str()),
+                ("a/package.json", built),
+                ("a/src/main.ts", docker),
+            ],
+            Some(unknown("a/src/main.ts")),
+        ),
+        (
+            vec![
+                ("a/dist/index.js", large.as_str()),
+                ("a/package.json", named),
+                (
+                    "a/source/start.ts",
+                    "import { up } from './docker';\nup();\n",
+                ),
+                ("a/source/docker.ts", docker),
+            ],
+            Some(unknown("a/source/docker.ts")),
+        ),
+        (
+            vec![
+                ("a/dist/index.js", large.as_str()),
+                ("a/src/other.ts", docker),
+            ],
+            None,
+        ),
+        (
+            vec![("a/package.json", named), ("a/source/start.ts", docker)],
+            Some(unknown("a/source/start.ts")),
+        ),
+    ] {
+        let workflow =
+            "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - {uses: ./a}\n";
+        let action = ("a/action.yml", "runs: {using: node20, main: dist/index.js}");
+        let files: Vec<_> = files.into_iter().chain([action]).collect();
+        let tree = repository(workflow, &files);
+        let seen = with(&tree, |_, jobs| {
+            let mut effects = jobs.iter().flat_map(|job| job.effects.iter());
+            effects.find_map(|effect| match &effect.kind {
+                Kind::Opaque { why, .. } => Some(why.to_string()),
+                _ => None,
+            })
+        });
+        assert_eq!(seen, expected, "{:?}", files.first());
+    }
+}
+
+#[test]
 fn what_may_stand_before_a_command_hides_it_not() {
     let seen = job(
         "steps:\n  - run: ${{ vars.COV && 'X=1 ' || '' }}docker pull a\n  - run: ${{ vars.COV && 'sudo ' || '' }}bash -c 'docker pull b'\n  - run: ${{ vars.SUDO }} docker pull c\n  - run: ${{ vars.X }}other pull d",

@@ -63,6 +63,7 @@ pub(crate) use commands::UNKNOWN_INPUT;
 pub(crate) use find::printed;
 pub(crate) use follow::{client_here, is_of_another_language, program_here};
 pub(crate) use glob::paths;
+pub(crate) use other_languages::client_of_action;
 pub(crate) use param::is_set_by_ci;
 pub(crate) use redirect::is_name;
 pub(crate) use windows::{is_of_windows, of_windows};

@@ -12,7 +12,7 @@ use hashbrown::{HashMap, HashSet};
 use memchr::memmem::Finder;
 
 use crate::context::Context;
-use crate::source::RepoPath;
+use crate::source::{RepoPath, Source};
 
 /// Clients that are looked for, the longer names first.
 const CLIENTS: [&str; 7] = [
@@ -89,6 +89,44 @@ pub(super) fn client_of(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
     let found = look(cx, path);
     cx.programs.borrow_mut().insert(path.clone(), found.clone());
     found
+}
+
+/// The same of an action of JavaScript with this main program. What it is bundled from is asked in its place, where that is too
+/// large to be looked at, or is made by a release; `package.json` names it.
+pub(crate) fn client_of_action(
+    cx: &Context<'_>,
+    folder: &RepoPath,
+    path: &RepoPath,
+) -> Option<String> {
+    let is_source = |source: &Source| source.text.len() <= MAX_BYTES;
+    if cx.sources.load(path).is_ok_and(|source| is_source(&source)) {
+        return client_of(cx, path).map(|how| in_file(how, path));
+    }
+    let package = cx.sources.load(&folder.join("package.json")?).ok()?;
+    let words = package
+        .text
+        .split(|c: char| c.is_whitespace() || is_quote(c) || c == '=');
+    let code = words.filter(|word| [".ts", ".js", ".mjs"].iter().any(|end| word.ends_with(end)));
+    let files = code.take(MAX_FILES).filter_map(|word| {
+        let named = folder.join(word)?;
+        if cx.sources.exists(&named) {
+            return Some(named);
+        }
+        // `lib/main.js` is made of `src/main.ts`.
+        let (_, name) = word.trim_start_matches("./").split_once('/')?;
+        let name = name.rsplit_once('.')?.0;
+        folder.join(&format!("src/{name}.ts"))
+    });
+    let mut sources = files.filter(|file| file != path);
+    sources.find_map(|file| client_of(cx, &file).map(|how| in_file(how, &file)))
+}
+
+/// How something is said of a program with its file, where that is not said already.
+fn in_file(how: String, path: &RepoPath) -> String {
+    match how.contains(" in `") {
+        true => how,
+        false => format!("{how} in `{path}`"),
+    }
 }
 
 fn look(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
