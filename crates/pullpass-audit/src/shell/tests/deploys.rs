@@ -192,6 +192,34 @@ fn goreleaser_builds_what_its_configuration_names() {
 }
 
 #[test]
+fn goreleaser_takes_the_configuration_that_the_job_has_written() {
+    let files = [
+        ("Dockerfile", "FROM a:1\n"),
+        ("own/goreleaser.yml", "builds: []\n"),
+    ];
+    for (script, expected) in [
+        (
+            "python3 gen.py > .goreleaser.yaml\ngoreleaser release --clean",
+            &["opaque goreleaser"][..],
+        ),
+        (
+            "cd own && ./gen > goreleaser.yml && goreleaser release",
+            &["opaque goreleaser"],
+        ),
+        (
+            "printf 'dockers: [{image_templates: [x]}]\\n' > .goreleaser.yml && goreleaser",
+            &["pull a:1"],
+        ),
+        ("echo 'builds: []' > .goreleaser.yml && goreleaser", &[]),
+        ("python3 gen.py > .goreleaser.txt; goreleaser", &[]),
+        ("python3 gen.py > .goreleaser.yml; goreleaser build", &[]),
+        ("goreleaser", &[]),
+    ] {
+        assert_eq!(pulled(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
 fn goreleaser_builds_as_each_of_its_versions_says() {
     let config = "includes: [from_file: {path: x}]\ndockers_v2:\n  - images: [me/app, ghcr.io/me/app]\n    tags: ['{{ .Tag }}']\n    build_args: {V: 3}\n  - {images: [b], tags: [c], disable: true}\n  - {images: [b], tags: [c], sbom: false, dockerfile: D}\nkos:\n  - {base_image: k, repositories: [me/ko]}\n  - {repositories: [me/ko]}\n";
     let files = [
