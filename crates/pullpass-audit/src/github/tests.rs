@@ -1627,6 +1627,11 @@ fn a_tag_made_of_a_branch_is_a_legal_one() {
         job("steps:\n- uses: pypa/gh-action-pypi-publish@release/v1")[0],
         "action ghcr.io/pypa/gh-action-pypi-publish:release-v1 client"
     );
+    // An old version is built from a Dockerfile, and pulls none of its own.
+    assert_eq!(
+        job("steps:\n- uses: pypa/gh-action-pypi-publish@v1.4.2"),
+        ["action python:3.12-slim host no syntax"]
+    );
     let commit = "ec124f7998718d79379a3c5b39f5359952baf21d";
     assert_eq!(
         job(&format!(
