@@ -1785,6 +1785,33 @@ fn a_checkout_of_this_repository_by_its_name_is_a_checkout() {
 }
 
 #[test]
+fn a_checkout_of_another_repository_of_the_same_owner_is_none_of_this_one() {
+    for (name, is_this) in [
+        ("${{ github.repository }}", true),
+        ("${{ github.event.pull_request.head.repo.full_name }}", true),
+        (
+            "${{ github.event.pull_request.head.repo.owner.login }}/x",
+            true,
+        ),
+        (
+            "${{ github.repository_owner }}/${{ github.event.repository.name }}",
+            true,
+        ),
+        ("${{ github.repository_owner }}/operator", false),
+        ("${{ vars.OWNER || 'acme' }}/operator", false),
+        ("acme/operator", false),
+    ] {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - {{uses: actions/checkout@v4, with: {{path: app}}}}\n      - {{uses: actions/checkout@v4, with: {{path: operator, repository: \"{name}\"}}}}\n      - {{run: make up, working-directory: operator}}\n"
+        );
+        let tree = repository(&text, &[("Makefile", "up:\n\tdocker run redis:7\n")]);
+        let seen = lines(&tree);
+        let found = seen.iter().any(|line| line.contains("redis:7"));
+        assert_eq!(found, is_this, "{name}: {seen:?}");
+    }
+}
+
+#[test]
 fn a_local_action_of_javascript_may_run_a_client() {
     let docker = "const { execFileSync } = require('child_process');\nexecFileSync('docker', ['run', '--rm', 'alpine:3']);\n";
     let large = format!("{}{docker}", "// bundle\n".repeat(40_000));
