@@ -36,6 +36,7 @@ mod ifs;
 mod kamal;
 mod lines;
 mod maps;
+mod molecule;
 mod open;
 pub(crate) mod other_languages;
 mod own_images;

@@ -92,6 +92,7 @@ enum OwnImages {
     Assets,
     Qodana,
     Builds,
+    Molecule,
 }
 
 /// A tool that pulls, pushes or signs in on its own.
@@ -365,6 +366,7 @@ impl Shell {
                 OwnImages::Assets => self.assets(run, call.span, "cdk"),
                 OwnImages::Qodana => self.qodana(run, &parsed, call.span),
                 OwnImages::Builds => self.builds(run, name, call),
+                OwnImages::Molecule => self.molecule(run, &parsed, call.span),
             }
             // An installed chart may itself stand in a registry.
             if !matches!(whose, OwnImages::Charts) || words != 1 || name != "helm" {
