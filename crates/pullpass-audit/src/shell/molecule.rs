@@ -92,7 +92,7 @@ impl Shell {
             let playbook = playbook.and_then(|path| run.cx.sources.load(&path).ok());
             let starts = |text: &str| MODULES.iter().any(|module| text.contains(module));
             let is_own = playbook.is_some_and(|playbook| starts(&playbook.text));
-            return (is_named && !is_own || !is_named && !has_images && !is_own).then_some(());
+            return (!is_own && (is_named || !has_images)).then_some(());
         }
         let source = platforms.map_or(document.source(), |list| list.document().source());
         let mut script = Mapped::empty(source.id);
@@ -109,9 +109,11 @@ impl Shell {
             }
             // A shell puts variables into it as Molecule does.
             let Span { start, end, .. } = image.value_span();
-            script.push(&format!("{} run -d \"", driver.as_str()), start, false);
+            script.push(&format!("{} run -d ", driver.as_str()), start, false);
+            script.push("\"", start, false);
             script.push(name, start, (end - start) as usize == name.len());
-            script.push("\"\n", end, false);
+            script.push("\"", end.saturating_sub(1), false);
+            script.push("\n", end, false);
         }
         let note = format!("starts the platforms of `{}`", source.path);
         run.traced(span, note, |run| {
