@@ -13,6 +13,14 @@ const SESSIONS: [&str; 4] = ["-s", "-e", "--session", "--sessions"];
 /// How a session runs a program.
 const RUNS: [&str; 3] = [".run(", ".run_always(", ".run_install("];
 
+/// Sub-commands of managers of packages that run nothing.
+const INSTALLS: [&str; 8] = [
+    "sync", "pip", "install", "lock", "export", "add", "build", "venv",
+];
+
+/// How far functions of a file are followed that a session is handed to.
+const MAX_DEPTH: usize = 3;
+
 /// Whether sessions are named, and none of them runs tests. `checks`: names of what runs none, where the code does not tell.
 pub(super) fn only_check(
     run: &JobRun<'_>,
@@ -30,10 +38,10 @@ pub(super) fn only_check(
     let file = file.or_else(|| folder.join("noxfile.py"));
     let source = file.and_then(|file| run.cx.sources.load(&file).ok());
     let runs_none = |name: &str| {
-        let body = source
-            .as_ref()
-            .and_then(|source| function(&source.text, name));
-        let told = body.and_then(runs_tests);
+        let told = source.as_ref().and_then(|source| {
+            let body = function(&source.text, name)?;
+            runs_tests(&source.text, body, 0)
+        });
         told.map_or_else(|| checks.contains(&name), |runs| !runs)
     };
     let mut names = named(args).into_iter().peekable();
@@ -112,26 +120,36 @@ fn named_in(decorators: &str) -> Option<&str> {
     })
 }
 
-/// Whether a session runs tests; `None` where its code does not say so in so many words.
-fn runs_tests(body: &str) -> Option<bool> {
+/// Whether a session of a file runs tests; `None` where its code does not say so in so many words.
+fn runs_tests(text: &str, body: &str, depth: usize) -> Option<bool> {
     let (_, code) = body.split_once('(')?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let session = code.trim_start().split(|c| !is_name(c)).next()?;
-    if session.is_empty() {
+    if session.is_empty() || depth > MAX_DEPTH {
         return None;
     }
-    // What a function of its own does with the session is not seen.
-    let hands_on = |line: &str| {
-        line.match_indices(session).any(|(at, _)| {
-            let before = line.get(..at).unwrap_or_default().trim_end();
-            let after = line.get(at + session.len()..).unwrap_or_default();
-            before.ends_with(['(', ',']) && after.starts_with([',', ')'])
-        })
-    };
     let mut runs = Some(false);
-    let mut lines = body.lines().skip(1);
-    if lines.any(|line| !line.trim_start().starts_with('#') && hands_on(line)) {
-        runs = None;
+    // The first is the parameter itself.
+    for (at, _) in code.match_indices(session).skip(1) {
+        let before = code.get(..at)?;
+        let line = before.rsplit('\n').next()?.trim_start();
+        let before = before.trim_end();
+        let after = code.get(at + session.len()..)?;
+        if line.starts_with('#') || !before.ends_with(['(', ',']) || !after.starts_with([',', ')'])
+        {
+            continue;
+        }
+        // `_sync(session)`: a function of the file's own goes on with it.
+        let name = before.strip_suffix('(').and_then(|before| {
+            let name = before.rsplit(|c| !is_name(c)).next()?;
+            (!before.ends_with(&format!(".{name}"))).then_some(name)
+        });
+        let other = name.and_then(|name| function(text, name));
+        match other.and_then(|other| runs_tests(text, other, depth + 1)) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => runs = None,
+        }
     }
     for (at, _) in body.match_indices('.') {
         let call = body.get(at..)?;
@@ -185,8 +203,11 @@ fn tests_by(arguments: &str) -> Option<bool> {
         };
         words = match of_module.or_else(of_verb) {
             Some(at) => others.get(at + 1..)?,
-            // `poetry install`, `coverage report`
-            None if name == "coverage" || are_all && wrappers.all(|w| w.words.is_some()) => {
+            // `coverage report`, `uv sync`, `poetry --version`
+            None if name == "coverage" || others.iter().any(|word| INSTALLS.contains(word)) => {
+                return Some(false);
+            }
+            None if are_all && wrappers.all(|wrapper| wrapper.words.is_some()) => {
                 return Some(false);
             }
             None => return None,
@@ -234,7 +255,22 @@ def _all(session):
 
 @session
 def handed(session):
-    _all(session)
+    _all(
+        session,
+        "x",
+    )
+
+@session
+def synced(session):
+    _sync(session, "--group", "docs")
+    other.lint(session)
+
+def _sync(s, *args):
+    s.run_install("uv", "--quiet", "sync", f"--python={s}", *args)
+
+@session
+def looped(session):
+    looped(session)
 
 @session
 def notes(session):
@@ -265,7 +301,10 @@ def checks(session):
             ("docs-build", Some(false)),
             ("coverage", Some(false)),
             ("measured", Some(true)),
-            ("handed", None),
+            ("handed", Some(true)),
+            ("synced", None),
+            ("_sync", Some(false)),
+            ("looped", None),
             ("notes", None),
             ("any-of-them", None),
             ("made", None),
@@ -273,7 +312,7 @@ def checks(session):
             ("lint", Some(false)),
         ] {
             let body = function(file, name).unwrap();
-            assert_eq!(runs_tests(body), expected, "{name}: {body}");
+            assert_eq!(runs_tests(file, body, 0), expected, "{name}: {body}");
         }
         for name in ["docs", "checks", "_al", "none"] {
             assert_eq!(function(file, name), None, "{name}");
