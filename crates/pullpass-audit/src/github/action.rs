@@ -245,11 +245,10 @@ fn defined(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>, document
         (Some(runs), "docker") if used.is_local() => docker(run, used, runs),
         (Some(_), "docker") => {}
         (Some(runs), using) if using.starts_with("node") => {
-            let mut programs = ["pre", "main", "post"].into_iter();
-            let found = programs.find_map(|key| {
-                let path = used.folder.join(runs.get(key)?.as_str()?)?;
-                client_of_action(run.cx, used.folder, &path)
-            });
+            let programs = ["pre", "main", "post"].into_iter();
+            let programs = programs.filter_map(|key| used.folder.join(runs.get(key)?.as_str()?));
+            let programs: Vec<RepoPath> = programs.collect();
+            let found = client_of_action(run.cx, used.folder, &programs);
             if let Some(how) = found {
                 let why = format!("the action's code {how}, and is not read further");
                 run.opaque(used.span, used.name(), why, By::Action);

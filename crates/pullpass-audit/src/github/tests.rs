@@ -1864,8 +1864,13 @@ fn a_local_action_of_javascript_may_run_a_client() {
             None,
         ),
         (
-            vec![("a/package.json", named), ("a/source/start.ts", docker)],
-            Some(unknown("a/source/start.ts")),
+            vec![
+                ("a/package.json", named),
+                ("a/source/start.ts", "import {up} from './one'\n"),
+                ("a/source/one.ts", "import {up} from './two'\n"),
+                ("a/source/two.ts", docker),
+            ],
+            Some(unknown("a/source/two.ts")),
         ),
     ] {
         let workflow =
