@@ -579,7 +579,7 @@ impl Suite {
                 let is_maven = matches!(name, "mvn" | "mvnw" | "mvnd");
                 let tested = is_maven.then(|| maven::tested(run.cx, folder, args));
                 if let Some(tested) = tested.flatten() {
-                    return self.found(run, folder, args, &maven::mentions(self, &tested));
+                    return self.found(run, folder, args, &tested.mentions(self));
                 }
                 let project = self.project(run.cx, folder);
                 let found = run.cx.mentions_of(&project, number, self);
@@ -775,8 +775,9 @@ impl Suite {
             };
             let own = self.bound.then(|| text.get(begin..).unwrap_or_default());
             let phase = own.and_then(|own| self.first_phase(own));
-            // `<awssdk.testcontainers.version>` is a version, and nothing is used by it.
-            let is_version = !self.outside.is_empty() && is_name_of_a_version(line, at);
+            // `<awssdk.testcontainers.version>` is a version, `<module>testcontainers</module>` a folder, and nothing is used by it.
+            let is_version = !self.outside.is_empty()
+                && (is_name_of_a_version(line, at) || is_of_a_module(before));
             let is_managed = now_inside && self.bound && phase.is_some();
             managed.is_used |= self.bound && !now_inside && !now_in_comment && !is_version;
             if now_inside && !is_managed
@@ -897,6 +898,12 @@ fn is_name_of_a_version(line: &str, at: usize) -> bool {
     let rest = line.get(at..).unwrap_or_default();
     let name = rest.split(['>', '}']).next().unwrap_or_default();
     inside && (name.ends_with("version") || before.contains("version."))
+}
+
+/// Whether what stands behind a text is in the name of a module of Maven's.
+fn is_of_a_module(before: &str) -> bool {
+    let (_, inside) = before.rsplit_once("<module>").unwrap_or(("", "<"));
+    !inside.contains('<')
 }
 
 /// Phases of Maven's in order, as far as plugins are bound to them; first what stands for one that is not named.

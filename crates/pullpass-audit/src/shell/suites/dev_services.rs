@@ -118,8 +118,8 @@ pub(super) fn tests(
     }
     let some = maven::tested(run.cx, folder, args);
     let some = some.map(|tested| {
-        let mut files = tested.iter().flat_map(|project| &project.own);
-        files.find_map(|source| in_build_file(run, source))
+        let mut sources = tested.sources();
+        sources.find_map(|source| in_build_file(run, source))
     });
     let known = some.or_else(|| run.cx.dev_services.borrow().get(folder).copied());
     let place = known.unwrap_or_else(|| {

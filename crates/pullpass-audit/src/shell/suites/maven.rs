@@ -6,11 +6,12 @@
 use std::rc::Rc;
 
 use hashbrown::{HashMap, HashSet};
+use memchr::memmem;
 
 use super::{Managed, Mention, Suite};
 use crate::context::Context;
 use crate::shell::Arg;
-use crate::source::{RepoPath, Source};
+use crate::source::{FileId, RepoPath, Source};
 use crate::text::is_hole;
 
 /// Projects of one build that are looked at; which of a larger one are tested is not known.
@@ -19,24 +20,25 @@ const MAX_PROJECTS: usize = 1_000;
 /// How far parents are followed.
 const MAX_PARENTS: usize = 8;
 
-/// Flags that say which projects are built; the others that choose some build what these need, or what comes after one.
+/// Flags that say which projects are built, that those are built, too, which these need or which need them, and that those
+/// before one are not: in which order they are built is not known.
 const PROJECTS: [&str; 2] = ["-pl", "--projects"];
-const MORE: [&str; 6] = [
-    "-am",
-    "--also-make",
-    "-amd",
-    "--also-make-dependents",
-    "-rf",
-    "--resume-from",
-];
+const ALSO_MAKE: [&str; 2] = ["-am", "--also-make"];
+const DEPENDENTS: [&str; 2] = ["-amd", "--also-make-dependents"];
+const RESUMES: [&str; 2] = ["-rf", "--resume-from"];
 
 /// A project of a build.
 struct Project {
     folder: RepoPath,
     artifact: String,
-    source: Rc<Source>,
-    /// The names of what it depends on, and whether that is for its tests alone.
-    needs: Vec<(String, bool)>,
+    /// Its `pom.xml`, behind those that it inherits from.
+    own: Vec<Rc<Source>>,
+    /// The projects that it depends on, by their places in the build, and whether that is for its tests alone.
+    needs: Vec<(usize, bool)>,
+    /// Those that may have to be built before it: these, its parent, plugins and so on.
+    before: Vec<usize>,
+    /// A name that is put together may be that of one.
+    is_unclear: bool,
 }
 
 /// The projects of a build, by the folder where it is run. `None`: they cannot be told.
@@ -47,27 +49,27 @@ pub(crate) struct Build {
     projects: Vec<Project>,
 }
 
-/// A project that is tested.
+/// The projects of a build that are tested, by their places in it.
 pub(super) struct Tested {
-    /// Its `pom.xml`, behind those that it inherits from.
-    pub(super) own: Vec<Rc<Source>>,
-    /// Those of projects that it depends on.
-    needed: Vec<Rc<Source>>,
+    build: Rc<Build>,
+    projects: Vec<usize>,
 }
 
 /// The projects that a command line chooses; `None` where it chooses none, or which they are cannot be told.
-pub(super) fn tested(cx: &Context<'_>, folder: &RepoPath, args: &[Arg]) -> Option<Vec<Tested>> {
+pub(super) fn tested(cx: &Context<'_>, folder: &RepoPath, args: &[Arg]) -> Option<Tested> {
     let (mut chosen, mut left_out): (Vec<&str>, Vec<&str>) = Default::default();
     let mut words = args.iter().map(Arg::as_str);
-    let mut asks = false;
+    let (mut asks, mut also, mut dependents) = (false, false, false);
     while let Some(word) = words.next() {
         let (flag, value) = match word.split_once('=') {
             Some((flag, value)) => (flag, Some(value)),
             None => (word, None),
         };
-        if MORE.contains(&flag) {
+        if RESUMES.contains(&flag) {
             return None;
         }
+        also |= ALSO_MAKE.contains(&flag);
+        dependents |= DEPENDENTS.contains(&flag);
         if !PROJECTS.contains(&flag) {
             continue;
         }
@@ -82,62 +84,92 @@ pub(super) fn tested(cx: &Context<'_>, folder: &RepoPath, args: &[Arg]) -> Optio
             }
         }
     }
-    if !asks {
+    if !asks || also && dependents {
         return None;
     }
     let build = cx.maven(folder)?;
-    let is = |name: &str, project: &Project| match name.rsplit_once(':') {
-        Some((_, artifact)) => artifact == project.artifact,
-        None => folder.join(name.trim_end_matches("/pom.xml")).as_ref() == Some(&project.folder),
-    };
-    let is_there = |name: &&str| build.projects.iter().any(|project| is(name, project));
-    // Of one that is not there Maven complains; it may also be one of a folder that is made, or a later version's.
-    if !chosen.iter().all(is_there) {
-        return None;
+    let mut projects: Vec<usize> = Vec::new();
+    for name in &chosen {
+        let named = build.named(folder, name);
+        // Of one that is not there Maven complains; it may be in a folder that the job makes.
+        if named.is_empty() || !cx.spend_several(build.projects.len()) {
+            return None;
+        }
+        projects.extend(build.with_those_below(&named));
     }
-    let below = |project: &Project, name: &str| {
-        let mut above = build.projects.iter().filter(|above| is(name, above));
-        above.any(|above| {
-            project
-                .folder
-                .as_str()
-                .starts_with(&format!("{}/", above.folder))
-        })
-    };
-    // Since Maven 4 what stands below one is chosen with it.
-    let is_chosen = |project: &&Project| {
-        let mut names = chosen.iter();
-        (chosen.is_empty() || names.any(|name| is(name, project) || below(project, name)))
-            && !left_out.iter().any(|name| is(name, project))
-    };
-    let projects = build.projects.iter().filter(is_chosen);
-    Some(projects.map(|project| build.tested(cx, project)).collect())
+    if chosen.is_empty() {
+        projects.extend(0..build.projects.len());
+    }
+    if also || dependents {
+        projects = build.with_others(projects, dependents)?;
+    }
+    for name in &left_out {
+        let named = build.named(folder, name);
+        projects.retain(|at| !named.contains(at));
+    }
+    Some(Tested { build, projects })
 }
 
-/// What of these says that their tests start containers, or uses a plugin.
-pub(super) fn mentions(suite: &Suite, tested: &[Tested]) -> Vec<Mention> {
-    let mut found = Vec::new();
-    for project in tested {
-        let mut managed = Managed::default();
-        for source in &project.own {
-            suite.mentions_in(source, &mut found, &mut managed);
-        }
-        if managed.is_used {
-            found.append(&mut managed.mentions);
+impl Tested {
+    fn projects(&self) -> impl Iterator<Item = &Project> {
+        let all = &self.build.projects;
+        self.projects.iter().filter_map(|&at| all.get(at))
+    }
+
+    /// The files that say what these projects depend on.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Rc<Source>> {
+        self.projects().flat_map(|project| &project.own)
+    }
+
+    /// What says that their tests start containers, or uses a plugin.
+    pub(super) fn mentions(&self, suite: &Suite) -> Vec<Mention> {
+        let name = memmem::Finder::new(&suite.mentions);
+        // Many inherit from one.
+        let mut known: HashMap<FileId, bool> = HashMap::new();
+        let mut says = |source: &Source| {
+            let look = || name.find(source.text.as_bytes()).is_some();
+            *known.entry(source.id).or_insert_with(look)
+        };
+        let mut found = Vec::new();
+        for project in self.projects() {
+            let mut managed = Managed::default();
+            for source in project.own.iter().filter(|source| says(source)) {
+                suite.mentions_in(source, &mut found, &mut managed);
+            }
+            if managed.is_used {
+                found.append(&mut managed.mentions);
+            }
         }
         if suite.plugin.is_some() {
-            continue;
+            return found;
         }
-        for source in &project.needed {
+        for source in self.needed() {
             // What a project needs for its own tests it hands on to nobody.
             let hands_on =
                 |block: &str| block.contains(&suite.mentions) && !block.contains("<scope>test");
-            if blocks(&source.text, "dependency").any(hands_on) {
+            if says(source) && blocks(&source.text, "dependency").any(hands_on) {
                 suite.mentions_in(source, &mut found, &mut Managed::default());
             }
         }
+        found
     }
-    found
+
+    /// The files of the projects that these depend on.
+    fn needed(&self) -> Vec<&Rc<Source>> {
+        let mut seen: HashSet<usize> = HashSet::new();
+        let needs = self.projects().flat_map(|project| &project.needs);
+        let mut open: Vec<usize> = needs.map(|(at, _)| *at).collect();
+        let mut found = Vec::new();
+        while let Some(at) = open.pop() {
+            let Some(project) = self.build.projects.get(at).filter(|_| seen.insert(at)) else {
+                continue;
+            };
+            found.extend(&project.own);
+            let handed_on = project.needs.iter().filter(|(_, for_tests)| !for_tests);
+            open.extend(handed_on.map(|(at, _)| *at));
+        }
+        found
+    }
 }
 
 impl Context<'_> {
@@ -155,66 +187,141 @@ impl Context<'_> {
 
 impl Build {
     fn of(cx: &Context<'_>, root: &RepoPath) -> Option<Self> {
-        let mut projects = Vec::new();
+        let mut projects: Vec<Project> = Vec::new();
+        // What each is said to need, and all the names in it.
+        let mut needed: Vec<Vec<(String, bool)>> = Vec::new();
+        let mut names: Vec<HashSet<String>> = Vec::new();
         let mut seen: HashSet<RepoPath> = HashSet::new();
         let mut open = vec![root.clone()];
         while let Some(folder) = open.pop() {
-            if projects.len() >= MAX_PROJECTS || !cx.spend() {
-                return None;
-            }
             if !seen.insert(folder.clone()) {
                 continue;
+            }
+            if projects.len() >= MAX_PROJECTS || !cx.spend() {
+                return None;
             }
             let source = cx.sources.load(&folder.join("pom.xml")?).ok()?;
             let text = without_comments(&source.text);
             for module in values(&text, "module") {
-                // `a/pom.xml`, `a`, and what a property names.
+                // What a property names is nowhere.
                 open.push(folder.join(module.trim_end_matches("/pom.xml"))?);
             }
-            let needs = blocks(&text, "dependency").filter_map(|block| {
-                let name = values(block, "artifactId").next()?;
-                Some((name.to_owned(), block.contains("<scope>test")))
-            });
-            let needs = needs.collect();
-            let artifact = artifact(&text)?.to_owned();
+            let mut own = vec![Rc::clone(&source)];
+            while own.len() < MAX_PARENTS
+                && let Some(parent) = own.last().and_then(|source| parent(cx, source))
+            {
+                own.push(parent);
+            }
+            own.reverse();
+            let mut needs = Vec::new();
+            for source in &own {
+                needs.extend(blocks(&source.text, "dependency").filter_map(|block| {
+                    let name = values(block, "artifactId").next()?;
+                    Some((name.to_owned(), block.contains("<scope>test")))
+                }));
+            }
+            let named = names_in(&text);
             projects.push(Project {
                 folder,
-                artifact,
-                source,
-                needs,
+                artifact: artifact(&text)?.to_owned(),
+                own,
+                needs: Vec::new(),
+                before: Vec::new(),
+                is_unclear: false,
             });
+            needed.push(needs);
+            names.push(named);
+        }
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (at, project) in projects.iter().enumerate() {
+            // Which of two is meant by their name cannot be told.
+            if places.insert(project.artifact.clone(), at).is_some() {
+                return None;
+            }
+        }
+        for ((project, needed), names) in projects.iter_mut().zip(needed).zip(names) {
+            let needs = needed.iter();
+            let needs = needs.filter_map(|(name, tests)| Some((*places.get(name)?, *tests)));
+            project.needs = needs.collect();
+            // `kafka_${scala.version}` is none of them.
+            project.is_unclear = names.iter().any(|name| {
+                let around = name.split_once("${").and_then(|(start, rest)| {
+                    let (_, end) = rest.rsplit_once('}')?;
+                    Some((start, end))
+                });
+                around.is_some_and(|(start, end)| {
+                    let is_it = |name: &String| name.starts_with(start) && name.ends_with(end);
+                    places.keys().any(is_it)
+                })
+            });
+            let before = names.iter().filter_map(|name| places.get(name));
+            project.before = before.copied().collect();
         }
         Some(Self { projects })
     }
 
-    fn tested(&self, cx: &Context<'_>, project: &Project) -> Tested {
-        let mut own = vec![Rc::clone(&project.source)];
-        let mut at = Rc::clone(&project.source);
-        while own.len() < MAX_PARENTS
-            && let Some(parent) = parent(cx, &at)
-        {
-            at = Rc::clone(&parent);
-            own.push(parent);
+    /// The projects that a command line in a folder means: `:artifact`, `group:artifact`, a path.
+    fn named(&self, folder: &RepoPath, name: &str) -> Vec<usize> {
+        let artifact = name.rsplit_once(':').map(|(_, artifact)| artifact);
+        let path = folder.join(name.trim_end_matches("/pom.xml"));
+        let is_it = |project: &Project| match artifact {
+            Some(artifact) => project.artifact == artifact,
+            None => path.as_ref() == Some(&project.folder),
+        };
+        let all = self.projects.iter().enumerate();
+        all.filter(|(_, project)| is_it(project))
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// Some projects with those in folders below theirs, which are chosen with them since Maven 4.
+    fn with_those_below(&self, chosen: &[usize]) -> impl Iterator<Item = usize> {
+        let chosen = chosen.iter().filter_map(|&at| self.projects.get(at));
+        let above: Vec<&str> = chosen.map(|project| project.folder.as_str()).collect();
+        let is_one = move |project: &Project| {
+            above.iter().any(|above| {
+                let rest = project.folder.as_str().strip_prefix(above);
+                rest.is_some_and(|rest| {
+                    rest.is_empty() || !above.is_empty() && rest.starts_with('/')
+                })
+            })
+        };
+        let all = self.projects.iter().enumerate();
+        all.filter(move |(_, project)| is_one(project))
+            .map(|(at, _)| at)
+    }
+
+    /// Some projects with all that they need, or all that needs them. `None` where a name is put together.
+    fn with_others(&self, chosen: Vec<usize>, dependents: bool) -> Option<Vec<usize>> {
+        if dependents && self.projects.iter().any(|project| project.is_unclear) {
+            return None;
         }
-        own.reverse();
-        let mut needed = Vec::new();
-        let mut seen: HashSet<&str> = HashSet::from([project.artifact.as_str()]);
-        let mut open: Vec<&str> = project
-            .needs
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
-        while let Some(name) = open.pop() {
-            let mut all = self.projects.iter();
-            let other = all.find(|other| other.artifact == name);
-            let Some(other) = other.filter(|_| seen.insert(name) && cx.spend()) else {
+        let mut next: Vec<Vec<usize>> = vec![Vec::new(); self.projects.len()];
+        for (at, project) in self.projects.iter().enumerate() {
+            for &before in &project.before {
+                let (from, to) = if dependents {
+                    (before, at)
+                } else {
+                    (at, before)
+                };
+                next.get_mut(from)?.push(to);
+            }
+        }
+        let mut open = chosen;
+        let mut seen: HashSet<usize> = HashSet::new();
+        let mut found = Vec::new();
+        while let Some(at) = open.pop() {
+            if !seen.insert(at) {
                 continue;
-            };
-            needed.push(Rc::clone(&other.source));
-            let handed_on = other.needs.iter().filter(|(_, of_tests)| !of_tests);
-            open.extend(handed_on.map(|(name, _)| name.as_str()));
+            }
+            if self.projects.get(at)?.is_unclear {
+                return None;
+            }
+            found.push(at);
+            open.extend(next.get(at)?);
         }
-        Tested { own, needed }
+        found.sort_unstable();
+        Some(found)
     }
 }
 
@@ -255,6 +362,29 @@ fn artifact(text: &str) -> Option<&str> {
     let end = others.iter().filter_map(|other| behind.find(other)).min();
     let own = behind.get(..end.unwrap_or(behind.len()))?;
     values(own, "artifactId").next()
+}
+
+/// The names in a `pom.xml`, but for those whose versions it only manages.
+fn names_in(text: &str) -> HashSet<String> {
+    let mut out = HashSet::new();
+    let mut add = |text: &str| {
+        let names = values(text, "artifactId");
+        let names = names.filter(|name| !name.starts_with("${project."));
+        out.extend(names.map(str::to_owned));
+    };
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("<dependencyManagement>") {
+        let (managed, behind) = after
+            .split_once("</dependencyManagement>")
+            .unwrap_or((after, ""));
+        add(before);
+        let imported =
+            blocks(managed, "dependency").filter(|block| block.contains("<scope>import"));
+        imported.for_each(&mut add);
+        rest = behind;
+    }
+    add(rest);
+    out
 }
 
 /// What stands in elements of this name that hold nothing but text.

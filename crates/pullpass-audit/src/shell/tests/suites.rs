@@ -1272,14 +1272,15 @@ fn tests_of_maven_are_those_of_the_projects_that_are_named() {
             "<dependencies><dependency>\n<artifactId>{name}</artifactId>\n{scope}</dependency></dependencies>\n"
         )
     };
-    let root = "<project><groupId>a</groupId><artifactId>root</artifactId>\n<modules><module>core</module>\n<!-- <module>none</module> --><module>db</module><module>kit</module><module>uses</module><module>api/v1</module><module>image</module></modules></project>\n";
+    let root = "<project><groupId>a</groupId><artifactId>root</artifactId>\n<modules><module>core</module>\n<!-- <module>none</module> --><module>db</module><module>kit</module><module>uses</module><module>api/v1</module><module>image</module><module>unclear</module></modules></project>\n";
     let inherits = "<project><artifactId>root</artifactId><modules><module>a</module></modules>\n<dependencies><dependency><groupId>org.testcontainers</groupId></dependency></dependencies></project>\n";
     let managed = "<project><artifactId>root</artifactId><modules><module>image</module><module>core</module></modules>\n<build><pluginManagement><plugins><plugin>\n<artifactId>jib-maven-plugin</artifactId>\n<executions><execution><phase>package</phase><goals><goal>dockerBuild</goal></goals></execution></executions></plugin></plugins></pluginManagement></build></project>\n";
     let db = pom("db", &needs("testcontainers", "<scope>test</scope>"));
     let kit = pom("test-kit", &needs("testcontainers", ""));
     let uses = pom("uses", &needs("test-kit", "<scope>test</scope>"));
     let v1 = pom("api-v1", &needs("db", ""));
-    let core = pom("core", "");
+    let core = pom("core", &needs("kafka_${scala}", ""));
+    let unclear = pom("unclear", &needs("${kind}", ""));
     let image = pom(
         "image",
         "<build><plugins><plugin>\n<artifactId>jib-maven-plugin</artifactId></plugin></plugins></build>\n",
@@ -1292,9 +1293,14 @@ fn tests_of_maven_are_those_of_the_projects_that_are_named() {
         ("r/uses/pom.xml", &*uses),
         ("r/api/v1/pom.xml", &*v1),
         ("r/image/pom.xml", &*image),
+        ("r/unclear/pom.xml", &*unclear),
         ("i/pom.xml", inherits),
         ("i/a/pom.xml", &*core),
         ("m/pom.xml", managed),
+        (
+            "n/pom.xml",
+            "<project><artifactId>n</artifactId>\n<modules>\n<module>testcontainers</module>\n<module>x-testcontainers</module></modules></project>\n",
+        ),
         ("m/core/pom.xml", &*core),
         ("m/image/pom.xml", &*image),
     ];
@@ -1312,12 +1318,19 @@ fn tests_of_maven_are_those_of_the_projects_that_are_named() {
         ("cd r && mvn verify -pl ./db", ryuk),
         ("cd r && mvn verify -pl db/pom.xml", ryuk),
         ("cd r && mvn verify -pl uses", ryuk),
-        ("cd r && mvn verify -pl core -am", ryuk),
+        ("cd r && mvn verify -pl core -am", &[]),
+        ("cd r && mvn verify -pl api/v1 -am", ryuk),
+        ("cd r && mvn verify -pl api/v1 -am -pl '!db'", &[]),
+        ("cd r && mvn verify -pl unclear -am", ryuk),
+        ("cd m && mvn package -pl core -amd", &[]),
         ("cd r && mvn verify -pl core --also-make-dependents", ryuk),
+        ("cd r && mvn verify -pl kit -amd", ryuk),
+        ("cd r && mvn verify -pl core -am -amd", ryuk),
         ("cd r && mvn verify -rf core", ryuk),
         ("cd r && mvn verify -pl none", ryuk),
         ("cd r && mvn verify -pl $MODULE", ryuk),
         ("mvn verify -f i/pom.xml -pl a", ryuk),
+        ("cd n && mvn verify", &[]),
         ("cd m && mvn package -pl image", &["opaque Jib"]),
         ("cd m && mvn package -pl core", &[]),
     ] {
