@@ -23,6 +23,9 @@ const MAX_FILES: usize = 150;
 /// How code runs a program.
 const RUNS: &str = "exec.Command";
 
+/// What such a command of several words asks a registry for images by.
+const ASKS: [&str; 7] = ["pull", "build", "bake", "up", "run", "create", "start"];
+
 /// What these tests do with containers, which is not read.
 pub(in crate::shell::suites) fn tests(
     run: &mut JobRun<'_>,
@@ -154,7 +157,13 @@ fn client_in(text: &str) -> Option<String> {
             return None;
         }
         if let Some(command) = other_languages::command(rest, quote) {
-            return Some(command);
+            // `docker image inspect`, `docker compose down`
+            let has_more = ["image", "compose", "buildx"]
+                .iter()
+                .any(|verb| command.ends_with(verb));
+            let mut words = call.split(|c: char| !c.is_ascii_alphanumeric());
+            let asks = !has_more || call.contains("...") || words.any(|word| ASKS.contains(&word));
+            return asks.then_some(command);
         }
         let (program, rest) = rest.split_once(quote)?;
         let rest = rest.trim_start().strip_prefix(',')?.trim_start();
@@ -214,6 +223,10 @@ mod tests {
             ),
             (r#"exec.Command("docker", args...)"#, "docker"),
             (
+                r#"exec.Command("docker", "compose", "up", "-d")"#,
+                "docker compose",
+            ),
+            (
                 r#"exec.Command("make", "docker-build", fmt.Sprintf("IMG=%s", x))"#,
                 "make docker-build",
             ),
@@ -230,6 +243,8 @@ mod tests {
         }
         for code in [
             r#"exec.Command("docker", "ps")"#,
+            r#"exec.Command("docker", "image", "rm", "x")"#,
+            r#"exec.Command("docker", "compose", "-f", file, "down")"#,
             r#"exec.Command("docker")"#,
             r#"exec.Command("kubectl", "run", "docker")"#,
             r#"exec.Command("make", "deploy", "IMG=docker.io/x")"#,
