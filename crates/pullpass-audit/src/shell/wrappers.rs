@@ -316,6 +316,10 @@ impl Shell {
             let (first, rest) = args.split_first()?;
             match first.as_str() {
                 "-c" => return None,
+                // A command of pytest-runner's.
+                "setup.py" if rest.first().is_some_and(|verb| verb.as_str() == "pytest") => {
+                    break rest.to_vec();
+                }
                 // `-m`, `-um`
                 text if text.ends_with('m') && is_short(text) => break rest.to_vec(),
                 text if text.starts_with("-m") => {

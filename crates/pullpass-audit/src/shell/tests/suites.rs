@@ -1225,6 +1225,8 @@ fn programs_of_python_run_by_other_names() {
         ("uv run -m pytest", ryuk),
         ("pytest() { python -m pytest; }; pytest", ryuk),
         ("python -m pip install pytest tox", &[]),
+        ("python setup.py pytest --addopts x", ryuk),
+        ("python setup.py sdist pytest", &[]),
         ("pipx install pytest", &[]),
         ("python ci.py -m pytest", &[]),
         ("python -m act", &[]),
