@@ -18,8 +18,8 @@ const INSTALLS: [&str; 8] = [
     "sync", "pip", "install", "lock", "export", "add", "build", "venv",
 ];
 
-/// How far functions of a file are followed that a session is handed to.
-const MAX_DEPTH: usize = 3;
+/// Functions of a file that are followed because a session is handed to them.
+const MAX_FUNCTIONS: usize = 32;
 
 /// Whether sessions are named, and none of them runs tests. `checks`: names of what runs none, where the code does not tell.
 pub(super) fn only_check(
@@ -39,8 +39,10 @@ pub(super) fn only_check(
     let source = file.and_then(|file| run.cx.sources.load(&file).ok());
     let runs_none = |name: &str| {
         let told = source.as_ref().and_then(|source| {
-            let body = function(&source.text, name)?;
-            runs_tests(&source.text, body, 0)
+            let text = &source.text;
+            let body = function(text, name).filter(|_| run.cx.spend_shell(text.len()))?;
+            let mut left = MAX_FUNCTIONS;
+            runs_tests(text, body, &mut left)
         });
         told.map_or_else(|| checks.contains(&name), |runs| !runs)
     };
@@ -121,13 +123,14 @@ fn named_in(decorators: &str) -> Option<&str> {
 }
 
 /// Whether a session of a file runs tests; `None` where its code does not say so in so many words.
-fn runs_tests(text: &str, body: &str, depth: usize) -> Option<bool> {
+fn runs_tests(text: &str, body: &str, left: &mut usize) -> Option<bool> {
     let (_, code) = body.split_once('(')?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let session = code.trim_start().split(|c| !is_name(c)).next()?;
-    if session.is_empty() || depth > MAX_DEPTH {
+    if session.is_empty() {
         return None;
     }
+    *left = left.checked_sub(1)?;
     let mut runs = Some(false);
     // The first is the parameter itself.
     for (at, _) in code.match_indices(session).skip(1) {
@@ -145,7 +148,7 @@ fn runs_tests(text: &str, body: &str, depth: usize) -> Option<bool> {
             (!before.ends_with(&format!(".{name}"))).then_some(name)
         });
         let other = name.and_then(|name| function(text, name));
-        match other.and_then(|other| runs_tests(text, other, depth + 1)) {
+        match other.and_then(|other| runs_tests(text, other, left)) {
             Some(true) => return Some(true),
             Some(false) => {}
             None => runs = None,
@@ -312,7 +315,7 @@ def checks(session):
             ("lint", Some(false)),
         ] {
             let body = function(file, name).unwrap();
-            assert_eq!(runs_tests(file, body, 0), expected, "{name}: {body}");
+            assert_eq!(runs_tests(file, body, &mut 32), expected, "{name}: {body}");
         }
         for name in ["docs", "checks", "_al", "none"] {
             assert_eq!(function(file, name), None, "{name}");

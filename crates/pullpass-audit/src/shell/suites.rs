@@ -191,6 +191,13 @@ pub(crate) struct Mention {
     phase: usize,
 }
 
+impl Mention {
+    /// Whether nothing else needs to be looked for.
+    fn is_enough(&self) -> bool {
+        self.phase == 0 && !self.in_profile
+    }
+}
+
 /// What was found in a folder, by what runs its tests.
 pub(crate) type Mentions = HashMap<(RepoPath, usize), Rc<[Mention]>>;
 
@@ -579,7 +586,7 @@ impl Suite {
                 let is_maven = matches!(name, "mvn" | "mvnw" | "mvnd");
                 let tested = is_maven.then(|| maven::tested(run.cx, folder, args));
                 if let Some(tested) = tested.flatten() {
-                    return self.found(run, folder, args, &tested.mentions(self));
+                    return self.found(run, folder, args, &tested.mentions(run.cx, number, self));
                 }
                 let project = self.project(run.cx, folder);
                 let found = run.cx.mentions_of(&project, number, self);
@@ -665,8 +672,7 @@ impl Suite {
         self.each_file(cx, folder, |source| {
             self.mentions_in(source, &mut found, &mut managed);
             // Of Gradle's there may be some for other tests.
-            let is_enough = |mention: &Mention| mention.phase == 0 && !mention.in_profile;
-            self.configurations || !found.iter().any(is_enough)
+            self.configurations || !found.iter().any(Mention::is_enough)
         });
         if managed.is_used {
             found.append(&mut managed.mentions);

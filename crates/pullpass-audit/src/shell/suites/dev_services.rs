@@ -119,7 +119,15 @@ pub(super) fn tests(
     let some = maven::tested(run.cx, folder, args);
     let some = some.map(|tested| {
         let mut sources = tested.sources();
-        sources.find_map(|source| in_build_file(run, source))
+        sources.find_map(|source| {
+            let known = run.cx.dev_services.borrow().get(&source.path).copied();
+            known.unwrap_or_else(|| {
+                let place = in_build_file(run, source);
+                let mut all = run.cx.dev_services.borrow_mut();
+                all.insert(source.path.clone(), place);
+                place
+            })
+        })
     });
     let known = some.or_else(|| run.cx.dev_services.borrow().get(folder).copied());
     let place = known.unwrap_or_else(|| {

@@ -6,7 +6,6 @@
 use std::rc::Rc;
 
 use hashbrown::{HashMap, HashSet};
-use memchr::memmem;
 
 use super::{Managed, Mention, Suite};
 use crate::context::Context;
@@ -41,8 +40,23 @@ struct Project {
     is_unclear: bool,
 }
 
-/// The projects of a build, by the folder where it is run. `None`: they cannot be told.
-pub(crate) type Builds = HashMap<RepoPath, Option<Rc<Build>>>;
+/// What is known of builds.
+#[derive(Default)]
+pub(crate) struct Builds {
+    /// The projects of one, by the folder where it is run. `None`: they cannot be told.
+    builds: HashMap<RepoPath, Option<Rc<Build>>>,
+    /// What files say, by the number of what is asked.
+    said: HashMap<(FileId, usize), Rc<Said>>,
+}
+
+/// What one file says of tests that start containers, or of a plugin.
+#[derive(Default)]
+struct Said {
+    mentions: Vec<Mention>,
+    managed: Managed,
+    /// Of what it needs not only for its own tests.
+    hands_on: bool,
+}
 
 /// A build: what one `pom.xml` leads to by its modules.
 pub(crate) struct Build {
@@ -122,33 +136,30 @@ impl Tested {
     }
 
     /// What says that their tests start containers, or uses a plugin.
-    pub(super) fn mentions(&self, suite: &Suite) -> Vec<Mention> {
-        let name = memmem::Finder::new(&suite.mentions);
-        // Many inherit from one.
-        let mut known: HashMap<FileId, bool> = HashMap::new();
-        let mut says = |source: &Source| {
-            let look = || name.find(source.text.as_bytes()).is_some();
-            *known.entry(source.id).or_insert_with(look)
-        };
+    pub(super) fn mentions(&self, cx: &Context<'_>, number: usize, suite: &Suite) -> Vec<Mention> {
         let mut found = Vec::new();
         for project in self.projects() {
-            let mut managed = Managed::default();
-            for source in project.own.iter().filter(|source| says(source)) {
-                suite.mentions_in(source, &mut found, &mut managed);
+            let said = project
+                .own
+                .iter()
+                .map(|source| said(cx, source, number, suite));
+            let said: Vec<Rc<Said>> = said.collect();
+            found.extend(said.iter().flat_map(|said| &said.mentions).cloned());
+            if said.iter().any(|said| said.managed.is_used) {
+                let managed = said.iter().flat_map(|said| &said.managed.mentions);
+                found.extend(managed.cloned());
             }
-            if managed.is_used {
-                found.append(&mut managed.mentions);
+            if found.iter().any(Mention::is_enough) {
+                return found;
             }
         }
         if suite.plugin.is_some() {
             return found;
         }
         for source in self.needed() {
-            // What a project needs for its own tests it hands on to nobody.
-            let hands_on =
-                |block: &str| block.contains(&suite.mentions) && !block.contains("<scope>test");
-            if says(source) && blocks(&source.text, "dependency").any(hands_on) {
-                suite.mentions_in(source, &mut found, &mut Managed::default());
+            let said = said(cx, source, number, suite);
+            if said.hands_on {
+                found.extend(said.mentions.iter().cloned());
             }
         }
         found
@@ -172,15 +183,32 @@ impl Tested {
     }
 }
 
+/// What one `pom.xml` says. Looked for once.
+fn said(cx: &Context<'_>, source: &Source, number: usize, suite: &Suite) -> Rc<Said> {
+    let key = (source.id, number);
+    if let Some(known) = cx.maven_builds.borrow().said.get(&key) {
+        return Rc::clone(known);
+    }
+    let mut said = Said::default();
+    suite.mentions_in(source, &mut said.mentions, &mut said.managed);
+    // What a project needs for its own tests it hands on to nobody.
+    let hands_on = |block: &str| block.contains(&suite.mentions) && !block.contains("<scope>test");
+    said.hands_on = !said.mentions.is_empty() && blocks(&source.text, "dependency").any(hands_on);
+    let said = Rc::new(said);
+    let mut all = cx.maven_builds.borrow_mut();
+    all.said.insert(key, Rc::clone(&said));
+    said
+}
+
 impl Context<'_> {
     /// The projects of the build that is run in a folder. Read once.
     fn maven(&self, folder: &RepoPath) -> Option<Rc<Build>> {
-        if let Some(known) = self.maven_builds.borrow().get(folder) {
+        if let Some(known) = self.maven_builds.borrow().builds.get(folder) {
             return known.clone();
         }
         let build = Build::of(self, folder).map(Rc::new);
         let mut all = self.maven_builds.borrow_mut();
-        all.insert(folder.clone(), build.clone());
+        all.builds.insert(folder.clone(), build.clone());
         build
     }
 }
@@ -189,9 +217,12 @@ impl Build {
     fn of(cx: &Context<'_>, root: &RepoPath) -> Option<Self> {
         let mut projects: Vec<Project> = Vec::new();
         // What each is said to need, and all the names in it.
-        let mut needed: Vec<Vec<(String, bool)>> = Vec::new();
+        let mut needed: Vec<Vec<Rc<[(String, bool)]>>> = Vec::new();
         let mut names: Vec<HashSet<String>> = Vec::new();
         let mut seen: HashSet<RepoPath> = HashSet::new();
+        // What a file inherits from, and what it needs, by where it stands.
+        let mut parents: HashMap<FileId, Option<Rc<Source>>> = HashMap::new();
+        let mut known: HashMap<FileId, Rc<[(String, bool)]>> = HashMap::new();
         let mut open = vec![root.clone()];
         while let Some(folder) = open.pop() {
             if !seen.insert(folder.clone()) {
@@ -208,17 +239,25 @@ impl Build {
             }
             let mut own = vec![Rc::clone(&source)];
             while own.len() < MAX_PARENTS
-                && let Some(parent) = own.last().and_then(|source| parent(cx, source))
+                && let Some(last) = own.last()
+                && let Some(parent) = parents
+                    .entry(last.id)
+                    .or_insert_with(|| parent(cx, last))
+                    .clone()
             {
                 own.push(parent);
             }
             own.reverse();
             let mut needs = Vec::new();
             for source in &own {
-                needs.extend(blocks(&source.text, "dependency").filter_map(|block| {
-                    let name = values(block, "artifactId").next()?;
-                    Some((name.to_owned(), block.contains("<scope>test")))
-                }));
+                let known = known.entry(source.id).or_insert_with(|| {
+                    let needs = blocks(&source.text, "dependency").filter_map(|block| {
+                        let name = values(block, "artifactId").next()?;
+                        Some((name.to_owned(), block.contains("<scope>test")))
+                    });
+                    needs.collect()
+                });
+                needs.push(Rc::clone(known));
             }
             let named = names_in(&text);
             projects.push(Project {
@@ -240,7 +279,7 @@ impl Build {
             }
         }
         for ((project, needed), names) in projects.iter_mut().zip(needed).zip(names) {
-            let needs = needed.iter();
+            let needs = needed.iter().flat_map(|needs| needs.iter());
             let needs = needs.filter_map(|(name, tests)| Some((*places.get(name)?, *tests)));
             project.needs = needs.collect();
             // `kafka_${scala.version}` is none of them.

@@ -20,6 +20,10 @@ use crate::source::{RepoPath, Span};
 const MAX_FOLDERS: usize = 100;
 const MAX_FILES: usize = 150;
 
+/// How long one of these may be, and how many programs that it runs are looked at: what is longer was generated.
+const MAX_BYTES: usize = 256 * 1024;
+const MAX_CALLS: usize = 500;
+
 /// How code runs a program.
 const RUNS: &str = "exec.Command";
 
@@ -111,7 +115,7 @@ fn look(
                 continue;
             }
             files = files.checked_sub(1)?;
-            let Ok(bytes) = tree.read(&path) else {
+            let Some(bytes) = tree.read(&path).ok().filter(|text| text.len() <= MAX_BYTES) else {
                 continue;
             };
             let text = lossy(&bytes);
@@ -142,7 +146,8 @@ fn look(
 /// The command of a container client that code runs: `docker run` of `exec.CommandContext(ctx, "docker", "run", …)` and
 /// `exec.Command("sh", "-c", "docker run …")`, `make docker-build` of `exec.Command("make", "docker-build")`.
 fn client_in(text: &str) -> Option<String> {
-    text.match_indices(RUNS).find_map(|(at, _)| {
+    let mut calls = text.match_indices(RUNS).take(MAX_CALLS);
+    calls.find_map(|(at, _)| {
         let line = text.get(..at)?.rsplit('\n').next()?;
         if line.trim_start().starts_with("//") {
             return None;
