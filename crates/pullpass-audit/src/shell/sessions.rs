@@ -18,8 +18,8 @@ const INSTALLS: [&str; 8] = [
     "sync", "pip", "install", "lock", "export", "add", "build", "venv",
 ];
 
-/// Functions of a file that are followed because a session is handed to them.
-const MAX_FUNCTIONS: usize = 32;
+/// How often a session is handed on that this is followed.
+const MAX_CALLS: usize = 32;
 
 /// Whether sessions are named, and none of them runs tests. `checks`: names of what runs none, where the code does not tell.
 pub(super) fn only_check(
@@ -41,7 +41,7 @@ pub(super) fn only_check(
         let told = source.as_ref().and_then(|source| {
             let text = &source.text;
             let body = function(text, name).filter(|_| run.cx.spend_shell(text.len()))?;
-            let mut left = MAX_FUNCTIONS;
+            let mut left = MAX_CALLS;
             runs_tests(text, body, &mut left)
         });
         told.map_or_else(|| checks.contains(&name), |runs| !runs)
@@ -130,18 +130,21 @@ fn runs_tests(text: &str, body: &str, left: &mut usize) -> Option<bool> {
     if session.is_empty() {
         return None;
     }
-    *left = left.checked_sub(1)?;
     let mut runs = Some(false);
     // The first is the parameter itself.
     for (at, _) in code.match_indices(session).skip(1) {
         let before = code.get(..at)?;
-        let line = before.rsplit('\n').next()?.trim_start();
-        let before = before.trim_end();
         let after = code.get(at + session.len()..)?;
-        if line.starts_with('#') || !before.ends_with(['(', ',']) || !after.starts_with([',', ')'])
-        {
+        let is_argument = before.trim_end().ends_with(['(', ',']) && after.starts_with([',', ')']);
+        if !is_argument {
             continue;
         }
+        *left = left.checked_sub(1)?;
+        let line = before.rsplit('\n').next()?.trim_start();
+        if line.starts_with('#') {
+            continue;
+        }
+        let before = before.trim_end();
         // `_sync(session)`: a function of the file's own goes on with it.
         let name = before.strip_suffix('(').and_then(|before| {
             let name = before.rsplit(|c| !is_name(c)).next()?;

@@ -40,6 +40,9 @@ struct Project {
     is_unclear: bool,
 }
 
+/// The names of what one file depends on, and whether that is for tests alone.
+type Needs = Rc<[(String, bool)]>;
+
 /// What is known of builds.
 #[derive(Default)]
 pub(crate) struct Builds {
@@ -217,12 +220,12 @@ impl Build {
     fn of(cx: &Context<'_>, root: &RepoPath) -> Option<Self> {
         let mut projects: Vec<Project> = Vec::new();
         // What each is said to need, and all the names in it.
-        let mut needed: Vec<Vec<Rc<[(String, bool)]>>> = Vec::new();
+        let mut needed: Vec<Vec<Needs>> = Vec::new();
         let mut names: Vec<HashSet<String>> = Vec::new();
         let mut seen: HashSet<RepoPath> = HashSet::new();
         // What a file inherits from, and what it needs, by where it stands.
         let mut parents: HashMap<FileId, Option<Rc<Source>>> = HashMap::new();
-        let mut known: HashMap<FileId, Rc<[(String, bool)]>> = HashMap::new();
+        let mut known: HashMap<FileId, Needs> = HashMap::new();
         let mut open = vec![root.clone()];
         while let Some(folder) = open.pop() {
             if !seen.insert(folder.clone()) {
