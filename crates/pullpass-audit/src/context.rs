@@ -13,7 +13,7 @@ use crate::memory::Memory;
 use crate::recipes::{Readings, Templates, Texts};
 use crate::reference::{self, Image};
 use crate::shell::other_languages;
-use crate::shell::suites::{Mentions, code, go, gradle};
+use crate::shell::suites::{Mentions, code, go, gradle, maven};
 use crate::shell::syntax::Script;
 use crate::source::{RepoPath, Source, Sources, Span, Tree};
 use crate::text::{Holes, Text};
@@ -116,6 +116,8 @@ pub struct Context<'t> {
     pub(crate) mentions: RefCell<Mentions>,
     /// What build files of Gradle declare.
     pub(crate) gradle_builds: RefCell<gradle::Builds>,
+    /// The projects of builds of Maven's.
+    pub(crate) maven_builds: RefCell<maven::Builds>,
     /// How programs of Go speak to an engine, for those that were looked at.
     pub(crate) go_programs: RefCell<go::Programs>,
     /// The same of programs in other languages.
@@ -171,6 +173,7 @@ impl<'t> Context<'t> {
             images: RefCell::default(),
             mentions: RefCell::default(),
             gradle_builds: RefCell::default(),
+            maven_builds: RefCell::default(),
             go_programs: RefCell::default(),
             programs: RefCell::default(),
             test_code: RefCell::default(),

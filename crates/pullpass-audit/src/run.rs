@@ -767,7 +767,9 @@ impl<'c> JobRun<'c> {
             let mut words = lines.filter_map(|line| line.split_whitespace().next());
             words.any(|word| word.eq_ignore_ascii_case("FROM"))
         };
-        if !is_known && !is_dockerfile() {
+        // A release is made as this says, wherever it comes from.
+        let is_configuration = name.contains("goreleaser") && name.ends_with("ml");
+        if !is_known && !is_configuration && !is_dockerfile() {
             return;
         }
         if !is_known && self.made.len() >= MAX_MADE {

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::dockerfile::{self, Build};
 use crate::effect::{By, Freshness};
 use crate::run::{Cwd, JobRun};
+use crate::shell::client_of_action;
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Text};
 use crate::yaml::{Document, Node};
@@ -243,7 +244,16 @@ fn defined(run: &mut JobRun<'_>, steps: &mut Steps, used: &Use<'_, '_>, document
         }
         (Some(runs), "docker") if used.is_local() => docker(run, used, runs),
         (Some(_), "docker") => {}
-        (_, using) if using.starts_with("node") => {}
+        (Some(runs), using) if using.starts_with("node") => {
+            let programs = ["pre", "main", "post"].into_iter();
+            let programs = programs.filter_map(|key| used.folder.join(runs.get(key)?.as_str()?));
+            let programs: Vec<RepoPath> = programs.collect();
+            let found = client_of_action(run.cx, used.folder, &programs);
+            if let Some(how) = found {
+                let why = format!("the action's code {how}, and is not read further");
+                run.opaque(used.span, used.name(), why, By::Action);
+            }
+        }
         _ => run.cx.note_unread(
             document.source(),
             0,

@@ -53,7 +53,8 @@ pub(super) fn follow_workflow(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row
 
 fn one_deed(run: &mut JobRun<'_>, steps: &mut Steps, row: &Row, used: &Use<'_>, deed: &Deed) {
     let inputs = Inputs { steps, used, row };
-    if !mentioned(run, deed) {
+    let since = deed.since.as_ref();
+    if since.is_some_and(|first| table::older(used.version, first)) || !mentioned(run, deed) {
         return;
     }
     let Some(guards) = inputs.conditions(run, deed.when.as_deref()) else {

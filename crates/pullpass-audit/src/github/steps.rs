@@ -406,7 +406,8 @@ impl Steps {
         // A repository named by an expression is as a rule this one, or a fork of it.
         let is_this = |name: &str| {
             let found = run.cx.sources.tree().repository(name);
-            name.is_empty() || begins(name).is_some() || found.is_some_and(|at| at.is_root())
+            let by_expression = begins(name).is_some() && !is_another_of_its_owner(name);
+            name.is_empty() || by_expression || found.is_some_and(|at| at.is_root())
         };
         let foreign = get("repository")
             .and_then(Node::as_str)
@@ -743,6 +744,16 @@ pub(super) fn prepare_list(run: &mut JobRun<'_>, list: Node<'_>, preparation: &m
             }
         }
     }
+}
+
+/// `${{ github.repository_owner }}/other`: another repository, but where the owner is that of a fork.
+fn is_another_of_its_owner(name: &str) -> bool {
+    let pieces = pieces(name);
+    let [owner] = pieces.as_slice() else {
+        return false;
+    };
+    let rest = name.get(owner.end..).unwrap_or_default();
+    owner.start == 0 && rest.starts_with('/') && !owner.inner.contains("head")
 }
 
 impl Preparation {

@@ -58,6 +58,8 @@ pub(super) struct Row {
 pub(super) struct Deed {
     /// Condition on an input: `name`, `!name`, `name=value`, `!name=value`; several are divided by ` & `.
     pub(super) when: Option<String>,
+    /// The first version that does it; older ones do not.
+    pub(super) since: Option<String>,
     /// Files of the repository, one of which must contain `mentions`.
     pub(super) files: Vec<String>,
     /// A word that one of `files` must contain.

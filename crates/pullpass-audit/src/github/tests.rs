@@ -1627,6 +1627,11 @@ fn a_tag_made_of_a_branch_is_a_legal_one() {
         job("steps:\n- uses: pypa/gh-action-pypi-publish@release/v1")[0],
         "action ghcr.io/pypa/gh-action-pypi-publish:release-v1 client"
     );
+    // An old version is built from a Dockerfile, and pulls none of its own.
+    assert_eq!(
+        job("steps:\n- uses: pypa/gh-action-pypi-publish@v1.4.2"),
+        ["action python:3.12-slim host no syntax"]
+    );
     let commit = "ec124f7998718d79379a3c5b39f5359952baf21d";
     assert_eq!(
         job(&format!(
@@ -1776,6 +1781,111 @@ fn a_checkout_of_this_repository_by_its_name_is_a_checkout() {
         );
         let tree = repository(&text, &[("build.sh", "docker pull alpine:3\n")]).named("acme/x");
         assert_eq!(lines(&tree).len(), 1 + usize::from(found), "{name}");
+    }
+}
+
+#[test]
+fn a_checkout_of_another_repository_of_the_same_owner_is_none_of_this_one() {
+    for (name, is_this) in [
+        ("${{ github.repository }}", true),
+        ("${{ github.event.pull_request.head.repo.full_name }}", true),
+        (
+            "${{ github.event.pull_request.head.repo.owner.login }}/x",
+            true,
+        ),
+        (
+            "${{ github.repository_owner }}/${{ github.event.repository.name }}",
+            true,
+        ),
+        ("${{ github.repository_owner }}/operator", false),
+        ("${{ vars.OWNER || 'acme' }}/operator", false),
+        ("acme/operator", false),
+    ] {
+        let text = format!(
+            "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - {{uses: actions/checkout@v4, with: {{path: app}}}}\n      - {{uses: actions/checkout@v4, with: {{path: operator, repository: \"{name}\"}}}}\n      - {{run: make up, working-directory: operator}}\n"
+        );
+        let tree = repository(&text, &[("Makefile", "up:\n\tdocker run redis:7\n")]);
+        let seen = lines(&tree);
+        let found = seen.iter().any(|line| line.contains("redis:7"));
+        assert_eq!(found, is_this, "{name}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_local_action_of_javascript_may_run_a_client() {
+    let docker = "const { execFileSync } = require('child_process');\nexecFileSync('docker', ['run', '--rm', 'alpine:3']);\n";
+    let large = format!("{}{docker}", "// bundle\n".repeat(40_000));
+    let built = "{\"main\": \"lib/main.js\", \"scripts\": {\"build\": \"tsc\", \"package\": \"ncc build -o dist\"}}";
+    let named = "{\"scripts\": {\"package\": \"npx ncc build source/start.ts -o dist\"}}";
+    let unknown = |path: &str| {
+        format!("the action's code runs `docker run` in `{path}`, and is not read further")
+    };
+    for (files, expected) in [
+        (
+            vec![("a/dist/index.js", docker)],
+            Some(unknown("a/dist/index.js")),
+        ),
+        (
+            vec![("a/dist/index.js", "console.log('docker run x')\n")],
+            None,
+        ),
+        (
+            vec![
+                ("a/dist/index.js", "require('./lib')\n"),
+                ("a/dist/lib.js", docker),
+            ],
+            Some(unknown("a/dist/lib.js")),
+        ),
+        (
+            vec![
+                ("a/dist/index.js", large.as_str()),
+                ("a/package.json", built),
+                ("a/src/main.ts", docker),
+            ],
+            Some(unknown("a/src/main.ts")),
+        ),
+        (
+            vec![
+                ("a/dist/index.js", large.as_str()),
+                ("a/package.json", named),
+                (
+                    "a/source/start.ts",
+                    "import { up } from './docker';\nup();\n",
+                ),
+                ("a/source/docker.ts", docker),
+            ],
+            Some(unknown("a/source/docker.ts")),
+        ),
+        (
+            vec![
+                ("a/dist/index.js", large.as_str()),
+                ("a/src/other.ts", docker),
+            ],
+            None,
+        ),
+        (
+            vec![
+                ("a/package.json", named),
+                ("a/source/start.ts", "import {up} from './one'\n"),
+                ("a/source/one.ts", "import {up} from './two'\n"),
+                ("a/source/two.ts", docker),
+            ],
+            Some(unknown("a/source/two.ts")),
+        ),
+    ] {
+        let workflow =
+            "on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - {uses: ./a}\n";
+        let action = ("a/action.yml", "runs: {using: node20, main: dist/index.js}");
+        let files: Vec<_> = files.into_iter().chain([action]).collect();
+        let tree = repository(workflow, &files);
+        let seen = with(&tree, |_, jobs| {
+            let mut effects = jobs.iter().flat_map(|job| job.effects.iter());
+            effects.find_map(|effect| match &effect.kind {
+                Kind::Opaque { why, .. } => Some(why.to_string()),
+                _ => None,
+            })
+        });
+        assert_eq!(seen, expected, "{:?}", files.first());
     }
 }
 

@@ -92,13 +92,19 @@ pub(super) fn is_idle(name: &str) -> bool {
     program && !KNOWN.contains(without_version(name)) && !builtins::is_silent(name)
 }
 
-/// The name of a tool whose file carries its version or its system: `kind` of `kind-v0.31.0`, `ko` of `ko-linux-amd64`.
+/// The name of a tool whose file carries its version or its system, `kind` of `kind-v0.31.0`, `ko` of `ko-linux-amd64`, or
+/// that is named with the version of its package.
 pub(super) fn without_version(name: &str) -> &str {
+    // `nox==2024.4.15`, `tox[uv]`, `jest@latest`
+    let package = name.split(['=', '[', '@']).next().unwrap_or(name);
+    if package.len() < name.len() && is_tool(package) {
+        return package;
+    }
     // Most names are one word.
-    if memchr::memchr3(b'-', b'_', b'@', name.as_bytes()).is_none() {
+    if memchr::memchr2(b'-', b'_', name.as_bytes()).is_none() {
         return name;
     }
-    let mut joints = name.match_indices(['-', '_', '@']);
+    let mut joints = name.match_indices(['-', '_']);
     let joint = joints.find(|(at, _)| is_version(name.get(at + 1..).unwrap_or("")));
     let tool = joint.and_then(|(at, _)| name.get(..at));
     tool.filter(|tool| is_tool(tool)).unwrap_or(name)
@@ -127,7 +133,9 @@ pub(super) fn runs_tasks(name: &str) -> bool {
         "make", "gmake", "just", "task", "go-task", "npm", "yarn", "yarnpkg", "pnpm", "bun",
         "turbo", "lerna", "nx", "go",
     ];
-    of_tasks.contains(&name) || super::tools::suites(name).next().is_some()
+    of_tasks.contains(&name)
+        || name.starts_with("python")
+        || super::tools::suites(name).next().is_some()
 }
 
 /// Whether a program of this name runs a file that is not read.
@@ -146,6 +154,14 @@ pub(super) fn interprets(name: &str) -> bool {
             | "ts-node"
             | "zx"
     )
+}
+
+/// Whether a program of this name runs a task, a script or a command that its other words name.
+pub(super) fn runs_other(name: &str) -> bool {
+    let of_tasks = ["invoke", "inv", "rake", "docker"];
+    runs_tasks(name) && !name.starts_with("python")
+        || hands_through(name)
+        || of_tasks.contains(&name)
 }
 
 /// Whether a program of this name prints what the command prints that it runs, and nothing else: a script is one, too.
@@ -217,7 +233,7 @@ impl Shell {
         done
     }
 
-    fn program(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
+    pub(super) fn program(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) -> Done {
         let written = match call.name() {
             // `npx @wordpress/env start`
             name if name.starts_with("@wordpress/env") => "wp-env",

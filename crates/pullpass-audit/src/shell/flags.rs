@@ -55,7 +55,7 @@ impl Spec {
         }
     }
 
-    fn takes_value(&self, flag: &str) -> bool {
+    pub(super) fn takes_value(&self, flag: &str) -> bool {
         let listed = self.listed.as_bytes();
         let blank = |at: usize| listed.get(at).is_none_or(u8::is_ascii_whitespace);
         let stands_alone =

@@ -288,7 +288,7 @@ impl Shell {
         while let Some(arg) = args.next() {
             let text = arg.as_str();
             let path = match text {
-                "-m" => args.next().map(|module| module.as_str().replace('.', "/")),
+                "-m" => args.next().map(|module| module.as_str().to_owned()),
                 "-c" | "-e" | "--eval" => {
                     if let Some(program) = args.next() {
                         client_here(run, &program.script(), call.span);
@@ -307,20 +307,28 @@ impl Shell {
             let Some(path) = path else {
                 return;
             };
-            let endings: &[&str] = match text {
-                "-m" => &[".py", "/__main__.py"],
-                _ => &["", ".js", ".ts"],
+            let found = match text {
+                "-m" => self.module_here(run, &path),
+                _ => self.file_here(run, &path, &["", ".js", ".ts"]),
             };
-            let found = endings.iter().find_map(|ending| {
-                let path = self.locate(run, &Text::from(format!("{path}{ending}")))?;
-                let is_here = !path.is_root() && run.cx.sources.load(&path).is_ok();
-                is_here.then_some(path)
-            });
             if let Some(path) = found {
                 program_in_another_language(run, &path, call.span);
             }
             return;
         }
+    }
+
+    /// The file of the repository that is a module of Python's.
+    pub(super) fn module_here(&self, run: &JobRun<'_>, name: &str) -> Option<RepoPath> {
+        self.file_here(run, &name.replace('.', "/"), &[".py", "/__main__.py"])
+    }
+
+    fn file_here(&self, run: &JobRun<'_>, path: &str, endings: &[&str]) -> Option<RepoPath> {
+        endings.iter().find_map(|ending| {
+            let path = self.locate(run, &Text::from(format!("{path}{ending}")))?;
+            let is_here = !path.is_root() && run.cx.sources.load(&path).is_ok();
+            is_here.then_some(path)
+        })
     }
 
     /// `source file`: in this same process.

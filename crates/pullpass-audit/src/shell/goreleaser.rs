@@ -35,18 +35,24 @@ const MAX_WORDS: usize = 256;
 /// What `ko` builds on where nothing else is named.
 const BASE_OF_KO: &str = "cgr.dev/chainguard/static:latest";
 
+/// What there is of a configuration.
+enum Configuration {
+    Read(Rc<Source>),
+    /// It is there, and not to be read.
+    Unread,
+    None,
+}
+
 impl Shell {
     /// `goreleaser release --clean`
     pub(super) fn goreleaser(&mut self, run: &mut JobRun<'_>, parsed: &Parsed, span: Span) {
         if !RELEASES.contains(&parsed.word(0)) || parsed.has(&["-h", "-v", "--version"]) {
             return;
         }
-        let Some(source) = self.configuration_of_goreleaser(run, parsed) else {
-            // It is given one that the job has made.
-            if parsed.value(&["-f", "--config"]).is_some() {
-                not_read(run, span);
-            }
-            return;
+        let source = match self.configuration_of_goreleaser(run, parsed) {
+            Configuration::Read(source) => source,
+            Configuration::Unread => return not_read(run, span),
+            Configuration::None => return,
         };
         // Most make no images.
         if !source.text.contains("dockers") && !source.text.contains("kos:") {
@@ -95,19 +101,45 @@ impl Shell {
         });
     }
 
-    fn configuration_of_goreleaser(&self, run: &JobRun<'_>, parsed: &Parsed) -> Option<Rc<Source>> {
-        let is_read = |path: &RepoPath| {
-            let source = run.cx.sources.load(path).ok()?;
-            let is_small = source.text.len() <= MAX_CONFIGURATION;
-            (is_small && run.cx.spend_shell(source.text.len())).then_some(source)
+    fn configuration_of_goreleaser(&self, run: &JobRun<'_>, parsed: &Parsed) -> Configuration {
+        let given = parsed.value(&["-f", "--config"]);
+        let names: Vec<Text> = match given {
+            Some(given) => vec![given.text.clone()],
+            None => CONFIGURATIONS
+                .iter()
+                .map(|name| Text::from(*name))
+                .collect(),
         };
-        if let Some(given) = parsed.value(&["-f", "--config"]) {
-            return is_read(&self.locate(run, &given.text)?);
+        for name in &names {
+            let path = self.locate(run, name);
+            let is_there = path
+                .as_ref()
+                .is_some_and(|path| run.cx.sources.exists(path));
+            // What the job has written there counts, where it surely has, or nothing else is there.
+            let (made, is_sure) = run.made(&self.path(run, name));
+            let source = match made.first() {
+                Some(made) if is_sure || !is_there => made.text.as_ref().map(|text| {
+                    let path = path.unwrap_or_else(RepoPath::root);
+                    Ok(run.cx.sources.add(path, text.text.clone()))
+                }),
+                _ if !is_there => continue,
+                _ => path.map(|path| run.cx.sources.load(&path)),
+            };
+            return match source {
+                Some(Ok(source))
+                    if source.text.len() <= MAX_CONFIGURATION
+                        && run.cx.spend_shell(source.text.len()) =>
+                {
+                    Configuration::Read(source)
+                }
+                _ => Configuration::Unread,
+            };
         }
-        let mut paths = CONFIGURATIONS
-            .iter()
-            .filter_map(|name| self.locate(run, &Text::from(*name)));
-        is_read(&paths.find(|path| run.cx.sources.exists(path))?)
+        // It is given one that is made where that is not seen.
+        match given {
+            Some(_) => Configuration::Unread,
+            None => Configuration::None,
+        }
     }
 
     /// <https://goreleaser.com/customization/docker/>

@@ -75,6 +75,9 @@ const MAX_BYTES: usize = 256 * 1024;
 /// How far what a program imports is looked at: a large application has code for containers somewhere.
 const MAX_DEPTH: usize = 1;
 
+/// The same of an action, which is a small program that was written for what it does.
+const MAX_DEPTH_OF_ACTIONS: usize = 2;
+
 /// What was found of programs, by their files.
 pub(crate) type Programs = HashMap<RepoPath, Option<String>>;
 
@@ -86,12 +89,81 @@ pub(super) fn client_of(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
     if let Some(known) = cx.programs.borrow().get(path) {
         return known.clone();
     }
-    let found = look(cx, path);
+    let found = look(cx, path, MAX_DEPTH);
     cx.programs.borrow_mut().insert(path.clone(), found.clone());
     found
 }
 
-fn look(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
+/// The same of an action of JavaScript in a folder with these programs. What they are bundled from is asked, too, where
+/// `package.json` names it: a bundle may be too large to be looked at, or made by a release.
+pub(crate) fn client_of_action(
+    cx: &Context<'_>,
+    folder: &RepoPath,
+    programs: &[RepoPath],
+) -> Option<String> {
+    // No program has the name of the action's description.
+    let key = folder.join("action.yml")?;
+    if let Some(known) = cx.programs.borrow().get(&key) {
+        return known.clone();
+    }
+    let found = programs.iter().find_map(|path| {
+        let own = look(cx, path, MAX_DEPTH_OF_ACTIONS).map(|how| in_file(how, path));
+        own.or_else(|| {
+            let mut sources = sources_of(cx, folder, path).into_iter();
+            sources.find_map(|file| {
+                let how = look(cx, &file, MAX_DEPTH_OF_ACTIONS);
+                how.map(|how| in_file(how, &file))
+            })
+        })
+    });
+    cx.programs.borrow_mut().insert(key, found.clone());
+    found
+}
+
+/// The files that the nearest `package.json` above a program of an action names, or that these are compiled from.
+fn sources_of(cx: &Context<'_>, folder: &RepoPath, program: &RepoPath) -> Vec<RepoPath> {
+    let mut at = program.parent();
+    let package = loop {
+        let found = at
+            .join("package.json")
+            .and_then(|path| cx.sources.load(&path).ok());
+        match found {
+            Some(package) => break package,
+            None if at == *folder || at.is_root() => return Vec::new(),
+            None => at = at.parent(),
+        }
+    };
+    let words = package
+        .text
+        .split(|c: char| c.is_whitespace() || is_quote(c) || c == '=');
+    let is_code = |word: &&str| {
+        let is_program = [".ts", ".js", ".mjs"].iter().any(|end| word.ends_with(end));
+        // What tests it, and what others read.
+        is_program && !word.contains("test") && !word.contains("config")
+    };
+    let files = words.filter(is_code).take(MAX_FILES).filter_map(|word| {
+        let named = at.join(word)?;
+        if cx.sources.exists(&named) {
+            return Some(named);
+        }
+        // `lib/main.js` is made of `src/main.ts`.
+        let (_, name) = word.trim_start_matches("./").split_once('/')?;
+        let (name, _) = name.rsplit_once('.')?;
+        at.join(&format!("src/{name}.ts"))
+    });
+    files.filter(|file| file != program).collect()
+}
+
+/// How something is said of a program with its file, where that is not said already.
+fn in_file(how: String, path: &RepoPath) -> String {
+    match how.contains(" in `") {
+        true => how,
+        false => format!("{how} in `{path}`"),
+    }
+}
+
+/// Looks at a program, and at what it imports down to a depth.
+fn look(cx: &Context<'_>, path: &RepoPath, deepest: usize) -> Option<String> {
     let mut folders = Folders::default();
     let mut seen: HashSet<RepoPath> = HashSet::new();
     seen.insert(path.clone());
@@ -112,7 +184,7 @@ fn look(cx: &Context<'_>, path: &RepoPath) -> Option<String> {
                 _ => format!("{how} in `{path}`"),
             });
         }
-        if depth < MAX_DEPTH {
+        if depth < deepest {
             for import in imports(cx, &mut folders, &path, text) {
                 if seen.insert(import.clone()) {
                     open.push((import, depth + 1));
@@ -207,7 +279,7 @@ fn is_quote(c: char) -> bool {
 }
 
 /// The client and the sub-command that a text begins with, or that a list begins with whose first text it is.
-fn command(text: &str, quote: char) -> Option<String> {
+pub(super) fn command(text: &str, quote: char) -> Option<String> {
     let text = text.trim_start_matches([' ', '\n']);
     let text = text.strip_prefix("sudo ").unwrap_or(text);
     let text = text.strip_prefix("./").unwrap_or(text);

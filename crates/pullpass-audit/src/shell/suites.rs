@@ -9,6 +9,7 @@ mod dev_services;
 mod dotnet;
 pub(crate) mod go;
 pub(crate) mod gradle;
+pub(crate) mod maven;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use serde::Deserialize;
 use super::exec::Call;
 use super::follow::unread_program;
 use super::perhaps::folders_that_may_be;
-use super::{Arg, Shell, tools};
+use super::{Arg, Shell, sessions, tools};
 use crate::context::Context;
 use crate::effect::{By, Freshness, Kind};
 use crate::run::{Cwd, JobRun};
@@ -190,6 +191,13 @@ pub(crate) struct Mention {
     phase: usize,
 }
 
+impl Mention {
+    /// Whether nothing else needs to be looked for.
+    fn is_enough(&self) -> bool {
+        self.phase == 0 && !self.in_profile
+    }
+}
+
 /// What was found in a folder, by what runs its tests.
 pub(crate) type Mentions = HashMap<(RepoPath, usize), Rc<[Mention]>>;
 
@@ -276,7 +284,7 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
     if !run.has_engine && !suite.plugin.as_ref().is_some_and(alone) {
         return;
     }
-    if !suite.may_be_run_by(args) || matches!(name, "tox" | "nox") && only_check(args) {
+    if !suite.may_be_run_by(args) || only_check(run, name, folder, args) {
         return;
     }
     if let Some(language) = suite.code {
@@ -297,8 +305,8 @@ fn one_suite(run: &mut JobRun<'_>, name: &str, call: &Call<'_>, number: usize, s
     suite.emit(run, place, unknown, call.span);
 }
 
-/// Whether environments of tox or sessions of nox are named, and all of them by names of what runs no test.
-fn only_check(args: &[Arg]) -> bool {
+/// Whether environments of tox or sessions of nox are named, and none of them runs tests.
+fn only_check(run: &JobRun<'_>, name: &str, folder: &RepoPath, args: &[Arg]) -> bool {
     const CHECKS: [&str; 12] = [
         "lint",
         "format",
@@ -313,6 +321,11 @@ fn only_check(args: &[Arg]) -> bool {
         "ruff",
         "flake8",
     ];
+    match name {
+        "nox" => return sessions::only_check(run, folder, args, &CHECKS),
+        "tox" => {}
+        _ => return false,
+    }
     let named = args.iter().filter(|arg| !arg.as_str().starts_with('-'));
     let mut named = named.flat_map(|arg| arg.as_str().split(',')).peekable();
     named.peek().is_some() && named.all(|name| CHECKS.contains(&name))
@@ -570,6 +583,11 @@ impl Suite {
                 self.found(run, folder, args, &found)
             }
             _ => {
+                let is_maven = matches!(name, "mvn" | "mvnw" | "mvnd");
+                let tested = is_maven.then(|| maven::tested(run.cx, folder, args));
+                if let Some(tested) = tested.flatten() {
+                    return self.found(run, folder, args, &tested.mentions(run.cx, number, self));
+                }
                 let project = self.project(run.cx, folder);
                 let found = run.cx.mentions_of(&project, number, self);
                 self.found(run, folder, args, &found)
@@ -654,8 +672,7 @@ impl Suite {
         self.each_file(cx, folder, |source| {
             self.mentions_in(source, &mut found, &mut managed);
             // Of Gradle's there may be some for other tests.
-            let is_enough = |mention: &Mention| mention.phase == 0 && !mention.in_profile;
-            self.configurations || !found.iter().any(is_enough)
+            self.configurations || !found.iter().any(Mention::is_enough)
         });
         if managed.is_used {
             found.append(&mut managed.mentions);
@@ -764,8 +781,9 @@ impl Suite {
             };
             let own = self.bound.then(|| text.get(begin..).unwrap_or_default());
             let phase = own.and_then(|own| self.first_phase(own));
-            // `<awssdk.testcontainers.version>` is a version, and nothing is used by it.
-            let is_version = !self.outside.is_empty() && is_name_of_a_version(line, at);
+            // `<awssdk.testcontainers.version>` is a version, `<module>testcontainers</module>` a folder, and nothing is used by it.
+            let is_version = !self.outside.is_empty()
+                && (is_name_of_a_version(line, at) || is_of_a_module(before));
             let is_managed = now_inside && self.bound && phase.is_some();
             managed.is_used |= self.bound && !now_inside && !now_in_comment && !is_version;
             if now_inside && !is_managed
@@ -886,6 +904,12 @@ fn is_name_of_a_version(line: &str, at: usize) -> bool {
     let rest = line.get(at..).unwrap_or_default();
     let name = rest.split(['>', '}']).next().unwrap_or_default();
     inside && (name.ends_with("version") || before.contains("version."))
+}
+
+/// Whether what stands behind a text is in the name of a module of Maven's.
+fn is_of_a_module(before: &str) -> bool {
+    let (_, inside) = before.rsplit_once("<module>").unwrap_or(("", "<"));
+    !inside.contains('<')
 }
 
 /// Phases of Maven's in order, as far as plugins are bound to them; first what stands for one that is not named.

@@ -11,7 +11,7 @@ use super::condition::emit_login;
 use super::exec::Call;
 use super::flags::{self, Order, Parsed, Spec};
 use super::suites::{self, Suite};
-use super::{Arg, Done, Shell, rake};
+use super::{Arg, Done, Shell, rake, sessions};
 use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
@@ -63,6 +63,9 @@ pub(super) struct Wrapper {
     /// These flags carry a script.
     #[serde(default)]
     pub(super) script: Option<String>,
+    /// The command is a module of Python's, behind `-m`.
+    #[serde(default)]
+    pub(super) module: bool,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -89,6 +92,7 @@ enum OwnImages {
     Assets,
     Qodana,
     Builds,
+    Molecule,
 }
 
 /// A tool that pulls, pushes or signs in on its own.
@@ -362,6 +366,7 @@ impl Shell {
                 OwnImages::Assets => self.assets(run, call.span, "cdk"),
                 OwnImages::Qodana => self.qodana(run, &parsed, call.span),
                 OwnImages::Builds => self.builds(run, name, call),
+                OwnImages::Molecule => self.molecule(run, &parsed, call.span),
             }
             // An installed chart may itself stand in a registry.
             if !matches!(whose, OwnImages::Charts) || words != 1 || name != "helm" {
@@ -483,15 +488,8 @@ impl Deed {
             return code.any(|line| line.contains(&self.mentions));
         }
         let of_word = |word: &Text| {
-            // `tests-3.13` is one of the sessions of `tests`.
-            let word = word.as_str();
-            let version = word.find("-3").or_else(|| word.find('('));
-            let word = word.get(..version.unwrap_or(word.len()))?;
-            // A Python function, up to the next one.
-            let start = text.find(&format!("\ndef {}(", word.replace('-', "_")))?;
-            let body = text.get(start + 1..)?;
-            let end = body.find("\ndef ").unwrap_or(body.len());
-            Some(body.get(..end)?.contains(&self.mentions))
+            let body = sessions::function(text, word.as_str())?;
+            Some(body.contains(&self.mentions))
         };
         words.iter().any(|word| of_word(word) == Some(true))
     }

@@ -5,7 +5,7 @@ use super::flags::{self, Order, tail};
 use super::follow::unread_program;
 use super::redirect::is_name;
 use super::tools::{self, Wrapper};
-use super::{Arg, Done, Input, Shell};
+use super::{Arg, Done, Input, Shell, commands};
 use crate::effect::ROOTS_DOCKER;
 use crate::run::JobRun;
 use crate::source::Span;
@@ -225,6 +225,9 @@ impl Shell {
             }
         }
         let args = call.rest();
+        if wrapper.module {
+            return self.module(run, wrapper, call);
+        }
         if let Some(flags) = &wrapper.behind {
             let is_one = |arg: &Arg| flags.split_whitespace().any(|flag| flag == arg.as_str());
             let at = args.iter().position(is_one)?;
@@ -301,6 +304,45 @@ impl Shell {
             };
         }
         Some(done)
+    }
+
+    /// `python -m pytest -q`, `coverage run -m pytest`: a module that is the program of that name, and none of the repository's.
+    fn module(&mut self, run: &mut JobRun<'_>, wrapper: &Wrapper, call: &Call<'_>) -> Option<Done> {
+        let mut args = match call.rest() {
+            [verb, rest @ ..] if verb.as_str() == "run" => rest,
+            args => args,
+        };
+        let words = loop {
+            let (first, rest) = args.split_first()?;
+            match first.as_str() {
+                "-c" => return None,
+                // A command of pytest-runner's.
+                "setup.py" if rest.first().is_some_and(|verb| verb.as_str() == "pytest") => {
+                    break rest.to_vec();
+                }
+                // `-m`, `-um`
+                text if text.ends_with('m') && is_short(text) => break rest.to_vec(),
+                text if text.starts_with("-m") => {
+                    let module = tail(first, text.get(2..)?);
+                    break [&[module], rest].concat();
+                }
+                text if wrapper.flags.takes_value(text) => {
+                    args = rest.get(1..).unwrap_or_default();
+                }
+                text if text.starts_with('-') => args = rest,
+                _ => return None,
+            }
+        };
+        let module = words.first()?;
+        let name = module.as_str();
+        let is_program = commands::is_tool(name) || tools::wrappers(name).next().is_some();
+        if !is_program || self.module_here(run, name).is_some() {
+            return None;
+        }
+        let span = call.span;
+        self.within(run, |shell, run| {
+            shell.program(run, &Call { args: &words, span })
+        })
     }
 
     /// `concurrently "npm run a" npm:b "pnpm:c:*"`
@@ -541,6 +583,12 @@ impl Shell {
         }
         Done::UNKNOWN
     }
+}
+
+/// Whether a word is one flag, or several in one: `-um`.
+fn is_short(text: &str) -> bool {
+    let letters = text.strip_prefix('-');
+    letters.is_some_and(|letters| letters.bytes().all(|b| b.is_ascii_alphabetic()))
 }
 
 /// Flags of PowerShell that take a value, and how many of their letters tell them from others.

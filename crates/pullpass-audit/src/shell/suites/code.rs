@@ -5,7 +5,7 @@ use hashbrown::{HashMap, HashSet};
 use serde::Deserialize;
 
 use super::super::{Arg, other_languages};
-use super::NOT_OURS;
+use super::{NOT_OURS, go};
 use crate::context::Context;
 use crate::effect::By;
 use crate::run::JobRun;
@@ -24,6 +24,7 @@ const MAX_DEPTH: usize = 5;
 pub(crate) enum Language {
     Python,
     Javascript,
+    Go,
 }
 
 /// Where the tests of a language run a client in folders or files, and how.
@@ -62,6 +63,9 @@ pub(super) fn tests(
     language: Language,
     span: Span,
 ) {
+    if language == Language::Go {
+        return go::code::tests(run, name, folder, args, span);
+    }
     // They run what their own configurations say.
     if matches!(name, "tox" | "nox") {
         return;
@@ -166,7 +170,7 @@ fn look(
 }
 
 /// Whether a file stands in a folder whose code is for tests.
-fn is_below_tests(path: &RepoPath) -> bool {
+pub(super) fn is_below_tests(path: &RepoPath) -> bool {
     let mut folders = path.as_str().split_inclusive('/');
     folders.any(|folder| OF_TESTS.contains(&folder))
 }
@@ -183,6 +187,7 @@ impl Language {
             Self::Python => {
                 name == "conftest.py" || in_tests && name.ends_with(".py") && name != "__init__.py"
             }
+            Self::Go => false,
             Self::Javascript => {
                 let is_code = [".js", ".ts", ".mjs", ".cjs", ".mts", ".cts", ".tsx", ".jsx"]
                     .iter()

@@ -2,7 +2,7 @@
 //! it by Testcontainers, though no file names that (<https://quarkus.io/guides/dev-services>).
 
 use super::super::Arg;
-use super::Suite;
+use super::{Suite, maven};
 use crate::run::JobRun;
 use crate::source::{RepoPath, Source, Span};
 
@@ -116,7 +116,20 @@ pub(super) fn tests(
     if off.is_some_and(|value| value.as_str() == "false") {
         return;
     }
-    let known = run.cx.dev_services.borrow().get(folder).copied();
+    let some = maven::tested(run.cx, folder, args);
+    let some = some.map(|tested| {
+        let mut sources = tested.sources();
+        sources.find_map(|source| {
+            let known = run.cx.dev_services.borrow().get(&source.path).copied();
+            known.unwrap_or_else(|| {
+                let place = in_build_file(run, source);
+                let mut all = run.cx.dev_services.borrow_mut();
+                all.insert(source.path.clone(), place);
+                place
+            })
+        })
+    });
+    let known = some.or_else(|| run.cx.dev_services.borrow().get(folder).copied());
     let place = known.unwrap_or_else(|| {
         let mut place = None;
         suite.each_file(run.cx, folder, |source| {

@@ -7,6 +7,8 @@
 //! Of a program that `go run` builds from the repository's own code it is asked whether it speaks to a container
 //! engine or a registry.
 
+pub(super) mod code;
+
 use std::borrow::Cow;
 
 use hashbrown::{HashMap, HashSet};
@@ -725,10 +727,15 @@ impl Asked {
     }
 
     fn has(&self, file: &File) -> bool {
-        let (Some(constraint), Some(tags)) = (&file.constraint, &self.tags) else {
+        self.allows(file.constraint.as_deref())
+    }
+
+    /// Whether a file with this constraint is one of those that are built.
+    fn allows(&self, constraint: Option<&str>) -> bool {
+        let (Some(constraint), Some(tags)) = (constraint, &self.tags) else {
             return true;
         };
-        let mut rest = constraint.as_str();
+        let mut rest = constraint;
         any(&mut rest, &|tag| holds(tag, tags))
     }
 }

@@ -192,6 +192,34 @@ fn goreleaser_builds_what_its_configuration_names() {
 }
 
 #[test]
+fn goreleaser_takes_the_configuration_that_the_job_has_written() {
+    let files = [
+        ("Dockerfile", "FROM a:1\n"),
+        ("own/goreleaser.yml", "builds: []\n"),
+    ];
+    for (script, expected) in [
+        (
+            "python3 gen.py > .goreleaser.yaml\ngoreleaser release --clean",
+            &["opaque goreleaser"][..],
+        ),
+        (
+            "cd own && ./gen > goreleaser.yml && goreleaser release",
+            &["opaque goreleaser"],
+        ),
+        (
+            "printf 'dockers: [{image_templates: [x]}]\\n' > .goreleaser.yml && goreleaser",
+            &["pull a:1"],
+        ),
+        ("echo 'builds: []' > .goreleaser.yml && goreleaser", &[]),
+        ("python3 gen.py > .goreleaser.txt; goreleaser", &[]),
+        ("python3 gen.py > .goreleaser.yml; goreleaser build", &[]),
+        ("goreleaser", &[]),
+    ] {
+        assert_eq!(pulled(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
 fn goreleaser_builds_as_each_of_its_versions_says() {
     let config = "includes: [from_file: {path: x}]\ndockers_v2:\n  - images: [me/app, ghcr.io/me/app]\n    tags: ['{{ .Tag }}']\n    build_args: {V: 3}\n  - {images: [b], tags: [c], disable: true}\n  - {images: [b], tags: [c], sbom: false, dockerfile: D}\nkos:\n  - {base_image: k, repositories: [me/ko]}\n  - {repositories: [me/ko]}\n";
     let files = [
@@ -395,4 +423,113 @@ fn tests_of_features_build_on_the_image_that_they_are_given() {
     ] {
         assert_eq!(pulled(&[], script), expected, "{script}");
     }
+}
+
+#[test]
+fn molecule_starts_the_platforms_of_its_scenarios() {
+    let scenario = |driver: &str, platforms: &str| {
+        format!("driver:\n  name: {driver}\nplatforms:\n{platforms}")
+    };
+    let ready = scenario(
+        "docker",
+        "  - name: a\n    image: \"docker.io/geerlingguy/docker-${DISTRO:-debian12}-ansible:latest\"\n    pre_build_image: true\n  - {name: b, image: quay.io/x/y, pre_build_image: yes}\n",
+    );
+    let built = scenario("podman", "  - {name: a, image: fedora:42}\n");
+    let vagrant = scenario(
+        "vagrant",
+        "  - {name: a, image: x, box: debian/bookworm64}\n",
+    );
+    let files = [
+        ("molecule/default/molecule.yml", ready.as_str()),
+        ("molecule/built/molecule.yml", built.as_str()),
+        ("molecule/vm/molecule.yml", vagrant.as_str()),
+        ("molecule/vm/converge.yml", "- hosts: all\n"),
+        (
+            "own/extensions/molecule/default/molecule.yml",
+            "driver: {name: default}\nplatforms: [{name: a}]\n",
+        ),
+        (
+            "own/extensions/molecule/default/create.yml",
+            "- community.docker.docker_container: {}\n",
+        ),
+        ("j2/molecule/a/molecule.yml", built.as_str()),
+        (
+            "j2/molecule/a/Dockerfile.j2",
+            "FROM {{ item.image }}\nRUN x\n",
+        ),
+        ("j2/molecule/b/molecule.yml", built.as_str()),
+        ("j2/molecule/b/Dockerfile.j2", "FROM {{ base }}\n"),
+        (
+            "based/.config/molecule/config.yml",
+            "driver: {name: docker}\n",
+        ),
+        (
+            "based/molecule/default/molecule.yml",
+            "platforms: [{name: a, image: rocky:9}]\n",
+        ),
+        (
+            "bare/molecule/default/molecule.yml",
+            "platforms: [{name: a, image: rocky:9}]\n",
+        ),
+        (
+            "bare/molecule/none/molecule.yml",
+            "scenario: {name: none}\n",
+        ),
+    ];
+    let unknown = &["opaque molecule"][..];
+    for (script, expected) in [
+        (
+            "molecule test",
+            &[
+                "pull docker.io/geerlingguy/docker-debian12-ansible:latest",
+                "pull quay.io/x/y",
+            ][..],
+        ),
+        (
+            "DISTRO=rocky9 molecule converge -s default",
+            &[
+                "pull docker.io/geerlingguy/docker-rocky9-ansible:latest",
+                "pull quay.io/x/y",
+            ],
+        ),
+        (
+            "python -m molecule test -s built",
+            &["pull fedora:42 as podman"],
+        ),
+        (
+            "molecule -v create --scenario-name built -d docker",
+            &["pull fedora:42"],
+        ),
+        ("molecule test -s vm", &[]),
+        ("molecule lint", &[]),
+        ("molecule test -s other", unknown),
+        ("molecule test -s $SCENARIO", unknown),
+        (
+            "molecule test --all",
+            &[
+                "pull fedora:42 as podman",
+                "pull docker.io/geerlingguy/docker-debian12-ansible:latest",
+                "pull quay.io/x/y",
+            ],
+        ),
+        ("cd own && molecule test", unknown),
+        ("cd j2 && molecule test -s a", &["pull fedora:42 as podman"]),
+        ("cd j2 && molecule test -s b", unknown),
+        ("cd bare && molecule test", unknown),
+        ("cd bare && molecule test -s none", &[]),
+        (
+            "cd based && molecule test -c .config/molecule/config.yml",
+            &["pull rocky:9"],
+        ),
+    ] {
+        assert_eq!(pulled(&files, script), expected, "{script}");
+    }
+    let based = [
+        (".config/molecule/config.yml", "driver: {name: docker}\n"),
+        (
+            "molecule/default/molecule.yml",
+            "platforms: [{name: a, image: rocky:9}]\n",
+        ),
+    ];
+    assert_eq!(pulled(&based, "molecule test"), ["pull rocky:9"]);
 }

@@ -1194,6 +1194,195 @@ fn frameworks_start_services_for_tests() {
 }
 
 #[test]
+fn programs_of_python_run_by_other_names() {
+    let files = [
+        ("requirements.txt", "pytest\ntestcontainers\n"),
+        (
+            "tox.ini",
+            "[tox]\nenvlist = py\n[testenv]\ncommands = docker run a/b\n[testenv:lint]\ncommands = ruff check\n",
+        ),
+        ("own/tox/__main__.py", "print('x')\n"),
+        ("act.py", "print('x')\n"),
+    ];
+    let ryuk = &["pull testcontainers/ryuk:?"][..];
+    let tox = &["pull testcontainers/ryuk:?", "pull a/b"][..];
+    for (script, expected) in [
+        ("python -m pytest -q", ryuk),
+        ("python3.12 -W error -um pytest", ryuk),
+        ("python -mpytest", ryuk),
+        ("python -m unittest discover", ryuk),
+        ("python -m coverage run --source src -m unittest", ryuk),
+        ("coverage run --rcfile x -m pytest", ryuk),
+        ("python -m nox -s tests", ryuk),
+        ("python -m nox -s lint", &[]),
+        ("python3 -m tox -e py", tox),
+        ("python3 -m tox -e lint", &[]),
+        ("pipx run tox", tox),
+        ("pipx run --spec tox==4.2 tox -e py", tox),
+        ("pipx run 'nox[uv]==2024.4.15' -s tests", ryuk),
+        ("uvx nox@latest -s tests", ryuk),
+        ("python -m pipx run pytest", ryuk),
+        ("uv run -m pytest", ryuk),
+        ("pytest() { python -m pytest; }; pytest", ryuk),
+        ("python -m pip install pytest tox", &[]),
+        ("python setup.py pytest --addopts x", ryuk),
+        ("python setup.py sdist pytest", &[]),
+        ("pipx install pytest", &[]),
+        ("python ci.py -m pytest", &[]),
+        ("python -m act", &[]),
+        ("cd own && python -m tox", &[]),
+        ("coverage report -m", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn sessions_of_nox_run_tests_where_their_code_does() {
+    let noxfile = "import nox\n\n@nox.session\ndef tests(session):\n    session.run(\"pytest\")\n\n@nox.session(name=\"docs-build\")\ndef docs(session):\n    session.run(\"sphinx-build\")\n\n@nox.session\ndef coverage(session):\n    session.run(\"coverage\", *(session.posargs or [\"report\"]))\n\n@nox.session\ndef lint(session):\n    session.run(\"pytest\", \"--flake8\")\n";
+    let files = [
+        ("requirements.txt", "testcontainers\n"),
+        ("noxfile.py", noxfile),
+        ("ci/nox.py", "@session\ndef tests(s):\n    s.run('ruff')\n"),
+    ];
+    let ryuk = &["pull testcontainers/ryuk:?"][..];
+    for (script, expected) in [
+        ("nox", ryuk),
+        ("nox -s tests", ryuk),
+        ("nox -s tests-3.13 docs-build", ryuk),
+        ("nox --session=lint", ryuk),
+        ("nox -s other", ryuk),
+        ("nox -t quick", ryuk),
+        ("nox -s docs-build", &[]),
+        ("nox -rs coverage", &[]),
+        ("nox -p 3.12 -e coverage docs-build -- tests", &[]),
+        ("nox -f ci/nox.py -s tests", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn tests_of_maven_are_those_of_the_projects_that_are_named() {
+    let pom = |name: &str, rest: &str| {
+        format!(
+            "<project>\n<parent><groupId>a</groupId><artifactId>root</artifactId></parent>\n<artifactId>{name}</artifactId>\n{rest}</project>\n"
+        )
+    };
+    let needs = |name: &str, scope: &str| {
+        format!(
+            "<dependencies><dependency>\n<artifactId>{name}</artifactId>\n{scope}</dependency></dependencies>\n"
+        )
+    };
+    let root = "<project><groupId>a</groupId><artifactId>root</artifactId>\n<modules><module>core</module>\n<!-- <module>none</module> --><module>db</module><module>kit</module><module>uses</module><module>api/v1</module><module>image</module><module>unclear</module></modules></project>\n";
+    let inherits = "<project><artifactId>root</artifactId><modules><module>a</module></modules>\n<dependencies><dependency><groupId>org.testcontainers</groupId></dependency></dependencies></project>\n";
+    let managed = "<project><artifactId>root</artifactId><modules><module>image</module><module>core</module></modules>\n<build><pluginManagement><plugins><plugin>\n<artifactId>jib-maven-plugin</artifactId>\n<executions><execution><phase>package</phase><goals><goal>dockerBuild</goal></goals></execution></executions></plugin></plugins></pluginManagement></build></project>\n";
+    let db = pom("db", &needs("testcontainers", "<scope>test</scope>"));
+    let kit = pom("test-kit", &needs("testcontainers", ""));
+    let uses = pom("uses", &needs("test-kit", "<scope>test</scope>"));
+    let v1 = pom("api-v1", &needs("db", ""));
+    let core = pom("core", &needs("kafka_${scala}", ""));
+    let unclear = pom("unclear", &needs("${kind}", ""));
+    let image = pom(
+        "image",
+        "<build><plugins><plugin>\n<artifactId>jib-maven-plugin</artifactId></plugin></plugins></build>\n",
+    );
+    let files = [
+        ("r/pom.xml", root),
+        ("r/core/pom.xml", &*core),
+        ("r/db/pom.xml", &*db),
+        ("r/kit/pom.xml", &*kit),
+        ("r/uses/pom.xml", &*uses),
+        ("r/api/v1/pom.xml", &*v1),
+        ("r/image/pom.xml", &*image),
+        ("r/unclear/pom.xml", &*unclear),
+        ("i/pom.xml", inherits),
+        ("i/a/pom.xml", &*core),
+        ("m/pom.xml", managed),
+        (
+            "n/pom.xml",
+            "<project><artifactId>n</artifactId>\n<modules>\n<module>testcontainers</module>\n<module>x-testcontainers</module></modules></project>\n",
+        ),
+        ("m/core/pom.xml", &*core),
+        ("m/image/pom.xml", &*image),
+    ];
+    let ryuk = &["pull testcontainers/ryuk:?"][..];
+    for (script, expected) in [
+        ("cd r && mvn verify", ryuk),
+        ("cd r && mvn verify -pl core", &[]),
+        ("cd r && mvn verify --projects=:core,api/v1", &[]),
+        ("cd r && mvn verify -pl a:core -pl :image", &[]),
+        ("cd r && mvn verify -pl '!db,!kit,!:uses'", &[]),
+        ("cd r && mvn verify -pl -db,-kit,-:uses", &[]),
+        ("cd r && MAVEN_ARGS='-pl core' ./mvnw verify", &[]),
+        ("cd r && mvn verify -pl '!db'", ryuk),
+        ("cd r && mvn verify -pl core,db", ryuk),
+        ("cd r && mvn verify -pl ./db", ryuk),
+        ("cd r && mvn verify -pl db/pom.xml", ryuk),
+        ("cd r && mvn verify -pl uses", ryuk),
+        ("cd r && mvn verify -pl core -am", &[]),
+        ("cd r && mvn verify -pl api/v1 -am", ryuk),
+        ("cd r && mvn verify -pl api/v1 -am -pl '!db'", &[]),
+        ("cd r && mvn verify -pl unclear -am", ryuk),
+        ("cd m && mvn package -pl core -amd", &[]),
+        ("cd r && mvn verify -pl core --also-make-dependents", ryuk),
+        ("cd r && mvn verify -pl kit -amd", ryuk),
+        ("cd r && mvn verify -pl core -am -amd", ryuk),
+        ("cd r && mvn verify -rf core", ryuk),
+        ("cd r && mvn verify -pl none", ryuk),
+        ("cd r && mvn verify -pl $MODULE", ryuk),
+        ("mvn verify -f i/pom.xml -pl a", ryuk),
+        ("cd n && mvn verify", &[]),
+        ("cd m && mvn package -pl image", &["opaque Jib"]),
+        ("cd m && mvn package -pl core", &[]),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn code_of_tests_of_go_may_run_a_client() {
+    let e2e = "package e2e\n\nimport (\n\t\"os/exec\"\n\t\"example.com/op/test/utils\"\n)\n";
+    let make = format!(
+        "{e2e}\nfunc TestE2E(t *testing.T) {{\n\tcmd := exec.Command(\"make\", \"docker-build\")\n}}\n"
+    );
+    let docker = "func Load() { exec.Command(\"docker\", \"run\", \"alpine\").Run() }\n";
+    let utils = format!("package utils\n{docker}");
+    let tagged = format!("//go:build e2e\n\npackage e2e\n{docker}");
+    let files = [
+        ("a/go.mod", "module example.com/op\n"),
+        ("a/test/e2e/e2e_test.go", &*make),
+        ("a/internal/x_test.go", "package internal\n"),
+        ("a/main.go", &*utils),
+        ("b/go.mod", "module example.com/op\n"),
+        ("b/test/e2e/e2e_test.go", e2e),
+        ("b/test/utils/utils.go", &*utils),
+        ("b/test/other/other_test.go", "package other\n"),
+        ("c/go.mod", "module example.com/op\n"),
+        ("c/it/it_test.go", &*tagged),
+        ("c/it/other_test.go", "package it\n"),
+    ];
+    let unknown = &["opaque the tests"][..];
+    for (script, expected) in [
+        ("cd a && go test ./test/e2e/ -v -ginkgo.v", unknown),
+        ("cd a && go test ./...", unknown),
+        ("cd a && gotestsum", unknown),
+        ("cd a && ginkgo -r test", unknown),
+        ("cd a && go test ./internal/...", &[]),
+        ("cd a && go test -short ./...", &[]),
+        ("cd a && go vet ./...", &[]),
+        ("cd a && go test $(go list ./... | grep -v e2e)", &[]),
+        ("cd b && go test ./test/e2e", unknown),
+        ("cd b && go test example.com/op/test/...", unknown),
+        ("cd b && go test ./test/other", &[]),
+        ("cd c && go test ./...", &[]),
+        ("cd c && go test -tags e2e ./it", unknown),
+    ] {
+        assert_eq!(short(&files, script), expected, "{script}");
+    }
+}
+
+#[test]
 fn code_of_tests_may_run_a_client() {
     let up = "import subprocess\n\ndef db():\n    subprocess.run([\"docker\", \"compose\", \"up\", \"-d\"])\n";
     let files = [
