@@ -159,6 +159,9 @@ fn perform(run: &mut JobRun<'_>, inputs: &Inputs<'_>, deed: &Deed) {
         let value = inputs.render(run, value);
         run.output(name, value, true);
     }
+    if let Some(names) = &deed.names {
+        give_names(run, inputs, names);
+    }
     if let Some(folder) = &deed.docker_config {
         // Later steps see it as they see what a script writes to `GITHUB_ENV`.
         if !run.env.contains_key("DOCKER_CONFIG") {
@@ -372,6 +375,42 @@ impl<'a> Inputs<'a> {
         } else {
             When::Never
         }
+    }
+}
+
+/// Gives the names of images away that a step is to build: `ghcr.io/me/app:${{ steps.meta.outputs.version }}`.
+fn give_names(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Names) {
+    let id = inputs.used.step.get("id").and_then(Node::as_str);
+    let Some(id) = id.filter(|_| run.wants_outputs()) else {
+        return;
+    };
+    // `type=raw,value=latest` and nothing else is the tag as it is.
+    let raw = |line: &Text| {
+        let value = line.as_str().strip_prefix("type=raw,value=")?;
+        let value = value.trim_matches('"');
+        (!value.contains([',', '{'])).then(|| Text::from(value))
+    };
+    let tags = inputs.lines(run, &spec.tags);
+    let tags: Option<Vec<Text>> = tags.iter().map(raw).collect();
+    let is_plain = inputs.get(run, "flavor").is_empty();
+    let tags = tags.filter(|tags| is_plain && !tags.is_empty());
+    let version = format!("${{{{ steps.{id}.outputs.version }}}}");
+    let tags = tags.unwrap_or_else(|| vec![run.cx.holes.of(&version, HoleKind::Expression)]);
+    let mut names = Vec::new();
+    for line in inputs.lines(run, &spec.images) {
+        let mut fields = line.as_str().split(',');
+        let is_left_out = fields.clone().any(|field| field.trim() == "enable=false");
+        let Some(image) = fields.next().map(str::trim).filter(|_| !is_left_out) else {
+            continue;
+        };
+        let image = image.strip_prefix("name=").unwrap_or(image).to_lowercase();
+        names.extend(tags.iter().map(|tag| format!("{image}:{}", tag.as_str())));
+    }
+    if let [tag] = tags.as_slice() {
+        run.output("version", tag.clone(), true);
+    }
+    if !names.is_empty() {
+        run.output(&spec.output, Text::from(names.join("\n")), true);
     }
 }
 

@@ -95,6 +95,8 @@ pub(super) struct Deed {
     pub(super) docker_config: Option<String>,
     /// Gives this away under the step's `id`.
     pub(super) output: Option<Output>,
+    /// Gives names for images away, of which the tags are known only when the job runs.
+    pub(super) names: Option<Names>,
     /// Pulls what variables say of ROS; the input that may hold them, as JSON.
     pub(super) ros: Option<String>,
     /// May pull; why that cannot be known.
@@ -109,6 +111,18 @@ pub(super) struct Output {
     pub(super) name: String,
     /// What is known of it.
     pub(super) value: String,
+}
+
+/// Names that an action makes of the names of images and of how they are to be tagged.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Names {
+    /// The output that has them, one in a line.
+    pub(super) output: String,
+    /// The images, one in a line: `ghcr.io/me/app` or `name=ghcr.io/me/app,enable=true`.
+    pub(super) images: String,
+    /// The tags, one in a line: `type=raw,value=latest`.
+    pub(super) tags: String,
 }
 
 impl Deed {
@@ -128,6 +142,7 @@ impl Deed {
             self.uses.is_some(),
             self.docker_config.is_some(),
             self.output.is_some(),
+            self.names.is_some(),
             self.ros.is_some(),
             self.opaque.is_some(),
         ]

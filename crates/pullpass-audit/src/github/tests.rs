@@ -114,6 +114,59 @@ fn job(body: &str) -> Vec<String> {
     lines(&repository(&text, &[])).split_off(1)
 }
 
+/// <https://github.com/docker/metadata-action>
+#[test]
+fn names_that_metadata_action_makes_are_known_but_for_their_tags() {
+    let made = |with: &str| -> Vec<String> {
+        let body = format!(
+            "    steps:\n      - id: meta\n        uses: docker/metadata-action@v5\n        with:\n{with}      - uses: docker/build-push-action@v6\n        with: {{push: true, load: true, tags: '${{{{ steps.meta.outputs.tags }}}}'}}\n      - run: docker run me/app:${{{{ steps.meta.outputs.version }}}}\n"
+        );
+        let tree = repository(
+            &format!("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n{body}"),
+            &[("Dockerfile", "FROM scratch\n")],
+        );
+        let lines = lines(&tree).into_iter();
+        let of_images = |line: &String| line.contains("me/app");
+        lines.filter(of_images).collect()
+    };
+    let (images, tags) = ("          images: ", "          tags: ");
+    let all = |images: &[&str]| -> Vec<String> {
+        let of = |what: &'static str| images.iter().map(move |image| format!("{what} {image}"));
+        of("push").chain(of("provide")).collect()
+    };
+    let version = "${{ steps.meta.outputs.version }}";
+    let run = format!("run me/app:{version} client");
+    let hub = format!("me/app:{version}");
+    let both = "|\n            Me/app\n            name=ghcr.io/me/app,enable=true\n            name=quay.io/me/app,enable=false\n";
+    let raw = "|\n            type=raw,value=a\n            type=raw,value=b\n";
+    for (with, expected, run) in [
+        (format!("{images}me/app\n"), all(&[&hub]), &*run),
+        (
+            format!("{images}{both}"),
+            all(&[&hub, &format!("ghcr.io/{hub}")]),
+            &run,
+        ),
+        (
+            format!("{images}me/app\n{tags}{raw}"),
+            all(&["me/app:a", "me/app:b"]),
+            &run,
+        ),
+        (
+            format!("{images}me/app\n{tags}type=sha\n"),
+            all(&[&hub]),
+            &run,
+        ),
+        (
+            format!("{images}me/app\n{tags}type=raw,value=a\n"),
+            all(&["me/app:a"]),
+            "run me/app:a client",
+        ),
+    ] {
+        let expected: Vec<String> = expected.into_iter().chain([run.to_owned()]).collect();
+        assert_eq!(made(&with), expected, "{with}");
+    }
+}
+
 #[test]
 fn a_dockerfile_that_a_step_writes_is_built_in_later_ones() {
     let seen = job(r#"
