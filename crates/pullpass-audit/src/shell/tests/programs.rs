@@ -4,6 +4,26 @@ use super::{effects, effects_in, pulls};
 
 /// How each of them says what it runs stands in its manual.
 #[test]
+fn flags_may_stand_before_what_a_tool_is_told_to_do() {
+    for script in [
+        "skaffold -v info run",
+        "tilt --file x/Tiltfile ci",
+        "tilt -v ci",
+        "werf --dev build",
+        "werf --env x converge",
+    ] {
+        let opaque = |line: &String| line.starts_with("opaque ");
+        assert_eq!(
+            effects(script).iter().filter(|l| opaque(l)).count(),
+            1,
+            "{script}"
+        );
+    }
+    let from = "buildah --log-level debug from a/b";
+    assert_eq!(pulls(from), ["a/b as podman"]);
+}
+
+#[test]
 fn programs_that_run_others_are_looked_through() {
     for script in [
         "nix develop -c docker pull a",
