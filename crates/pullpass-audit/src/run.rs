@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
 use crate::shell::Function;
 use crate::source::{RepoPath, Span};
-use crate::text::{HoleKind, Mapped, Text, is_hole};
+use crate::text::{HoleKind, Mapped, Text, has_hole, is_hole};
 use crate::variables::Variables;
 
 /// How deep scripts, make targets, compose includes and the like may call each other.
@@ -767,8 +767,12 @@ impl<'c> JobRun<'c> {
             let mut words = lines.filter_map(|line| line.split_whitespace().next());
             words.any(|word| word.eq_ignore_ascii_case("FROM"))
         };
-        // A release is made as this says, wherever it comes from.
-        let is_configuration = name.contains("goreleaser") && name.ends_with("ml");
+        // A release is made as this says, and services are brought up, wherever it comes from.
+        let file = name.rsplit('/').next().unwrap_or(&name);
+        let is_configuration = ["goreleaser", "compose"]
+            .iter()
+            .any(|tool| file.contains(tool))
+            && file.ends_with("ml");
         if !is_known && !is_configuration && !is_dockerfile() {
             return;
         }
@@ -820,6 +824,14 @@ impl<'c> JobRun<'c> {
             }
         }
         (found, false)
+    }
+
+    /// What the job has surely written to a file of the repository's, where all of it is known.
+    pub(crate) fn surely_made(&self, path: &RepoPath) -> Option<Rc<Mapped>> {
+        let last = self.made.get(path.as_str())?.last()?;
+        let is_sure = last.guards.iter().all(|guard| self.guards.contains(guard));
+        let text = last.text.clone().filter(|_| is_sure)?;
+        (!has_hole(&text.text)).then_some(text)
     }
 
     /// A text in the words of the file.

@@ -2,6 +2,8 @@
 //! upwards, overrides, `COMPOSE_FILE`, `include`, `extends`. This module turns all of it into one
 //! list of services.
 
+use std::rc::Rc;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::env::Environment;
@@ -178,7 +180,7 @@ fn name_project(
     project: &mut Project,
 ) {
     let written = paths.iter().rev().find_map(|path| {
-        let document = run.cx.yaml(&run.original(path))?;
+        let document = document(run, path)?;
         let name = document.root()?.get("name")?.as_str()?.to_owned();
         Some(interpolate(&name, env))
     });
@@ -202,6 +204,21 @@ fn name_project(
     if let Some(name) = &project.name {
         env.default("COMPOSE_PROJECT_NAME", name.clone());
     }
+}
+
+/// A Compose file, as the job has written it if it has.
+fn document(run: &JobRun<'_>, path: &RepoPath) -> Option<Rc<Document>> {
+    match run.surely_made(path) {
+        Some(made) => {
+            let source = run.cx.sources.add(path.clone(), made.text.clone());
+            run.cx.parse(&source)
+        }
+        None => run.cx.yaml(&run.original(path)),
+    }
+}
+
+fn is_there(run: &JobRun<'_>, path: &RepoPath) -> bool {
+    run.surely_made(path).is_some() || run.cx.sources.exists(&run.original(path))
 }
 
 /// The file with a default name, in the folder or the nearest one above it, and its override.
@@ -230,7 +247,7 @@ fn default_files(
         names
             .iter()
             .filter_map(|name| folder.join(name))
-            .find(|path| run.cx.sources.exists(&run.original(path)))
+            .find(|path| is_there(run, path))
     };
     let mut folder = start.clone();
     loop {
@@ -273,7 +290,7 @@ fn given_files(
             }
             (None, _) => "which file this is cannot be known before the build runs",
             (_, None) => "the file is not in this repository",
-            (_, Some(path)) if run.cx.sources.exists(&run.original(&path)) => {
+            (_, Some(path)) if is_there(run, &path) => {
                 paths.push(path);
                 continue;
             }
@@ -317,8 +334,8 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
             return;
         }
         let original = self.run.original(path);
-        let Some(document) = self.run.cx.yaml(&original) else {
-            let why = if self.run.cx.sources.exists(&original) {
+        let Some(document) = document(self.run, path) else {
+            let why = if is_there(self.run, path) {
                 "the file could not be understood"
             } else {
                 "there is no such file in this repository"
@@ -472,7 +489,7 @@ impl<'r, 'c> Loader<'_, 'r, 'c> {
             missing("services that extend each other in a circle, or too deep to be followed");
             return own;
         }
-        let Some(document) = self.run.cx.yaml(&self.run.original(&target)) else {
+        let Some(document) = document(self.run, &target) else {
             missing("there is no such file in this repository, or it could not be understood");
             return own;
         };

@@ -24,6 +24,46 @@ fn lines(script: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_compose_file_that_the_script_writes_is_read() {
+    let written = |name: &str, image: &str| {
+        format!("cat > {name} <<'X'\nservices:\n  b:\n    image: {image}\nX\n")
+    };
+    let up = "docker compose up -d\n";
+    let files = [("compose.yml", "services: {a: {image: mysql:8}}\n")];
+    for (script, expected) in [
+        (
+            format!("{}{up}", written("compose.override.yml", "redis:7")),
+            &["pull mysql:8", "pull redis:7"][..],
+        ),
+        (
+            format!("{}{up}", written("compose.yml", "redis:7")),
+            &["pull redis:7"],
+        ),
+        (
+            format!(
+                "{}docker compose -f ci/docker-compose.ci.yaml up",
+                written("ci/docker-compose.ci.yaml", "redis:7")
+            ),
+            &["pull redis:7"],
+        ),
+        // Which of them it is, or what stands in it, is not known.
+        (
+            format!(
+                "if [ $X ]; then\n{}fi\n{up}",
+                written("compose.yml", "redis:7")
+            ),
+            &["pull mysql:8"],
+        ),
+        (
+            format!("envsubst < x > compose.yml\n{up}"),
+            &["pull mysql:8"],
+        ),
+    ] {
+        assert_eq!(effects_in(&files, &script), expected, "{script}");
+    }
+}
+
+#[test]
 fn a_pattern_is_unfolded_wherever_a_word_is() {
     for script in [
         "for f in cmd/*/Dockerfile; do docker build -f $f .; done",
