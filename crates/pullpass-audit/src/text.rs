@@ -95,12 +95,15 @@ impl Hole {
     }
 }
 
+/// The words of a hole, and what it is on each path.
+type Ways = (Rc<str>, Rc<[Way]>);
+
 /// The unknown values met in one repository.
 #[derive(Default)]
 pub struct Holes {
     all: RefCell<Vec<Hole>>,
     by_words: RefCell<HashMap<(Rc<str>, HoleKind), u32>>,
-    by_ways: RefCell<HashMap<(Rc<str>, Rc<[Way]>), Text>>,
+    by_ways: RefCell<HashMap<Ways, Text>>,
     /// Where words are put together before they are looked up: most are known already.
     room: RefCell<String>,
 }
@@ -146,7 +149,7 @@ impl Holes {
 
     /// The hole that is written so, and has one of these values; the same words and values give the same hole.
     pub(crate) fn one_of(&self, written: &str, kind: HoleKind, ways: Vec<Way>) -> Text {
-        let key: (Rc<str>, Rc<[Way]>) = (written.into(), ways.into());
+        let key: Ways = (written.into(), ways.into());
         if let Some(known) = self.by_ways.borrow().get(&key) {
             return known.clone();
         }

@@ -13,7 +13,8 @@ use crate::source::Span;
 use crate::text::{HoleKind, Text};
 
 /// Programs that are read in code and run others.
-const RUNNERS: [&str; 53] = [
+const RUNNERS: [&str; 54] = [
+    "bats",
     "bash",
     "sh",
     "dash",

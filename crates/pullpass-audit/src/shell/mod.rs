@@ -14,6 +14,7 @@
 pub mod syntax;
 mod tables;
 
+mod bats;
 mod builders;
 mod builtins;
 mod commands;

@@ -66,10 +66,10 @@ const MODULES: [&str; 16] = [
 const COMMANDS: [&str; 4] = ["source", "eval", "xargs", "parallel"];
 
 /// Words that may lead to a pull although no tool's name is among them.
-const WORDS: [&str; 26] = [
-    "dgoss", "make", "gmake", "just", "task", "npm", "yarn", "yarnpkg", "pnpm", "bun", "turbo",
-    "lerna", "nx", "run-s", "run-p", "mise", "rtx", "composer", "poe", "makers", "pixi", "hatch",
-    "pdm", "pipenv", "devbox", "rye",
+const WORDS: [&str; 27] = [
+    "bats", "dgoss", "make", "gmake", "just", "task", "npm", "yarn", "yarnpkg", "pnpm", "bun",
+    "turbo", "lerna", "nx", "run-s", "run-p", "mise", "rtx", "composer", "poe", "makers", "pixi",
+    "hatch", "pdm", "pipenv", "devbox", "rye",
 ];
 
 /// Finds [`PARTS`], and what leads to tests.

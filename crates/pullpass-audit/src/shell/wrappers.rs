@@ -31,6 +31,7 @@ impl Shell {
             }
             "pwsh" | "powershell" => return Some(self.powershell(run, name, call)),
             "cmd" => return Some(self.cmd(run, call)),
+            "bats" => return Some(self.bats(run, call)),
             "source" | "." => return Some(self.source(run, call)),
             "su" | "sg" | "script" | "ssh-agent-run" => {
                 let parsed = flags::parse(

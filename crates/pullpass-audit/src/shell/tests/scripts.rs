@@ -6,6 +6,43 @@ use crate::run::JobRun;
 use crate::source::RepoPath;
 use crate::text::Mapped;
 
+/// <https://bats-core.readthedocs.io/en/stable/writing-tests.html>
+#[test]
+fn tests_of_bats_are_scripts() {
+    let tests = "#!/usr/bin/env bats\nload helper\nload 'lib/more'\n\nsetup() {\n  docker pull a/setup\n}\n\n@test \"it’s up\" {\n  run -1 docker run a/run\n  run ! start c\n  [ \"$status\" -eq 0 ]\n  docker run a/plain\n}\n\nfunction teardown_file {\n  docker run a/down\n}\nno() {\n  docker run a/no\n}\n";
+    let files = [
+        ("test/a.bats", tests),
+        ("test/helper.bash", "start() { docker run \"a/$1\"; }\n"),
+        ("test/lib/more.bash", "docker pull a/more\n"),
+        ("test/deep/b.bats", "@test x {\n  docker pull a/deep\n}\n"),
+    ];
+    let of_one = [
+        "a/more always",
+        "a/setup always",
+        "a/run",
+        "a/c",
+        "a/plain",
+        "a/down",
+    ];
+    let pulls_of = |script: &str| -> Vec<String> {
+        let lines = effects_in(&files, script).into_iter();
+        lines
+            .filter_map(|line| line.strip_prefix("pull ").map(str::to_owned))
+            .collect()
+    };
+    for script in [
+        "bats test/a.bats",
+        "bats --tap -j 4 test",
+        "cd test && bats .",
+        "cd test && npx bats a.bats",
+    ] {
+        assert_eq!(pulls_of(script), of_one, "{script}");
+    }
+    let all: Vec<&str> = of_one.into_iter().chain(["a/deep always"]).collect();
+    assert_eq!(pulls_of("bats -r test"), all);
+    assert_eq!(pulls_of("bats none.bats --help"), [""; 0]);
+}
+
 #[test]
 fn a_file_that_is_written_piece_by_piece_is_read_as_a_whole() {
     let script = "I=kindest/node:v1.33.4\ncat > kind.yaml <<END\nnodes:\n- role: control-plane\n  image: $I\nEND\nfor i in 1 2; do\ncat >> kind.yaml <<END\n- role: worker\n  image: $I\nEND\ndone\ncat >> kind.yaml <<END\n- |-\n  x = y\nEND\nkind create cluster --config kind.yaml";
