@@ -44,7 +44,7 @@ pub(crate) fn of_effect(cx: &Context<'_>, job: &Job, effect: &Effect) -> Fixable
     let Some(step) = effect.within.first() else {
         return Fixable::None;
     };
-    if cx.sources.get(step.file).path.elsewhere().is_some() || job.is_mac {
+    if cx.sources.get(step.file).path.elsewhere().is_some() || is_mac_of_circleci(job) {
         return Fixable::None;
     }
     let own_machine = job.provider == Provider::GitHub && job.runner == Runner::SelfHosted;
@@ -52,6 +52,19 @@ pub(crate) fn of_effect(cx: &Context<'_>, job: &Job, effect: &Effect) -> Fixable
         return Fixable::Review;
     }
     Fixable::Safe
+}
+
+/// Whether a job runs where CircleCI has no Docker.
+#[must_use]
+pub fn is_mac_of_circleci(job: &Job) -> bool {
+    job.provider == Provider::CircleCi && job.os == Some("macOS")
+}
+
+/// Whether a job of CircleCI has a machine of its own, which Docker is on.
+#[must_use]
+pub fn is_machine_of_circleci(job: &Job) -> bool {
+    let is_machine = job.runner == Runner::Hosted && !job.platform_credential;
+    job.provider == Provider::CircleCi && is_machine && job.os.is_none()
 }
 
 /// The same where the CI system makes it.
@@ -114,8 +127,14 @@ pub(crate) fn judge(cx: &Context<'_>, jobs: &[Job], pulls: &mut [Pull], logins: 
     let by_client = |pull: &&Pull| !pull.image.as_deref().is_some_and(is_of_a_library);
     let surely = pulls.iter().filter(|p| is_bad(p.auth) && p.certain);
     for pull in surely.filter(by_client) {
-        if let Some(certain) = jobs.of(pull).and_then(|at| certain.get_mut(at)) {
-            *certain = true;
+        let Some(at) = jobs.of(pull) else { continue };
+        let is_there = pull.proves_docker
+            || jobs
+                .all
+                .get(at)
+                .is_some_and(|job| is_machine_of_circleci(job));
+        if let Some(certain) = certain.get_mut(at) {
+            *certain |= is_there;
         }
     }
     for pull in pulls {

@@ -204,6 +204,21 @@ pub enum Puller {
     Client(Vec<Store>),
 }
 
+/// Whether an effect shows that `docker` is there: it asks an engine for an image, and no client that goes to the registry
+/// itself (`skopeo`, `crane`, `trivy`, `helm`) or does without (`podman`).
+#[must_use]
+pub fn proves_docker(effect: &Effect) -> bool {
+    match &effect.kind {
+        Kind::Pull {
+            freshness,
+            puller: Puller::Client(stores),
+            ..
+        } => freshness.leaves_it() && !matches!(stores.first(), Some(Store::Containers)),
+        Kind::Pull { .. } => false,
+        _ => true,
+    }
+}
+
 /// The credential that the file gives with the image itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Declared {
@@ -370,8 +385,8 @@ pub struct Job {
     pub forks: Forks,
     /// The vendor pulls images of the job itself with a credential of its own.
     pub platform_credential: bool,
-    /// It runs on a Mac of CircleCI's, which has no Docker of its own.
-    pub is_mac: bool,
+    /// `Linux`, `macOS` or `Windows`, where that is known. The Macs of both CI systems have no Docker of their own.
+    pub os: Option<&'static str>,
     /// Conditions on the whole job.
     pub guards: Rc<[Guard]>,
     /// The CircleCI contexts that its variables may come from: those of each workflow entry that runs

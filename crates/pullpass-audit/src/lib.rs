@@ -16,6 +16,7 @@ pub mod dockerfile;
 pub mod editable;
 pub mod effect;
 pub mod finding;
+pub mod folders;
 pub mod github;
 mod implied;
 pub mod interpret;

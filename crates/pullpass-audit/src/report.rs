@@ -11,7 +11,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use crate::archive::Archives;
 use crate::context::Context;
 use crate::editable;
-use crate::effect::{Effect, Job, Kind, Trace};
+use crate::effect::{Effect, Job, Kind, Trace, proves_docker};
 use crate::finding::{Audit, Finding, Fixable, Literal, Policy};
 use crate::interpret::{Judged, RawCredential, interpret};
 use crate::masked;
@@ -355,6 +355,7 @@ impl Places<'_> {
                 None => Fixable::Safe,
             },
             certain: effect.is_some_and(editable::is_certain),
+            proves_docker: effect.is_some_and(proves_docker),
             reach: effect.map_or(Reach::Job, Reach::of),
             forks: job.forks,
             reached: job.reached,

@@ -10,7 +10,8 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::context::Context;
 use crate::effect::{By, Declared, Effect, Freshness, Guard, Kind, Puller, Store, Trace};
-use crate::shell::Function;
+use crate::folders::Folders;
+use crate::shell::{Function, Handed, Unfinished};
 use crate::source::{RepoPath, Span};
 use crate::text::{HoleKind, Mapped, Text, has_hole, is_hole};
 use crate::variables::Variables;
@@ -134,6 +135,9 @@ struct Outputs {
     conditions: usize,
     /// Values by name; `None`: written under a condition, or as one thing and then as another.
     values: BTreeMap<String, Option<Text>>,
+    /// One of which more is to come; the same of a variable.
+    unfinished: Option<Unfinished>,
+    unfinished_variable: Option<Unfinished>,
 }
 
 /// What the effects of one place have in common. Most steps have none.
@@ -161,6 +165,8 @@ pub struct JobRun<'c> {
     pub cwd: Cwd,
     /// Where in the workspace the repository was checked out; empty: it is the workspace.
     pub checkout: Rc<str>,
+    /// Where it is on the job's machine, where that is known.
+    pub folders: Option<Folders>,
     /// Name of the step.
     pub step: Rc<str>,
     /// How we came here.
@@ -215,6 +221,7 @@ impl<'c> JobRun<'c> {
             outputs: Outputs::default(),
             cwd: Cwd::Inside(RepoPath::root()),
             checkout: "".into(),
+            folders: None,
             step: "".into(),
             trace: Trace::default(),
             has_engine: true,
@@ -488,6 +495,16 @@ impl<'c> JobRun<'c> {
         self.outputs.wanted = wanted;
         self.outputs.conditions = self.guards.len();
         self.outputs.values.clear();
+        self.outputs.unfinished = None;
+        self.outputs.unfinished_variable = None;
+    }
+
+    /// The value of several lines that the step in hand has not ended yet.
+    pub(crate) fn unfinished(&mut self, file: Handed) -> &mut Option<Unfinished> {
+        match file {
+            Handed::Output => &mut self.outputs.unfinished,
+            Handed::Variable => &mut self.outputs.unfinished_variable,
+        }
     }
 
     /// Whether something reads the outputs of the step in hand.
@@ -603,14 +620,19 @@ impl<'c> JobRun<'c> {
     #[must_use]
     pub fn resolve(&self, path: &Text) -> Option<RepoPath> {
         let path = path.known()?;
-        match &self.cwd {
+        let found = match &self.cwd {
             Cwd::Inside(cwd) => cwd.join(path),
-            Cwd::Above(at) => RepoPath::new(below(path, at)?),
+            Cwd::Above(at) => below(path, at).and_then(RepoPath::new),
             Cwd::Partly(folder) => {
                 RepoPath::new(joined(folder.as_str(), &Text::from(path))?.known()?)
             }
             Cwd::Elsewhere => None,
-        }
+        };
+        // It may go round by the folders that the repository is in.
+        found.or_else(|| match self.folders.as_ref()?.from(&self.cwd, path) {
+            Cwd::Inside(path) => Some(path),
+            _ => None,
+        })
     }
 
     /// A path from the root of the repository, where a part of it is known only when the job runs.
@@ -624,6 +646,13 @@ impl<'c> JobRun<'c> {
             Cwd::Above(_) | Cwd::Elsewhere => None,
         };
         whole.filter(|whole| !whole.is_known())
+    }
+
+    /// The job's `working_directory` on CircleCI: the repository is checked out there.
+    pub fn works_in(&mut self, working_directory: &str) {
+        let folders = Folders::new(working_directory);
+        self.cwd = folders.of_step("");
+        self.folders = Some(folders);
     }
 
     /// Whether the repository has this folder. In one that is made while the job runs, and that may be another
@@ -661,11 +690,13 @@ impl<'c> JobRun<'c> {
         if let Some(inside) = self.resolve(path) {
             return Cwd::Inside(inside);
         }
-        let nearer = match (&self.cwd, path.known()) {
-            (Cwd::Above(at), Some(path)) => below(at, path),
-            _ => None,
-        };
-        nearer.map_or(Cwd::Elsewhere, |rest| Cwd::Above(rest.into()))
+        match (&self.cwd, path.known(), &self.folders) {
+            (cwd, Some(path), Some(folders)) => folders.from(cwd, path),
+            (Cwd::Above(at), Some(path), None) => {
+                below(at, path).map_or(Cwd::Elsewhere, |rest| Cwd::Above(rest.into()))
+            }
+            _ => Cwd::Elsewhere,
+        }
     }
 
     /// A file of the repository is copied to another place of it.

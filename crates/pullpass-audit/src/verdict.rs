@@ -209,6 +209,8 @@ pub struct Pull {
     pub edit: Fixable,
     /// Whether it happens under no condition.
     pub certain: bool,
+    /// It shows that `docker` is there.
+    pub proves_docker: bool,
     /// Which logins help, where it is the job that pulls.
     pub reach: Reach,
     /// Whether a fork's pull request can start the job.

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use pullpass_audit::Survey;
 use pullpass_audit::effect::{Effect, Job, Kind};
 use pullpass_audit::finding::Audit;
-use pullpass_audit::source::{RepoPath, Source, Span};
+use pullpass_audit::source::{RepoPath, Span};
 use pullpass_audit::verdict::Reach;
 use pullpass_audit::yaml::Document;
 
@@ -24,10 +24,20 @@ const MENDED: [&str; 7] = [
     "service-without-credentials",
 ];
 
+/// Why a login may fail where nothing is pulled.
+pub(crate) const NO_DOCKER: &str =
+    "everything it is for happens under a condition, so `docker` may not always be there";
+
+/// Why it may fail where what pulls goes to the registry itself.
+pub(crate) const OTHER_CLIENT: &str =
+    "what pulls there does without `docker`, which may not be there to sign in with";
+
 /// Jobs that findings are about, by place.
 type Found<'a> = HashMap<(&'a str, u32, u32), Vec<&'a [String]>>;
 
-type Key = (Rc<str>, String, Span, Option<String>);
+/// The job, who pulls, the place, the image. By the file's path: one that a step writes is read anew
+/// by each command, and has no text of its own on disk.
+type Key = (String, &'static str, RepoPath, u32, u32, Option<String>);
 
 /// A repository, its verdicts, and which of them are to be mended.
 pub struct Repo<'s, 't> {
@@ -63,7 +73,6 @@ impl<'s, 't> Repo<'s, 't> {
         }
         let mut wanted = Vec::with_capacity(audit.pulls.len());
         let mut stuck = Vec::with_capacity(audit.pulls.len());
-        let mut files: HashMap<&str, Option<Rc<Source>>> = HashMap::new();
         let mut index = HashMap::new();
         for (number, pull) in audit.pulls.iter().enumerate() {
             use pullpass_audit::verdict::Auth::{Anonymous, Conditional, Platform};
@@ -75,26 +84,11 @@ impl<'s, 't> Repo<'s, 't> {
                 pull.auth == pullpass_audit::verdict::Auth::Impossible
                     && without.get(&place).is_some_and(|f| f.iter().any(named)),
             );
-            let source = files.entry(&pull.place.file).or_insert_with(|| {
-                let path = RepoPath::new(&pull.place.file)?;
-                survey.cx.sources.load(&path).ok()
-            });
-            if let Some(source) = source {
-                let span = Span {
-                    file: source.id,
-                    start: pull.place.start,
-                    end: pull.place.end,
-                };
+            if let Some(path) = RepoPath::new(&pull.place.file) {
                 let job = format!("{}\n{}", pull.job_file, pull.job);
-                index.insert(
-                    (
-                        Rc::from(job),
-                        pull.by.name().to_owned(),
-                        span,
-                        pull.image.clone(),
-                    ),
-                    number,
-                );
+                let (start, end) = (pull.place.start, pull.place.end);
+                let key = (job, pull.by.name(), path, start, end, pull.image.clone());
+                index.insert(key, number);
             }
         }
         Self {
@@ -136,7 +130,9 @@ impl<'s, 't> Repo<'s, 't> {
         };
         let file = cx.sources.get(job.file);
         let job = format!("{}\n{}", file.path, job.name);
-        let key = (Rc::from(job), by.name().to_owned(), effect.span, image);
+        let span = effect.span;
+        let path = cx.sources.get(span.file).path.clone();
+        let key = (job, by.name(), path, span.start, span.end, image);
         self.index.get(&key).copied()
     }
 

@@ -11,13 +11,12 @@
 //! scope.rs      file, inline orbs, table.rs's orbs ├─► JobRun ─► effect::Job
 //! executor.rs   what CircleCI pulls for the job    │
 //! steps.rs      what its steps do (condition.rs,   │
-//!               folders.rs, orb.rs)               ─┘
+//!               orb.rs)                           ─┘
 //! unreached.rs  what none of these jobs has reached
 //! ```
 
 mod condition;
 mod executor;
-mod folders;
 mod orb;
 mod parameters;
 mod scope;

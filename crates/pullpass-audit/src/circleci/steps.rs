@@ -12,7 +12,6 @@ use crate::text::Text;
 use crate::yaml::{Document, Node};
 
 use super::Lowering;
-use super::folders::Folders;
 use super::orb;
 use super::parameters::{Frame, Value};
 use super::scope::{Found, Origin, Scope};
@@ -45,8 +44,6 @@ fn is_meant_to_sign_in(name: &str) -> bool {
 
 /// What the steps of one job share beside the run itself.
 pub(super) struct Walk {
-    /// Where things are on the job's machine.
-    pub(super) folders: Folders,
     /// The job's `shell`.
     pub(super) shell: Text,
     /// The commands that are being followed.
@@ -82,7 +79,6 @@ impl Walk {
     /// Of steps that no job has.
     fn alone() -> Self {
         Self {
-            folders: Folders::new(""),
             shell: Text::default(),
             open: Vec::new(),
         }
@@ -90,6 +86,14 @@ impl Walk {
 }
 
 impl<'c, 'd> Lowering<'c, 'd> {
+    /// A job about to start.
+    pub(super) fn run(&self) -> JobRun<'c> {
+        let mut run = JobRun::new(self.cx);
+        run.is_setup = self.is_setup();
+        run.works_in("");
+        run
+    }
+
     /// Follows a list of steps, or a parameter that is one.
     pub(super) fn steps(&self, run: &mut JobRun<'c>, walk: &mut Walk, steps: &Value<'d>) {
         let (steps, _) = self.resolver.follow(steps);
@@ -146,9 +150,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
         match (name, arguments) {
             ("run" | "deploy", Some(arguments)) => self.run_step(run, walk, arguments),
             ("checkout", Some(arguments)) => {
-                if let Some(path) = arguments.get("path") {
-                    walk.folders
-                        .check_out_at(self.resolver.text(&path).as_str());
+                if let (Some(path), Some(folders)) = (arguments.get("path"), &mut run.folders) {
+                    folders.check_out_at(self.resolver.text(&path).as_str());
                 }
             }
             ("checkout", None) => {}
@@ -340,7 +343,9 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let failed = step.get("when").map(|w| self.resolver.text(&w));
 
         let before = run.variables();
-        let cwd = std::mem::replace(&mut run.cwd, walk.folders.of_step(folder));
+        let own = run.folders.as_ref().map(|folders| folders.of_step(folder));
+        let own = own.unwrap_or_else(|| run.cwd.clone());
+        let cwd = std::mem::replace(&mut run.cwd, own);
         let step_before = std::mem::replace(&mut run.step, name);
         self.environment(run, step.get("environment").as_ref());
         let act = |run: &mut JobRun<'c>| match is_program {
@@ -404,7 +409,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             let Some(steps) = body.get("steps") else {
                 continue;
             };
-            let mut run = JobRun::new(self.cx);
+            let mut run = self.run();
             self.steps(&mut run, &mut Walk::alone(), &steps);
             let signs_in = run.effects().iter().any(|effect| {
                 matches!(&effect.kind, Kind::Login { registry, broken: None, .. }
@@ -439,7 +444,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             .into_iter()
             .find(|entry| entry.value.use_span() == definition);
         if let Some(entry) = command {
-            let mut run = JobRun::new(self.cx);
+            let mut run = self.run();
             let named = Value::new(entry.key, &Rc::new(Frame::of(scope, None)));
             self.call(&mut run, &mut Walk::alone(), &named, None);
             return run.finish();

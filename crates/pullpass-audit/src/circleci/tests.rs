@@ -1,6 +1,7 @@
 //! What a configuration is lowered to, told as a person would check it: job by job, one line for
 //! each effect.
 
+mod folders;
 mod orbs;
 
 use std::fmt::Write as _;

@@ -14,7 +14,6 @@ use crate::text::Text;
 use crate::yaml::Node;
 
 use super::Lowering;
-use super::folders::Folders;
 use super::orb;
 use super::parameters::Value;
 use super::scope::{Found, Origin, Scope};
@@ -116,7 +115,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
     }
 
     /// Whether the configuration is one that another one is made in.
-    fn is_setup(&self) -> bool {
+    pub(super) fn is_setup(&self) -> bool {
         let setup = self.resolver.root.scope.root.get("setup");
         setup.and_then(Node::as_str) == Some("true")
     }
@@ -380,10 +379,8 @@ impl<'c, 'd> Lowering<'c, 'd> {
         done: &mut Done,
         say: impl FnOnce(&mut JobRun<'c>),
     ) {
-        let mut run = JobRun::new(self.cx);
-        run.is_setup = self.is_setup();
+        let mut run = self.run();
         let mut walk = Walk {
-            folders: Folders::new(""),
             shell: Default::default(),
             open: Vec::new(),
         };
@@ -425,7 +422,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
             // builds no forks unless the project asks for it.
             forks: Forks::No,
             platform_credential: platform,
-            is_mac: false,
+            os: None,
             guards: Rc::from([]),
             contexts: Rc::from([]),
             own_contexts: Rc::from([]),
@@ -463,8 +460,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         let body = Value::new(node, &Rc::new(frame));
         let span = pin.unwrap_or_else(|| self.declared_at(node, name, scope));
 
-        let mut run = JobRun::new(self.cx);
-        run.is_setup = self.is_setup();
+        let mut run = self.run();
         if !call.note.is_empty() {
             run.trace = run.trace.then(called_at, call.note.as_str());
         }
@@ -476,11 +472,10 @@ impl<'c, 'd> Lowering<'c, 'd> {
                 .unwrap_or_default()
         };
         let mut walk = Walk {
-            folders: Folders::new(text(&host.working_directory).as_str()),
             shell: text(&host.shell),
             open: Vec::new(),
         };
-        run.cwd = walk.folders.of_step("");
+        run.works_in(text(&host.working_directory).as_str());
         let list = |key: &str| given.and_then(|g| g.get(key));
         self.cx.share(name, || {
             if let Some(steps) = list("pre-steps") {
@@ -499,7 +494,7 @@ impl<'c, 'd> Lowering<'c, 'd> {
         });
         done.jobs.push(Job {
             effects: run.finish(),
-            is_mac: host.is_mac,
+            os: host.is_mac.then_some("macOS"),
             ..self.job(name, span, host.runner, host.platform_credential)
         });
     }

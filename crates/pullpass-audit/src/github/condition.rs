@@ -21,6 +21,36 @@ pub(super) enum Condition {
     When(Vec<Guard>),
 }
 
+/// Whether a condition asks for nothing but what started the run: whose repository it is, and whether a secret is there, is
+/// only taken for granted.
+fn is_about_the_event(expr: &Expr) -> bool {
+    let text = expr.spelled().to_ascii_lowercase();
+    let others = [
+        "env.",
+        "secrets.",
+        "inputs.",
+        "needs.",
+        "steps.",
+        "matrix.",
+        "vars.",
+        "runner.",
+        "github.actor",
+        "github.triggering_actor",
+        "github.repository",
+        "github.event.repository",
+        ".login",
+    ];
+    !others.iter().any(|other| text.contains(other))
+}
+
+/// Runs of a workflow.
+enum Runs {
+    All,
+    None,
+    /// All that get the secrets.
+    WithSecrets,
+}
+
 impl Condition {
     fn of(truth: bool) -> Self {
         if truth { Self::Always } else { Self::Never }
@@ -55,40 +85,63 @@ impl Scope<'_> {
         if let Expr::Binary(Op::And, left, right) = expr {
             return both(self.conjuncts(left), self.conjuncts(right));
         }
-        match self.reduce(expr) {
-            Condition::When(mut guards) if self.holds_with_secrets(expr) => {
+        let mut guards = match self.reduce(expr) {
+            Condition::When(guards) => guards,
+            decided => return decided,
+        };
+        match self.runs(expr) {
+            Some(Runs::All) => Condition::Always,
+            Some(Runs::None) => Condition::Never,
+            Some(Runs::WithSecrets) => {
                 for guard in &mut guards {
                     guard.with_secrets = true;
                 }
                 Condition::When(guards)
             }
-            other => other,
+            None => Condition::When(guards),
         }
     }
 
-    /// Whether a condition holds in every run that gets the secrets.
-    fn holds_with_secrets(&self, expr: &Expr) -> bool {
+    /// In which runs a condition holds, by what starts them.
+    fn runs(&self, expr: &Expr) -> Option<Runs> {
         if self.starter != Starter::Anyone {
-            return false;
+            return None;
         }
+        let holds = |starter: Starter| {
+            let scope = Scope { starter, ..*self };
+            scope.eval(expr).truth()
+        };
         let events = &self.frame.events;
-        let started_by = |e: &String| match e.as_str() {
-            // It has its secrets whoever starts it.
-            "pull_request_target" => Starter::Target,
-            e if e.starts_with("pull_request") => Starter::Insider,
-            _ => Starter::Event,
-        };
-        let happens = |starter: Starter| match starter {
-            Starter::Target => events.iter().any(|e| started_by(e) == starter),
-            _ => events.is_empty() || events.iter().any(|e| started_by(e) == starter),
-        };
-        [Starter::Insider, Starter::Target, Starter::Event]
-            .into_iter()
-            .filter(|starter| happens(*starter))
-            .all(|starter| {
-                let scope = Scope { starter, ..*self };
-                scope.eval(expr).truth() == Some(true)
-            })
+        if events.is_empty() {
+            let unknown = [Starter::Insider, Starter::Event(usize::MAX)];
+            let all = unknown
+                .into_iter()
+                .all(|starter| holds(starter) == Some(true));
+            return all.then_some(Runs::WithSecrets);
+        }
+        let (mut all, mut none, mut with_secrets) = (true, true, true);
+        for (at, event) in events.iter().enumerate() {
+            // One of these has its secrets whoever starts it, and the others where no stranger does.
+            let starters = match event.name.as_str() {
+                "pull_request_target" => &[Starter::Target][..],
+                _ if event.is_of_pull_request() => &[Starter::Insider, Starter::Fork],
+                _ => &[Starter::Event(at)],
+            };
+            for starter in starters {
+                let holds = holds(*starter);
+                all &= holds == Some(true);
+                none &= holds == Some(false);
+                with_secrets &= holds == Some(true) || *starter == Starter::Fork;
+                if !none && !with_secrets {
+                    return None;
+                }
+            }
+        }
+        match is_about_the_event(expr) {
+            true if all => Some(Runs::All),
+            true if none => Some(Runs::None),
+            _ => with_secrets.then_some(Runs::WithSecrets),
+        }
     }
 
     fn reduce(&self, expr: &Expr) -> Condition {

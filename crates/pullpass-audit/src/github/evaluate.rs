@@ -13,6 +13,7 @@ use crate::text::{Hole, HoleKind, MAX_VALUE, Text, is_hole};
 use crate::variables::Variables;
 use crate::yaml::{Document, Node, Style};
 
+use super::event::{Event, Ref};
 use super::expression::{Expr, Op, Piece, begins, parse_number, pieces, read};
 use super::table::{in_lower_case, is_lower_case};
 
@@ -136,8 +137,8 @@ pub(super) type Given = BTreeMap<String, Variables>;
 /// What expressions of one job, or one composite action in it, can see.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
-    /// Names of the events that start the workflow; empty: unknown.
-    pub(super) events: Rc<[String]>,
+    /// The events that start the workflow; empty: unknown.
+    pub(super) events: Rc<[Event]>,
     /// The `matrix` context; a hole when it could not be expanded.
     pub(super) matrix: Value,
     /// The `inputs` context.
@@ -169,13 +170,17 @@ pub(super) enum Starter {
     Insider,
     /// Anyone's pull request, by the event that gives it the secrets of the repository it is for.
     Target,
-    /// Another event than a pull request, with the secrets.
-    Event,
+    /// Another event than a pull request, with the secrets: this one of the workflow's, where they are known.
+    Event(usize),
 }
 
 impl Starter {
     fn has_secrets(self) -> bool {
-        matches!(self, Self::Insider | Self::Target | Self::Event)
+        matches!(self, Self::Insider | Self::Target | Self::Event(_))
+    }
+
+    fn is_pull_request(self) -> bool {
+        matches!(self, Self::Fork | Self::Insider | Self::Target)
     }
 }
 
@@ -499,9 +504,15 @@ impl Scope<'_> {
                 .map(|action| Value::text(&format!("{}/{action}", frame.workspace))),
             ["github", "job"] => frame.job.as_deref().map(Value::text),
             ["github", "server_url"] => Some(Value::text("https://github.com")),
+            // An object, which is true.
+            ["github", "event", "pull_request"] if self.starter.is_pull_request() => {
+                let hole = self.unknown(&path.join("."), HoleKind::Expression);
+                let object = format!("?{}", hole.as_text().as_str());
+                Some(Value::Text(Text::new(object)))
+            }
             ["github", rest @ ..] if self.starter == Starter::Fork => self.of_a_fork(rest),
             ["github", "event", "pull_request", "head", "repo", "fork"]
-                if matches!(self.starter, Starter::Insider | Starter::Event) =>
+                if matches!(self.starter, Starter::Insider | Starter::Event(_)) =>
             {
                 Some(Value::Bool(false))
             }
@@ -509,20 +520,63 @@ impl Scope<'_> {
             ["github", "event", "repository", "fork"] if self.starter.has_secrets() => {
                 Some(Value::Bool(false))
             }
-            ["github", "event", "pull_request", ..] if self.starter == Starter::Event => {
+            ["github", "event", "pull_request", ..]
+                if matches!(self.starter, Starter::Event(_)) =>
+            {
                 Some(Value::Null)
             }
+            ["github", "head_ref" | "base_ref"] if matches!(self.starter, Starter::Event(_)) => {
+                Some(Value::text(""))
+            }
+            ["github", name @ ("ref" | "ref_name" | "ref_type")]
+                if self.starter == Starter::Insider =>
+            {
+                self.of_a_fork(&[name])
+            }
+            ["github", name @ ("ref" | "ref_name" | "ref_type")] => self.of_event(name),
             ["github", "event_name"] if self.starter == Starter::Insider => {
                 Some(Value::text("pull_request"))
             }
             ["github", "event_name"] if self.starter == Starter::Target => {
                 Some(Value::text("pull_request_target"))
             }
-            ["github", "event_name"] => match &*frame.events {
-                [only] => Some(Value::text(only)),
+            ["github", "event_name"] => match (self.event(), &*frame.events) {
+                (Some(event), _) | (None, [event]) => Some(Value::text(&event.name)),
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// The event that starts the run, where it is one in particular.
+    fn event(&self) -> Option<&Event> {
+        match self.starter {
+            Starter::Event(at) => self.frame.events.get(at),
+            _ => None,
+        }
+    }
+
+    /// What is known of the branch or the tag that an event is about.
+    fn of_event(&self, name: &str) -> Option<Value> {
+        let of = |kind: &str, prefix: &str, short: Option<&str>| {
+            let short = match short {
+                Some(short) => Text::from(short),
+                None => {
+                    let hole = self.unknown("github.ref_name", HoleKind::Expression);
+                    hole.as_text()
+                }
+            };
+            Some(match name {
+                "ref_type" => Value::text(kind),
+                "ref" => Value::Text(Text::new(format!("{prefix}{}", short.as_str()))),
+                _ => Value::Text(short),
+            })
+        };
+        match &self.event()?.on {
+            Ref::Any => None,
+            Ref::Branch => of("branch", "refs/heads/", None),
+            Ref::Named(branch) => of("branch", "refs/heads/", Some(branch)),
+            Ref::Tag => of("tag", "refs/tags/", None),
         }
     }
 
@@ -649,6 +703,15 @@ impl Scope<'_> {
                             || p.starts_with("github.event.repository.")
                     })
             };
+            // A pull request goes from one branch to another.
+            let of_branches = ["github.head_ref", "github.base_ref"];
+            let is_empty = |p: &Option<String>, e: &Expr| {
+                p.as_deref().is_some_and(|p| of_branches.contains(&p))
+                    && matches!(e, Expr::Str(text) if text.is_empty())
+            };
+            if self.starter.is_pull_request() && (is_empty(a, right) || is_empty(b, left)) {
+                return Some(false);
+            }
             let compared = head(a) && base(b, right) || head(b) && base(a, left);
             if compared && self.starter != Starter::Target {
                 return Some(self.starter == Starter::Insider);
@@ -666,7 +729,7 @@ impl Scope<'_> {
                 .frame
                 .events
                 .iter()
-                .any(|e| e.eq_ignore_ascii_case(literal))
+                .any(|e| e.name.eq_ignore_ascii_case(literal))
             {
                 return Some(false);
             }
@@ -697,7 +760,9 @@ impl Scope<'_> {
             }
             // Its copies have no secrets. What it is called, a checkout does not know.
             "github.repository" | "github.repository_owner" => Some(true),
-            "github.event_name" if self.starter == Starter::Event && is("pull_request") => {
+            "github.event_name"
+                if matches!(self.starter, Starter::Event(_)) && is("pull_request") =>
+            {
                 Some(false)
             }
             _ => None,

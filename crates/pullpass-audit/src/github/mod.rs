@@ -13,6 +13,7 @@ mod action;
 mod condition;
 mod elsewhere;
 mod evaluate;
+mod event;
 mod expression;
 mod known;
 mod matrix;

@@ -18,6 +18,7 @@ use super::action;
 use super::condition::Condition;
 use super::elsewhere;
 use super::evaluate::{Frame, Given, Inputs, Scope, Secrets, Starter, Value};
+use super::event::Event;
 use super::known;
 use super::matrix::{self, Used};
 use super::reusable;
@@ -47,7 +48,7 @@ const MAX_NEEDS: usize = 16;
 /// How a workflow comes to run: by an event, or by the job of another workflow.
 pub(super) struct Call {
     /// Events that start it (or its caller); empty: unknown.
-    pub(super) events: Rc<[String]>,
+    pub(super) events: Rc<[Event]>,
     /// Its inputs.
     pub(super) inputs: Rc<Inputs>,
     /// Its secrets.
@@ -72,21 +73,21 @@ pub(super) fn lower<'c>(cx: &'c Context<'c>, path: &RepoPath) -> Vec<Job> {
     let Some(root) = read(cx, &document) else {
         return Vec::new();
     };
-    let events = events(root);
-    let called_only = events.iter().all(|e| e == "workflow_call") && !events.is_empty();
+    let events = Event::all(root);
+    let called_only = events.iter().all(|e| e.name == "workflow_call") && !events.is_empty();
     if called_only && reusable::has_caller(cx, path) {
         return Vec::new();
     }
     let strangers = events.iter().any(|e| {
         matches!(
-            e.as_str(),
+            e.name.as_str(),
             "pull_request" | "pull_request_review" | "pull_request_review_comment"
         )
     });
     let call = Call {
         inputs: Rc::new(own_inputs(cx, root)),
         // Whoever calls a workflow brings the event along, and none is known when nobody does.
-        events: if events.iter().any(|e| e == "workflow_call") {
+        events: if events.iter().any(|e| e.name == "workflow_call") {
             Rc::from([])
         } else {
             events.into()
@@ -129,23 +130,6 @@ pub(super) fn read<'d>(cx: &Context<'_>, document: &'d Document) -> Option<Node<
         format!("not a GitHub workflow: {missing}"),
     );
     None
-}
-
-/// Names of the events that start a workflow.
-pub(super) fn events(root: Node<'_>) -> Vec<String> {
-    let Some(on) = root.get("on").or_else(|| root.get("true")) else {
-        return Vec::new();
-    };
-    let names: Vec<Node<'_>> = if on.is_mapping() {
-        on.entries().iter().map(|entry| entry.key).collect()
-    } else {
-        on.one_or_many()
-    };
-    names
-        .iter()
-        .filter_map(|n| n.as_str())
-        .map(str::to_owned)
-        .collect()
 }
 
 /// The inputs of a workflow that is not called: the defaults of both of its forms.
@@ -441,7 +425,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
                 if let Some(row) = reusable::of_table(self.cx, uses) {
                     let shared: Rc<[Guard]> = guards.as_slice().into();
                     let effects = self.effects_of_known(row, job, uses, frame, &shared);
-                    out.push(self.made(key, id, Runner::Hosted, forks, &shared, effects));
+                    out.push(self.made(key, id, (Runner::Hosted, None), forks, &shared, effects));
                     continue;
                 }
                 let caller = reusable::Caller {
@@ -480,10 +464,12 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             }
             let same =
                 |other: &Job| other.runner == runner && same_effects(&other.effects, &effects);
-            if out.get(first..).unwrap_or_default().iter().any(same) {
+            let of_job = out.get_mut(first..).unwrap_or_default();
+            if let Some(known) = of_job.iter_mut().find(|other| same(other)) {
+                known.os = known.os.filter(|known| Some(*known) == os);
                 continue;
             }
-            out.push(self.made(key, id, runner, forks, &shared, effects));
+            out.push(self.made(key, id, (runner, os), forks, &shared, effects));
         }
     }
 
@@ -492,7 +478,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
         &self,
         key: Node<'d>,
         id: &str,
-        runner: Runner,
+        (runner, os): (Runner, Option<&'static str>),
         forks: Forks,
         guards: &Rc<[Guard]>,
         effects: Vec<Effect>,
@@ -508,7 +494,7 @@ impl<'c, 'd> Workflow<'_, 'c, 'd> {
             runner,
             forks,
             platform_credential: false,
-            is_mac: false,
+            os,
             guards: Rc::clone(guards),
             effects,
             contexts: Rc::clone(&self.no_contexts),

@@ -23,7 +23,7 @@ fn judge(act: impl FnOnce(&mut JobRun<'_>, FileId)) -> Vec<String> {
         runner: Runner::Hosted,
         forks: Forks::No,
         platform_credential: true,
-        is_mac: false,
+        os: None,
         guards: Rc::from([]),
         contexts: Rc::from([]),
         own_contexts: Rc::from([]),

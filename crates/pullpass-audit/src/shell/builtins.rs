@@ -9,7 +9,7 @@ use crate::run::{Cwd, JobRun};
 use crate::text::{Mapped, Text, is_hole};
 
 /// Commands of the shell that do or print something that counts.
-pub(super) const NAMES: [&str; 61] = [
+pub(super) const NAMES: [&str; 62] = [
     ":",
     "true",
     "false",
@@ -23,6 +23,7 @@ pub(super) const NAMES: [&str; 61] = [
     "declare",
     "typeset",
     "local",
+    "let",
     "readonly",
     "unset",
     "set",
@@ -209,11 +210,26 @@ impl Shell {
             }
             name if is_silent(name) => Done::UNKNOWN,
             "echo" => {
-                self.echo(call);
+                match self.output {
+                    Some(_) => self.echo(call),
+                    None => self.hand_on_by_echo(run, call),
+                }
+                Done::known(true)
+            }
+            "let" => {
+                let values = call.rest().iter();
+                let last = values.map(|arg| self.calculate(run, arg.as_str())).last();
+                return Some(Done {
+                    flow: Flow::Next,
+                    ok: last.flatten().map(|value| value != 0),
+                });
+            }
+            "printf" if call.word(1) == "-v" => {
+                self.print_into(run, call);
                 Done::known(true)
             }
             "printf" => {
-                self.printf(call);
+                self.printf(call, call.rest());
                 Done::known(true)
             }
             "printenv" => {
@@ -366,12 +382,14 @@ impl Shell {
         let mut functions = false;
         let mut exports = call.name() == "export";
         let mut own = matches!(call.name(), "local" | "declare" | "typeset");
+        let mut integer = false;
         for arg in call.rest() {
             let text = arg.as_str();
             if text.starts_with('-') || text.starts_with('+') {
                 let sets = |letter| text.starts_with('-') && text.contains(letter);
                 map |= sets('A');
                 functions |= sets('f');
+                integer |= sets('i');
                 exports |= sets('x');
                 own &= !sets('g');
                 deletes |= call.name() == "export" && text.contains('n');
@@ -388,6 +406,9 @@ impl Shell {
             let Some((name, value)) = text.split_once('=') else {
                 if !is_name(text) {
                     continue;
+                }
+                if integer {
+                    self.integers.insert(text.to_owned());
                 }
                 if own {
                     self.keep_local(run, text);
@@ -421,14 +442,10 @@ impl Shell {
                 self.set_array(run, name, words, append);
                 continue;
             }
-            let value = if append {
-                let mut whole = run.env.get(name).cloned().unwrap_or_default();
-                whole.push(value);
-                whole
-            } else {
-                Text::from(value)
-            };
-            self.set(run, name, value);
+            if integer {
+                self.integers.insert(name.to_owned());
+            }
+            self.set_scalar(run, name, Text::from(value), append);
         }
     }
 
@@ -527,9 +544,6 @@ impl Shell {
     }
 
     fn echo(&mut self, call: &Call<'_>) {
-        if self.output.is_none() {
-            return;
-        }
         let mut args = call.rest();
         let mut newline = true;
         let mut escapes = false;
@@ -582,8 +596,25 @@ impl Shell {
         }
     }
 
-    fn printf(&mut self, call: &Call<'_>) {
-        let Some((format, args)) = call.rest().split_first() else {
+    /// `printf -v NAME FORMAT …`
+    fn print_into(&mut self, run: &mut JobRun<'_>, call: &Call<'_>) {
+        let name = call.word(2);
+        let words = call.args.get(3..).unwrap_or_default();
+        let (_, printed) = self.capture(run, |shell, _| {
+            shell.printf(call, words);
+            Done::known(true)
+        });
+        let value = match printed.known() {
+            Some(text) => Text::from(&*text.text),
+            None => run.cx.holes.variable(name),
+        };
+        if is_name(name) {
+            self.set(run, name, value);
+        }
+    }
+
+    fn printf(&mut self, call: &Call<'_>, words: &[Arg]) {
+        let Some((format, args)) = words.split_first() else {
             return;
         };
         let format = unescaped(format.as_str());
@@ -612,7 +643,7 @@ impl Shell {
                 break;
             }
         }
-        let at = call.rest().get(1).map_or(call.span, |arg| arg.span);
+        let at = words.get(1).map_or(call.span, |arg| arg.span);
         self.print(Mapped::at(at, out), call.span);
     }
 

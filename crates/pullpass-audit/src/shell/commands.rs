@@ -257,6 +257,8 @@ impl Shell {
         self.test_suite(run, name, call);
         if interprets(name) {
             self.interpreted(run, call);
+        } else if name.ends_with(".py") {
+            self.python_file(run, name, call);
         }
         self.functions_of_aws(run, name, call);
         self.deploys(run, name, call);

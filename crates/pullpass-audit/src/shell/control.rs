@@ -53,6 +53,9 @@ impl Shell {
                 self.each(run, var, words.as_deref(), body)
             }
             CommandKind::ForArith { text, body } => {
+                if let Some(done) = self.counting(run, text, body) {
+                    return done;
+                }
                 if let Some(var) = text.split(['=', ' ']).find(|word| !word.is_empty()) {
                     let hole = run.cx.holes.variable(var);
                     self.set(run, var, hole);
@@ -64,9 +67,13 @@ impl Shell {
             }
             CommandKind::Case { word, arms } => self.case(run, word, arms),
             CommandKind::Test(words) => self.double_bracket(run, words),
-            CommandKind::Arith { parts, .. } => {
+            CommandKind::Arith { text, parts } => {
                 self.effects_of(run, parts);
-                Done::UNKNOWN
+                let value = self.calculate(run, text);
+                Done {
+                    flow: Flow::Next,
+                    ok: value.map(|value| value != 0),
+                }
             }
             CommandKind::Coproc { body, .. } => {
                 self.apart(run, |shell, run| shell.command(run, body));
@@ -353,10 +360,53 @@ impl Shell {
         }
     }
 
+    /// `for ((i = 0; i < 3; i++))`, where it is known how often; `None` where it is not.
+    fn counting(&mut self, run: &mut JobRun<'_>, text: &str, body: &List) -> Option<Done> {
+        let mut parts = text.split(';');
+        let [first, condition, step] = [parts.next()?, parts.next()?, parts.next()?];
+        let goes_on = self.arithmetic_after(run, first, condition)?;
+        self.calculate(run, first);
+        let mut done = Done::known(true);
+        let mut last_turn = run.effects().len();
+        let mut turns = 0;
+        let mut goes_on = Some(goes_on);
+        while goes_on == Some(true) && turns < MAX_TURNS && run.cx.spend() {
+            turns += 1;
+            let this_turn = run.effects().len();
+            done = self.items(run, body);
+            match done.flow {
+                Flow::Next => {}
+                // As in a loop over words: what is left of this turn does not happen.
+                Flow::Leaves(Leave::Loop) | Flow::MayLeave(Leave::Loop, _) => {
+                    done.flow = Flow::Next;
+                }
+                _ => return Some(done),
+            }
+            self.calculate(run, step);
+            goes_on = self.arithmetic(run, condition).map(|value| value != 0);
+            let is_new = || turns_differ(run, last_turn, this_turn);
+            if turns == MAX_TURNS && goes_on == Some(true) && is_new() {
+                run.cx.note_limit(LONG_LOOP);
+            }
+            last_turn = this_turn;
+        }
+        Some(done)
+    }
+
+    /// Whether a condition holds after something was set; `None` where that is not known.
+    fn arithmetic_after(&self, run: &JobRun<'_>, first: &str, condition: &str) -> Option<bool> {
+        let whole = match first.trim() {
+            "" => condition.to_owned(),
+            first => format!("{first}, {condition}"),
+        };
+        self.arithmetic(run, &whole).map(|value| value != 0)
+    }
+
     /// A loop that is known to go on: once is enough, but for one that shifts its arguments, or that counts.
     fn shifting(&mut self, run: &mut JobRun<'_>, until: bool, cond: &List, body: &List) -> Done {
         let mut done = Done::UNKNOWN;
-        let counts = self.words_of(run, cond.span).contains('$');
+        let condition = self.words_of(run, cond.span);
+        let counts = condition.contains('$') || condition.contains("((");
         let mut last_turn = run.effects().len();
         for turn in 1..=MAX_TURNS {
             let count = self.arguments.as_ref().map(|all| all.len());
@@ -372,13 +422,7 @@ impl Shell {
             {
                 break;
             }
-            // One that only waits, or tries again, does nothing new in the turns that are left.
-            let kinds = |from: usize, to: usize| {
-                let turn = run.effects().get(from..to).unwrap_or_default();
-                turn.iter().map(|effect| &effect.kind)
-            };
-            let end = run.effects().len();
-            if turn == MAX_TURNS && !kinds(last_turn, this_turn).eq(kinds(this_turn, end)) {
+            if turn == MAX_TURNS && turns_differ(run, last_turn, this_turn) {
                 run.cx.note_limit(LONG_LOOP);
             }
             last_turn = this_turn;
@@ -577,6 +621,17 @@ fn splits(arg: &Arg) -> bool {
     arg.bare && !arg.text.is_known()
 }
 
+/// Whether the turn of a loop that begins with this effect does something that the one before it did not. One that only
+/// waits, or tries again, does nothing new in the turns that are left.
+fn turns_differ(run: &JobRun<'_>, last_turn: usize, this_turn: usize) -> bool {
+    let kinds = |from: usize, to: usize| {
+        let turn = run.effects().get(from..to).unwrap_or_default();
+        turn.iter().map(|effect| &effect.kind)
+    };
+    let end = run.effects().len();
+    !kinds(last_turn, this_turn).eq(kinds(this_turn, end))
+}
+
 fn after_loop(done: Done) -> Done {
     match done.flow {
         Flow::Leaves(Leave::Loop) | Flow::MayLeave(Leave::Loop, _) => Done::UNKNOWN,
@@ -588,10 +643,10 @@ fn after_loop(done: Done) -> Done {
 fn joined(guard: &Guard, yes: Flow, no: Flow) -> Flow {
     match (yes, no) {
         (Flow::Next, Flow::Next) => Flow::Next,
-        (Flow::Leaves(a), Flow::Leaves(b)) => Flow::Leaves(if fails(a) { b } else { a }),
+        (Flow::Leaves(a), Flow::Leaves(b)) => Flow::Leaves(if a.fails() { b } else { a }),
         // A failure on one side ends the job: what follows belongs to the other.
-        (Flow::Leaves(a), other) if fails(a) => other,
-        (other, Flow::Leaves(b)) if fails(b) => other,
+        (Flow::Leaves(a), other) if a.fails() => other,
+        (other, Flow::Leaves(b)) if b.fails() => other,
         (Flow::Leaves(a), _) => Flow::MayLeave(a, guard.clone()),
         (_, Flow::Leaves(b)) => Flow::MayLeave(b, guard.not()),
         (Flow::MayLeave(a, inner), _) => Flow::MayLeave(a, joined_guard(guard, &inner)),
@@ -608,13 +663,6 @@ fn joined_guard(outer: &Guard, inner: &Guard) -> Guard {
         super::exec::spoken(outer),
         super::exec::spoken(inner)
     ))
-}
-
-fn fails(leave: Leave) -> bool {
-    matches!(
-        leave,
-        Leave::Exit { ok: false } | Leave::Return { ok: false }
-    )
 }
 
 /// The letters and the variable of `getopts`, when that is all the condition does.

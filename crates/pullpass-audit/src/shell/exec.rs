@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::builtins::is_silent;
 use super::commands::{hands_through, is_idle};
 use super::control::default_set;
+use super::handed::SET_OUTPUT;
 use super::syntax::{
     AndOr, AndOrOp, AssignValue, Assignment, Command, CommandKind, List, Pipeline, Redirect,
     Span as Range, Word,
@@ -394,10 +395,23 @@ impl Shell {
         done
     }
 
+    /// Whether words are those of an `echo` that gives an output away, or of `printf -v`.
+    fn sets_output(&self, words: &[Word]) -> bool {
+        let first = words.get(1).and_then(|word| {
+            let (start, end) = (word.span.start as usize, word.span.end as usize);
+            self.text.text.get(start..end)
+        });
+        first.is_some_and(|word| {
+            word == "-v" || word.trim_start_matches(['"', '\'']).starts_with(SET_OUTPUT)
+        })
+    }
+
     /// What a command comes to that does nothing that counts, so that nobody needs its arguments.
     fn idle(&mut self, name: &str, words: &[Word]) -> Option<Done> {
         let done = match name {
-            "echo" | "printf" if self.output.is_none() => Done::known(true),
+            "echo" | "printf" if self.output.is_none() && !self.sets_output(words) => {
+                Done::known(true)
+            }
             _ if is_silent(name) || is_idle(name) => Done::UNKNOWN,
             // Where it stands in the repository is all that counts of what git says.
             "git"
@@ -438,7 +452,7 @@ impl Shell {
                 self.set_array(run, name, values, assignment.append);
             }
             AssignValue::Scalar(word) => {
-                let mut value = self.value(run, word);
+                let value = self.value(run, word);
                 if let Some(index) = &assignment.index
                     && self.is_map(name)
                 {
@@ -451,14 +465,33 @@ impl Shell {
                     self.set_element(run, name, &index, &value, assignment.append);
                     return;
                 }
-                if assignment.append {
-                    let mut whole = run.env.get(name).cloned().unwrap_or_default();
-                    whole.push(value.as_str());
-                    value = whole;
-                }
-                self.set(run, name, value);
+                self.set_scalar(run, name, value, assignment.append);
             }
         }
+    }
+
+    /// `NAME=value`, `NAME+=value`: a sum where the name was declared an integer.
+    pub(super) fn set_scalar(
+        &mut self,
+        run: &mut JobRun<'_>,
+        name: &str,
+        value: Text,
+        append: bool,
+    ) {
+        if !self.integers.is_empty() && self.integers.contains(name) {
+            let operator = if append { "+=" } else { "=" };
+            self.calculate(run, &format!("{name}{operator}{}", value.as_str()));
+            return;
+        }
+        let value = match append {
+            true => {
+                let mut whole = run.env.get(name).cloned().unwrap_or_default();
+                whole.push(value.as_str());
+                whole
+            }
+            false => value,
+        };
+        self.set(run, name, value);
     }
 
     /// `NAMES[0]=a`, `NAMES[${#NAMES[@]}]=b`
@@ -585,14 +618,14 @@ impl Left<'_> {
     }
 }
 
-fn both(a: &Guard, b: &Guard) -> Guard {
+pub(super) fn both(a: &Guard, b: &Guard) -> Guard {
     if a == b {
         return a.clone();
     }
     Guard::when(format!("{} && {}", spoken(a), spoken(b)))
 }
 
-fn either(a: &Guard, b: &Guard) -> Guard {
+pub(super) fn either(a: &Guard, b: &Guard) -> Guard {
     if a == b {
         return a.clone();
     }

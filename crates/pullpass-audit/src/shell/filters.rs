@@ -1,4 +1,4 @@
-//! Filters of lines and values: `grep`, `cut`, `awk`, `sed` and `jq`, over a file of the repository or over what is known
+//! Filters of lines: `grep`, `cut`, `awk` and `sed`, over a file of the repository or over what is known
 //! of their input. That is how scripts take an image out of a `.env` or a list.
 
 use super::exec::Call;
@@ -7,10 +7,6 @@ use super::regex::{Dialect, Regex};
 use super::{Arg, Shell};
 use crate::run::JobRun;
 use crate::text::{Mapped, has_hole};
-use crate::yaml::Document;
-
-/// Values that one `jq` prints.
-const MAX_VALUES: usize = 1024;
 
 impl Shell {
     /// `grep PATTERN file`
@@ -315,88 +311,6 @@ impl Shell {
         }
         self.print(Mapped::at(text.whole(), out), call.span);
         Some(())
-    }
-
-    /// `jq -r .images.web versions.json`, `yq '.images[]' images.yml`
-    pub(super) fn query(&mut self, run: &JobRun<'_>, call: &Call<'_>) {
-        if self.output.is_none() {
-            return;
-        }
-        match self.queried(run, call) {
-            Some(text) => self.print(Mapped::at(call.span, text), call.span),
-            None => self.print_unknown(),
-        }
-    }
-
-    fn queried(&self, run: &JobRun<'_>, call: &Call<'_>) -> Option<String> {
-        let is_yaml = match call.name() {
-            "jq" => false,
-            "yq" => true,
-            _ => return None,
-        };
-        let mut raw = is_yaml;
-        let mut words: Vec<&Arg> = Vec::new();
-        for arg in call.rest() {
-            match arg.as_str() {
-                "-r" | "--raw-output" | "-cr" | "-rc" | "-er" | "-re" => raw = true,
-                "-c" | "-e" | "--exit-status" | "--compact-output" | "-M" => {}
-                "e" | "eval" if is_yaml && words.is_empty() => {}
-                text if text.len() > 1 && text.starts_with('-') => return None,
-                _ => words.push(arg),
-            }
-        }
-        let (path, files) = words.split_first()?;
-        let steps = steps(path.as_str())?;
-        if is_yaml {
-            let [file] = files else {
-                return None;
-            };
-            let path = self.locate(run, &file.text)?;
-            // What the script has written is not what stands in the repository.
-            if self.written.borrow().contains_key(&path) {
-                return None;
-            }
-            return of_yaml(&*run.cx.yaml(&path)?, &steps);
-        }
-        let text = self.filter_input(run, files)?;
-        if has_hole(&text.text) || !is_short(run, &text) {
-            return None;
-        }
-        let mut values: Vec<serde_json::Value> = vec![serde_json::from_str(&text.text).ok()?];
-        for step in steps {
-            let mut next = Vec::new();
-            for value in values {
-                match (&step, value) {
-                    (Step::Key(key), serde_json::Value::Object(mut all)) => {
-                        next.push(all.remove(key).unwrap_or(serde_json::Value::Null));
-                    }
-                    (Step::Index(at), serde_json::Value::Array(all)) => {
-                        next.push(all.into_iter().nth(*at).unwrap_or(serde_json::Value::Null));
-                    }
-                    (Step::Each, serde_json::Value::Array(all)) => next.extend(all),
-                    (Step::Each, serde_json::Value::Object(all)) => {
-                        next.extend(all.into_iter().map(|(_, value)| value));
-                    }
-                    _ => return None,
-                }
-            }
-            if next.len() > MAX_VALUES {
-                return None;
-            }
-            values = next;
-        }
-        let mut out = String::new();
-        for value in values {
-            match value {
-                serde_json::Value::String(text) if raw => out.push_str(&text),
-                // What is not there yet, a step of the job may write: the version of a package, by semantic-release.
-                serde_json::Value::Null => return None,
-                serde_json::Value::Object(_) | serde_json::Value::Array(_) => return None,
-                other => out.push_str(&other.to_string()),
-            }
-            out.push('\n');
-        }
-        Some(out)
     }
 
     /// A filter that makes something of each line, which is all known. What it does is understood from its arguments.
@@ -756,76 +670,8 @@ fn replaced(regex: &Regex, by: &str, all: bool, line: &str) -> Option<Option<Str
     Some(any.then_some(out))
 }
 
-/// One step into a value.
-enum Step {
-    Key(String),
-    Index(usize),
-    Each,
-}
-
-/// `.a.b[0]`, `.a[]`, `.["a-b"]`, and several of them with `|` between.
-fn steps(path: &str) -> Option<Vec<Step>> {
-    let mut out = Vec::new();
-    for part in path.split('|') {
-        let mut rest = part.trim().strip_prefix('.')?;
-        while !rest.is_empty() {
-            if let Some(after) = rest.strip_prefix('[') {
-                let (inner, after) = after.split_once(']')?;
-                out.push(match inner.trim() {
-                    "" => Step::Each,
-                    inner => match inner.strip_prefix('"') {
-                        Some(key) => Step::Key(key.strip_suffix('"')?.to_owned()),
-                        None => Step::Index(inner.parse().ok()?),
-                    },
-                });
-                rest = after.strip_prefix('.').unwrap_or(after);
-            } else if let Some(after) = rest.strip_prefix('"') {
-                let (key, after) = after.split_once('"')?;
-                out.push(Step::Key(key.to_owned()));
-                rest = after.strip_prefix('.').unwrap_or(after);
-            } else {
-                let end = rest.find(['.', '[']).unwrap_or(rest.len());
-                let (key, after) = rest.split_at(end);
-                let is_of_key = |c: char| c == '_' || c == '-' || c.is_ascii_alphanumeric();
-                if key.is_empty() || !key.chars().all(is_of_key) {
-                    return None;
-                }
-                out.push(Step::Key(key.to_owned()));
-                rest = after.strip_prefix('.').unwrap_or(after);
-            }
-        }
-    }
-    Some(out)
-}
-
-/// What `yq` prints of a YAML file: scalars as they are.
-fn of_yaml(document: &Document, steps: &[Step]) -> Option<String> {
-    let mut nodes = vec![document.root()?];
-    for step in steps {
-        let mut next = Vec::new();
-        for node in nodes {
-            match step {
-                Step::Key(key) => next.push(node.get(key)?),
-                Step::Index(at) => next.push(node.items().nth(*at)?),
-                Step::Each if node.is_sequence() => next.extend(node.items().take(MAX_VALUES)),
-                Step::Each => next.extend(node.entries().into_iter().map(|entry| entry.value)),
-            }
-            if next.len() > MAX_VALUES {
-                return None;
-            }
-        }
-        nodes = next;
-    }
-    let mut out = String::new();
-    for node in nodes {
-        out.push_str(node.as_str().filter(|text| !has_hole(text))?);
-        out.push('\n');
-    }
-    Some(out)
-}
-
 /// Whether a text is short enough to be gone through, and there is work left for it: as much as for a command in each line.
-fn is_short(run: &JobRun<'_>, text: &Mapped) -> bool {
+pub(super) fn is_short(run: &JobRun<'_>, text: &Mapped) -> bool {
     let length = text.text.len();
     length <= super::MAX_VALUE && run.cx.spend_several(length / 32)
 }

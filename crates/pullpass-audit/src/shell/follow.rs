@@ -318,6 +318,13 @@ impl Shell {
         }
     }
 
+    /// `uv run tools/e2e.py`: a file of the repository.
+    pub(super) fn python_file(&self, run: &mut JobRun<'_>, name: &str, call: &Call<'_>) {
+        if let Some(path) = self.file_here(run, name, &[""]) {
+            program_in_another_language(run, &path, call.span);
+        }
+    }
+
     /// The file of the repository that is a module of Python's.
     pub(super) fn module_here(&self, run: &JobRun<'_>, name: &str) -> Option<RepoPath> {
         self.file_here(run, &name.replace('.', "/"), &[".py", "/__main__.py"])

@@ -14,6 +14,7 @@
 pub mod syntax;
 mod tables;
 
+mod arith;
 mod bats;
 mod builders;
 mod builtins;
@@ -33,7 +34,9 @@ mod functions;
 mod getopt;
 mod glob;
 mod goreleaser;
+mod handed;
 mod ifs;
+mod jq;
 mod kamal;
 mod lines;
 mod locals;
@@ -67,13 +70,14 @@ pub(crate) use commands::UNKNOWN_INPUT;
 pub(crate) use find::printed;
 pub(crate) use follow::{client_here, is_of_another_language, program_here};
 pub(crate) use glob::paths;
+pub(crate) use handed::{Handed, Unfinished};
 pub(crate) use other_languages::client_of_action;
 pub(crate) use param::is_set_by_ci;
 pub(crate) use redirect::is_name;
 pub(crate) use windows::{is_of_windows, of_windows};
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::run::{Cwd, JobRun};
@@ -102,7 +106,7 @@ thread_local! {
 /// to keep or to drop; the working folder likewise.
 pub fn run_script(run: &mut JobRun<'_>, script: Mapped) {
     let by_variable = || engine::is_in_variable(run, &script.text);
-    let gives = || run.wants_outputs() && script.text.contains("GITHUB_OUTPUT");
+    let gives = || run.wants_outputs() && handed::may_give(&script.text);
     let calls = |(name, _): &(String, Function)| script.text.contains(name.as_str());
     // What it writes may be the configuration that the pipeline goes on with.
     let by_setup = || run.is_setup && script.text.contains(".y");
@@ -164,6 +168,8 @@ struct Shell {
     locals: Option<Vec<locals::Local>>,
     /// Variables of which what is executed takes one path after the other.
     ways_in_hand: usize,
+    /// Variables that are declared to hold a number.
+    integers: BTreeSet<String>,
     /// The words of a test are being expanded.
     asks: bool,
     /// What is written to a file is perhaps printed on one path only.
@@ -423,18 +429,12 @@ impl Flow {
     /// Whether nothing that was set matters any more. After a `break` or a `return` it does: the
     /// script goes on behind the loop, as in `for i in 1 2; do if curl …; then UP=1; break; fi; done`.
     fn ends_here(&self) -> bool {
-        matches!(
-            self,
-            Self::Leaves(Leave::Exit { .. } | Leave::Return { ok: false })
-        )
+        matches!(self, Self::Leaves(leave) if leave.fails() || matches!(leave, Leave::Exit { .. }))
     }
 
     /// Whether the job ends with an error, or the function that this is in.
     fn fails(&self) -> bool {
-        matches!(
-            self,
-            Self::Leaves(Leave::Exit { ok: false } | Leave::Return { ok: false })
-        )
+        matches!(self, Self::Leaves(leave) if leave.fails())
     }
 }
 
@@ -444,6 +444,12 @@ enum Leave {
     Exit { ok: bool },
     Return { ok: bool },
     Loop,
+}
+
+impl Leave {
+    fn fails(self) -> bool {
+        matches!(self, Self::Exit { ok: false } | Self::Return { ok: false })
+    }
 }
 
 /// The part of a shell's state that a branch, a subshell or a loop may change.
@@ -482,6 +488,7 @@ impl Shell {
             nesting: 0,
             locals: None,
             ways_in_hand: 0,
+            integers: BTreeSet::new(),
             asks: false,
             unsure: false,
             told: false,

@@ -172,9 +172,11 @@ impl Shell {
     pub(super) fn cibuildwheel(&self, run: &mut JobRun<'_>, parsed: &Parsed, span: Span) {
         let platform = parsed.value(&["--platform"]).map(|arg| arg.text.clone());
         let platform = platform.or_else(|| run.env.get("CIBW_PLATFORM").cloned());
-        if platform
-            .is_some_and(|p| matches!(p.known(), Some("macos" | "windows" | "ios" | "pyodide")))
-        {
+        let platform = platform.as_ref().map_or(Some("auto"), Text::known);
+        // On a Mac it makes wheels for Macs.
+        let has_engine = run.has_engine || run.has_asked_for_engine;
+        let is_other = ["macos", "windows", "ios", "pyodide"];
+        if platform.is_some_and(|p| is_other.contains(&p) || p == "auto" && !has_engine) {
             return;
         }
         // What the project says for each kind of wheel, `manylinux_x86_64`.

@@ -3,7 +3,7 @@
 use super::pattern;
 use super::syntax::{Anchor, ParamExpansion, ParamOp, Span as Range};
 use super::words::Value;
-use super::{Shell, ifs};
+use super::{Shell, arith, ifs};
 use crate::run::{Cwd, JobRun};
 use crate::text::{HoleKind, Text, is_hole};
 
@@ -56,7 +56,9 @@ impl Shell {
                     Value::One(Text::from(all.len().to_string()))
                 }
                 (Some(all), ParamOp::Substring { offset, length }) => {
-                    match self.slice(run, &all, offset, length.as_ref()) {
+                    // `$@` counts from 1, as `$0` is the script.
+                    let counts_from = i64::from(param.index.is_none());
+                    match self.slice(run, &all, counts_from, offset, length.as_ref()) {
                         Some(part) => Value::Many(part),
                         None => Value::One(self.hole(run, range)),
                     }
@@ -137,14 +139,24 @@ impl Shell {
         &mut self,
         run: &mut JobRun<'_>,
         all: &[Text],
+        counts_from: i64,
         offset: &super::syntax::Word,
         length: Option<&super::syntax::Word>,
     ) -> Option<Vec<Text>> {
-        // `$@` counts from 1, as `$0` is the script.
-        let from: usize = self.value(run, offset).known()?.trim().parse().ok()?;
-        let rest = all.get(from.saturating_sub(1)..)?;
+        let number = |shell: &mut Self, run: &mut JobRun<'_>, word| {
+            let text = shell.value(run, word);
+            shell.arithmetic(run, text.known()?)
+        };
+        let from = number(self, run, offset)?;
+        let from = match from {
+            0.. => usize::try_from((from - counts_from).max(0)).ok()?,
+            // Counted from the end of a list whose end is not known.
+            _ if self.is_open(run, all) => return None,
+            _ => arith::place(all.len(), from)?,
+        };
+        let rest = all.get(from..).unwrap_or_default();
         let count = match length {
-            Some(word) => self.value(run, word).known()?.trim().parse().ok()?,
+            Some(word) => usize::try_from(number(self, run, word)?).ok()?,
             None => rest.len(),
         };
         Some(rest.iter().take(count).cloned().collect())
@@ -160,13 +172,18 @@ impl Shell {
         if self.is_map(name) {
             return self.in_map(name, &index);
         }
-        let index = self.number(run, &index)?;
+        let index = self.calculate(run, index.known()?)?;
         if name == "BASH_SOURCE" && index == 0 {
             return self.lookup(run, "BASH_SOURCE");
         }
         let all = self.arrays.get(name)?;
-        let up_to = all.get(..=index)?;
-        up_to.last().filter(|_| !self.is_open(run, up_to)).cloned()
+        let is_open = self.is_open(run, all);
+        let place = arith::place(all.len(), index).filter(|_| index >= 0 || !is_open);
+        match place.and_then(|at| all.get(..=at)) {
+            Some(up_to) => up_to.last().filter(|_| !self.is_open(run, up_to)).cloned(),
+            None if is_open => None,
+            None => Some(Text::default()),
+        }
     }
 
     /// The place in an array that an index means: a number, a variable that holds one, or a sum of such.

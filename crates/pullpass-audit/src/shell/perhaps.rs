@@ -72,6 +72,8 @@ impl Shell {
         trial.is_tried = true;
         trial.env = run.variables();
         trial.cwd = folder;
+        trial.folders.clone_from(&run.folders);
+        trial.checkout = Rc::clone(&run.checkout);
         trial.has_engine = run.has_engine;
         trial.depth = run.depth;
         let mut shell = Self::new(Rc::clone(&self.text));

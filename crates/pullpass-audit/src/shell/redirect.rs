@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::syntax::{Fd, Redirect, RedirectOp, RedirectTarget};
-use super::{Function, Input, Shell};
+use super::{Function, Handed, Input, Shell};
 use crate::effect::{Kind, Store};
 use crate::run::{Cwd, JobRun};
 use crate::source::{RepoPath, Span};
@@ -177,7 +177,7 @@ impl Shell {
     ) {
         let shown = run.cx.holes.shown(target.path.as_str());
         if shown.contains("GITHUB_OUTPUT") {
-            self.give(run, printed);
+            self.hand_on(run, Handed::Output, printed);
             return;
         }
         let special =
@@ -185,18 +185,7 @@ impl Shell {
         if !special {
             self.keep(run, target, printed, span);
         } else if shown.contains("GITHUB_ENV") {
-            if let Some(text) = printed.known() {
-                for (name, value) in written_lines(&text.text).values {
-                    let value = match value.as_str().len() > super::MAX_VALUE {
-                        true => run.cx.holes.of(&format!("${name}"), HoleKind::Variable),
-                        false => value,
-                    };
-                    // GitHub takes names that the shell does not.
-                    if is_name(&name.replace(['-', '.'], "_")) {
-                        run.exported.insert(name.to_owned(), value);
-                    }
-                }
-            }
+            self.hand_on(run, Handed::Variable, printed);
         } else if shown.contains("BASH_ENV") {
             if let Some(text) = printed.known() {
                 self.export_script(run, text);
@@ -210,19 +199,6 @@ impl Shell {
             self.credentials(run, printed, Store::Containers, span);
         } else {
             self.keep(run, target, printed, span);
-        }
-    }
-
-    /// Lines for `$GITHUB_OUTPUT`.
-    fn give(&self, run: &mut JobRun<'_>, printed: &Input) {
-        let Some(text) = printed.known().filter(|_| run.wants_outputs()) else {
-            return;
-        };
-        let written = written_lines(&text.text);
-        // GitHub refuses a line without a name: such a one is what another branch prints.
-        let sure = !self.unsure && !written.strange;
-        for (name, value) in written.values {
-            run.output(name, value, sure);
         }
     }
 
@@ -344,12 +320,29 @@ impl Shell {
     }
 }
 
+/// Variables of folders of the job's machine.
+const OF_MACHINE: [&str; 2] = ["$CIRCLE_WORKING_DIRECTORY", "$HOME"];
+
 /// The rest of an absolute path that begins at the root of the repository.
 pub(super) fn below_root(run: &JobRun<'_>, path: &Text) -> Option<String> {
     let path = path.as_str();
     let first = path.chars().next()?;
     let mut rest = None;
-    if let Some(hole) = run.cx.holes.get(first) {
+    let hole = run.cx.holes.get(first);
+    if let Some(folders) = &run.folders
+        && hole
+            .as_ref()
+            .is_none_or(|hole| OF_MACHINE.contains(&&*hole.written))
+    {
+        return match hole {
+            Some(hole) => {
+                let rest = path.get(first.len_utf8()..).unwrap_or("");
+                folders.inside(&format!("{}{rest}", hole.written))
+            }
+            None => folders.inside(path),
+        };
+    }
+    if let Some(hole) = hole {
         let root = matches!(
             hole.written.as_ref(),
             "$PWD"
@@ -391,45 +384,6 @@ pub(super) fn below_root(run: &JobRun<'_>, path: &Text) -> Option<String> {
     }
     rest.strip_prefix('/')
         .map(|rest| rest.trim_start_matches('/').to_owned())
-}
-
-/// What stands in a text for `$GITHUB_ENV` or `$GITHUB_OUTPUT`.
-#[derive(Default)]
-struct Written<'t> {
-    /// Names and values, in order.
-    values: Vec<(&'t str, Text)>,
-    /// There is a line that gives none.
-    strange: bool,
-}
-
-/// `NAME=value` lines, and GitHub's `NAME<<END` form.
-fn written_lines(text: &str) -> Written<'_> {
-    let mut out = Written::default();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        let named = |mark| {
-            line.split_once(mark)
-                .filter(|(name, _)| is_given_name(name))
-        };
-        if let Some((name, end)) = named("<<") {
-            let value: Vec<&str> = lines
-                .by_ref()
-                .take_while(|line| line.trim() != end.trim())
-                .collect();
-            out.values.push((name, Text::from(value.join("\n"))));
-        } else if let Some((name, value)) = named("=") {
-            out.values.push((name, Text::from(value)));
-        } else {
-            out.strange |= !line.trim().is_empty();
-        }
-    }
-    out
-}
-
-/// Whether a text can be the name of an output, or of a variable.
-fn is_given_name(text: &str) -> bool {
-    let letter = |c: char| c == '_' || c == '-' || c.is_ascii_alphanumeric();
-    !text.is_empty() && text.chars().all(letter)
 }
 
 /// Whether a text can be a variable's name.

@@ -1,6 +1,7 @@
 //! What scripts do, as lines: one file for each kind of thing they do.
 
 mod clients;
+mod counting;
 mod deploys;
 mod files;
 mod language;

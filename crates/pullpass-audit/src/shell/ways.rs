@@ -6,8 +6,8 @@
 use std::rc::Rc;
 
 use super::commands::is_idle;
-use super::exec::Call;
-use super::{Arg, Done, Flow, Shell, State, builtins, engine, is_list, names_flags};
+use super::exec::{self, Call};
+use super::{Arg, Done, Flow, Leave, Shell, State, builtins, engine, is_list, names_flags};
 use crate::effect::Guard;
 use crate::run::JobRun;
 use crate::text::{Hole, HoleKind, Text, Way, is_hole};
@@ -181,6 +181,49 @@ fn are_flags(ways: &[Way]) -> bool {
     firsts.all(|first| first.is_empty() || first.as_str().starts_with('-'))
 }
 
+/// On which of its paths a command leaves the script.
+#[derive(Default)]
+struct Ends {
+    /// What the first of them leaves, and the condition of all of them; `None` where it has no words.
+    leaves: Option<(Leave, Option<Guard>)>,
+    /// Whether it goes on, on some path.
+    goes_on: bool,
+}
+
+impl Ends {
+    fn note(&mut self, flow: &Flow, guards: &[Guard]) {
+        let (leave, inner) = match flow {
+            Flow::Next => (None, None),
+            Flow::Leaves(leave) => (Some(leave), None),
+            Flow::MayLeave(leave, guard) => (Some(leave), Some(guard)),
+        };
+        self.goes_on |= !matches!(flow, Flow::Leaves(_));
+        let Some(leave) = leave else { return };
+        let all = guards.iter().chain(inner).cloned();
+        let guard = all.reduce(|a, b| exec::both(&a, &b));
+        self.leaves = Some(match self.leaves.take() {
+            None => (*leave, guard),
+            // A job that fails has no later pulls, so what follows is not under a condition.
+            Some((first, before)) if first.fails() != leave.fails() => match first.fails() {
+                true => (*leave, guard),
+                false => (first, before),
+            },
+            Some((first, before)) => {
+                let either = before.zip(guard).map(|(a, b)| exec::either(&a, &b));
+                (first, either)
+            }
+        });
+    }
+
+    fn flow(self) -> Flow {
+        match self.leaves {
+            Some((leave, _)) if !self.goes_on => Flow::Leaves(leave),
+            Some((leave, Some(guard))) => Flow::MayLeave(leave, guard),
+            _ => Flow::Next,
+        }
+    }
+}
+
 impl Shell {
     /// The variable in a command line that decides what the command does, and what it is on each path.
     pub(super) fn way_of(&self, run: &JobRun<'_>, call: &Call<'_>) -> Option<(char, Rc<[Way]>)> {
@@ -233,7 +276,9 @@ impl Shell {
         let from = run.effects().len();
         let mut done: Option<Done> = None;
         let mut before: Option<State> = None;
-        let mut after: Option<State> = None;
+        // What is left behind by the paths on which the script goes on; where there is none, by the last of them.
+        let mut after: Option<(State, bool)> = None;
+        let mut ends = Ends::default();
         let mut parts = Vec::with_capacity(ways.len());
         let printed = self.printed();
         self.ways_in_hand += 1;
@@ -269,34 +314,34 @@ impl Shell {
                 Some(_) => self.instead(run, printed, |shell, run| act(shell, run, &call)),
             });
             self.undecide(run, changed);
+            ends.note(&one.flow, &guards);
             parts.push((run.take_effects(from), guards));
-            // A path on which the command ends the script is not followed further.
-            if !one.flow.ends_here() || after.is_none() {
-                let state = self.state(run);
-                if let Some(other) = after.take().filter(|_| !one.flow.ends_here()) {
+            let goes_on = !one.flow.ends_here();
+            after = match after {
+                Some((other, true)) if goes_on => {
                     self.merge(run, other, Meeting::default());
-                    after = Some(self.state(run));
-                } else {
-                    after = Some(state);
+                    Some((self.state(run), true))
                 }
-            }
+                Some((other, true)) => Some((other, true)),
+                _ => Some((self.state(run), goes_on)),
+            };
             done = Some(match done {
                 None => one,
                 Some(done) => Done {
-                    flow: match (done.flow, one.flow) {
-                        (Flow::Leaves(leave), Flow::Leaves(_)) => Flow::Leaves(leave),
-                        _ => Flow::Next,
-                    },
+                    flow: Flow::Next,
                     ok: done.ok.filter(|ok| one.ok == Some(*ok)),
                 },
             });
         }
         self.ways_in_hand -= 1;
         run.put_ways(parts);
-        if let Some(after) = after {
+        if let Some((after, _)) = after {
             self.rewind(run, after);
         }
-        done
+        done.map(|done| Done {
+            flow: ends.flow(),
+            ..done
+        })
     }
 
     /// Puts what the hole is on one path into all variables; those that it was in, as they were and are.

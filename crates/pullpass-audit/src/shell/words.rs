@@ -9,7 +9,8 @@ use super::ifs::Separators;
 use super::pattern::Pattern;
 use super::redirect::is_name;
 use super::syntax::{
-    List, ParamOp, Part, PartKind, ProcessDir, Span as Range, Word, declares, expand_braces,
+    CommandKind, List, ParamOp, Part, PartKind, ProcessDir, Redirect, RedirectOp, RedirectTarget,
+    Span as Range, Word, declares, expand_braces,
 };
 use super::{Arg, Done, Input, Shell};
 use crate::run::JobRun;
@@ -437,7 +438,7 @@ impl Shell {
             PartKind::Command { list, .. } => self.substitution(run, list, part.span),
             PartKind::Arith { text, parts } => {
                 self.effects_of(run, parts);
-                match self.arithmetic(run, text) {
+                match self.calculate(run, text) {
                     Some(value) => Text::from(value.to_string()),
                     None => self.output_hole(run, part.span),
                 }
@@ -474,13 +475,22 @@ impl Shell {
 
     /// `$(...)`: executes the commands for their effects, and gives what they print.
     fn substitution(&mut self, run: &mut JobRun<'_>, list: &List, range: Range) -> Text {
-        let (_, printed) = self.capture_as(run, true, |shell, run| {
-            shell.apart(run, |shell, run| {
-                shell
-                    .within(run, |shell, run| shell.items(run, list))
-                    .unwrap_or(Done::UNKNOWN)
-            })
-        });
+        let printed = match read_by(list) {
+            Some(file) => {
+                let file = self.value(run, file);
+                self.read(run, &file).map_or(Input::Unknown, Input::Known)
+            }
+            None => {
+                let (_, printed) = self.capture_as(run, true, |shell, run| {
+                    shell.apart(run, |shell, run| {
+                        shell
+                            .within(run, |shell, run| shell.items(run, list))
+                            .unwrap_or(Done::UNKNOWN)
+                    })
+                });
+                printed
+            }
+        };
         match printed {
             Input::Known(text) if text.text.len() <= 4096 && !list.items.is_empty() => {
                 let text = text.text.trim_end_matches(['\n', '\r']);
@@ -515,36 +525,27 @@ impl Shell {
         }
         pattern
     }
+}
 
-    /// Sums and differences of known numbers: loop counters and the like.
-    pub(super) fn arithmetic(&self, run: &JobRun<'_>, text: &str) -> Option<i64> {
-        if text.len() > 64 || text.contains(is_hole) {
-            return None;
-        }
-        let mut total: i64 = 0;
-        let mut sign = 1;
-        let mut expects_value = true;
-        let spaced = text.replace('+', " + ").replace('-', " - ");
-        for token in spaced.split_whitespace() {
-            match token {
-                "+" if !expects_value => (sign, expects_value) = (1, true),
-                "-" if !expects_value => (sign, expects_value) = (-1, true),
-                _ if !expects_value => return None,
-                _ => {
-                    let name = token
-                        .trim_start_matches("${")
-                        .trim_start_matches('$')
-                        .trim_end_matches('}');
-                    let value: i64 = match name.parse() {
-                        Ok(value) => value,
-                        Err(_) => run.env.get(name)?.known()?.trim().parse().ok()?,
-                    };
-                    total = total.checked_add(value.checked_mul(sign)?)?;
-                    expects_value = false;
-                }
-            }
-        }
-        (!expects_value).then_some(total)
+/// The file of `$(< FILE)`, which is what it has in it.
+fn read_by(list: &List) -> Option<&Word> {
+    let [item] = list.items.as_slice() else {
+        return None;
+    };
+    let [command] = item.first.commands.as_slice() else {
+        return None;
+    };
+    let is_bare = matches!(&command.kind, CommandKind::Simple { assignments, words }
+        if assignments.is_empty() && words.is_empty());
+    match command.redirects.as_slice() {
+        [
+            Redirect {
+                op: RedirectOp::In,
+                target: RedirectTarget::Word(file),
+                ..
+            },
+        ] if is_bare && item.rest.is_empty() => Some(file),
+        _ => None,
     }
 }
 

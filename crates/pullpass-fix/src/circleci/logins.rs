@@ -16,6 +16,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
+use pullpass_audit::editable::is_mac_of_circleci;
 use pullpass_audit::effect::{Effect, Job, Kind, Provider};
 use pullpass_audit::reference::{DOCKER_HUB, canonical_registry, other_name_of_hub};
 use pullpass_audit::source::RepoPath;
@@ -25,7 +26,7 @@ use pullpass_audit::yaml::Node;
 use crate::meaning::Intent;
 use crate::names::Names;
 use crate::put::{self, Step};
-use crate::repo::{Repo, is_as_root};
+use crate::repo::{NO_DOCKER, OTHER_CLIENT, Repo, is_as_root};
 use crate::style::{Style, Yaml};
 use crate::{Change, Claim, FixOptions, Left, Part, Proposal, Safety};
 
@@ -51,6 +52,8 @@ struct Need<'d> {
     powershell: BTreeSet<bool>,
     /// Some pull happens whenever the login does, so that `docker` is surely there.
     certain: bool,
+    /// Some pull shows that `docker` is there, or the machine does.
+    proves_docker: bool,
     review: Option<String>,
     /// A login stands before it and cannot work; why a person should look.
     broken: Option<String>,
@@ -143,7 +146,7 @@ impl<'a> Writer<'a, '_> {
                     Cause::OtherName => {
                         "it names Docker Hub by a host that a login is not for; name the image without it"
                     }
-                    _ if job.is_mac => {
+                    _ if is_mac_of_circleci(job) => {
                         "CircleCI's Macs have no Docker; sign in after what brings it"
                     }
                     _ if is_as_root(effect) => {
@@ -303,9 +306,12 @@ impl<'a> Writer<'a, '_> {
             });
         }
         if !need.certain {
-            review.get_or_insert_with(|| {
-                "everything it is for happens under a condition, so `docker` may not always be there".to_owned()
-            });
+            let why = if need.proves_docker {
+                NO_DOCKER
+            } else {
+                OTHER_CLIENT
+            };
+            review.get_or_insert_with(|| why.to_owned());
         }
         let mut parts = vec![part];
         let contexts = self.files.contexts(

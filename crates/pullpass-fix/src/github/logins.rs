@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pullpass_audit::effect::{
-    Effect, Guard, Job, Kind, Provider, Puller, Runner, Store, is_of_a_library,
+    Effect, Guard, Job, Kind, Provider, Puller, Runner, Store, is_of_a_library, proves_docker,
 };
 use pullpass_audit::source::RepoPath;
 use pullpass_audit::verdict::{Auth, Cause, Reach};
@@ -15,7 +15,7 @@ use pullpass_audit::yaml::Node;
 
 use crate::meaning::Intent;
 use crate::put::{self, Step};
-use crate::repo::{Repo, is_as_root};
+use crate::repo::{NO_DOCKER, OTHER_CLIENT, Repo, is_as_root};
 use crate::style::Yaml;
 use crate::{At, Change, Claim, FixOptions, Identity, Left, Needs, Proposal, Safety};
 
@@ -27,11 +27,7 @@ use super::oidc;
 use super::pass::{self, Parts};
 use super::pin::{self, Pin};
 
-/// Why a login may fail where nothing is pulled.
-pub(super) const NO_DOCKER: &str =
-    "everything it is for happens under a condition, so `docker` may not always be there";
-
-/// The same where tests talk to the engine by themselves.
+/// Why a login may fail where tests talk to the engine by themselves.
 const NO_CLIENT: &str = "it is for tests that talk to the engine by themselves, so `docker` may not be there to sign in with";
 
 /// What everything here works with.
@@ -61,6 +57,8 @@ pub(super) struct Need<'a, 'd> {
     pub(super) has_docker: bool,
     /// Tests pull, by a library.
     by_library: bool,
+    /// Some pull shows that `docker` is there.
+    proves_docker: bool,
     /// Some pull happens whenever the login does, so that `docker` is surely there.
     certain: bool,
     /// So it is where a new login takes over the condition that all of its steps have.
@@ -87,6 +85,26 @@ impl<'d> Need<'_, 'd> {
             .map(|(_, item)| item.get("if").and_then(Node::as_str));
         let first = conditions.next()??;
         conditions.all(|c| c == Some(first)).then_some(first)
+    }
+
+    fn is_in_no_container(&self) -> bool {
+        let jobs = self.jobs();
+        jobs.iter().all(|job| job.node.get("container").is_none())
+    }
+
+    /// The condition that keeps a login to Linux, where the jobs run on other systems too and pull on none of them.
+    fn of_linux(&self) -> Option<&'static str> {
+        // It is asked for already.
+        let asks = |text: &str| ["runner.os", "matrix."].iter().any(|of| text.contains(of));
+        if self.condition().is_some_and(asks) {
+            return None;
+        }
+        let on_linux = |run: &&Job| run.os == Some("Linux");
+        let is_other = |label: &str| label.starts_with("macos-") || label.starts_with("windows-");
+        let jobs = self.jobs();
+        let mut labels = jobs.iter().flat_map(labels);
+        (labels.any(|label| label.as_str().is_some_and(is_other)) && self.runs.iter().all(on_linux))
+            .then_some("runner.os == 'Linux'")
     }
 
     fn names(&self) -> String {
@@ -237,6 +255,7 @@ fn place<'a, 'd>(
             calls: Vec::new(),
             has_docker: depth == 0 && has_docker(&file.jobs_of(list)),
             by_library: false,
+            proves_docker: false,
             certain: false,
             certain_under_condition: false,
         });
@@ -252,9 +271,13 @@ fn place<'a, 'd>(
         let is_action = step.is_some_and(|step| step.get("uses").is_some());
         let by_library =
             matches!(&effect.kind, Kind::Pull { image, .. } if is_of_a_library(image.as_str()));
-        let unguarded = effect.guards.iter().all(|guard| guard.with_secrets) && !by_library;
+        let proves = proves_docker(effect) && !by_library;
+        let unguarded = effect.guards.iter().all(|guard| guard.with_secrets);
         need.by_library |= by_library;
-        need.certain |= need.has_docker || !conditional && unguarded || conditional && is_action;
+        need.proves_docker |= proves;
+        need.certain |= need.has_docker
+            || !conditional && unguarded && proves
+            || conditional && is_action && proves;
         // The conditions of the steps on the way, which are the login's as well.
         let on_the_way: Vec<String> = (0..=depth)
             .filter_map(|depth| item(effect, depth))
@@ -268,7 +291,7 @@ fn place<'a, 'd>(
                     .iter()
                     .any(|on_the_way| on_the_way.contains(&text))
         };
-        if effect.guards.iter().all(is_the_logins_own) && !by_library {
+        if effect.guards.iter().all(is_the_logins_own) && proves {
             need.certain |= !conditional;
             need.certain_under_condition = true;
         }
@@ -343,16 +366,31 @@ fn is_own_action(uses: &str) -> bool {
 fn has_docker(jobs: &[JobNode<'_>]) -> bool {
     let ubuntu = |label: Node<'_>| label.as_str().is_some_and(|l| l.starts_with("ubuntu-"));
     jobs.iter().all(|job| {
-        let Some(runs_on) = job.node.get("runs-on") else {
-            return false;
-        };
-        let axis = runs_on
-            .as_str()
-            .and_then(|text| super::files::named(text, "matrix"))
-            .and_then(|key| job.node.get("strategy")?.get("matrix")?.get(key));
-        let labels = axis.unwrap_or(runs_on).one_or_many();
+        let labels = labels(job);
         job.node.get("container").is_none() && !labels.is_empty() && labels.into_iter().all(ubuntu)
     }) && !jobs.is_empty()
+}
+
+/// The labels of the machines that a job may run on, those of a matrix included.
+fn labels<'d>(job: &JobNode<'d>) -> Vec<Node<'d>> {
+    let Some(runs_on) = job.node.get("runs-on") else {
+        return Vec::new();
+    };
+    let matrix = job.node.get("strategy").and_then(|s| s.get("matrix"));
+    let key = runs_on
+        .as_str()
+        .and_then(|text| super::files::named(text, "matrix"));
+    let Some((matrix, key)) = matrix.zip(key) else {
+        return runs_on.one_or_many();
+    };
+    let included = matrix.get("include").into_iter().flat_map(Node::items);
+    let included = included.filter_map(|entry| entry.get(key));
+    let axis = matrix.get(key).map(Node::one_or_many).unwrap_or_default();
+    let all: Vec<Node<'d>> = axis.into_iter().chain(included).collect();
+    match all.is_empty() {
+        true => vec![runs_on],
+        false => all,
+    }
 }
 
 fn offer(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>) -> Result<Change, String> {
@@ -363,6 +401,7 @@ fn offer(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>) -> Result<Change, String>
         Found::Stuck(reason) => return Err(reason),
         Found::None => {
             certain |= need.certain_under_condition && need.condition().is_some();
+            certain |= !need.is_action() && need.of_linux().is_some() && need.is_in_no_container();
             if need.is_action() {
                 into_action(desk, need, &mut draft)?;
             } else {
@@ -371,10 +410,10 @@ fn offer(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>) -> Result<Change, String>
         }
     }
     if !certain {
-        let why = if need.by_library {
-            NO_CLIENT
-        } else {
-            NO_DOCKER
+        let why = match need.proves_docker {
+            true => NO_DOCKER,
+            false if need.by_library => NO_CLIENT,
+            false => OTHER_CLIENT,
         };
         draft.review.get_or_insert_with(|| why.to_owned());
     }
@@ -493,6 +532,7 @@ fn into_job(desk: &Desk<'_, '_, '_>, need: &Need<'_, '_>, draft: &mut Draft) -> 
     let conditions: Vec<&str> = need
         .condition()
         .into_iter()
+        .chain(need.of_linux())
         .chain(asked.as_deref())
         .collect();
     let condition = guard::and(&conditions);

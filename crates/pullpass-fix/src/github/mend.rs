@@ -10,11 +10,12 @@ use pullpass_audit::yaml::{Node, Style as Written};
 use crate::edit::Edit;
 use crate::meaning::{Intent, Value};
 use crate::put;
+use crate::repo::NO_DOCKER;
 use crate::style::{self, Yaml};
 
 use super::files::named;
 use super::guard;
-use super::logins::{Desk, Draft, NO_DOCKER, Need, hand_over, is_checked_out, question};
+use super::logins::{Desk, Draft, Need, hand_over, is_checked_out, question};
 use super::names::{
     LOGIN_ACTION, is_hub_login, is_plain_login, needs_checkout, signs_in_only, stands_alone, uses,
 };

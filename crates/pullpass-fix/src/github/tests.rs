@@ -325,3 +325,17 @@ fn what_is_silenced_is_left_alone() {
     );
     edited(&text, &text, &wishes());
 }
+
+#[test]
+fn what_a_step_wrote_itself_is_mended_by_the_login_before_it() {
+    let text = job(
+        "push",
+        "",
+        "      - run: |\n          cat > compose.yml <<X\n          services:\n            a: {image: 'redis:7'}\n          X\n          docker compose up -d\n",
+    );
+    let plan = plan(&text, &wishes());
+    assert!(plan.left.is_empty(), "{:#?}", plan.left);
+    let pulls = plan.done.iter().flat_map(|done| &done.pulls);
+    let images: Vec<_> = pulls.map(|pull| pull.image.as_str()).collect();
+    assert_eq!(images, ["redis:7"]);
+}

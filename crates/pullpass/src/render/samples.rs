@@ -49,6 +49,7 @@ fn pull(place: Place, image: &str, auth: Auth) -> Pull {
         has_slot: false,
         edit: Fixable::Safe,
         certain: true,
+        proves_docker: true,
         reach: Reach::Job,
         forks: Forks::No,
         reached: true,

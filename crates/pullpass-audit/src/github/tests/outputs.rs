@@ -50,6 +50,10 @@ fn what_a_script_writes_to_github_output_is_known_to_later_steps() {
         "{ echo 'img<<E'; echo redis:7; echo E; } >> $GITHUB_OUTPUT",
         "if [ 1 = 1 ]; then echo img=redis:7 >> $GITHUB_OUTPUT; fi",
         "give() { echo \"$1=redis:7\"; }\ngive img >> $GITHUB_OUTPUT",
+        "echo 'img<<E' >> $GITHUB_OUTPUT\necho redis:7 >> $GITHUB_OUTPUT\necho E >> $GITHUB_OUTPUT",
+        "E=$(uuidgen)\necho \"img<<$E\" >> $GITHUB_OUTPUT\necho redis:7 >> $GITHUB_OUTPUT\necho \"$E\" >> $GITHUB_OUTPUT",
+        "echo \"::set-output name=img::redis:7\"",
+        "V=7\necho ::set-output name=img::redis:$V",
     ] {
         assert_eq!(given(script), "run redis:7 client", "{script}");
     }
@@ -57,6 +61,93 @@ fn what_a_script_writes_to_github_output_is_known_to_later_steps() {
         given("echo img=acme/app:$(git describe) >> $GITHUB_OUTPUT"),
         "run acme/app:$(git describe) client"
     );
+    // What is not known in the middle of a value, and a value without an end.
+    for script in [
+        "echo 'img<<E' >> $GITHUB_OUTPUT\n./made >> $GITHUB_OUTPUT\necho E >> $GITHUB_OUTPUT",
+        "echo 'img<<E' >> $GITHUB_OUTPUT\necho redis:7 >> $GITHUB_OUTPUT",
+    ] {
+        assert_eq!(
+            given(script),
+            "run ${{ steps.s.outputs.img }} client",
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn a_variable_of_several_lines_is_there_when_its_end_is_written() {
+    let lines = |lines: &[&str]| {
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|line| format!("echo '{line}' >> $GITHUB_ENV"))
+            .collect();
+        format!(
+            "steps:\n  - run: |\n      {}\n  - run: docker run $IMG",
+            lines.join("\n      ")
+        )
+    };
+    for (written, expected) in [
+        (lines(&["IMG<<E", "redis:7", "E"]), "run redis:7 client"),
+        (
+            lines(&["A=1", "IMG<<E", "redis:7", "E", "B=2"]),
+            "run redis:7 client",
+        ),
+        (
+            lines(&["IMG=redis:8", "OTHER<<E", "IMG=redis:7", "E"]),
+            "run redis:8 client",
+        ),
+        (lines(&["IMG<<E", "redis:7"]), "run $IMG client"),
+    ] {
+        assert_eq!(
+            job(&written).pop().unwrap_or_default(),
+            expected,
+            "{written}"
+        );
+    }
+}
+
+#[test]
+fn a_matrix_that_a_program_takes_out_of_a_file_is_expanded() {
+    let files = [
+        ("list.json", "[\n  \"a:1\",\n  \"b:2\"\n]\n"),
+        ("obj.json", "{\"images\": [\"a:1\", \"b:2\"]}\n"),
+        (
+            "inc.json",
+            "{\"include\": [{\"x\": \"a:1\"}, {\"x\": \"b:2\"}]}\n",
+        ),
+        ("list.yml", "images: [a:1, b:2]\n"),
+        ("sets/a:1/x", ""),
+        ("sets/b:2/x", ""),
+    ];
+    let list = "{x: '${{ fromJSON(needs.s.outputs.m) }}'}";
+    for (command, matrix) in [
+        ("jq -c . list.json", list),
+        ("cat list.json | jq -c .", list),
+        ("jq -c .images obj.json", list),
+        ("jq -c '[.images[] | select(. != \"\")]' obj.json", list),
+        ("yq -o=json -I=0 .images list.yml", list),
+        ("ls sets | jq -R -s -c 'split(\"\\n\")[:-1]'", list),
+        ("ls sets | jq -R . | jq -sc .", list),
+        ("jq -c . inc.json", "'${{ fromJSON(needs.s.outputs.m) }}'"),
+        (
+            "jq -c '{include: [.images[] | {x: .}]}' obj.json",
+            "'${{ fromJSON(needs.s.outputs.m) }}'",
+        ),
+    ] {
+        let text = format!(
+            "on: push\njobs:\n  s:\n    runs-on: ubuntu-latest\n    outputs: {{m: '${{{{ steps.m.outputs.m }}}}'}}\n    steps:\n      - uses: actions/checkout@v4\n      - id: m\n        run: |\n          echo \"m=$({command})\" >> $GITHUB_OUTPUT\n  j:\n    needs: s\n    runs-on: ubuntu-latest\n    strategy: {{matrix: {matrix}}}\n    steps: [{{run: 'docker pull ${{{{ matrix.x }}}}'}}]\n"
+        );
+        let seen = lines(&repository(&text, &files));
+        let pulls: Vec<&String> = seen
+            .iter()
+            .filter(|line| line.contains(" client"))
+            .collect();
+        assert_eq!(pulls.len(), 2, "{command} {seen:#?}");
+        assert!(
+            pulls[0].contains("a:1") && pulls[1].contains("b:2"),
+            "{command} {seen:#?}"
+        );
+    }
 }
 
 #[test]

@@ -272,7 +272,7 @@ fn what_filters_print_of_files_is_known() {
         "awk '{gsub(/a/, \"b\"); print}' build.env",
         "awk 'BEGIN{print 1}' build.env",
         "sed 'y/a/b/' build.env",
-        "jq -r '.all | length' v.json",
+        "jq -r '.all | add' v.json",
         "jq -r .base none.json",
         "jq -r .none v.json",
         "grep NONE build.env",

@@ -579,6 +579,8 @@ fn a_program_of_the_repository_may_run_a_client() {
             "ci/build.py",
             "docker build",
         ),
+        ("uv run ci/build.py", "ci/build.py", "docker build"),
+        ("cd ci; uv run build.py", "ci/build.py", "docker build"),
         ("./ci/build.py", "ci/build.py", "docker build"),
         ("./tool", "tool", "docker pull"),
         (

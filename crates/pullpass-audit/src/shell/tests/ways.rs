@@ -243,3 +243,43 @@ fn so_many_paths_are_not_told_from_each_other() {
     let found = effects(&format!("{choices}docker pull x/{all}"));
     assert!((1..=8).contains(&found.len()), "{found:?}");
 }
+
+#[test]
+fn a_path_that_ends_the_script_is_not_followed_further() {
+    let function = "f() { case $1 in a/b) V=1; exit 0;; c/d) V=2;; esac; docker pull $1; };";
+    let branch = "if [ $X ]; then I=a/b; else I=c/d; fi;";
+    for (script, expected) in [
+        (
+            format!("{function} {branch} f $I; docker pull x/y:$V"),
+            &[
+                "pull c/d always [if not [ $X ]]",
+                "pull x/y:2 always [if not [ $X ]]",
+            ][..],
+        ),
+        // The other one first.
+        (
+            format!("{function} if [ $X ]; then I=c/d; else I=a/b; fi; f $I; docker pull x/y:$V"),
+            &[
+                "pull c/d always [if [ $X ]]",
+                "pull x/y:2 always [if [ $X ]]",
+            ],
+        ),
+        // A job that fails has no later pulls.
+        (
+            format!(
+                "{} {branch} f $I; docker pull x/y:$V",
+                function.replace("exit 0", "exit 1")
+            ),
+            &["pull c/d always [if not [ $X ]]", "pull x/y:2 always"],
+        ),
+        (
+            format!(
+                "{} {branch} f $I; docker pull x/y",
+                function.replace("V=2", "exit 0")
+            ),
+            &[],
+        ),
+    ] {
+        check(&script, expected);
+    }
+}

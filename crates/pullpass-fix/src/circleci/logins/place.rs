@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pullpass_audit::effect::{By, Effect, Job, Kind};
+use pullpass_audit::editable::is_machine_of_circleci;
+use pullpass_audit::effect::{By, Effect, Job, Kind, proves_docker};
 use pullpass_audit::verdict::Cause;
 use pullpass_audit::yaml::Node;
 
@@ -151,6 +152,7 @@ impl<'a> Writer<'a, '_> {
             hosts: BTreeSet::new(),
             powershell: BTreeSet::new(),
             certain: false,
+            proves_docker: false,
             review: None,
             broken: None,
             later: None,
@@ -162,7 +164,11 @@ impl<'a> Writer<'a, '_> {
         need.hosts.insert(host);
         need.powershell
             .insert(self.outline.is_powershell(&job.name));
-        need.certain |= wanted.iter().any(|(e, _)| e.guards.len() <= conditions);
+        let is_machine = is_machine_of_circleci(job);
+        need.certain |= wanted
+            .iter()
+            .any(|(e, _)| e.guards.len() <= conditions && (is_machine || proves_docker(e)));
+        need.proves_docker |= is_machine || wanted.iter().any(|(e, _)| proves_docker(e));
         if only_later {
             need.review.get_or_insert_with(|| {
                 "`setup_remote_docker` comes after it, so `docker` may not be there yet".to_owned()

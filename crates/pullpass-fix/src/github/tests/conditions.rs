@@ -201,3 +201,64 @@ fn secrets_of_an_environment_are_not_everybodys() {
         1
     );
 }
+
+#[test]
+fn a_job_that_runs_on_macs_too_signs_in_where_it_pulls() {
+    let on = |os: &str, steps: &str| {
+        job("push", "", steps).replace(
+            "ubuntu-latest\n",
+            &format!("${{{{ matrix.os }}}}\n    strategy: {{matrix: {{os: [{os}]}}}}\n"),
+        )
+    };
+    let login = LOGIN.replace(
+        "        with:",
+        "        if: runner.os == 'Linux'\n        with:",
+    );
+    let wheels = "      - uses: pypa/cibuildwheel@v3\n        env: {CIBW_MANYLINUX_X86_64_IMAGE: 'me/manylinux:1'}\n";
+    let asks = "      - run: if [ \"$RUNNER_OS\" = Linux ]; then docker pull alpine:3; fi\n";
+    for steps in [wheels, asks] {
+        for others in ["macos-latest", "windows-latest", "macos-14, windows-2022"] {
+            let os = format!("ubuntu-latest, {others}");
+            edited(
+                &on(&os, steps),
+                &on(&os, &format!("{login}{steps}")),
+                &wishes(),
+            );
+        }
+        edited(
+            &on("ubuntu-22.04, ubuntu-24.04", steps),
+            &on("ubuntu-22.04, ubuntu-24.04", &format!("{LOGIN}{steps}")),
+            &wishes(),
+        );
+    }
+}
+
+#[test]
+fn where_a_client_does_without_docker_a_person_looks_whether_it_is_there() {
+    let skopeo = "      - run: skopeo copy docker://alpine:3 dir:x\n";
+    let on = |machine: &str, steps: &str| {
+        job("push", "", steps).replace("ubuntu-latest\n", &format!("{machine}\n"))
+    };
+    for (machine, steps, is_safe) in [
+        ("ubuntu-latest", skopeo, true),
+        ("macos-latest", skopeo, false),
+        ("macos-latest", "      - run: trivy image alpine:3\n", false),
+        (
+            "ubuntu-latest\n    container: quay.io/skopeo/stable:1",
+            skopeo,
+            false,
+        ),
+        // What asks an engine has one.
+        ("macos-latest", PULL, true),
+    ] {
+        let text = on(machine, steps);
+        let plan = plan(&text, &wishes());
+        assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+        assert_eq!(!plan.done.is_empty(), is_safe, "{text}");
+        let why = plan.withheld.iter().map(|change| change.why.as_str());
+        let why: Vec<&str> = why
+            .filter(|why| why.contains("does without `docker`"))
+            .collect();
+        assert_eq!(why.len(), usize::from(!is_safe), "{:#?}", plan.withheld);
+    }
+}

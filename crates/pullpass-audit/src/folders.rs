@@ -1,4 +1,4 @@
-//! Where a step runs, as a folder of the repository. CircleCI speaks of paths on the job's machine
+//! Where a job's paths lie in the repository. CircleCI speaks of paths on the job's machine
 //! (`~/project`, `/root/project/web`); the checkout is at one of them, and what is below it is the
 //! repository.
 
@@ -15,7 +15,8 @@ const HOMES: [&str; 4] = [
 ];
 
 /// The folders of one job.
-pub(super) struct Folders {
+#[derive(Clone, Debug)]
+pub struct Folders {
     /// The job's `working_directory`, absolute.
     work: String,
     /// Where the repository is checked out, absolute.
@@ -24,7 +25,8 @@ pub(super) struct Folders {
 
 impl Folders {
     /// The folders of a job with this `working_directory`.
-    pub(super) fn new(working_directory: &str) -> Self {
+    #[must_use]
+    pub fn new(working_directory: &str) -> Self {
         let written = if working_directory.trim().is_empty() {
             "~/project"
         } else {
@@ -38,24 +40,59 @@ impl Folders {
     }
 
     /// `checkout: {path}`.
-    pub(super) fn check_out_at(&mut self, path: &str) {
+    pub fn check_out_at(&mut self, path: &str) {
         self.checkout = absolute(&self.work, path);
     }
 
     /// The folder of a step with this `working_directory` (empty: the job's own).
-    pub(super) fn of_step(&self, working_directory: &str) -> Cwd {
-        let at = absolute(&self.work, working_directory);
-        let inside = match at.strip_prefix(self.checkout.trim_end_matches('/')) {
-            Some("") => Some(""),
-            Some(rest) => rest.strip_prefix('/'),
-            None => None,
+    #[must_use]
+    pub fn of_step(&self, working_directory: &str) -> Cwd {
+        self.place(&absolute(&self.work, working_directory))
+    }
+
+    /// Where a path leads from a folder.
+    #[must_use]
+    pub fn from(&self, folder: &Cwd, path: &str) -> Cwd {
+        let checkout = self.checkout.trim_end_matches('/');
+        let base = match folder {
+            Cwd::Inside(folder) => format!("{checkout}/{folder}"),
+            Cwd::Above(at) => match checkout.strip_suffix(&**at) {
+                Some(base) => base.to_owned(),
+                None => return Cwd::Elsewhere,
+            },
+            Cwd::Partly(_) | Cwd::Elsewhere => return Cwd::Elsewhere,
         };
+        self.place(&absolute(&base, path))
+    }
+
+    /// The path from the root of the repository that an absolute path (`~/project/web`, `$HOME/project`) means; `None`
+    /// where it is none, or leads elsewhere.
+    #[must_use]
+    pub fn inside(&self, path: &str) -> Option<String> {
+        let is_absolute = path.starts_with(['/', '~', '$']);
+        let at = is_absolute.then(|| absolute(&self.work, path))?;
+        below(&at, &self.checkout).map(str::to_owned)
+    }
+
+    fn place(&self, at: &str) -> Cwd {
+        let inside = below(at, &self.checkout);
         // A part that only the machine knows may lead anywhere.
         match inside.filter(|path| !path.contains('$')) {
             Some(path) if path.contains(is_hole) => Cwd::Partly(Text::from(path)),
             Some(path) => RepoPath::new(path).map_or(Cwd::Elsewhere, Cwd::Inside),
-            None => Cwd::Elsewhere,
+            None => match below(&self.checkout, at) {
+                Some(rest) if !rest.contains(is_hole) => Cwd::Above(rest.into()),
+                _ => Cwd::Elsewhere,
+            },
         }
+    }
+}
+
+/// The rest of an absolute path behind a folder that it is, or is below.
+fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    match path.strip_prefix(folder.trim_end_matches('/'))? {
+        "" => Some(""),
+        rest => rest.strip_prefix('/'),
     }
 }
 
@@ -116,13 +153,11 @@ mod tests {
             ("", "", "/home/circleci/project/web", Some("web")),
             ("", "", "/root/project", Some("")),
             ("", "", "/tmp", None),
-            ("", "", "..", None),
             ("", "", "~/projects", None),
             ("/go/src/x", "", "/go/src/x/cmd", Some("cmd")),
             ("/go/src/x", "", "~/project", None),
             ("repo", "", "~/repo/a", Some("a")),
             ("~/repo/web", "~/repo", "", Some("web")),
-            ("~/repo", "code", "", None),
             ("~/repo", "code", "code/web", Some("web")),
             ("/", "", "web", Some("web")),
         ] {
@@ -133,6 +168,39 @@ mod tests {
             let expected =
                 expected.map_or(Cwd::Elsewhere, |p| Cwd::Inside(RepoPath::new(p).unwrap()));
             assert_eq!(folders.of_step(step), expected, "{job} {checkout} {step}");
+        }
+    }
+    #[test]
+    fn a_folder_further_up_knows_where_the_repository_is() {
+        let mut folders = Folders::new("~/repo");
+        folders.check_out_at("code");
+        let web = Cwd::Inside(RepoPath::new("web").unwrap());
+        let above = |at: &str| Cwd::Above(at.into());
+        for (from, path, expected) in [
+            (web.clone(), "../..", above("code")),
+            (web.clone(), "../../..", above("repo/code")),
+            (web.clone(), "../../other", Cwd::Elsewhere),
+            (web.clone(), "../../code/web", web.clone()),
+            (web.clone(), "/tmp", Cwd::Elsewhere),
+            (web.clone(), "$HOME/repo", above("code")),
+            (above("code"), "..", above("repo/code")),
+            (above("repo/code"), "repo/./code/web", web.clone()),
+            (Cwd::Elsewhere, "..", Cwd::Elsewhere),
+        ] {
+            assert_eq!(folders.from(&from, path), expected, "{from:?} {path}");
+        }
+        assert_eq!(folders.of_step(""), above("code"));
+        for (path, expected) in [
+            ("~/repo/code/web", Some("web")),
+            ("/root/repo/code", Some("")),
+            ("$CIRCLE_WORKING_DIRECTORY/code/web", Some("web")),
+            ("$CIRCLE_WORKING_DIRECTORY/web", None),
+            ("$HOME/repo/code/a", Some("a")),
+            ("~/project", None),
+            ("code", None),
+            ("$OTHER/code", None),
+        ] {
+            assert_eq!(folders.inside(path).as_deref(), expected, "{path}");
         }
     }
 }
