@@ -226,6 +226,9 @@ impl<'a> Inputs<'a> {
             "@path" => return self.used.name.rsplit('/').next().unwrap_or("").into(),
             _ => {}
         }
+        if let Some(variable) = name.strip_prefix('$') {
+            return run.env.get(variable).cloned().unwrap_or_default();
+        }
         let passed = self.used.step.get("secrets").and_then(Node::as_str);
         if name.starts_with("secrets.") && passed == Some("inherit") {
             let written = format!("${{{{ {name} }}}}");

@@ -85,6 +85,10 @@ impl Shell {
     /// `cross build --target T`: runs cargo in the image of the target, the project's own or one of cross's.
     /// <https://github.com/cross-rs/cross/blob/main/docs/config_file.md>
     pub(super) fn cross(&self, run: &mut JobRun<'_>, parsed: &Parsed, span: Span) {
+        // Without an engine there is nothing that it could build in.
+        if !run.has_engine && !run.has_asked_for_engine {
+            return;
+        }
         let manifest = parsed.value(&["--manifest-path"]).map(|arg| &arg.text);
         let folder = match manifest {
             Some(manifest) => self.locate(run, manifest).map(|path| path.parent()),

@@ -66,6 +66,111 @@ fn industrial_ci_pulls_what_variables_say_of_ros() {
     assert_eq!(seen, ["action ubuntu:focal client"]);
 }
 
+/// The pulls of a job that builds for Rust, in a repository with a `Cross.toml`.
+fn rust(runs_on: &str, steps: &str) -> Vec<String> {
+    let text = format!("on: push\njobs:\n  j:\n    runs-on: {runs_on}\n    steps: [{steps}]\n");
+    let tree = repository(
+        &text,
+        &[
+            ("Cross.toml", "[target.a-linux]\nimage = \"me/cross:a\"\n"),
+            (
+                "in/Cross.toml",
+                "[target.a-linux]\nimage = \"me/cross:b\"\n",
+            ),
+        ],
+    );
+    lines(&tree).split_off(1)
+}
+
+#[test]
+fn actions_that_call_cross_pull_the_image_of_the_target() {
+    let own = "action me/cross:a client";
+    let inner = "action me/cross:b client";
+    let cross = "action ghcr.io/cross-rs/aarch64-unknown-linux-gnu:? client";
+    for (steps, expected) in [
+        (
+            "{uses: actions-rs/cargo@v1, with: {use-cross: true, command: build, args: --release --target a-linux}}",
+            &[own][..],
+        ),
+        (
+            "{uses: actions-rs/cargo@v1, with: {use-cross: true, command: +nightly t, args: --target=a-linux}}",
+            &[own],
+        ),
+        (
+            "{uses: actions-rs/cargo@v1, with: {use-cross: false, command: build, args: --target a-linux}}",
+            &[],
+        ),
+        (
+            "{uses: actions-rs/cargo@v1, with: {use-cross: true, command: fmt}}",
+            &[],
+        ),
+        (
+            "{uses: clechasseur/rs-cargo@v4, with: {use-cross: true, command: test, args: --target a-linux, working-directory: in}}",
+            &[inner],
+        ),
+        (
+            "{uses: ClementTsang/cargo-action@v0.0.6, with: {use-cross: true, command: build, args: --target a-linux, directory: in}}",
+            &[inner],
+        ),
+        (
+            "{uses: philss/rustler-precompiled-action@v1.1.4, with: {use-cross: true, target: a-linux, project-dir: in}}",
+            &[inner],
+        ),
+        (
+            "{uses: houseabsolute/actions-rust-cross@v1, with: {target: a-linux}}",
+            &[own],
+        ),
+        (
+            "{uses: houseabsolute/actions-rust-cross@v1, with: {target: x86_64-unknown-linux-musl}}",
+            &[],
+        ),
+        (
+            "{uses: houseabsolute/actions-rust-cross@v1, with: {target: a-linux, working-directory: in, force-use-cross: true}}",
+            &[inner],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux, build-tool: cross}}",
+            &[own],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux, build_tool: cross, manifest-path: in/Cargo.toml}}",
+            &[inner],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux}}",
+            &[own],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: x86_64-unknown-linux-gnu}}",
+            &[],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux, build-tool: cargo-zigbuild}}",
+            &[],
+        ),
+        (
+            "{uses: taiki-e/setup-cross-toolchain-action@v1, with: {target: a-linux}}, {uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux}}",
+            &[],
+        ),
+    ] {
+        assert_eq!(rust("ubuntu-latest", steps), expected, "{steps}");
+    }
+    let seen = rust(
+        "ubuntu-latest",
+        "{uses: houseabsolute/actions-rust-cross@v1, with: {target: aarch64-unknown-linux-gnu}}",
+    );
+    assert!(seen.len() == 1 && seen[0].starts_with(cross), "{seen:?}");
+    assert!(
+        seen[0].contains("RUNNER_ARCH"),
+        "a machine with that processor needs no other one's: {seen:?}"
+    );
+    let macs = rust(
+        "macos-latest",
+        "{uses: actions-rs/cargo@v1, with: {use-cross: true, command: build, args: --target a-linux}}",
+    );
+    assert!(macs.is_empty(), "{macs:?}");
+}
+
 #[test]
 fn a_path_of_the_machine_is_none_of_the_repository() {
     let seen = step("{uses: docker/build-push-action@v6, with: {context: /app}}");
