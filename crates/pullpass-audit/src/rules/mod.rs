@@ -532,7 +532,7 @@ mod tests {
         let rule = "unresolved-pull";
         for step in [
             "    - run: docker run $IMAGE\n",
-            "    - run: ko build .\n",
+            "    - run: skaffold build\n",
             "    - uses: devcontainers/ci@v0.3\n",
         ] {
             assert!(in_steps("push", step).contains(&rule), "{step}");

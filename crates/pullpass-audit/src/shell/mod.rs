@@ -35,6 +35,7 @@ mod glob;
 mod goreleaser;
 mod ifs;
 mod kamal;
+mod ko;
 mod lines;
 mod locals;
 mod maps;

@@ -93,6 +93,7 @@ enum OwnImages {
     Qodana,
     Builds,
     Molecule,
+    Ko,
 }
 
 /// A tool that pulls, pushes or signs in on its own.
@@ -367,6 +368,7 @@ impl Shell {
                 OwnImages::Qodana => self.qodana(run, &parsed, call.span),
                 OwnImages::Builds => self.builds(run, name, call),
                 OwnImages::Molecule => self.molecule(run, &parsed, call.span),
+                OwnImages::Ko => self.ko(run, &parsed, call.span),
             }
             // An installed chart may itself stand in a registry.
             if !matches!(whose, OwnImages::Charts) || words != 1 || name != "helm" {

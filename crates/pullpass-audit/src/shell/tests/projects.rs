@@ -206,6 +206,86 @@ fn charts_that_a_chart_depends_on_are_pulled() {
     }
 }
 
+/// <https://ko.build/configuration/>
+#[test]
+fn ko_builds_upon_the_images_that_a_project_names() {
+    let config = "defaultBaseImage: alpine:40\nbaseImageOverrides:\n  github.com/Me/app/cmd/one: debian:13\n  github.com/Me/app/cmd/two: ko.local/base\n";
+    let files = [
+        ("go.mod", "module github.com/Me/app\n"),
+        ("main.go", "package main\n"),
+        ("cmd/one/main.go", "package main\n"),
+        ("cmd/two/main.go", "package main\n"),
+        ("cmd/three/main.go", "package main\n"),
+        (".ko.yaml", config),
+        ("other/.ko.yaml", "builds: []\n"),
+        ("ci/ko.yaml", "defaultbaseimage: busybox:9\n"),
+        ("broken/.ko.yaml", "a: [\n"),
+        ("config/a.yaml", "image: ko://github.com/Me/app/cmd/one\n"),
+        ("config/b.txt", "image: ko://github.com/Me/app/cmd/none\n"),
+        (
+            "config/deep/b.yml",
+            "- 'ko://github.com/Me/app/cmd/three'\n",
+        ),
+    ];
+    let none = "cgr.dev/chainguard/static:latest always";
+    for (script, expected) in [
+        ("ko build .", &["alpine:40 always"][..]),
+        ("ko build -B ./cmd/one", &["debian:13 always"]),
+        ("ko publish ./cmd/two", &[]),
+        (
+            "ko build ./cmd/three github.com/me/app/cmd/one ko://github.com/Me/app/cmd/three",
+            &["alpine:40 always", "debian:13 always"],
+        ),
+        (
+            "ko build ./cmd/...",
+            &["alpine:40 always", "debian:13 always"],
+        ),
+        ("ko build $X", &["alpine:40 always", "debian:13 always"]),
+        ("ko resolve -f config/", &["debian:13 always"]),
+        (
+            "ko apply -f config -R",
+            &["alpine:40 always", "debian:13 always"],
+        ),
+        ("ko apply -f -", &["alpine:40 always", "debian:13 always"]),
+        (
+            "KO_DEFAULTBASEIMAGE=alpine:1 ko build .",
+            &["alpine:1 always"],
+        ),
+        ("cd other; ko build .", &[none]),
+        ("cd config; ko build .", &[none]),
+        (
+            "KO_CONFIG_PATH=ci/ko.yaml ko build .",
+            &["busybox:9 always"],
+        ),
+        ("KO_CONFIG_PATH=other ko build .", &[none]),
+        (
+            "echo 'defaultBaseImage: alpine:2' > other/.ko.yaml; cd other; ko build .",
+            &["alpine:2 always"],
+        ),
+        ("ko version", &[]),
+    ] {
+        assert_eq!(pulls_in(&files, script), expected, "{script}");
+    }
+    for script in [
+        "cd broken; ko build .",
+        "KO_CONFIG_PATH=/tmp/ko.yaml ko build .",
+        "KO_CONFIG_PATH=$X ko build .",
+    ] {
+        let seen = effects_in(&files, script);
+        assert!(seen[0].starts_with("opaque ko: "), "{script}: {seen:?}");
+    }
+    for (script, pushes) in [
+        ("ko build .", true),
+        ("KO_DOCKER_REPO=me ko build .", true),
+        ("KO_DOCKER_REPO=ko.local ko build .", false),
+        ("ko build -L .", false),
+    ] {
+        let seen = effects_in(&files, script);
+        let is_push = |line: &String| line.starts_with("push ");
+        assert_eq!(seen.iter().any(is_push), pushes, "{script}: {seen:?}");
+    }
+}
+
 #[test]
 fn hooks_that_run_in_an_image_are_pulled() {
     let config = "repos:\n  - repo: https://github.com/hadolint/hadolint\n    rev: v2.12.0\n    hooks: [{id: hadolint-docker}]\n  - repo: https://github.com/rhysd/actionlint\n    rev: v1.7.7\n    hooks: [{id: actionlint-docker}, {id: actionlint}]\n  - repo: local\n    hooks:\n      - {id: own, language: docker_image, entry: '--net none --entrypoint lint acme/pc:1 -x'}\n      - {id: late, language: docker_image, entry: 'acme/late:1', stages: [manual]}\n      - {id: made, language: docker, entry: lint}\n";
