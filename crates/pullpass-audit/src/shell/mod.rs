@@ -33,6 +33,7 @@ mod functions;
 mod getopt;
 mod glob;
 mod goreleaser;
+mod helmfile;
 mod ifs;
 mod kamal;
 mod ko;

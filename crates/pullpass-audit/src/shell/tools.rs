@@ -94,6 +94,7 @@ enum OwnImages {
     Builds,
     Molecule,
     Ko,
+    Helmfile,
 }
 
 /// A tool that pulls, pushes or signs in on its own.
@@ -360,7 +361,8 @@ impl Shell {
             match whose {
                 OwnImages::Cross => self.cross(run, &parsed, call.span),
                 OwnImages::Cibuildwheel => self.cibuildwheel(run, &parsed, call.span),
-                OwnImages::Charts => self.charts(run, &parsed, words, name),
+                OwnImages::Charts => self.charts(run, &parsed, words, call),
+                OwnImages::Helmfile => self.helmfile(run, &parsed, call.span),
                 OwnImages::Hooks => self.hooks(run, &parsed, words),
                 OwnImages::Minikube => self.minikube(run, &parsed, words, call.span),
                 OwnImages::Atlas => self.dev_database(run, &parsed, call.span),

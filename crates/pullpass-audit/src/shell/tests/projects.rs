@@ -206,6 +206,162 @@ fn charts_that_a_chart_depends_on_are_pulled() {
     }
 }
 
+/// <https://github.com/helm/chart-testing#configuration>, <https://github.com/helm/chart-releaser#usage>
+#[test]
+fn charts_that_are_tested_and_released_are_those_of_their_folders() {
+    let chart = |name: &str| {
+        format!(
+            "dependencies:\n  - {{name: {name}, version: 1.0.0, repository: 'oci://registry-1.docker.io/me'}}\n"
+        )
+    };
+    let charts = ["a", "b", "c"].map(chart);
+    let [a, b, c] = charts.each_ref().map(String::as_str);
+    let files = [
+        ("charts/a/Chart.yaml", a),
+        ("charts/b/Chart.yaml", b),
+        ("charts/README.md", ""),
+        ("more/c/Chart.yaml", c),
+        ("ct.yaml", "excluded-charts: [b]\n"),
+        ("more/ct.yaml", "chart-dirs: [.]\n"),
+        ("one.yaml", "charts: [more/c]\n"),
+        ("broken.yaml", "a: [\n"),
+    ];
+    let pull = |name: &str| format!("registry-1.docker.io/me/{name}:1.0.0 always");
+    for (script, names) in [
+        ("ct lint --all", &["a"][..]),
+        ("ct install --target-branch main", &["a"]),
+        ("ct lint-and-install --chart-dirs charts,more", &["a", "c"]),
+        ("ct lint --config one.yaml", &["c"]),
+        (
+            "ct lint --all --config one.yaml --excluded-charts a",
+            &["b"],
+        ),
+        ("cd more; ct lint", &["c"]),
+        ("CT_CONFIG_DIR=more ct lint --chart-dirs more", &["c"]),
+        ("ct list-changed", &[]),
+        ("cr package charts/a more/c", &["a", "c"]),
+        ("cr package charts/*", &["a", "b"]),
+        ("cd charts/b && cr package -p out", &["b"]),
+        ("cr upload", &[]),
+    ] {
+        let expected: Vec<String> = names.iter().map(|name| pull(name)).collect();
+        assert_eq!(pulls_in(&files, script), expected, "{script}");
+    }
+    for script in [
+        "ct lint --config broken.yaml",
+        "ct lint --config /tmp/ct.yaml",
+        "ct lint --chart-dirs $DIRS",
+    ] {
+        let seen = effects_in(&files, script);
+        assert!(seen[0].starts_with("opaque ct: "), "{script}: {seen:?}");
+    }
+}
+
+/// <https://helmfile.readthedocs.io/en/latest/#configuration>
+#[test]
+fn helmfile_pulls_the_charts_of_its_releases() {
+    let state = "bases: [bases.yaml]\nrepositories:\n- name: own\n  url: registry-1.docker.io/me\n  oci: true\n- name: other\n  url: https://charts.example.com\n{{ if .Values.x }}\n- name: hub-two\n  url: docker.io/two\n  oci: true\n{{ end }}\nreleases:\n- {name: a, chart: own/redis, version: 1.0.0}\n- {name: b, chart: other/x}\n- name: c\n  chart: oci://registry-1.docker.io/bitnamicharts/kafka\n  version: {{ .Values.kafka }}\n- {name: d, chart: ./chart}\n- {name: e, chart: own/gone, installed: false}\n- {name: f, chart: bitnami/nginx, version: 2.0.0}\n---\nhelmfiles:\n- nested/*.yaml\n";
+    let files = [
+        ("helmfile.yaml", state),
+        (
+            "bases.yaml",
+            "repositories: [{name: bitnami, url: 'https://charts.bitnami.com/bitnami'}]\n",
+        ),
+        ("chart/Chart.yaml", CHART),
+        (
+            "nested/n.yaml",
+            "releases: [{name: n, chart: 'oci://docker.io/me/{{ requiredEnv \"NAME\" }}', version: 3.0.0}]\n",
+        ),
+        (
+            "d/helmfile.d/1.yaml",
+            "releases: [{name: o, chart: 'oci://docker.io/me/one'}]\n",
+        ),
+        (
+            "remote.yaml",
+            "helmfiles: ['git::https://github.com/a/b@c.yaml']\n",
+        ),
+        (
+            "open.yaml",
+            "releases: [{name: o, chart: '{{ .Values.chart }}'}]\n",
+        ),
+        ("broken.yaml", "releases: [\n"),
+        (
+            "inherits.yaml",
+            "templates:\n  t: {chart: 'oci://docker.io/me/t', version: 1.0.0}\nreleases: [{name: i, inherit: [{template: t}]}]\n",
+        ),
+    ];
+    let own = "registry-1.docker.io/me/redis:1.0.0 always";
+    let kafka = "registry-1.docker.io/bitnamicharts/kafka:? always";
+    let nginx = "registry-1.docker.io/bitnamicharts/nginx:2.0.0 always";
+    let of_chart = [
+        "registry-1.docker.io/bitnamicharts/redis:20.0.0 always",
+        "registry-1.docker.io/bitnamicharts/postgresql:? always",
+    ];
+    let nested = "docker.io/me/?:3.0.0 always";
+    for (script, expected) in [
+        (
+            "helmfile sync",
+            &[nested, own, kafka, of_chart[0], of_chart[1], nginx][..],
+        ),
+        (
+            "helmfile --environment x apply --skip-deps",
+            &[nested, own, kafka, nginx],
+        ),
+        ("helmfile -f helmfile.yaml -l name=a template", &[own]),
+        (
+            "NAME=app helmfile -f nested/n.yaml diff",
+            &["docker.io/me/app:3.0.0 always"],
+        ),
+        ("cd d && helmfile lint", &["docker.io/me/one:? always"]),
+        (
+            "helmfile -f inherits.yaml deps",
+            &["docker.io/me/t:1.0.0 always"],
+        ),
+        ("helmfile repos", &[]),
+        ("helmfile list", &[]),
+    ] {
+        let seen = pulls_in(&files, script);
+        let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
+        assert_eq!(seen.len(), expected.len(), "{script}: {seen:?}");
+        for (seen, expected) in seen.iter().zip(expected) {
+            let is_it =
+                *seen == *expected || *expected == nested && seen.ends_with(":3.0.0 always");
+            assert!(is_it, "{script}: {seen} {expected}");
+        }
+    }
+    for script in [
+        "helmfile -f remote.yaml sync",
+        "helmfile -f open.yaml sync",
+        "helmfile -f broken.yaml sync",
+        "helmfile -f $FILE sync",
+        "cd chart && helmfile sync",
+    ] {
+        let seen = effects_in(&files, script);
+        assert!(
+            seen.iter()
+                .any(|line| line.starts_with("opaque helmfile: ")),
+            "{script}: {seen:?}"
+        );
+    }
+    for (script, signs_in) in [
+        ("OWN_USERNAME=me OWN_PASSWORD=$TOKEN helmfile sync", true),
+        ("OWN_USERNAME=me OWN_PASSWORD=$TOKEN helmfile repos", true),
+        (
+            "HUB_TWO_USERNAME=me HUB_TWO_PASSWORD=$TOKEN helmfile sync",
+            true,
+        ),
+        (
+            "OWN_USERNAME=me OWN_PASSWORD=$TOKEN helmfile sync --skip-repos",
+            false,
+        ),
+        ("OWN_USERNAME=me helmfile sync", false),
+    ] {
+        let seen = effects_in(&files, script);
+        let is_login = |line: &String| line.starts_with("login [") && line.contains("by helmfile");
+        assert_eq!(seen.iter().any(is_login), signs_in, "{script}: {seen:?}");
+    }
+}
+
 /// <https://ko.build/configuration/>
 #[test]
 fn ko_builds_upon_the_images_that_a_project_names() {
