@@ -1,6 +1,6 @@
 //! Tools whose images stand in files of the project, and filters that make files of it.
 
-use super::{effects_in, pulls};
+use super::{effects, effects_in, pulls};
 
 /// The pulls of a script in a repository with these files.
 fn pulls_in(files: &[(&str, &str)], script: &str) -> Vec<String> {
@@ -439,6 +439,134 @@ fn ko_builds_upon_the_images_that_a_project_names() {
         let seen = effects_in(&files, script);
         let is_push = |line: &String| line.starts_with("push ");
         assert_eq!(seen.iter().any(is_push), pushes, "{script}: {seen:?}");
+    }
+}
+
+/// <https://docs.k3s.io/cli>, <https://lima-vm.io/docs/reference/lima/>
+#[test]
+fn clients_behind_the_name_of_a_cluster_or_machine_are_known() {
+    for (script, expected) in [
+        (
+            "sudo k3s ctr images pull docker.io/library/alpine:22",
+            &["docker.io/library/alpine:22 always"][..],
+        ),
+        ("sudo k3s crictl pull alpine:23", &["alpine:23 always"]),
+        (
+            "microk8s ctr -n k8s.io image pull docker.io/library/alpine:24",
+            &["docker.io/library/alpine:24 always"],
+        ),
+        ("microk8s.ctr image pull a/b", &["a/b always"]),
+        ("k3s kubectl get pods", &[]),
+        ("lima nerdctl pull alpine:25", &["alpine:25 always"]),
+        (
+            "limactl shell default nerdctl run alpine:26",
+            &["alpine:26"],
+        ),
+        ("limactl start default", &[]),
+    ] {
+        assert_eq!(pulls_in(&[], script), expected, "{script}");
+    }
+    let seen = effects("docker login -u me -p $T; lima nerdctl login -u me -p $T");
+    assert!(
+        !seen[0].contains(" in ") && seen[1].contains(" in "),
+        "{seen:?}"
+    );
+    let seen = effects("sudo k3s server");
+    assert!(seen[0].starts_with("opaque k3s: "), "{seen:?}");
+}
+
+/// <https://puppetlabs.github.io/litmus/Litmus-core-commands.html>
+#[test]
+fn litmus_starts_the_containers_of_its_list() {
+    let lists = "default:\n  provisioner: docker\n  images: ['litmusimage/debian:12', 'litmusimage/centos:8']\nvms:\n  provisioner: vagrant\n  images: [centos/7]\n";
+    let files = [("provision.yaml", lists)];
+    let both = ["litmusimage/debian:12", "litmusimage/centos:8"];
+    for (script, expected) in [
+        (
+            "bundle exec rake 'litmus:provision_list[default]'",
+            &both[..],
+        ),
+        ("rake litmus:provision_install[default,puppet8]", &both),
+        ("rake 'litmus:provision_list[vms]'", &[]),
+        (
+            "rake 'litmus:provision[docker, litmusimage/rocky:9]'",
+            &["litmusimage/rocky:9"],
+        ),
+        ("rake 'litmus:provision[vmpooler, a/b]'", &[]),
+        ("rake litmus:tear_down", &[]),
+    ] {
+        assert_eq!(pulls_in(&files, script), expected, "{script}");
+    }
+    let seen = effects_in(&files, "rake \"litmus:provision_list[$LIST]\"");
+    assert!(seen[0].starts_with("opaque litmus: "), "{seen:?}");
+}
+
+/// <https://docs.seqera.io/nextflow/container/docker>
+#[test]
+fn nextflow_runs_processes_in_the_images_that_they_name() {
+    let config = "// docker.enabled = true\nprocess.container = 'ubuntu:22.04'\nprocess {\n    memory = { check_max( 4.GB * task.attempt, 'memory' ) }\n    withName: 'A|B' { container = \"me/a:1\" }\n}\nprofiles {\n    docker {\n        docker.enabled = true\n        conda.enabled  = false\n    }\n    conda { conda.enabled = true }\n    other { includeConfig 'conf/other.config' }\n    open { docker { enabled = params.docker } }\n}\n";
+    let main = "include { ONE } from './modules/one'\ninclude { TWO as X } from './modules/two.nf'\n/* container 'no:1' */\nworkflow { ONE() }\n";
+    let one = "process ONE {\n    label 'x'\n    container \"${ workflow.containerEngine == 'singularity' ?\n        'https://depot.example.com/one:1' :\n        'biocontainers/one:1' }\"\n\n    script:\n    \"\"\"\n    container 'no:2'\n    \"\"\"\n}\n";
+    let two = "process TWO { container 'docker://quay.io/me/two:1' }\n";
+    let files = [
+        ("nextflow.config", config),
+        ("main.nf", main),
+        ("modules/one/main.nf", one),
+        ("modules/two.nf", two),
+        (
+            "conf/other.config",
+            "docker.enabled = true\ndocker.registry = 'quay.io'\n",
+        ),
+        ("bare/main.nf", "process P { container params.image }\n"),
+        ("bare/x.config", "docker { enabled = true }\n"),
+    ];
+    let all = [
+        "ubuntu:22.04",
+        "me/a:1",
+        "biocontainers/one:1",
+        "quay.io/me/two:1",
+    ];
+    let by_registry = [
+        "quay.io/ubuntu:22.04",
+        "quay.io/me/a:1",
+        "quay.io/biocontainers/one:1",
+        "quay.io/me/two:1",
+    ];
+    for (script, expected) in [
+        ("nextflow run . -profile test,docker --outdir out", &all[..]),
+        ("nextflow run main.nf --input x.csv -profile docker", &all),
+        ("nextflow run $GITHUB_WORKSPACE -profile docker", &all),
+        ("nextflow run . -profile other", &by_registry),
+        ("nextflow run . -with-docker", &all),
+        (
+            "nextflow run main.nf -resume -with-docker me/own:1",
+            &[
+                "ubuntu:22.04",
+                "me/a:1",
+                "biocontainers/one:1",
+                "quay.io/me/two:1",
+                "me/own:1",
+            ],
+        ),
+        ("nextflow run .", &[]),
+        ("nextflow run . -profile conda", &[]),
+        ("nextflow run nf-core/rnaseq -profile conda", &[]),
+        ("nextflow config . -profile docker", &[]),
+    ] {
+        assert_eq!(pulls_in(&files, script), expected, "{script}");
+    }
+    for script in [
+        "nextflow run nf-core/rnaseq -profile test,docker",
+        "nextflow run . -profile $PROFILE",
+        "nextflow run . -profile open",
+        "nextflow run bare -c bare/x.config",
+        "nf-test test --profile=+docker --verbose",
+    ] {
+        let seen = effects_in(&files, script);
+        assert!(
+            seen.iter().any(|line| line.starts_with("opaque n")),
+            "{script}: {seen:?}"
+        );
     }
 }
 
