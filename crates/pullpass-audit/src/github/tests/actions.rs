@@ -172,6 +172,34 @@ fn actions_that_call_cross_pull_the_image_of_the_target() {
 }
 
 #[test]
+fn actions_that_run_gradle_pull_what_its_tasks_do() {
+    let tree = |step: &str| {
+        let text =
+            format!("on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps: [{step}]\n");
+        let build = "dependencies { testImplementation('org.testcontainers:postgresql:1.19.0') }\n";
+        let files = [("build.gradle", build), ("sub/build.gradle", build)];
+        lines(&repository(&text, &files)).split_off(1)
+    };
+    for name in [
+        "gradle/gradle-build-action@v2",
+        "gradle/actions/setup-gradle@v3",
+        "burrunan/gradle-cache-action@v1",
+        "eskatos/gradle-command-action@v1",
+    ] {
+        for (with, pulls) in [
+            ("{arguments: test}", true),
+            ("{arguments: clean test, build-root-directory: sub}", true),
+            ("{arguments: assemble}", false),
+            ("{gradle-version: wrapper}", false),
+        ] {
+            let seen = tree(&format!("{{uses: {name}, with: {with}}}"));
+            let ryuk = seen.iter().any(|line| line.contains("testcontainers/ryuk"));
+            assert_eq!(ryuk, pulls, "{name} {with}: {seen:?}");
+        }
+    }
+}
+
+#[test]
 fn a_path_of_the_machine_is_none_of_the_repository() {
     let seen = step("{uses: docker/build-push-action@v6, with: {context: /app}}");
     let said = "opaque build of `/app`";
