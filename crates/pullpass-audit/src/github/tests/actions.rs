@@ -172,6 +172,36 @@ fn actions_that_call_cross_pull_the_image_of_the_target() {
 }
 
 #[test]
+fn a_cross_of_old_pulls_from_docker_hub() {
+    let build = "{run: cross build --target a-unknown}";
+    for (before, image) in [
+        (
+            "{run: cargo install cross --version 0.2.1}",
+            "run rustembedded/cross:a-unknown-0.2.1 client",
+        ),
+        (
+            "{run: cargo install --version=0.1.16 cross}",
+            "run rustembedded/cross:a-unknown-0.1.16 client",
+        ),
+        (
+            "{uses: taiki-e/install-action@v2, with: {tool: 'cross@0.2.1'}}",
+            "run rustembedded/cross:a-unknown-0.2.1 client",
+        ),
+        (
+            "{run: cargo install cross --version 0.2.5}",
+            "run ghcr.io/cross-rs/a-unknown:? client",
+        ),
+        (
+            "{run: cargo install cross}",
+            "run ghcr.io/cross-rs/a-unknown:? client",
+        ),
+    ] {
+        let seen = rust("ubuntu-latest", &format!("{before}, {build}"));
+        assert_eq!(seen, [image], "{before}");
+    }
+}
+
+#[test]
 fn actions_that_run_gradle_pull_what_its_tasks_do() {
     let tree = |step: &str| {
         let text =
