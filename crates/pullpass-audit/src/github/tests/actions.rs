@@ -230,6 +230,30 @@ fn actions_that_run_gradle_pull_what_its_tasks_do() {
 }
 
 #[test]
+fn firmware_and_games_are_built_in_the_images_of_their_actions() {
+    for (uses, expected) in [
+        (
+            "{uses: espressif/esp-idf-ci-action@v1, with: {esp_idf_version: v5.1}}",
+            "action espressif/idf:v5.1 client",
+        ),
+        (
+            "{uses: espressif/esp-idf-ci-action@v1}",
+            "action espressif/idf:latest client",
+        ),
+        (
+            "{uses: game-ci/unity-builder@v4, with: {targetPlatform: WebGL}}",
+            "action unityci/editor:? client",
+        ),
+        (
+            "{uses: game-ci/unity-test-runner@v4, with: {customImage: 'me/unity:1'}}",
+            "action me/unity:1 client",
+        ),
+    ] {
+        assert_eq!(step(uses), [expected], "{uses}");
+    }
+}
+
+#[test]
 fn a_path_of_the_machine_is_none_of_the_repository() {
     let seen = step("{uses: docker/build-push-action@v6, with: {context: /app}}");
     let said = "opaque build of `/app`";
