@@ -220,6 +220,8 @@ pub(super) struct Build {
     pub(super) attests: String,
     /// Where earlier builds are looked for, one in a line.
     pub(super) caches: String,
+    /// Where this one is to be found by later builds, one in a line.
+    pub(super) caches_to: String,
     /// It uses the plain `docker build`, whatever builder there is.
     pub(super) plain: bool,
 }

@@ -941,6 +941,7 @@ mod tests {
             "run",
             "build",
             "pull",
+            "push",
             "login",
             "bake",
             "buildx",
