@@ -4,6 +4,8 @@
 
 use std::rc::Rc;
 
+use hashbrown::HashSet;
+
 use super::exec::Call;
 use super::{Arg, Shell};
 use crate::effect::{By, Freshness};
@@ -89,6 +91,9 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// The file of a process, and its heading.
+type Process = (RepoPath, String);
+
 /// One setting: `process.container`, in the scopes that stand around it, and the bytes of its value.
 struct Setting {
     scopes: Vec<String>,
@@ -103,6 +108,12 @@ impl Setting {
             .text
             .get(self.value.0..self.value.1)
             .unwrap_or_default()
+    }
+
+    /// The process that it stands in.
+    fn process(&self) -> Process {
+        let scope = self.scopes.first().cloned().unwrap_or_default();
+        (self.source.path.clone(), scope)
     }
 
     /// All of its name, without the profile that it is of, and that.
@@ -160,13 +171,14 @@ impl Shell {
         let profiles = asked.profiles.map_or("standard", Arg::as_str);
         let profiles: Vec<&str> = profiles.split(',').map(str::trim).collect();
         let pipeline = asked.pipeline.and_then(|arg| self.locate(run, &arg.text));
-        let script = pipeline.and_then(|path| match run.cx.sources.exists(&path) {
-            true => Some(path),
-            false => path
-                .join("main.nf")
-                .filter(|path| run.cx.sources.exists(path)),
+        let pipeline = pipeline.and_then(|path| match run.cx.sources.exists(&path) {
+            true => Some((path.parent(), Some(path))),
+            false => {
+                let is_there = !run.cx.sources.tree().list(&path).is_empty();
+                is_there.then_some((path, None))
+            }
         });
-        let Some(script) = script else {
+        let Some((folder, script)) = pipeline else {
             if asked.docker || profiles.contains(&"docker") {
                 let why = "it runs the processes of a pipeline in containers, and the pipeline is not in this repository";
                 run.opaque(call.span, "nextflow", why, By::Run);
@@ -175,7 +187,7 @@ impl Shell {
         };
         let mut files = Vec::new();
         if !asked.alone {
-            files.extend(script.parent().join("nextflow.config"));
+            files.extend(folder.join("nextflow.config"));
             let launched = run
                 .cwd
                 .inside()
@@ -188,6 +200,7 @@ impl Shell {
             run,
             left: MAX_FILES,
             settings: Vec::new(),
+            processes: HashSet::new(),
         };
         for file in &files {
             read.file(file, &[]);
@@ -201,7 +214,7 @@ impl Shell {
             })
         };
         let mut enabled = None;
-        let mut registry = None;
+        let (mut registry, mut main) = (None, "main.nf");
         for setting in read
             .settings
             .iter()
@@ -210,9 +223,11 @@ impl Shell {
             match setting.name().1.as_str() {
                 "docker.enabled" => enabled = Some(setting.value().to_owned()),
                 "docker.registry" => registry = setting.literal().map(|(text, _)| text.to_owned()),
+                "manifest.mainScript" => main = setting.literal().map_or(main, |(text, _)| text),
                 _ => {}
             }
         }
+        let script = script.or_else(|| folder.join(main));
         let is_sure = !profiles.iter().any(|profile| profile.contains(is_hole));
         match enabled.as_deref() {
             _ if asked.docker => {}
@@ -224,18 +239,36 @@ impl Shell {
                 return run.opaque(call.span, "nextflow", why, By::Run);
             }
         }
-        read.file(&script, &[]);
+        if let Some(script) = &script {
+            read.file(script, &[]);
+        }
         let mut images: Vec<(Text, Span)> = Vec::new();
         let mut is_open = read.left == 0;
+        let mut chosen = Vec::new();
+        // What is said of all processes is for those that say nothing themselves.
+        let mut of_all = None;
+        let mut named = HashSet::new();
         for (at, setting) in read.settings.iter().enumerate() {
             let (profile, name) = setting.name();
-            let is_image = match at < of_configuration {
-                true => name == "process.container" && is_on(profile),
-                false => setting.key == "container",
-            };
-            if !is_image {
-                continue;
+            let is_selected = setting.scopes.iter().any(|scope| scope.starts_with("with"));
+            if at >= of_configuration && setting.key == "container" {
+                named.insert(setting.process());
+                chosen.push(setting);
+            } else if at < of_configuration && name == "process.container" && is_on(profile) {
+                match is_selected {
+                    true => chosen.push(setting),
+                    false => of_all = Some(setting),
+                }
             }
+        }
+        let mut processes = read.processes.iter();
+        let all_named = !read.processes.is_empty() && processes.all(|one| named.contains(one));
+        match asked.image {
+            _ if all_named => {}
+            Some(arg) => images.push((arg.text.clone(), arg.span)),
+            None => chosen.extend(of_all),
+        }
+        for setting in chosen {
             match setting.literal() {
                 Some((text, place)) => {
                     let text = text.strip_prefix("docker://").unwrap_or(text);
@@ -252,9 +285,10 @@ impl Shell {
                 None => is_open |= !matches!(setting.value(), "null" | "\"\"" | "''"),
             }
         }
-        images.extend(asked.image.map(|arg| (arg.text.clone(), arg.span)));
         is_open |= images.is_empty();
-        let note = format!("runs the processes of `{script}`");
+        let note = script.map_or_else(String::new, |script| {
+            format!("runs the processes of `{script}`")
+        });
         run.traced(call.span, note, |run| {
             for (image, place) in images {
                 run.docker_pull(place, image, By::Run, Freshness::Missing);
@@ -272,6 +306,7 @@ struct Read<'r, 'c> {
     run: &'r JobRun<'c>,
     left: usize,
     settings: Vec<Setting>,
+    processes: HashSet<Process>,
 }
 
 impl Read<'_, '_> {
@@ -289,6 +324,10 @@ impl Read<'_, '_> {
         }
         let mut included = Vec::new();
         for statement in statements(&source.text) {
+            let first = statement.scopes.first();
+            if let Some(process) = first.filter(|scope| scope.starts_with("process ")) {
+                self.processes.insert((path.clone(), process.clone()));
+            }
             let scopes = || {
                 scopes
                     .iter()

@@ -505,7 +505,7 @@ fn litmus_starts_the_containers_of_its_list() {
 #[test]
 fn nextflow_runs_processes_in_the_images_that_they_name() {
     let config = "// docker.enabled = true\nprocess.container = 'ubuntu:22.04'\nprocess {\n    memory = { check_max( 4.GB * task.attempt, 'memory' ) }\n    withName: 'A|B' { container = \"me/a:1\" }\n}\nprofiles {\n    docker {\n        docker.enabled = true\n        conda.enabled  = false\n    }\n    conda { conda.enabled = true }\n    other { includeConfig 'conf/other.config' }\n    open { docker { enabled = params.docker } }\n}\n";
-    let main = "include { ONE } from './modules/one'\ninclude { TWO as X } from './modules/two.nf'\n/* container 'no:1' */\nworkflow { ONE() }\n";
+    let main = "include { ONE } from './modules/one'\ninclude { TWO as X } from './modules/two.nf'\n/* container 'no:1' */\nprocess BARE {\n  script:\n  'ls'\n}\nworkflow { ONE() }\n";
     let one = "process ONE {\n    label 'x'\n    container \"${ workflow.containerEngine == 'singularity' ?\n        'https://depot.example.com/one:1' :\n        'biocontainers/one:1' }\"\n\n    script:\n    \"\"\"\n    container 'no:2'\n    \"\"\"\n}\n";
     let two = "process TWO { container 'docker://quay.io/me/two:1' }\n";
     let files = [
@@ -518,19 +518,24 @@ fn nextflow_runs_processes_in_the_images_that_they_name() {
             "docker.enabled = true\ndocker.registry = 'quay.io'\n",
         ),
         ("bare/main.nf", "process P { container params.image }\n"),
+        (
+            "named/nextflow.config",
+            "manifest { mainScript = 'go.nf' }\ndocker.enabled = true\n",
+        ),
+        ("named/go.nf", "process P { container 'me/go:1' }\n"),
         ("bare/x.config", "docker { enabled = true }\n"),
     ];
     let all = [
-        "ubuntu:22.04",
         "me/a:1",
         "biocontainers/one:1",
         "quay.io/me/two:1",
+        "ubuntu:22.04",
     ];
     let by_registry = [
-        "quay.io/ubuntu:22.04",
         "quay.io/me/a:1",
         "quay.io/biocontainers/one:1",
         "quay.io/me/two:1",
+        "quay.io/ubuntu:22.04",
     ];
     for (script, expected) in [
         ("nextflow run . -profile test,docker --outdir out", &all[..]),
@@ -541,15 +546,15 @@ fn nextflow_runs_processes_in_the_images_that_they_name() {
         (
             "nextflow run main.nf -resume -with-docker me/own:1",
             &[
-                "ubuntu:22.04",
+                "me/own:1",
                 "me/a:1",
                 "biocontainers/one:1",
                 "quay.io/me/two:1",
-                "me/own:1",
             ],
         ),
         ("nextflow run .", &[]),
         ("nextflow run . -profile conda", &[]),
+        ("cd named && nextflow run . -ansi-log false", &["me/go:1"]),
         ("nextflow run nf-core/rnaseq -profile conda", &[]),
         ("nextflow config . -profile docker", &[]),
     ] {
