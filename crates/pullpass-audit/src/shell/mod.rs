@@ -22,6 +22,7 @@ mod compose;
 mod condition;
 mod control;
 mod deploys;
+mod devcontainer;
 pub(crate) mod docker;
 pub(crate) mod engine;
 mod exec;

@@ -111,6 +111,7 @@ enum OwnImages {
     Helmfile,
     Litmus,
     Nextflow,
+    Devcontainer,
 }
 
 /// A tool that pulls, pushes or signs in on its own.
@@ -387,6 +388,7 @@ impl Shell {
                 OwnImages::Builds => self.builds(run, name, call),
                 OwnImages::Molecule => self.molecule(run, &parsed, call.span),
                 OwnImages::Ko => self.ko(run, &parsed, call.span),
+                OwnImages::Devcontainer => self.devcontainer(run, &parsed, call.span),
                 OwnImages::Litmus => self.litmus(run, &parsed, call.span),
                 OwnImages::Nextflow => self.nextflow(run, call),
             }

@@ -575,6 +575,90 @@ fn nextflow_runs_processes_in_the_images_that_they_name() {
     }
 }
 
+/// <https://containers.dev/implementors/json_reference/>
+#[test]
+fn development_containers_are_built_of_what_their_file_names() {
+    let files = [
+        (
+            ".devcontainer/devcontainer.json",
+            "{\n\t// of docker's \"image\"\n\t\"build\": {\"dockerfile\": \"Dockerfile\", \"context\": \"..\", \"target\": \"dev\", \"args\": {\"V\": \"${localEnv:V:9}\"}},\n\t\"features\": {}, /* none */\n}\n",
+        ),
+        (
+            ".devcontainer/Dockerfile",
+            "ARG V=1\nFROM node:$V AS dev\nFROM debian:12\n",
+        ),
+        (
+            "sub/.devcontainer.json",
+            "{\"image\": \"python:3\", \"features\": {\"ghcr.io/a/b:1\": {}}}",
+        ),
+        (
+            "compose/.devcontainer/devcontainer.json",
+            "{\"dockerComposeFile\": [\"../compose.yml\"], \"service\": \"dev\"}",
+        ),
+        (
+            "some/.devcontainer/devcontainer.json",
+            "{\"dockerComposeFile\": \"../../compose/compose.yml\", \"service\": \"dev\", \"runServices\": [\"db\"]}",
+        ),
+        (
+            "compose/compose.yml",
+            "services:\n  dev: {build: {context: ., dockerfile: D}}\n  db: {image: 'mysql:8'}\n  mq: {image: 'rabbitmq:4'}\n",
+        ),
+        ("compose/D", "FROM golang:1\n"),
+        ("broken/.devcontainer.json", "{\"image\": "),
+    ];
+    for (script, expected) in [
+        (
+            "devcontainer build --workspace-folder . --image-name me/dev",
+            &["node:9"][..],
+        ),
+        ("V=22 devcontainer up --workspace-folder .", &["node:22"]),
+        (
+            "devcontainer up --workspace-folder sub",
+            &["docker/dockerfile:1.4 always", "python:3"],
+        ),
+        (
+            "devcontainer up --config sub/.devcontainer.json",
+            &["docker/dockerfile:1.4 always", "python:3"],
+        ),
+        (
+            "devcontainer build --workspace-folder compose",
+            &["golang:1"],
+        ),
+        (
+            "cd compose && devcontainer up",
+            &["golang:1", "mysql:8", "rabbitmq:4"],
+        ),
+        (
+            "devcontainer up --workspace-folder some",
+            &["golang:1", "mysql:8"],
+        ),
+        ("devcontainer exec --workspace-folder . ls", &[]),
+    ] {
+        let mut seen = pulls_in(&files, script);
+        seen.sort_by_key(|line| (!line.starts_with("docker/"), line.clone()));
+        let seen: Vec<&str> = seen
+            .iter()
+            .map(|line| line.trim_end_matches(" always"))
+            .collect();
+        let expected: Vec<&str> = expected
+            .iter()
+            .map(|line| line.trim_end_matches(" always"))
+            .collect();
+        assert_eq!(seen, expected, "{script}");
+    }
+    for script in [
+        "devcontainer up --workspace-folder none",
+        "devcontainer up --workspace-folder $X",
+        "devcontainer up --workspace-folder broken",
+    ] {
+        let seen = effects_in(&files, script);
+        assert!(
+            seen[0].starts_with("opaque devcontainer: "),
+            "{script}: {seen:?}"
+        );
+    }
+}
+
 #[test]
 fn hooks_that_run_in_an_image_are_pulled() {
     let config = "repos:\n  - repo: https://github.com/hadolint/hadolint\n    rev: v2.12.0\n    hooks: [{id: hadolint-docker}]\n  - repo: https://github.com/rhysd/actionlint\n    rev: v1.7.7\n    hooks: [{id: actionlint-docker}, {id: actionlint}]\n  - repo: local\n    hooks:\n      - {id: own, language: docker_image, entry: '--net none --entrypoint lint acme/pc:1 -x'}\n      - {id: late, language: docker_image, entry: 'acme/late:1', stages: [manual]}\n      - {id: made, language: docker, entry: lint}\n";
