@@ -248,6 +248,14 @@ fn firmware_and_games_are_built_in_the_images_of_their_actions() {
             "{uses: game-ci/unity-test-runner@v4, with: {customImage: 'me/unity:1'}}",
             "action me/unity:1 client",
         ),
+        (
+            "{uses: dependency-check/Dependency-Check_Action@main}",
+            "action owasp/dependency-check-action:latest host no syntax",
+        ),
+        (
+            "{uses: python-semantic-release/python-semantic-release@v9}",
+            "action python:? host no syntax",
+        ),
     ] {
         assert_eq!(step(uses), [expected], "{uses}");
     }
