@@ -190,13 +190,22 @@ fn targets(run: &mut JobRun<'_>, bake: &Bake, files: &Files) {
     for (span, note) in notes {
         cannot(run, span, note);
     }
+    // `*.output=type=registry`
+    let of_outputs = bake.set.iter().filter_map(|set| {
+        let (key, value) = set.as_str().split_once('=')?;
+        key.ends_with(".output").then(|| Text::from(value))
+    });
+    let outputs: Vec<Text> = of_outputs.collect();
     for Planned { name, span, build } in planned {
         let note = format!("`bake` builds target `{name}`");
         run.traced(bake.span, note, |run| match build {
             Ok(mut build) => {
                 build.tags.extend(files.tags.clone());
-                for image in build.tags.iter().filter(|_| bake.push) {
-                    let image = image.clone();
+                let mut pushed = dockerfile::pushed_by_outputs(&outputs, &build.tags);
+                if bake.push {
+                    pushed.extend(build.tags.iter().cloned());
+                }
+                for image in pushed {
                     run.emit(bake.span, Kind::Push { image });
                 }
                 dockerfile::build(run, &build);

@@ -170,7 +170,10 @@ fn set_overrides_what_the_file_says() {
         ("d?fault.tags=y", vec!["pull alpine:1", "provide y"]),
         ("*.tags+=y", vec!["pull alpine:1", "provide x", "provide y"]),
         ("other.target=b", vec!["pull alpine:1", "provide x"]),
-        ("*.output=type=registry", vec!["pull alpine:1"]),
+        (
+            "*.output=type=registry",
+            vec!["Push { image: \"x\" }", "pull alpine:1"],
+        ),
         ("*.pull=true", vec!["pull always alpine:1", "provide x"]),
         ("nonsense", vec!["pull alpine:1", "provide x"]),
     ] {

@@ -293,6 +293,22 @@ pub(crate) fn names_of_outputs(outputs: &[Text]) -> Vec<Text> {
         .collect()
 }
 
+/// What a build pushes by its outputs, `type=registry` or `type=image,push=true`: the names that these give, or its tags.
+pub(crate) fn pushed_by_outputs(outputs: &[Text], tags: &[Text]) -> Vec<Text> {
+    let pushes = |o: &&Text| {
+        let text = o.as_str();
+        text.contains("push=true") || text.contains("type=registry")
+    };
+    let mut out = Vec::new();
+    for output in outputs.iter().filter(pushes) {
+        match names_in(output.as_str()) {
+            Some(names) => out.extend(names.split(',').map(|name| Text::from(name.trim()))),
+            None => out.extend_from_slice(tags),
+        }
+    }
+    out
+}
+
 /// The names that the output of a build gives to the image; several stand in quotes.
 fn names_of_output(output: &Text) -> Option<&str> {
     let text = output.as_str();
@@ -302,6 +318,11 @@ fn names_of_output(output: &Text) -> Option<&str> {
     if !image {
         return None;
     }
+    names_in(text)
+}
+
+/// The names in an output of a build.
+fn names_in(text: &str) -> Option<&str> {
     if let Some((_, quoted)) = text.split_once("\"name=") {
         return quoted.split('"').next();
     }

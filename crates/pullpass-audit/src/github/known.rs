@@ -226,6 +226,9 @@ impl<'a> Inputs<'a> {
             "@path" => return self.used.name.rsplit('/').next().unwrap_or("").into(),
             _ => {}
         }
+        if let Some(variable) = name.strip_prefix('$') {
+            return run.env.get(variable).cloned().unwrap_or_default();
+        }
         let passed = self.used.step.get("secrets").and_then(Node::as_str);
         if name.starts_with("secrets.") && passed == Some("inherit") {
             let written = format!("${{{{ {name} }}}}");
@@ -678,14 +681,12 @@ fn build_dockerfile(run: &mut JobRun<'_>, inputs: &Inputs<'_>, spec: &table::Bui
     build.load = !build.container_builder || inputs.flag(run, &spec.load);
     let outputs = inputs.lines(run, &spec.outputs);
     build.archive = outputs.iter().any(|o| dockerfile::is_archive(o.as_str()));
-    let to_registry = |o: &Text| {
-        ["push=true", "type=registry"]
-            .iter()
-            .any(|p| o.as_str().contains(p))
-    };
-    let pushes = inputs.may_be(run, &spec.push) || outputs.iter().any(to_registry);
-    for image in build.tags.iter().filter(|_| pushes) {
-        let image = image.clone();
+    let mut pushed = dockerfile::pushed_by_outputs(&outputs, &build.tags);
+    if inputs.may_be(run, &spec.push) {
+        pushed.extend(build.tags.iter().cloned());
+    }
+    pushed.extend(dockerfile::caches(&inputs.lines(run, &spec.caches_to)));
+    for image in pushed {
         run.emit(span, Kind::Push { image });
     }
     let sbom = Some(inputs.render(run, &spec.sbom)).filter(|sbom| !sbom.is_empty());

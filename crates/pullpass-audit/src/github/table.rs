@@ -3,7 +3,7 @@
 //!
 //! Values are patterns: `{image}` is the step's input, `{image|alpine:3}` the same with a default
 //! for when it is missing or empty, `{version~}` a line of versions (`v1.33.x`) as what all of them begin with
-//! (`1.33.`), `{@ref}` what stands behind the `@` of `uses`, `{@tag}` the same with
+//! (`1.33.`), `{$NAME}` a variable of the environment, `{@ref}` what stands behind the `@` of `uses`, `{@tag}` the same with
 //! `-` for `/`, which no tag of an image can have, and `?` what cannot be known from the step.
 
 use std::borrow::Cow;
@@ -220,6 +220,8 @@ pub(super) struct Build {
     pub(super) attests: String,
     /// Where earlier builds are looked for, one in a line.
     pub(super) caches: String,
+    /// Where this one is to be found by later builds, one in a line.
+    pub(super) caches_to: String,
     /// It uses the plain `docker build`, whatever builder there is.
     pub(super) plain: bool,
 }

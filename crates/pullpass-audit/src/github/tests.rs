@@ -1514,7 +1514,7 @@ fn what_cannot_be_known_is_said_once_in_a_job() {
             "steps:\n{twice}{twice}- run: earthly +a\n- run: earthly +b"
         )),
         [
-            "opaque uses: devcontainers/ci",
+            "opaque devcontainer",
             "run docker.io/earthly/buildkitd:? client",
             "provide ?",
             "opaque earthly",

@@ -503,6 +503,52 @@ mod tests {
     }
 
     #[test]
+    fn a_login_is_for_what_is_pushed() {
+        let files = "# file: Dockerfile\nFROM ghcr.io/me/base\n# file: docker-bake.hcl\ntarget \"default\" { tags = [\"a/b\"] }\n# file: .releaserc.json\n{\"plugins\":[\"@semantic-release-plus/docker\"]}\n";
+        let flagged = |step: &str| {
+            let steps = format!(
+                "{files}# file: .github/workflows/ci.yml\non: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n{LOGIN}{step}"
+            );
+            found(&steps).contains(&"login-never-used")
+        };
+        for run in [
+            "docker push -a a/b",
+            "docker push -q a/b",
+            "podman login -u u -p $T docker.io; podman push x docker://docker.io/a/b",
+            "docker buildx build --output type=registry -t a/b .",
+            "docker buildx build -o type=image,push=true,name=a/b .",
+            "docker buildx build --push -t ghcr.io/a/b --cache-to type=registry,ref=a/b:cache .",
+            "docker buildx bake --set '*.output=type=registry'",
+            "docker scout cves local://x",
+            "docker trust sign a/b:1",
+            "docker plugin push a/b",
+            "docker model push a/b",
+            "imgpkg push -i a/b -f .",
+            "buildctl build --frontend dockerfile.v0 --local context=. --output type=image,name=docker.io/a/b,push=true",
+            "bazel run //:push",
+            "npx semantic-release",
+        ] {
+            assert!(!flagged(&format!("    - run: {run:?}\n")), "{run}");
+        }
+        for uses in [
+            "{uses: docker/build-push-action@v6, with: {context: ., outputs: 'type=image,name=a/b,push-by-digest=true,push=true'}}",
+            "{uses: docker/build-push-action@v6, with: {context: ., tags: a/b, outputs: type=registry}}",
+            "{uses: docker/build-push-action@v6, with: {context: ., tags: ghcr.io/a/b, push: true, cache-to: 'type=registry,ref=a/b:cache'}}",
+            "{uses: docker/bake-action@v6, with: {source: ., set: '*.output=type=registry'}}",
+        ] {
+            assert!(!flagged(&format!("    - {uses}\n")), "{uses}");
+        }
+        for step in [
+            "run: docker push ghcr.io/a/b",
+            "run: docker buildx build -t a/b .",
+            "run: docker buildx build --output type=registry,name=ghcr.io/a/b -t a/b .",
+            "run: bazel build //x",
+        ] {
+            assert!(flagged(&format!("    - {step}\n")), "{step}");
+        }
+    }
+
+    #[test]
     fn what_no_login_step_reaches_is_not_said_to_be_mended_by_one() {
         let advice = |step: &str| {
             let workflow = format!(
@@ -532,7 +578,7 @@ mod tests {
         let rule = "unresolved-pull";
         for step in [
             "    - run: docker run $IMAGE\n",
-            "    - run: ko build .\n",
+            "    - run: skaffold build\n",
             "    - uses: devcontainers/ci@v0.3\n",
         ] {
             assert!(in_steps("push", step).contains(&rule), "{step}");

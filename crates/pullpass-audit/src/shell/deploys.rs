@@ -54,7 +54,7 @@ impl Shell {
     }
 
     /// `docker build` of what a file of the project names.
-    fn build_as_told(&mut self, run: &mut JobRun<'_>, told: &Told, span: Span) {
+    pub(super) fn build_as_told(&mut self, run: &mut JobRun<'_>, told: &Told, span: Span) {
         let whole = |shell: &Self, run: &JobRun<'_>, path: &RepoPath| match path.is_root() {
             true => shell.root(run).as_str().to_owned(),
             false => format!("{}/{path}", shell.root(run).as_str()),
@@ -433,11 +433,11 @@ impl Shell {
 }
 
 /// One build that a file of the project describes; paths from the root of the repository.
-struct Told {
-    dockerfile: RepoPath,
-    context: RepoPath,
-    target: Option<String>,
-    arguments: Vec<String>,
+pub(super) struct Told {
+    pub(super) dockerfile: RepoPath,
+    pub(super) context: RepoPath,
+    pub(super) target: Option<String>,
+    pub(super) arguments: Vec<String>,
 }
 
 /// The builds of a manifest of Copilot's: of the service and of what stands beside it.

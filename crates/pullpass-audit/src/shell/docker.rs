@@ -13,7 +13,7 @@ use crate::effect::{By, Declared, Freshness, Kind, Puller, Store};
 use crate::reference::{DOCKER_HUB, canonical_registry};
 use crate::run::JobRun;
 use crate::source::Span;
-use crate::text::{Mapped, Text, has_hole, is_hole};
+use crate::text::{HoleKind, Mapped, Text, has_hole, is_hole};
 
 /// The builder image of the driver `docker-container` (buildx's documentation of `create`).
 const BUILDKIT: &str = "moby/buildkit:buildx-stable-1";
@@ -228,12 +228,20 @@ impl Shell {
                 | "sbom"),
             ) => {
                 let parsed = flags::parse(run, after(2), spec("scout"), Order::Mixed);
+                // It takes a login to Docker Hub, whatever it looks at.
+                let image = run.cx.holes.of("?", HoleKind::Expression);
+                let image = Text::from(["docker.io/", image.as_str()].concat());
+                run.emit(span, Kind::Push { image });
                 let other = parsed
                     .value(&["--to"])
                     .filter(|_| matches!(verb, "compare" | "diff"));
                 for image in parsed.rest.iter().take(1).chain(other) {
                     self.ask_for_scout(run, image);
                 }
+            }
+            ("trust", "sign") | ("plugin" | "model", "push") => {
+                let parsed = flags::parse(run, after(2), spec("push"), Order::Mixed);
+                pushes(run, parsed.rest.iter().take(1));
             }
             ("scan" | "sbom", image) if !image.is_empty() => {
                 let parsed = flags::parse(run, after(1), spec("other"), Order::Mixed);
@@ -287,7 +295,11 @@ impl Shell {
                     run.emit(image.span, kind);
                 }
             }
-            "push" => pushes(run, other(run).rest.iter().take(1)),
+            "push" => {
+                let parsed = flags::parse(run, args, spec("push"), Order::Mixed);
+                // Podman takes where to, too.
+                pushes(run, parsed.rest.iter().take(2).rev().take(1));
+            }
             "login" => self.login(run, program, args, span),
             "logout" => {
                 let parsed = flags::parse(run, args, spec("login"), Order::Mixed);
@@ -523,15 +535,15 @@ impl Shell {
             build.caches = dockerfile::caches(caches.iter().map(|arg| &arg.text));
             build.scanner = dockerfile::scanner(sbom, attests.iter().map(|arg| &arg.text));
         }
-        if parsed.has(&["--push"]) || output.iter().any(|o| o.as_str().contains("push=true")) {
-            for tag in parsed.all(&["-t", "--tag"]) {
-                run.emit(
-                    span,
-                    Kind::Push {
-                        image: tag.text.clone(),
-                    },
-                );
-            }
+        let tags = parsed.texts(&["-t", "--tag"]);
+        let mut pushed = dockerfile::pushed_by_outputs(&output, &tags);
+        if parsed.has(&["--push"]) {
+            pushed.extend(tags);
+        }
+        let caches = parsed.all(&["--cache-to"]);
+        pushed.extend(dockerfile::caches(caches.iter().map(|arg| &arg.text)));
+        for image in pushed {
+            run.emit(span, Kind::Push { image });
         }
         dockerfile::build(run, &build);
         if let Some(outer) = outer {
@@ -645,13 +657,12 @@ pub(super) fn arguments(parsed: &Parsed) -> Vec<(String, Option<Text>)> {
 }
 
 fn pushes<'a>(run: &mut JobRun<'_>, images: impl Iterator<Item = &'a Arg>) {
-    for image in images {
-        run.emit(
-            image.span,
-            Kind::Push {
-                image: image.text.clone(),
-            },
-        );
+    for arg in images {
+        let image = match arg.as_str().strip_prefix("docker://") {
+            Some(image) => Text::from(image),
+            None => arg.text.clone(),
+        };
+        run.emit(arg.span, Kind::Push { image });
     }
 }
 

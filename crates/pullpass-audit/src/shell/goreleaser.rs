@@ -4,11 +4,12 @@
 use std::rc::Rc;
 
 use super::flags::Parsed;
+use super::ko::BASE_OF_KO;
 use super::{Arg, Shell};
 use crate::effect::{By, Freshness, Kind};
 use crate::run::JobRun;
 use crate::source::{RepoPath, Source, Span};
-use crate::text::{HoleKind, Text};
+use crate::text::{HoleKind, Mapped, Text};
 use crate::yaml::{Document, Node};
 
 /// Flags that have their value in the next word.
@@ -32,12 +33,10 @@ const MAX_CONFIGURATION: usize = 512 * 1024;
 const MAX_IMAGES: usize = 64;
 const MAX_WORDS: usize = 256;
 
-/// What `ko` builds on where nothing else is named.
-const BASE_OF_KO: &str = "cgr.dev/chainguard/static:latest";
-
 /// What there is of a configuration.
-enum Configuration {
-    Read(Rc<Source>),
+pub(super) enum Configuration {
+    /// What a step of the job has written stands where that says.
+    Read(Rc<Source>, Option<Rc<Mapped>>),
     /// It is there, and not to be read.
     Unread,
     None,
@@ -50,7 +49,7 @@ impl Shell {
             return;
         }
         let source = match self.configuration_of_goreleaser(run, parsed) {
-            Configuration::Read(source) => source,
+            Configuration::Read(source, _) => source,
             Configuration::Unread => return not_read(run, span),
             Configuration::None => return,
         };
@@ -110,36 +109,50 @@ impl Shell {
                 .map(|name| Text::from(*name))
                 .collect(),
         };
-        for name in &names {
+        match self.configuration(run, &names) {
+            // It is given one that is made where that is not seen.
+            Configuration::None if given.is_some() => Configuration::Unread,
+            found => found,
+        }
+    }
+
+    /// The first of some files that is there.
+    pub(super) fn configuration(&self, run: &JobRun<'_>, names: &[Text]) -> Configuration {
+        for name in names {
             let path = self.locate(run, name);
             let is_there = path
                 .as_ref()
                 .is_some_and(|path| run.cx.sources.exists(path));
             // What the job has written there counts, where it surely has, or nothing else is there.
             let (made, is_sure) = run.made(&self.path(run, name));
-            let source = match made.first() {
-                Some(made) if is_sure || !is_there => made.text.as_ref().map(|text| {
+            let made = made.first().filter(|_| is_sure || !is_there);
+            let here = || self.written.borrow().get(path.as_ref()?).cloned();
+            let (is_made, text) = match made {
+                Some(made) => (true, made.text.clone()),
+                None => {
+                    let text = here();
+                    (text.is_some(), text)
+                }
+            };
+            let source = match is_made {
+                true => text.as_ref().map(|text| {
                     let path = path.unwrap_or_else(RepoPath::root);
                     Ok(run.cx.sources.add(path, text.text.clone()))
                 }),
-                _ if !is_there => continue,
-                _ => path.map(|path| run.cx.sources.load(&path)),
+                false if !is_there => continue,
+                false => path.map(|path| run.cx.sources.load(&path)),
             };
             return match source {
                 Some(Ok(source))
                     if source.text.len() <= MAX_CONFIGURATION
                         && run.cx.spend_shell(source.text.len()) =>
                 {
-                    Configuration::Read(source)
+                    Configuration::Read(source, text)
                 }
                 _ => Configuration::Unread,
             };
         }
-        // It is given one that is made where that is not seen.
-        match given {
-            Some(_) => Configuration::Unread,
-            None => Configuration::None,
-        }
+        Configuration::None
     }
 
     /// <https://goreleaser.com/customization/docker/>

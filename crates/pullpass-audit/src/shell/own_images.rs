@@ -85,6 +85,10 @@ impl Shell {
     /// `cross build --target T`: runs cargo in the image of the target, the project's own or one of cross's.
     /// <https://github.com/cross-rs/cross/blob/main/docs/config_file.md>
     pub(super) fn cross(&self, run: &mut JobRun<'_>, parsed: &Parsed, span: Span) {
+        // Without an engine there is nothing that it could build in.
+        if !run.has_engine && !run.has_asked_for_engine {
+            return;
+        }
         let manifest = parsed.value(&["--manifest-path"]).map(|arg| &arg.text);
         let folder = match manifest {
             Some(manifest) => self.locate(run, manifest).map(|path| path.parent()),
@@ -105,7 +109,12 @@ impl Shell {
             });
         let unknown = run.cx.holes.of("?", HoleKind::Expression);
         let target = target.unwrap_or_else(|| unknown.clone());
+        let source = run.cx.sources.get(span.file);
+        let old = old_cross(&source.text);
         let default = || {
+            if let Some(version) = &old {
+                return Text::from(format!("rustembedded/cross:{}-{version}", target.as_str()));
+            }
             let mut image = Text::from("ghcr.io/cross-rs/");
             image.push(target.as_str());
             image.push(":");
@@ -229,6 +238,25 @@ impl Shell {
             run.docker_pull(place, image, By::Run, Freshness::Missing);
         }
     }
+}
+
+/// The version of cross that a file asks for, where it is one that has its images at Docker Hub: `cargo install cross --version 0.2.1`,
+/// `tool: cross@0.2.1`, `cross-version: v0.2.1`. <https://github.com/cross-rs/cross/blob/main/CHANGELOG.md>
+fn old_cross(text: &str) -> Option<&str> {
+    let asks = |line: &&str| line.contains("cross") && !line.trim_start().starts_with('#');
+    text.lines().filter(asks).find_map(|line| {
+        let behind = ["cross@", "cross-version", "--version", "--vers"];
+        let mut found = behind.iter().filter_map(|word| line.split_once(word));
+        let is_apart = |c: char| matches!(c, ' ' | '=' | ':' | '"' | '\'' | 'v' | '^' | '~');
+        found.find_map(|(_, version)| {
+            let version = version.trim_start_matches(is_apart);
+            let end = version.find(|c: char| !c.is_ascii_digit() && c != '.');
+            let version = version.get(..end.unwrap_or(version.len()))?;
+            let numbers: Vec<u32> = version.split('.').map_while(|n| n.parse().ok()).collect();
+            let is_old = (numbers.len() == 3).then(|| numbers.as_slice() < [0, 2, 2].as_slice());
+            is_old.filter(|is_old| *is_old).map(|_| version)
+        })
+    })
 }
 
 /// The project's configuration of cross, in the folder or one above, and where it stands.

@@ -1,7 +1,9 @@
 //! Tools whose images stand in files of the project that are theirs alone: charts of Helm, hooks of pre-commit, dev
 //! databases of Atlas, assets of the AWS CDK.
 
+use super::exec::Call;
 use super::flags::{self, Order, Parsed};
+use super::goreleaser::Configuration;
 use super::tools::spec;
 use super::{Arg, Shell};
 use crate::dockerfile::{self, Build};
@@ -20,6 +22,9 @@ const MORE: &str = "more charts and hooks than are looked at";
 /// Files of code that are searched for assets, and how deep their folders may stand.
 const MAX_CODE: usize = 400;
 const MAX_DEPTH: usize = 4;
+
+/// Where `ct` looks for its configuration.
+const CONFIGURATIONS_OF_CT: [&str; 2] = ["ct.yaml", "ct.yml"];
 
 /// Where Bitnami's charts really are: the index at their old address leads there.
 /// <https://github.com/bitnami/charts>
@@ -67,13 +72,22 @@ const ASSETS: [&str; 6] = [
 
 impl Shell {
     /// `helm dependency build chart`: the charts that `Chart.yaml` depends on, where they stand in a registry.
-    pub(super) fn charts(&self, run: &mut JobRun<'_>, parsed: &Parsed, words: usize, name: &str) {
+    pub(super) fn charts(
+        &self,
+        run: &mut JobRun<'_>,
+        parsed: &Parsed,
+        words: usize,
+        call: &Call<'_>,
+    ) {
+        let name = call.name();
         let mut folders: Vec<Text> = match name {
-            "ct" => {
-                let all = parsed.texts(&["--charts"]);
-                let all = all.iter().flat_map(|text| text.as_str().split(','));
-                all.map(Text::from).collect()
-            }
+            "ct" => match self.charts_to_test(run, parsed) {
+                Some(folders) => folders,
+                None => {
+                    let why = "it tests the charts that its configuration names, which is not read";
+                    return run.opaque(call.span, name, why, By::Run);
+                }
+            },
             _ => {
                 // `helm package -u chart`
                 let all = parsed.rest.iter().skip(words);
@@ -82,23 +96,73 @@ impl Shell {
                     .collect()
             }
         };
-        if folders.is_empty() && name == "helm" {
+        if folders.is_empty() && name != "ct" {
             folders.push(".".into());
         }
         for folder in run.cx.first(&folders, MAX_ITEMS, MORE) {
-            let file = self
-                .locate(run, folder)
-                .and_then(|folder| folder.join("Chart.yaml"));
-            let Some(document) = file.and_then(|file| run.cx.yaml(&file)) else {
-                continue;
-            };
-            let list = document.root().and_then(|root| root.get("dependencies"));
-            let charts = list.into_iter().flat_map(Node::items);
-            let charts = run.cx.first(charts, MAX_ITEMS, MORE);
-            for chart in charts.into_iter().take_while(|_| run.cx.spend()) {
-                dependency(run, chart);
+            if let Some(folder) = self.locate(run, folder) {
+                dependencies(run, &folder);
             }
         }
+    }
+
+    /// The charts that `ct` tests: those that are named, or all in the folders of charts. `None` where that cannot be told.
+    /// <https://github.com/helm/chart-testing#configuration>
+    fn charts_to_test(&self, run: &JobRun<'_>, parsed: &Parsed) -> Option<Vec<Text>> {
+        let texts = |texts: &[Text]| -> Vec<Text> {
+            let parts = texts.iter().flat_map(|text| text.as_str().split(','));
+            let parts = parts.map(str::trim).filter(|part| !part.is_empty());
+            parts.map(Text::from).collect()
+        };
+        let given = |flag: &str| texts(&parsed.texts(&[flag]));
+        let named = given("--charts");
+        if !named.is_empty() {
+            return Some(named);
+        }
+        let config = parsed.texts(&["--config"]).pop();
+        let names = match (&config, run.env.get("CT_CONFIG_DIR")) {
+            (Some(config), _) => vec![config.clone()],
+            (None, Some(folder)) => CONFIGURATIONS_OF_CT
+                .map(|name| Text::from([folder.as_str(), "/", name].concat()))
+                .into(),
+            (None, None) => CONFIGURATIONS_OF_CT.map(Text::from).into(),
+        };
+        let document = match self.configuration(run, &names) {
+            Configuration::Read(source, _) => Some(run.cx.parse(&source)?),
+            Configuration::Unread => return None,
+            Configuration::None if config.is_some() => return None,
+            Configuration::None => None,
+        };
+        let root = document.as_ref().and_then(|document| document.root());
+        let of = |key: &str| {
+            let list = root.and_then(|root| root.get(key)).map(Node::one_or_many);
+            let list = list
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(Node::as_str);
+            texts(&list.map(Text::from).collect::<Vec<_>>())
+        };
+        let named = of("charts");
+        if !named.is_empty() && !parsed.has(&["--all"]) {
+            return Some(named);
+        }
+        let mut folders = given("--chart-dirs");
+        if folders.is_empty() {
+            folders = of("chart-dirs");
+        }
+        if folders.is_empty() {
+            folders.push("charts".into());
+        }
+        let excluded = [given("--excluded-charts"), of("excluded-charts")].concat();
+        let mut out = Vec::new();
+        for folder in folders {
+            let path = self.locate(run, &folder)?;
+            let names = run.cx.sources.tree().list(&path);
+            let names = names.iter().filter_map(|name| name.strip_suffix('/'));
+            let names = names.filter(|name| excluded.iter().all(|one| one.as_str() != *name));
+            out.extend(names.map(|name| Text::from([folder.as_str(), "/", name].concat())));
+        }
+        Some(out)
     }
 
     /// `pre-commit run`: hooks that run in an image.
@@ -277,10 +341,24 @@ impl Shell {
     }
 }
 
-/// A chart that another one depends on.
-fn dependency(run: &mut JobRun<'_>, chart: Node<'_>) {
-    let text = |key: &str| chart.get(key).and_then(Node::as_str).unwrap_or("");
-    let (name, version, from) = (text("name"), text("version"), text("repository"));
+/// The charts that the chart in a folder depends on.
+pub(super) fn dependencies(run: &mut JobRun<'_>, folder: &RepoPath) {
+    let file = folder.join("Chart.yaml");
+    let Some(document) = file.and_then(|file| run.cx.yaml(&file)) else {
+        return;
+    };
+    let list = document.root().and_then(|root| root.get("dependencies"));
+    let charts = list.into_iter().flat_map(Node::items);
+    let charts = run.cx.first(charts, MAX_ITEMS, MORE);
+    for chart in charts.into_iter().take_while(|_| run.cx.spend()) {
+        let text = |key: &str| chart.get(key).and_then(Node::as_str).unwrap_or("");
+        let from = text("repository");
+        pull_chart(run, chart.span(), from, text("name"), text("version"));
+    }
+}
+
+/// A chart that is taken out of a repository of charts, where that is a registry.
+pub(super) fn pull_chart(run: &mut JobRun<'_>, place: Span, from: &str, name: &str, version: &str) {
     let bitnami = || {
         let rest = from.split_once("://")?.1.trim_end_matches('/');
         (rest == BITNAMI.0).then_some(BITNAMI.1)
@@ -315,7 +393,7 @@ fn dependency(run: &mut JobRun<'_>, chart: Node<'_>) {
         declared: Declared::None,
         freshness: Freshness::Always,
     };
-    run.emit(chart.span(), kind);
+    run.emit(place, kind);
 }
 
 /// What a hook pulls, or builds.

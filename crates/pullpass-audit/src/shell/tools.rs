@@ -66,6 +66,20 @@ pub(super) struct Wrapper {
     /// The command is a module of Python's, behind `-m`.
     #[serde(default)]
     pub(super) module: bool,
+    /// It runs no others than these, divided by `|`; otherwise it is no wrapper.
+    #[serde(default)]
+    only: Option<String>,
+    /// The command runs on a machine of its own, which has this name and credentials of its own.
+    #[serde(default)]
+    pub(super) machine: Option<String>,
+}
+
+impl Wrapper {
+    /// Whether a command line is one that runs another command.
+    pub(super) fn is_meant(&self, call: &Call<'_>) -> bool {
+        let only = self.only.as_ref();
+        only.is_none_or(|only| only.split('|').any(|word| word == call.word(1)))
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -93,6 +107,11 @@ enum OwnImages {
     Qodana,
     Builds,
     Molecule,
+    Ko,
+    Helmfile,
+    Litmus,
+    Nextflow,
+    Devcontainer,
 }
 
 /// A tool that pulls, pushes or signs in on its own.
@@ -359,7 +378,8 @@ impl Shell {
             match whose {
                 OwnImages::Cross => self.cross(run, &parsed, call.span),
                 OwnImages::Cibuildwheel => self.cibuildwheel(run, &parsed, call.span),
-                OwnImages::Charts => self.charts(run, &parsed, words, name),
+                OwnImages::Charts => self.charts(run, &parsed, words, call),
+                OwnImages::Helmfile => self.helmfile(run, &parsed, call.span),
                 OwnImages::Hooks => self.hooks(run, &parsed, words),
                 OwnImages::Minikube => self.minikube(run, &parsed, words, call.span),
                 OwnImages::Atlas => self.dev_database(run, &parsed, call.span),
@@ -367,6 +387,10 @@ impl Shell {
                 OwnImages::Qodana => self.qodana(run, &parsed, call.span),
                 OwnImages::Builds => self.builds(run, name, call),
                 OwnImages::Molecule => self.molecule(run, &parsed, call.span),
+                OwnImages::Ko => self.ko(run, &parsed, call.span),
+                OwnImages::Devcontainer => self.devcontainer(run, &parsed, call.span),
+                OwnImages::Litmus => self.litmus(run, &parsed, call.span),
+                OwnImages::Nextflow => self.nextflow(run, call),
             }
             // An installed chart may itself stand in a registry.
             if !matches!(whose, OwnImages::Charts) || words != 1 || name != "helm" {
@@ -418,7 +442,9 @@ impl Deed {
             if self.anywhere {
                 let first = words.first()?.as_str();
                 let is = |arg: &Arg| {
-                    let before = arg.as_str().strip_suffix(first);
+                    // `task[argument]` of Rake.
+                    let task = arg.as_str().split('[').next();
+                    let before = task.and_then(|task| task.strip_suffix(first));
                     before.is_some_and(|before| before.is_empty() || before.ends_with([':', '/']))
                         || goal_in_full(arg.as_str()).as_deref() == Some(first)
                 };
@@ -917,6 +943,7 @@ mod tests {
             "run",
             "build",
             "pull",
+            "push",
             "login",
             "bake",
             "buildx",

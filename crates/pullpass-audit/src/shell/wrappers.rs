@@ -81,9 +81,16 @@ impl Shell {
             _ => {}
         }
         let mut known = false;
-        for wrapper in tools::wrappers(name) {
+        for wrapper in tools::wrappers(name).filter(|wrapper| wrapper.is_meant(call)) {
             known = true;
-            if let Some(done) = self.wrapped(run, wrapper, call) {
+            let done = match &wrapper.machine {
+                Some(machine) => {
+                    let config = run.cx.holes.of(machine, HoleKind::Expression);
+                    self.with_config(run, config, |shell, run| shell.wrapped(run, wrapper, call))
+                }
+                None => self.wrapped(run, wrapper, call),
+            };
+            if let Some(done) = done {
                 return Some(done);
             }
         }
@@ -163,9 +170,19 @@ impl Shell {
         run: &mut JobRun<'_>,
         act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> Done,
     ) -> Done {
+        self.with_config(run, Text::from(ROOTS_DOCKER), act)
+    }
+
+    /// Does something where a client's credentials stand in another folder.
+    fn with_config<R>(
+        &mut self,
+        run: &mut JobRun<'_>,
+        folder: Text,
+        act: impl FnOnce(&mut Self, &mut JobRun<'_>) -> R,
+    ) -> R {
         let name = "DOCKER_CONFIG";
         let outer = run.env.get(name).cloned();
-        run.env.insert(name.to_owned(), Text::from(ROOTS_DOCKER));
+        run.env.insert(name.to_owned(), folder);
         let done = act(self, run);
         match outer {
             Some(value) => run.env.insert(name.to_owned(), value),

@@ -66,6 +66,201 @@ fn industrial_ci_pulls_what_variables_say_of_ros() {
     assert_eq!(seen, ["action ubuntu:focal client"]);
 }
 
+/// The pulls of a job that builds for Rust, in a repository with a `Cross.toml`.
+fn rust(runs_on: &str, steps: &str) -> Vec<String> {
+    let text = format!("on: push\njobs:\n  j:\n    runs-on: {runs_on}\n    steps: [{steps}]\n");
+    let tree = repository(
+        &text,
+        &[
+            ("Cross.toml", "[target.a-linux]\nimage = \"me/cross:a\"\n"),
+            (
+                "in/Cross.toml",
+                "[target.a-linux]\nimage = \"me/cross:b\"\n",
+            ),
+        ],
+    );
+    lines(&tree).split_off(1)
+}
+
+#[test]
+fn actions_that_call_cross_pull_the_image_of_the_target() {
+    let own = "action me/cross:a client";
+    let inner = "action me/cross:b client";
+    let cross = "action ghcr.io/cross-rs/aarch64-unknown-linux-gnu:? client";
+    for (steps, expected) in [
+        (
+            "{uses: actions-rs/cargo@v1, with: {use-cross: true, command: build, args: --release --target a-linux}}",
+            &[own][..],
+        ),
+        (
+            "{uses: actions-rs/cargo@v1, with: {use-cross: true, command: +nightly t, args: --target=a-linux}}",
+            &[own],
+        ),
+        (
+            "{uses: actions-rs/cargo@v1, with: {use-cross: false, command: build, args: --target a-linux}}",
+            &[],
+        ),
+        (
+            "{uses: actions-rs/cargo@v1, with: {use-cross: true, command: fmt}}",
+            &[],
+        ),
+        (
+            "{uses: clechasseur/rs-cargo@v4, with: {use-cross: true, command: test, args: --target a-linux, working-directory: in}}",
+            &[inner],
+        ),
+        (
+            "{uses: ClementTsang/cargo-action@v0.0.6, with: {use-cross: true, command: build, args: --target a-linux, directory: in}}",
+            &[inner],
+        ),
+        (
+            "{uses: philss/rustler-precompiled-action@v1.1.4, with: {use-cross: true, target: a-linux, project-dir: in}}",
+            &[inner],
+        ),
+        (
+            "{uses: houseabsolute/actions-rust-cross@v1, with: {target: a-linux}}",
+            &[own],
+        ),
+        (
+            "{uses: houseabsolute/actions-rust-cross@v1, with: {target: x86_64-unknown-linux-musl}}",
+            &[],
+        ),
+        (
+            "{uses: houseabsolute/actions-rust-cross@v1, with: {target: a-linux, working-directory: in, force-use-cross: true}}",
+            &[inner],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux, build-tool: cross}}",
+            &[own],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux, build_tool: cross, manifest-path: in/Cargo.toml}}",
+            &[inner],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux}}",
+            &[own],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: x86_64-unknown-linux-gnu}}",
+            &[],
+        ),
+        (
+            "{uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux, build-tool: cargo-zigbuild}}",
+            &[],
+        ),
+        (
+            "{uses: taiki-e/setup-cross-toolchain-action@v1, with: {target: a-linux}}, {uses: taiki-e/upload-rust-binary-action@v1, with: {bin: x, target: a-linux}}",
+            &[],
+        ),
+    ] {
+        assert_eq!(rust("ubuntu-latest", steps), expected, "{steps}");
+    }
+    let seen = rust(
+        "ubuntu-latest",
+        "{uses: houseabsolute/actions-rust-cross@v1, with: {target: aarch64-unknown-linux-gnu}}",
+    );
+    assert!(seen.len() == 1 && seen[0].starts_with(cross), "{seen:?}");
+    assert!(
+        seen[0].contains("RUNNER_ARCH"),
+        "a machine with that processor needs no other one's: {seen:?}"
+    );
+    let macs = rust(
+        "macos-latest",
+        "{uses: actions-rs/cargo@v1, with: {use-cross: true, command: build, args: --target a-linux}}",
+    );
+    assert!(macs.is_empty(), "{macs:?}");
+}
+
+#[test]
+fn a_cross_of_old_pulls_from_docker_hub() {
+    let build = "{run: cross build --target a-unknown}";
+    for (before, image) in [
+        (
+            "{run: cargo install cross --version 0.2.1}",
+            "run rustembedded/cross:a-unknown-0.2.1 client",
+        ),
+        (
+            "{run: cargo install --version=0.1.16 cross}",
+            "run rustembedded/cross:a-unknown-0.1.16 client",
+        ),
+        (
+            "{uses: taiki-e/install-action@v2, with: {tool: 'cross@0.2.1'}}",
+            "run rustembedded/cross:a-unknown-0.2.1 client",
+        ),
+        (
+            "{run: cargo install cross --version 0.2.5}",
+            "run ghcr.io/cross-rs/a-unknown:? client",
+        ),
+        (
+            "{run: cargo install cross}",
+            "run ghcr.io/cross-rs/a-unknown:? client",
+        ),
+    ] {
+        let seen = rust("ubuntu-latest", &format!("{before}, {build}"));
+        assert_eq!(seen, [image], "{before}");
+    }
+}
+
+#[test]
+fn actions_that_run_gradle_pull_what_its_tasks_do() {
+    let tree = |step: &str| {
+        let text =
+            format!("on: push\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps: [{step}]\n");
+        let build = "dependencies { testImplementation('org.testcontainers:postgresql:1.19.0') }\n";
+        let files = [("build.gradle", build), ("sub/build.gradle", build)];
+        lines(&repository(&text, &files)).split_off(1)
+    };
+    for name in [
+        "gradle/gradle-build-action@v2",
+        "gradle/actions/setup-gradle@v3",
+        "burrunan/gradle-cache-action@v1",
+        "eskatos/gradle-command-action@v1",
+    ] {
+        for (with, pulls) in [
+            ("{arguments: test}", true),
+            ("{arguments: clean test, build-root-directory: sub}", true),
+            ("{arguments: assemble}", false),
+            ("{gradle-version: wrapper}", false),
+        ] {
+            let seen = tree(&format!("{{uses: {name}, with: {with}}}"));
+            let ryuk = seen.iter().any(|line| line.contains("testcontainers/ryuk"));
+            assert_eq!(ryuk, pulls, "{name} {with}: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn firmware_and_games_are_built_in_the_images_of_their_actions() {
+    for (uses, expected) in [
+        (
+            "{uses: espressif/esp-idf-ci-action@v1, with: {esp_idf_version: v5.1}}",
+            "action espressif/idf:v5.1 client",
+        ),
+        (
+            "{uses: espressif/esp-idf-ci-action@v1}",
+            "action espressif/idf:latest client",
+        ),
+        (
+            "{uses: game-ci/unity-builder@v4, with: {targetPlatform: WebGL}}",
+            "action unityci/editor:? client",
+        ),
+        (
+            "{uses: game-ci/unity-test-runner@v4, with: {customImage: 'me/unity:1'}}",
+            "action me/unity:1 client",
+        ),
+        (
+            "{uses: dependency-check/Dependency-Check_Action@main}",
+            "action owasp/dependency-check-action:latest host no syntax",
+        ),
+        (
+            "{uses: python-semantic-release/python-semantic-release@v9}",
+            "action python:? host no syntax",
+        ),
+    ] {
+        assert_eq!(step(uses), [expected], "{uses}");
+    }
+}
+
 #[test]
 fn a_path_of_the_machine_is_none_of_the_repository() {
     let seen = step("{uses: docker/build-push-action@v6, with: {context: /app}}");

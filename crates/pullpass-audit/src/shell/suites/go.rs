@@ -555,6 +555,20 @@ pub(in crate::shell) fn folder_of(
     root.join(below(package, &module)?)
 }
 
+/// The full name of the package in a folder.
+pub(in crate::shell) fn package_of(cx: &Context<'_>, folder: &RepoPath) -> Option<String> {
+    let (root, module) = module_above(cx, folder)?;
+    let below = match root.is_root() {
+        true => folder.as_str(),
+        false => folder.as_str().strip_prefix(root.as_str())?,
+    };
+    let below = below.trim_matches('/');
+    Some(match below {
+        "" => module,
+        _ => format!("{module}/{below}"),
+    })
+}
+
 fn module_name(text: &str) -> Option<String> {
     let name = text.lines().find_map(|line| line.strip_prefix("module "))?;
     let name = name.split("//").next().unwrap_or(name);
