@@ -800,7 +800,7 @@ impl<'c> JobRun<'c> {
         };
         // A release is made as this says, and services are brought up, wherever it comes from.
         let file = name.rsplit('/').next().unwrap_or(&name);
-        let is_configuration = ["goreleaser", "compose"]
+        let is_configuration = ["goreleaser", "compose", ".ko."]
             .iter()
             .any(|tool| file.contains(tool))
             && file.ends_with("ml");
