@@ -44,6 +44,8 @@ const MAX_FILES: usize = 256;
 const MAX_FILE: usize = 512 * 1024;
 const MAX_SETTINGS: usize = 10_000;
 const MAX_IMAGES: usize = 256;
+/// How many blocks may stand around what a file includes.
+const MAX_SCOPES: usize = 8;
 const MORE: &str = "more files and images of a pipeline than are looked at";
 
 /// A command line.
@@ -201,6 +203,7 @@ impl Shell {
             left: MAX_FILES,
             settings: Vec::new(),
             processes: HashSet::new(),
+            seen: HashSet::new(),
         };
         for file in &files {
             read.file(file, &[]);
@@ -307,11 +310,16 @@ struct Read<'r, 'c> {
     left: usize,
     settings: Vec<Setting>,
     processes: HashSet<Process>,
+    /// The files, in these scopes: they may include each other.
+    seen: HashSet<(RepoPath, Vec<String>)>,
 }
 
 impl Read<'_, '_> {
     /// A file with those that it includes, whose settings are in its scopes.
     fn file(&mut self, path: &RepoPath, scopes: &[String]) {
+        if scopes.len() > MAX_SCOPES || !self.seen.insert((path.clone(), scopes.to_vec())) {
+            return;
+        }
         let Some(left) = self.left.checked_sub(1) else {
             return self.run.cx.note_limit(MORE);
         };

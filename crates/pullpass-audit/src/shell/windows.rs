@@ -55,6 +55,7 @@ fn plain(text: &str) -> Option<String> {
         at: 0,
         line_end: 0,
     };
+    writer.variables();
     writer.statements();
     String::from_utf8(writer.out).ok()
 }
@@ -67,7 +68,7 @@ struct Writer {
 }
 
 /// Bytes of a value that are looked at to tell whether it goes on in the next line.
-const LOOKED_AT: usize = 4096;
+const LOOKED_AT: usize = 1024;
 
 impl Writer {
     fn byte(&self, at: usize) -> u8 {
@@ -104,6 +105,41 @@ impl Writer {
             .filter(|b| **b != b'\n')
             .for_each(|b| *b = b' ');
         end.copy_from_slice(text.as_bytes());
+    }
+
+    /// `$env:NAME` and `${env:NAME}` as `${NAME:-}` and `${NAME:-""}`, which are as long.
+    fn variables(&mut self) {
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let mut from = 0;
+        while let Some(at) = self.out.get(from..).and_then(|r| memchr::memchr(b'$', r)) {
+            let start = from + at;
+            let braced = self.byte(start + 1) == b'{';
+            let word = start + 1 + usize::from(braced);
+            let name = word + "env:".len();
+            let end = self.skip(name, is_name);
+            from = start + 1;
+            let word = self.out.get(word..name).unwrap_or_default();
+            if !word.eq_ignore_ascii_case(b"env:") || end == name {
+                continue;
+            }
+            let end = match (braced, self.byte(end)) {
+                (true, b'}') => end + 1,
+                (true, _) => continue,
+                (false, _) => end,
+            };
+            from = end;
+            // What is set is left to `assignment`.
+            let equals = self.skip(end, |b| b == b' ');
+            let equals = equals + usize::from(matches!(self.byte(equals), b'+' | b'?'));
+            if self.byte(equals) == b'=' && self.byte(equals + 1) != b'=' {
+                continue;
+            }
+            let name_end = end - usize::from(braced);
+            let name = self.out.get(name..name_end).unwrap_or_default();
+            let name = String::from_utf8_lossy(name).into_owned();
+            let default = if braced { "\"\"" } else { "" };
+            self.write(start..end, &format!("${{{name}:-{default}}}"));
+        }
     }
 
     fn statements(&mut self) {
@@ -188,11 +224,14 @@ impl Writer {
     /// stays, and whatever else there may be does nothing that counts. Whether it is one.
     fn assignment(&mut self, start: usize) -> bool {
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-        let name_end = self.skip(start + 1, is_name);
+        let of_environment = self.out.get(start + 1..start + 5);
+        let of_environment = of_environment.is_some_and(|w| w.eq_ignore_ascii_case(b"env:"));
+        let name_start = start + if of_environment { 5 } else { 1 };
+        let name_end = self.skip(name_start, is_name);
         let more = self.skip(name_end, |b| {
             is_name(b) || matches!(b, b':' | b'.' | b'[' | b']')
         });
-        let is_plain = more == name_end && name_end > start + 1;
+        let is_plain = more == name_end && name_end > name_start;
         let equals = self.skip(more, |b| b == b' ');
         let equals = equals + usize::from(matches!(self.byte(equals), b'+' | b'-' | b'?'));
         if self.byte(equals) != b'=' || self.byte(equals + 1) == b'=' {
@@ -200,17 +239,21 @@ impl Writer {
         }
         let value = self.skip(equals + 1, |b| matches!(b, b' ' | b'\t'));
         let line_end = self.line_end(value);
-        let looked_at = value..line_end.min(value + LOOKED_AT);
+        let end = self.statement_end(value, line_end);
+        let looked_at = value..end.min(value + LOOKED_AT);
         let line = self.out.get(looked_at).unwrap_or_default();
         let value_end = match self.byte(value) {
             quote @ (b'"' | b'\'') => self.string_end(value, quote),
+            b'$' if self.byte(value + 1) == b'{' => {
+                self.skip(value, |b| b != b'}' && b != b'\n') + 1
+            }
             b'$' => self.skip(value + 1, is_name),
             _ => value,
         };
         let after = self.skip(value_end, |b| matches!(b, b' ' | b'\t' | b'\r'));
         let is_whole = value_end > value && matches!(self.byte(after), b'\n' | b';' | b'}' | b'#');
         if is_plain && is_whole && self.byte(more) != b'+' && self.byte(equals - 1) == b' ' {
-            let name = self.out.get(start + 1..name_end).unwrap_or_default();
+            let name = self.out.get(name_start..name_end).unwrap_or_default();
             let name = String::from_utf8_lossy(name).into_owned() + "=";
             self.write(start..value, &name);
             self.at = value_end;
@@ -227,10 +270,32 @@ impl Writer {
             self.write(start..value, "");
             self.at = value;
         } else {
-            self.write(start..line_end, "");
-            self.at = line_end;
+            self.write(start..end, "");
+            self.at = end;
         }
         true
+    }
+
+    /// Where a statement ends that goes on to no other line: at a `;`, at the end of the block that it stands in, or with
+    /// the line.
+    fn statement_end(&self, start: usize, line_end: usize) -> usize {
+        let mut depth = 0_usize;
+        let mut at = start;
+        while at < line_end.min(start + LOOKED_AT) {
+            match self.byte(at) {
+                b';' if depth == 0 => return at,
+                b'}' if depth == 0 => return at,
+                b'(' | b'{' | b'[' => depth += 1,
+                b')' | b'}' | b']' => depth = depth.saturating_sub(1),
+                quote @ (b'"' | b'\'') => {
+                    at = self.string_end(at, quote);
+                    continue;
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        line_end
     }
 
     /// What begins with a word of PowerShell's own. Whether anything was changed.
@@ -307,7 +372,8 @@ mod tests {
     #[test]
     fn a_line_of_very_many_statements_is_read_once() {
         for piece in [
-            "$a={", "$a=$b;", "{exit ", "try{", "for (", "catch {", "$a=(\"",
+            "$a={", "$a=$b;", "{exit ", "try{", "for (", "catch {", "$a=(\"", "$env:a", "$env:a=",
+            "$a=1;", "$a=(1;", "${env:a ",
         ] {
             let text = piece.repeat(200_000);
             assert_eq!(plain(&text).unwrap().len(), text.len(), "{piece}");
@@ -330,7 +396,18 @@ mod tests {
             ("$x = docker pull a", "docker pull a"),
             ("$x = $b.Split(\"`n\")\na", "\na"),
             ("$x += 1\na", "\na"),
-            ("$env:X = 'y'\na", "\na"),
+            ("$env:X = 'y'\na $env:X", "X='y'\na ${X:-}"),
+            ("a x:$env:T \"${env:P}\"", "a x:${T:-} \"${P:-\"\"}\""),
+            ("$pw = $env:P; a $pw", "pw=${P:-}; a $pw"),
+            ("$x = 1; a", "; a"),
+            ("$x = [a]::b(';'); a", "; a"),
+            ("if ($y) { $x = 1 } a", "if ($y) { } a"),
+            ("$env:PATH += ';x'\na", "\na"),
+            ("if ($env:X -eq 'y') { a }", "if (${X:-} -eq 'y') { a }"),
+            (
+                "a $env: $environment ${env:}",
+                "a $env: $environment ${env:}",
+            ),
             ("$x -eq 1\na", "$x -eq 1\na"),
             ("$x = @{\n a = 1\n}", "@{\n a = 1\n}"),
             ("a \"{ exit\" { b }", "a \"{ exit\" { b }"),

@@ -510,3 +510,27 @@ fn what_a_program_makes_is_for_a_person_to_look_at() {
         assert!(plan.files.iter().any(|file| file.path.as_str() == PATH));
     }
 }
+
+#[test]
+fn where_a_client_does_without_docker_a_person_looks_whether_it_is_there() {
+    let skopeo = "      - run: skopeo copy docker://alpine:3 dir:x\n";
+    let container = |image: &str| {
+        machine("", skopeo).replace(
+            "    machine:\n      image: ubuntu-2404:current\n",
+            &format!("    docker: [{{image: {image}}}]\n"),
+        )
+    };
+    for (text, is_safe) in [
+        (machine("", skopeo), true),
+        (container("quay.io/skopeo/stable"), false),
+    ] {
+        let plan = plan(&text, &wishes());
+        assert!(plan.refused.is_empty(), "{:#?}", plan.refused);
+        assert_eq!(!plan.done.is_empty(), is_safe, "{text}{plan:#?}");
+        let asks = plan
+            .withheld
+            .iter()
+            .any(|change| change.why.contains("does without `docker`"));
+        assert_eq!(asks, !is_safe, "{plan:#?}");
+    }
+}

@@ -2,7 +2,11 @@
 
 use super::*;
 
-const LIST: &str = "a=(x:1 x:2 x:3); ";
+/// What a script pulls that has this list.
+fn pulled(script: &str) -> Vec<String> {
+    let found = pulls(&format!("a=(x:1 x:2 x:3); {script}")).into_iter();
+    found.map(|pull| pull.replace(" always", "")).collect()
+}
 
 #[test]
 fn a_loop_that_counts_goes_through_all_that_it_counts() {
@@ -51,12 +55,7 @@ fn a_loop_that_counts_goes_through_all_that_it_counts() {
             &["x:2"],
         ),
     ] {
-        let found = pulls(&format!("{LIST}{script}"));
-        let found: Vec<&str> = found
-            .iter()
-            .map(|p| p.trim_end_matches(" always"))
-            .collect();
-        assert_eq!(found, expected, "{script}");
+        assert_eq!(pulled(script), expected, "{script}");
     }
 }
 
@@ -92,12 +91,7 @@ fn a_place_in_a_list_may_be_counted_from_its_end() {
             &["y:1"],
         ),
     ] {
-        let found = pulls(&format!("{LIST}{script}"));
-        let found: Vec<&str> = found
-            .iter()
-            .map(|p| p.trim_end_matches(" always"))
-            .collect();
-        assert_eq!(found, expected, "{script}");
+        assert_eq!(pulled(script), expected, "{script}");
     }
 }
 
