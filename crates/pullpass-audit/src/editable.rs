@@ -47,8 +47,8 @@ pub(crate) fn of_effect(cx: &Context<'_>, job: &Job, effect: &Effect) -> Fixable
     if cx.sources.get(step.file).path.elsewhere().is_some() || is_mac_of_circleci(job) {
         return Fixable::None;
     }
-    let own_machine = job.provider == Provider::GitHub && job.runner == Runner::SelfHosted;
-    if own_machine {
+    // One of the person's own, which may be signed in already.
+    if job.runner == Runner::SelfHosted {
         return Fixable::Review;
     }
     Fixable::Safe

@@ -433,15 +433,22 @@ fn compare(left: &Text, op: &str, right: &Arg, patterns: bool) -> Option<bool> {
     }
 }
 
-/// The variable of `[ -z "$X" ]`, when that is all the condition asks.
+/// The variable of `[ -z "$X" ]`, `[ -z "${X+x}" ]` or `[ ! -v X ]`, when that is all the condition asks.
 pub(super) fn asked_for_emptiness(guard: &Guard) -> Option<String> {
     let text = guard.text.trim_matches(['[', ']', ' ']);
-    let variable = text.strip_prefix("-n ").filter(|_| !guard.holds)?;
+    if guard.holds {
+        return None;
+    }
+    if let Some(name) = text.strip_prefix("-v ") {
+        return super::redirect::is_name(name).then(|| name.to_owned());
+    }
+    let variable = text.strip_prefix("-n ")?;
     let name = variable.trim_matches('"').strip_prefix('$')?;
     let name = name
         .strip_prefix('{')
         .and_then(|name| name.strip_suffix('}'))
         .unwrap_or(name);
+    let name = name.split('+').next().unwrap_or(name);
     let name = name.trim_end_matches(['-', ':']);
     super::redirect::is_name(name).then(|| name.to_owned())
 }

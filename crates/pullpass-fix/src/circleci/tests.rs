@@ -175,7 +175,8 @@ fn the_orbs_helper_is_for_circlecis_own_amd64_machines() {
         edited(
             &file("", ""),
             &file(&format!("{IMPORT}{command}"), "      - dockerhub_login\n"),
-            &wishes(),
+            // One's own machine is for a person to look at.
+            &review(),
         );
     }
 }
@@ -533,4 +534,18 @@ fn where_a_client_does_without_docker_a_person_looks_whether_it_is_there() {
             .any(|change| change.why.contains("does without `docker`"));
         assert_eq!(asks, !is_safe, "{plan:#?}");
     }
+}
+
+#[test]
+fn a_machine_of_ones_own_may_be_signed_in_already() {
+    let text = machine("", "      - run: docker pull alpine:3.20\n").replace(
+        "      image: ubuntu-2404:current\n",
+        "      enabled: true\n    resource_class: me/runner\n",
+    );
+    let plan = plan(&text, &wishes());
+    assert!(plan.done.is_empty(), "{plan:#?}");
+    assert!(
+        plan.withheld[0].why.contains("machine of your own"),
+        "{plan:#?}"
+    );
 }

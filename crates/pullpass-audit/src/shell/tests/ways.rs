@@ -283,3 +283,18 @@ fn a_path_that_ends_the_script_is_not_followed_further() {
         check(&script, expected);
     }
 }
+
+#[test]
+fn a_default_is_the_value_however_it_is_asked_for() {
+    for condition in [
+        "[ -z \"$I\" ]",
+        "[ -z \"${I:-}\" ]",
+        "[ -z ${I+x} ]",
+        "[ -z \"${I:+x}\" ]",
+        "! [ -v I ]",
+        "[[ ! -v I ]]",
+    ] {
+        let script = format!("if {condition}; then I=a/b:1; fi; docker pull $I");
+        check(&script, &["pull a/b:1 always"]);
+    }
+}

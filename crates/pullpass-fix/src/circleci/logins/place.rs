@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pullpass_audit::editable::is_machine_of_circleci;
-use pullpass_audit::effect::{By, Effect, Job, Kind, proves_docker};
+use pullpass_audit::effect::{By, Effect, Job, Kind, Runner, proves_docker};
 use pullpass_audit::verdict::Cause;
 use pullpass_audit::yaml::Node;
 
@@ -169,6 +169,11 @@ impl<'a> Writer<'a, '_> {
             .iter()
             .any(|(e, _)| e.guards.len() <= conditions && (is_machine || proves_docker(e)));
         need.proves_docker |= is_machine || wanted.iter().any(|(e, _)| proves_docker(e));
+        if job.runner == Runner::SelfHosted {
+            need.review.get_or_insert_with(|| {
+                "it runs on a machine of your own, which may be signed in already: the login takes the place of that, and stays there".to_owned()
+            });
+        }
         if only_later {
             need.review.get_or_insert_with(|| {
                 "`setup_remote_docker` comes after it, so `docker` may not be there yet".to_owned()
